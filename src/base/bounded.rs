@@ -1,0 +1,153 @@
+//! A map with a capacity and an age: the only kind of table that the sender of a packet can fill.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::time::{Duration, Instant};
+
+/// Remembers up to `capacity` entries, each for `age` after it was put in.
+///
+/// When it is full the oldest entry goes, so a flood costs the flooder's own entries first. All calls
+/// take amortised constant time.
+#[derive(Debug)]
+pub struct BoundedMap<K, V> {
+    entries: HashMap<K, (u64, Instant, V)>,
+    order: VecDeque<(u64, K)>,
+    next: u64,
+    capacity: usize,
+    age: Duration,
+}
+
+impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
+    /// An empty map. `capacity` of 0 remembers nothing.
+    #[must_use]
+    pub fn new(capacity: usize, age: Duration) -> Self {
+        Self { entries: HashMap::new(), order: VecDeque::new(), next: 0, capacity, age }
+    }
+
+    /// Puts `value` under `key`, in place of what was there; its age starts now.
+    pub fn insert(&mut self, key: K, value: V, now: Instant) {
+        self.expire(now);
+        if self.capacity == 0 {
+            return;
+        }
+        self.entries.remove(&key);
+        while self.entries.len() >= self.capacity && self.drop_oldest() {}
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        self.order.push_back((number, key.clone()));
+        self.entries.insert(key, (number, now, value));
+        self.tidy();
+    }
+
+    /// What is kept under `key`, unless it is too old.
+    pub fn get(&self, key: &K, now: Instant) -> Option<&V> {
+        self.entries.get(key).filter(|(_, since, _)| self.is_young(*since, now)).map(|(_, _, value)| value)
+    }
+
+    /// The same, to change it in place; its age is not renewed.
+    pub fn get_mut(&mut self, key: &K, now: Instant) -> Option<&mut V> {
+        let age = self.age;
+        let (_, since, value) = self.entries.get_mut(key)?;
+        (now.saturating_duration_since(*since) < age).then_some(value)
+    }
+
+    /// Takes out what is kept under `key`, unless it is too old.
+    pub fn remove(&mut self, key: &K, now: Instant) -> Option<V> {
+        let (_, since, value) = self.entries.remove(key)?;
+        self.tidy();
+        (now.saturating_duration_since(since) < self.age).then_some(value)
+    }
+
+    /// Number of entries, those not yet swept out included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Nothing is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Drops what is too old.
+    pub fn expire(&mut self, now: Instant) {
+        while let Some((number, key)) = self.order.front() {
+            let keep = match self.entries.get(key) {
+                Some((current, since, _)) if current == number => self.is_young(*since, now),
+                _ => false,
+            };
+            if keep {
+                return;
+            }
+            self.drop_oldest();
+        }
+    }
+
+    fn is_young(&self, since: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(since) < self.age
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let Some((number, key)) = self.order.pop_front() else { return false };
+        if self.entries.get(&key).is_some_and(|(current, _, _)| *current == number) {
+            self.entries.remove(&key);
+        }
+        true
+    }
+
+    /// Removed and replaced entries leave a mark in `order`; it may not grow past twice the capacity.
+    fn tidy(&mut self) {
+        if self.order.len() > self.capacity.saturating_mul(2).max(16) {
+            let entries = &self.entries;
+            self.order.retain(|(number, key)| entries.get(key).is_some_and(|(n, _, _)| n == number));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::{Clock, SystemClock};
+
+    #[test]
+    fn the_oldest_entry_makes_room() {
+        let now = SystemClock.now().steady;
+        let mut map = BoundedMap::new(2, Duration::from_secs(10));
+        for key in 1..=3 {
+            map.insert(key, key * 10, now);
+        }
+        assert_eq!((map.get(&1, now), map.get(&2, now), map.get(&3, now)), (None, Some(&20), Some(&30)));
+    }
+
+    #[test]
+    fn an_entry_is_gone_when_its_age_is_over() {
+        let now = SystemClock.now().steady;
+        let mut map = BoundedMap::new(2, Duration::from_secs(10));
+        map.insert("a", 1, now);
+        assert_eq!(map.get(&"a", now + Duration::from_secs(9)), Some(&1));
+        assert_eq!(map.get(&"a", now + Duration::from_secs(10)), None);
+        assert_eq!(map.remove(&"a", now + Duration::from_secs(10)), None);
+    }
+
+    #[test]
+    fn memory_stays_flat_when_one_key_is_replaced_for_ever() {
+        let now = SystemClock.now().steady;
+        let mut map = BoundedMap::new(4, Duration::from_secs(10));
+        for n in 0..10_000 {
+            map.insert("same", n, now);
+            map.remove(&"same", now);
+        }
+        assert!(map.order.len() <= 16, "{}", map.order.len());
+    }
+
+    #[test]
+    fn replacing_an_entry_renews_its_age() {
+        let now = SystemClock.now().steady;
+        let mut map = BoundedMap::new(4, Duration::from_secs(10));
+        map.insert("a", 1, now);
+        map.insert("a", 2, now + Duration::from_secs(8));
+        map.expire(now + Duration::from_secs(12));
+        assert_eq!(map.get(&"a", now + Duration::from_secs(12)), Some(&2));
+    }
+}

@@ -1,0 +1,139 @@
+//! Address prefixes, sets of them, and look-up by longest prefix.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use prefix_trie::PrefixMap;
+
+/// The IPv4 form of an IPv4-mapped IPv6 address, any other address unchanged.
+#[must_use]
+pub fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+/// An address prefix such as `192.0.2.0/24` or `2001:db8::/32`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Prefix(IpNet);
+
+/// Why a text is not an address prefix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAPrefix {
+    /// Not an address, or a length that does not fit it.
+    #[error("not an address or prefix")]
+    Syntax,
+    /// Bits are set behind the prefix, so one of the two numbers is a mistake.
+    #[error("address bits are set behind the prefix; the network is {0}")]
+    HostBits(Prefix),
+}
+
+impl FromStr for Prefix {
+    type Err = NotAPrefix;
+
+    /// Reads `a.b.c.d`, `a.b.c.d/n`, `x::y` or `x::y/n`. A bare address is the prefix of that one address.
+    fn from_str(text: &str) -> Result<Self, NotAPrefix> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self(IpNet::from(canonical(address))));
+        }
+        let net: IpNet = text.parse().map_err(|_| NotAPrefix::Syntax)?;
+        let trunc = net.trunc();
+        if trunc.addr() != net.addr() {
+            return Err(NotAPrefix::HostBits(Self(trunc)));
+        }
+        Ok(Self(trunc))
+    }
+}
+
+impl std::fmt::Display for Prefix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Prefix {
+    /// Whether `address` lies inside; IPv4-mapped IPv6 counts as IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&canonical(address))
+    }
+
+    /// The prefix of `address` that keeps `v4` or `v6` bits, whichever suits it; more bits than there
+    /// are keep all.
+    #[must_use]
+    pub fn around(address: IpAddr, v4: u8, v6: u8) -> Self {
+        let address = canonical(address);
+        let net = match address {
+            IpAddr::V4(a) => Ipv4Net::new(a, v4.min(32)).map(IpNet::V4),
+            IpAddr::V6(a) => Ipv6Net::new(a, v6.min(128)).map(IpNet::V6),
+        };
+        Self(net.map_or_else(|_| IpNet::from(address), |net| net.trunc()))
+    }
+}
+
+/// Finds the value whose prefix fits an address best.
+#[derive(Debug, Clone)]
+pub struct PrefixTable<T> {
+    v4: PrefixMap<Ipv4Net, T>,
+    v6: PrefixMap<Ipv6Net, T>,
+}
+
+impl<T> Default for PrefixTable<T> {
+    fn default() -> Self {
+        Self { v4: PrefixMap::new(), v6: PrefixMap::new() }
+    }
+}
+
+impl<T> PrefixTable<T> {
+    /// Puts `value` under `prefix`; gives back what stood there before.
+    pub fn insert(&mut self, prefix: Prefix, value: T) -> Option<T> {
+        match prefix.0 {
+            IpNet::V4(net) => self.v4.insert(net, value),
+            IpNet::V6(net) => self.v6.insert(net, value),
+        }
+    }
+
+    /// The value with the longest prefix that contains `address`.
+    #[must_use]
+    pub fn get(&self, address: IpAddr) -> Option<&T> {
+        match canonical(address) {
+            IpAddr::V4(a) => self.v4.get_lpm(&Ipv4Net::from(a)).map(|(_, value)| value),
+            IpAddr::V6(a) => self.v6.get_lpm(&Ipv6Net::from(a)).map(|(_, value)| value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefix(text: &str) -> Prefix {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_whatever_the_order() {
+        let mut table = PrefixTable::default();
+        table.insert(prefix("10.0.0.0/8"), "wide");
+        table.insert(prefix("10.1.2.3"), "one");
+        table.insert(prefix("10.1.0.0/16"), "middle");
+        let get = |a: &str| table.get(a.parse().unwrap()).copied();
+        assert_eq!(get("10.1.2.3"), Some("one"));
+        assert_eq!(get("10.1.9.9"), Some("middle"));
+        assert_eq!(get("::ffff:10.9.9.9"), Some("wide"), "A-026");
+        assert_eq!(get("192.0.2.1"), None);
+    }
+
+    #[test]
+    fn host_bits_are_pointed_out() {
+        assert_eq!("10.1.2.3/8".parse::<Prefix>(), Err(NotAPrefix::HostBits(prefix("10.0.0.0/8"))));
+        assert_eq!("10.1.2.3/33".parse::<Prefix>(), Err(NotAPrefix::Syntax));
+        assert_eq!("vpn.example.org".parse::<Prefix>(), Err(NotAPrefix::Syntax));
+    }
+
+    #[test]
+    fn an_address_is_shortened_to_its_network() {
+        assert_eq!(Prefix::around("203.0.113.77".parse().unwrap(), 24, 48).to_string(), "203.0.113.0/24");
+        assert_eq!(Prefix::around("2001:db8:1:2::3".parse().unwrap(), 24, 48).to_string(), "2001:db8:1::/48");
+        assert_eq!(Prefix::around("203.0.113.77".parse().unwrap(), 99, 48).to_string(), "203.0.113.77/32");
+    }
+}

@@ -1,0 +1,9 @@
+//! Things without a domain. A file enters only when two parts need it.
+
+pub mod bounded;
+pub mod cidr;
+pub mod clock;
+pub mod problem;
+pub mod random;
+pub mod secret;
+pub mod text;

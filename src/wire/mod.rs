@@ -1,0 +1,3 @@
+//! (see lib.rs)
+pub mod radius;
+pub mod ldap;
