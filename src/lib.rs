@@ -4,33 +4,33 @@
 //! The parts and who may use whom are drawn in `docs/architecture.md` and guarded by
 //! `tests/architecture.rs`.
 
-/// Things without a domain: clocks, randomness, secrets, prefixes, bounded maps.
-pub mod base;
-/// Codecs: bytes to values and back; no I/O, no time, no policy.
-pub mod wire;
-/// Decides one login; pure.
-pub mod login;
-/// Runs flows; knows no protocol.
-pub mod gateway;
-/// Sockets and TLS, without protocol.
-pub mod net;
-/// Checks the first credential.
-pub mod primary;
-/// Finds subjects and their groups; binds.
-pub mod directory;
-/// One file per second factor.
-pub mod factor;
-/// What must survive a restart.
-pub mod store;
-/// What is done to an account outside a login.
-pub mod subjects;
 /// One record per verdict.
 pub mod audit;
-/// Protocols that ask us.
-pub mod frontend;
+/// Things without a domain: clocks, randomness, secrets, prefixes, bounded maps.
+pub mod base;
+/// The command line.
+pub mod cli;
 /// The TOML file.
 pub mod config;
 /// Puts it together.
 pub mod daemon;
-/// The command line.
-pub mod cli;
+/// Finds subjects and their groups; binds.
+pub mod directory;
+/// One file per second factor.
+pub mod factor;
+/// Protocols that ask us.
+pub mod frontend;
+/// Runs flows; knows no protocol.
+pub mod gateway;
+/// Decides one login; pure.
+pub mod login;
+/// Sockets and TLS, without protocol.
+pub mod net;
+/// Checks the first credential.
+pub mod primary;
+/// What must survive a restart.
+pub mod store;
+/// What is done to an account outside a login.
+pub mod subjects;
+/// Codecs: bytes to values and back; no I/O, no time, no policy.
+pub mod wire;

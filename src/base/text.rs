@@ -31,7 +31,7 @@ impl fmt::Display for Safe<'_> {
 /// Characters that a reader cannot see or that move what he sees: C0 and C1 controls, DEL, line and
 /// paragraph separators, bidirectional controls, zero-width characters.
 #[must_use]
-pub const fn is_hidden(c: char) -> bool {
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
 }

@@ -1,3 +1,3 @@
 //! (see lib.rs)
-pub mod radius;
 pub mod ldap;
+pub mod radius;
