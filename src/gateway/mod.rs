@@ -1,1 +1,3 @@
-//! (see lib.rs)
+//! Runs flows; knows no protocol.
+
+pub mod ports;

@@ -1,0 +1,262 @@
+//! Who is meant: the name as typed, the account behind it, and its anonymous id.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+use crate::base::text::is_hidden;
+
+/// Longest login name that is looked at, in bytes (B-105).
+pub const MAX_NAME: usize = 256;
+
+/// A login name as typed: untrusted, and possibly a password typed in the wrong box. It has no `Display`,
+/// and its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct LoginName {
+    typed: Box<str>,
+    prepared: Box<str>,
+}
+
+/// Why a login name is refused before anybody is asked about it (B-105).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadName {
+    /// Nothing was typed.
+    #[error("the login name is empty")]
+    Empty,
+    /// More than [`MAX_NAME`] bytes.
+    #[error("the login name is longer than {MAX_NAME} bytes")]
+    TooLong,
+    /// Not UTF-8.
+    #[error("the login name is not UTF-8")]
+    NotText,
+    /// A control, bidirectional, private or unassigned character.
+    #[error("the login name holds a character that no name has")]
+    Character,
+}
+
+/// How a login name is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum NameForm<'a> {
+    /// `alice`
+    Plain(&'a str),
+    /// `alice@example.org`: user and suffix.
+    Principal(&'a str, &'a str),
+    /// `EXAMPLE\alice`: domain and user.
+    Domain(&'a str, &'a str),
+}
+
+impl LoginName {
+    /// Takes a name from the wire.
+    ///
+    /// The prepared form is NFC and lower case (UsernameCaseMapped, RFC 8265 section 3.3) and has no outer
+    /// blanks; the typed form is kept for a directory that needs it.
+    ///
+    /// # Errors
+    ///
+    /// [`BadName`] for what cannot be a name.
+    pub fn parse(bytes: &[u8]) -> Result<Self, BadName> {
+        if bytes.len() > MAX_NAME {
+            return Err(BadName::TooLong);
+        }
+        let typed = std::str::from_utf8(bytes).map_err(|_| BadName::NotText)?;
+        let trimmed = typed.trim_matches(' ');
+        if trimmed.is_empty() {
+            return Err(BadName::Empty);
+        }
+        if trimmed.chars().any(is_refused) {
+            return Err(BadName::Character);
+        }
+        let prepared: String = trimmed.nfc().flat_map(char::to_lowercase).nfc().collect();
+        Ok(Self { typed: trimmed.into(), prepared: prepared.into() })
+    }
+
+    /// As typed, without outer blanks. Never to be logged or stored.
+    #[must_use]
+    pub fn typed(&self) -> &str {
+        &self.typed
+    }
+
+    /// Normalised for look-up and comparison. Never to be logged or stored.
+    #[must_use]
+    pub fn prepared(&self) -> &str {
+        &self.prepared
+    }
+
+    /// The parts of the prepared form. A backslash goes before an at sign: `EX\a@b` is domain `ex`.
+    #[must_use]
+    pub fn form(&self) -> NameForm<'_> {
+        if let Some((domain, user)) = self.prepared.split_once('\\') {
+            NameForm::Domain(domain, user)
+        } else if let Some((user, suffix)) = self.prepared.rsplit_once('@') {
+            NameForm::Principal(user, suffix)
+        } else {
+            NameForm::Plain(&self.prepared)
+        }
+    }
+}
+
+impl fmt::Debug for LoginName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginName(…)")
+    }
+}
+
+fn is_refused(c: char) -> bool {
+    is_hidden(c)
+        || matches!(
+            c.general_category(),
+            GeneralCategory::PrivateUse | GeneralCategory::Unassigned | GeneralCategory::Surrogate
+        )
+}
+
+/// The anonymous id of a subject: the only name that audit, logs, metrics and the factor tables see.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pseudonym(Arc<str>);
+
+impl Pseudonym {
+    /// Takes a text of 1 to 64 ASCII letters, digits, `-`, `_` or `.`; anything else gives `None`, so that a
+    /// pseudonym is always safe to print.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let fits = (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+        fits.then(|| Self(text.into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Pseudonym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Pseudonym {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pseudonym({})", self.0)
+    }
+}
+
+/// What a directory says about whether an account may be used at all (B-086).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing speaks against it.
+    Active,
+    /// Switched off by an administrator.
+    Disabled,
+    /// Its last day has passed.
+    Expired,
+    /// Locked by the directory after failures.
+    Locked,
+    /// Its password has expired or must be changed first.
+    MustChange,
+}
+
+/// Keys under which a rule can name a group, lower case: its short name, and where it has them its
+/// distinguished name and SID. Made by [`group_key`].
+pub type Groups = BTreeSet<Box<str>>;
+
+/// The form in which group names are compared.
+#[must_use]
+pub fn group_key(name: &str) -> Box<str> {
+    name.trim().nfc().flat_map(char::to_lowercase).nfc().collect::<String>().into()
+}
+
+/// An account as a directory knows it. Holds the name of a person: no `Debug` output of it.
+#[derive(Clone)]
+pub struct Account {
+    /// Which configured directory it comes from.
+    pub directory: Arc<str>,
+    /// What never changes about it: objectGUID, entryUUID, or the id in a file. Key of everything (B-083).
+    pub id: Box<[u8]>,
+    /// The name a person would recognise, for the sealed table alone.
+    pub display: Box<str>,
+    /// How the directory finds it again for a password check; a DN, or the key in a file.
+    pub handle: Box<str>,
+    /// All groups, nested ones too.
+    pub groups: Groups,
+    /// Whether it may be used.
+    pub standing: Standing,
+    /// The site's own anonymous number, when the configuration names an attribute for it.
+    pub number: Option<Box<str>>,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account")
+            .field("directory", &self.directory)
+            .field("standing", &self.standing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The account found, under its anonymous id.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// Its anonymous id.
+    pub pseudonym: Pseudonym,
+    /// What the directory said.
+    pub account: Arc<Account>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> LoginName {
+        LoginName::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn spellings_of_one_name_are_one_name_d_014() {
+        for spelling in ["Alice", "ALICE", " alice ", "alice"] {
+            assert_eq!(name(spelling).prepared(), "alice", "{spelling}");
+        }
+        assert_eq!(name("Zoe\u{308}").prepared(), name("Zoë").prepared(), "NFD and NFC");
+    }
+
+    #[test]
+    fn what_cannot_be_a_name_is_refused_b_105() {
+        let cases: [(&[u8], BadName); 7] = [
+            (b"", BadName::Empty),
+            (b"   ", BadName::Empty),
+            (b"al\0ice", BadName::Character),
+            (b"al\nice", BadName::Character),
+            (b"\xff\xfe", BadName::NotText),
+            ("al\u{202e}ice".as_bytes(), BadName::Character),
+            ("al\u{e000}ice".as_bytes(), BadName::Character),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(LoginName::parse(bytes).err(), Some(expected), "{bytes:?}");
+        }
+        assert_eq!(LoginName::parse(&[b'a'; 257]).err(), Some(BadName::TooLong));
+    }
+
+    #[test]
+    fn forms_are_told_apart() {
+        assert!(name("alice").form() == NameForm::Plain("alice"));
+        assert!(name("a@b@Example.ORG").form() == NameForm::Principal("a@b", "example.org"));
+        assert!(name("CORP\\alice@x").form() == NameForm::Domain("corp", "alice@x"));
+    }
+
+    #[test]
+    fn a_name_cannot_be_printed_by_accident() {
+        assert_eq!(format!("{:?}", name("alice")), "LoginName(…)");
+    }
+
+    #[test]
+    fn a_pseudonym_is_always_safe_to_print() {
+        assert!(Pseudonym::new("p-7f3k").is_some());
+        for bad in ["", "a b", "ü", "a\n", &"x".repeat(65)] {
+            assert!(Pseudonym::new(bad).is_none(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What goes into a flow and what comes out of it.
+
+use std::sync::Arc;
+
+use crate::base::secret::Secret;
+use crate::login::attempt::Answer;
+use crate::login::credential::Code;
+use crate::login::factor::{Enrolment, FactorKind, FactorOutcome};
+use crate::login::identity::{Account, Pseudonym, Subject};
+use crate::login::throttle::Failures;
+use crate::login::verdict::{Fault, Verdict};
+
+/// What just happened to a login.
+#[derive(Debug)]
+pub enum Event {
+    /// It began.
+    Began,
+    /// Work was done.
+    Worked(Outcome),
+    /// The user replied to a question.
+    Answered(Answer),
+    /// [`crate::login::flow::Flow::deadline`] passed.
+    TimedOut,
+}
+
+/// What the driver must do next.
+#[must_use]
+#[derive(Debug)]
+pub enum Step {
+    /// Do this, then report an [`Event::Worked`].
+    Do(Work),
+    /// Put this to the user and keep the flow under a fresh challenge id.
+    Ask(Prompt),
+    /// Answer the client, write the audit record, forget the flow.
+    Done(Verdict),
+}
+
+/// Something that needs the outside.
+#[derive(Debug)]
+pub enum Work {
+    /// Look the login name up: [`Outcome::Subject`].
+    FindSubject,
+    /// Load what is known about the subject, and let no other login of it run meanwhile: [`Outcome::Record`].
+    Recall(Pseudonym),
+    /// Check the password; of nobody, at the same cost, when there is no account: [`Outcome::Primary`].
+    VerifyPrimary(Option<Arc<Account>>, Secret),
+    /// Count a wrong password: [`Outcome::Counted`].
+    CountWrongPassword(Pseudonym),
+    /// Forget earlier wrong passwords: [`Outcome::Counted`].
+    ForgetWrongPasswords(Pseudonym),
+    /// Hold the code against these enrolments and use it up: [`Outcome::Factor`].
+    Check(Pseudonym, Code, Vec<Enrolment>),
+}
+
+/// What came of a piece of work. `Err(Fault)` means "could not find out", never "no".
+#[derive(Debug)]
+pub enum Outcome {
+    /// Of [`Work::FindSubject`].
+    Subject(Result<Option<Subject>, Fault>),
+    /// Of [`Work::Recall`].
+    Record(Result<Record, Fault>),
+    /// Of [`Work::VerifyPrimary`].
+    Primary(Result<PrimaryOutcome, Fault>),
+    /// Of [`Work::CountWrongPassword`] and [`Work::ForgetWrongPasswords`].
+    Counted(Result<(), Fault>),
+    /// Of [`Work::Check`].
+    Factor(Result<FactorOutcome, Fault>),
+}
+
+/// What the one who knows the password says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrimaryOutcome {
+    /// It is right.
+    Correct,
+    /// It is wrong, or there is no such account.
+    Wrong,
+    /// It is right, but must be changed first.
+    MustChange,
+    /// The account is switched off.
+    Disabled,
+    /// The account's last day has passed.
+    Expired,
+    /// The directory has locked the account; says nothing about the password.
+    Locked,
+    /// It is right, but something else forbids the login: hours, workstation.
+    Restricted,
+}
+
+/// What is remembered about a subject.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// Its factors.
+    pub enrolments: Vec<Enrolment>,
+    /// Its wrong passwords.
+    pub password: Option<Failures>,
+    /// Its wrong codes, by kind of factor.
+    pub codes: Vec<(FactorKind, Failures)>,
+    /// It logs in too often at the moment.
+    pub over_rate: bool,
+}
+
+/// A question to the user.
+#[derive(Debug, Clone)]
+pub struct Prompt {
+    /// What he reads.
+    pub text: Arc<str>,
+}
+
+/// What the audit says about a login, as far as it went.
+#[derive(Debug, Clone, Default)]
+pub struct Trail {
+    /// Who, anonymously.
+    pub pseudonym: Option<Pseudonym>,
+    /// The rule that decided.
+    pub rule: Option<Arc<str>>,
+    /// The factor that was used, or tried.
+    pub factor: Option<FactorKind>,
+    /// Where it ended.
+    pub stage: &'static str,
+}

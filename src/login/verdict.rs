@@ -1,0 +1,258 @@
+//! How a login ends, and the words for it.
+
+use std::fmt;
+
+use crate::login::factor::FactorKind;
+
+/// The end of a login.
+#[must_use]
+#[derive(Debug)]
+pub enum Verdict {
+    /// Let in.
+    Accept(Grant),
+    /// Kept out. The reason is for the audit, never for the user.
+    Reject(Reason),
+    /// We could not find out. Never a yes, and never a "wrong password".
+    Unable(FaultKind),
+}
+
+/// Proof that a login was granted. Only [`crate::login::flow`] can make one, and every accepting reply
+/// needs one in its hand.
+#[derive(Debug)]
+pub struct Grant {
+    basis: Basis,
+}
+
+/// Why a login was granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// A second factor was confirmed.
+    Confirmed(FactorKind),
+    /// A rule asks for none.
+    RuleAsksNone,
+    /// No factor is enrolled yet and a rule grants time to do so.
+    Grace,
+}
+
+impl Grant {
+    pub(in crate::login) const fn new(basis: Basis) -> Self {
+        Self { basis }
+    }
+
+    /// Why it was granted.
+    #[must_use]
+    pub const fn basis(&self) -> Basis {
+        self.basis
+    }
+}
+
+impl Basis {
+    /// The fixed word in audit and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Confirmed(_) => "confirmed",
+            Self::RuleAsksNone => "rule-asks-none",
+            Self::Grace => "grace",
+        }
+    }
+}
+
+/// Why a login was rejected. To the user they are all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// No account has this name.
+    UnknownSubject,
+    /// The directory says that the password is wrong.
+    WrongPassword,
+    /// The password field is empty, or only a code was in it.
+    EmptyPassword,
+    /// The password holds bytes that no password check may be given.
+    BadPassword,
+    /// Too many wrong passwords; the directory was not asked.
+    PasswordThrottled,
+    /// The account is switched off.
+    AccountDisabled,
+    /// The account's last day has passed.
+    AccountExpired,
+    /// The directory has locked the account.
+    AccountLocked,
+    /// The password was right but must be changed first.
+    MustChangePassword,
+    /// The directory refuses a right password: hours, workstation, restriction.
+    AccountRestricted,
+    /// A rule refuses.
+    RefusedByRule,
+    /// No factor that the rule asks for is enrolled.
+    NotEnrolled,
+    /// A code is needed, none was typed, and the client cannot ask.
+    CodeMissing,
+    /// What was typed cannot be a code.
+    NotACode,
+    /// The code is wrong.
+    WrongCode,
+    /// The code was right once and has been used.
+    ReplayedCode,
+    /// Too many wrong codes; nothing was compared.
+    FactorLocked,
+    /// Too many logins of this subject in a short time.
+    TooManyLogins,
+    /// The account that the name leads to changed between question and reply.
+    SubjectChanged,
+    /// The question was not answered in time.
+    AnswerLate,
+    /// The reply belongs to no open question, or to somebody else's.
+    UnknownChallenge,
+}
+
+impl Reason {
+    /// Every reason, for metrics and the manual.
+    pub const ALL: [Self; 21] = [
+        Self::UnknownSubject,
+        Self::WrongPassword,
+        Self::EmptyPassword,
+        Self::BadPassword,
+        Self::PasswordThrottled,
+        Self::AccountDisabled,
+        Self::AccountExpired,
+        Self::AccountLocked,
+        Self::MustChangePassword,
+        Self::AccountRestricted,
+        Self::RefusedByRule,
+        Self::NotEnrolled,
+        Self::CodeMissing,
+        Self::NotACode,
+        Self::WrongCode,
+        Self::ReplayedCode,
+        Self::FactorLocked,
+        Self::TooManyLogins,
+        Self::SubjectChanged,
+        Self::AnswerLate,
+        Self::UnknownChallenge,
+    ];
+
+    /// The fixed word in audit and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::UnknownSubject => "unknown-subject",
+            Self::WrongPassword => "wrong-password",
+            Self::EmptyPassword => "empty-password",
+            Self::BadPassword => "bad-password",
+            Self::PasswordThrottled => "password-throttled",
+            Self::AccountDisabled => "account-disabled",
+            Self::AccountExpired => "account-expired",
+            Self::AccountLocked => "account-locked",
+            Self::MustChangePassword => "must-change-password",
+            Self::AccountRestricted => "account-restricted",
+            Self::RefusedByRule => "refused-by-rule",
+            Self::NotEnrolled => "not-enrolled",
+            Self::CodeMissing => "code-missing",
+            Self::NotACode => "not-a-code",
+            Self::WrongCode => "wrong-code",
+            Self::ReplayedCode => "replayed-code",
+            Self::FactorLocked => "factor-locked",
+            Self::TooManyLogins => "too-many-logins",
+            Self::SubjectChanged => "subject-changed",
+            Self::AnswerLate => "answer-late",
+            Self::UnknownChallenge => "unknown-challenge",
+        }
+    }
+}
+
+/// What a rejected user reads, whatever the reason (A-067, D-100).
+pub const REJECTED_TEXT: &str = "Sign-in failed.";
+
+/// We asked and could not find out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Whose move it is.
+    pub kind: FaultKind,
+    /// What we did, with what, what came back. For the log: no names, no secrets.
+    pub what: String,
+}
+
+impl Fault {
+    /// A fault with its story.
+    #[must_use]
+    pub fn new(kind: FaultKind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The kinds of fault, by whose move it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// No server of a directory answered in time.
+    DirectoryUnreachable,
+    /// A directory refused us: service account, TLS demands, configuration.
+    DirectoryRefusedUs,
+    /// A directory answered what it must not: two accounts for one name, no immutable id, broken protocol.
+    DirectoryConfusing,
+    /// The store cannot be read or written.
+    StoreUnavailable,
+    /// The audit record cannot be written.
+    AuditUnavailable,
+    /// A sealed secret does not open with any key we have.
+    KeyMissing,
+    /// No place left, or no time.
+    Overloaded,
+    /// The login took longer than it may.
+    TimedOut,
+    /// Something that must not happen did.
+    Internal,
+}
+
+impl FaultKind {
+    /// Every kind, for metrics and the manual.
+    pub const ALL: [Self; 9] = [
+        Self::DirectoryUnreachable,
+        Self::DirectoryRefusedUs,
+        Self::DirectoryConfusing,
+        Self::StoreUnavailable,
+        Self::AuditUnavailable,
+        Self::KeyMissing,
+        Self::Overloaded,
+        Self::TimedOut,
+        Self::Internal,
+    ];
+
+    /// The fixed word in audit and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::DirectoryUnreachable => "directory-unreachable",
+            Self::DirectoryRefusedUs => "directory-refused-us",
+            Self::DirectoryConfusing => "directory-confusing",
+            Self::StoreUnavailable => "store-unavailable",
+            Self::AuditUnavailable => "audit-unavailable",
+            Self::KeyMissing => "key-missing",
+            Self::Overloaded => "overloaded",
+            Self::TimedOut => "timed-out",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_reason_and_fault_has_a_code_of_its_own() {
+        let reasons: HashSet<_> = Reason::ALL.iter().map(|r| r.code()).collect();
+        assert_eq!(reasons.len(), Reason::ALL.len());
+        let faults: HashSet<_> = FaultKind::ALL.iter().map(|k| k.code()).collect();
+        assert_eq!(faults.len(), FaultKind::ALL.len());
+        assert!(reasons.is_disjoint(&faults));
+    }
+}
