@@ -1,3 +1,8 @@
 //! Runs flows; knows no protocol.
 
+pub mod admit;
+pub mod drive;
+pub mod pending;
 pub mod ports;
+pub mod tally;
+pub mod turns;

@@ -19,7 +19,7 @@ use crate::login::factor::{Enrolment, FactorKind, FactorKinds, FactorOutcome};
 use crate::login::identity::{Standing, Subject};
 use crate::login::policy::{Decision, Facts, Policy, Requirement};
 use crate::login::step::{Event, Outcome, PrimaryOutcome, Prompt, Record, Step, Trail, Work};
-use crate::login::throttle::{Allowed, Failures, Limits, allowed};
+use crate::login::throttle::{Allowed, Failures, FlowLimits, allowed};
 use crate::login::verdict::{Basis, Fault, FaultKind, Grant, Reason, Verdict};
 
 /// One login on its way.
@@ -36,21 +36,6 @@ pub struct Flow {
     typed: Option<Secret>,
     primary_done: bool,
     factor: Option<FactorKind>,
-}
-
-/// The limits a flow judges by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FlowLimits {
-    /// For wrong passwords.
-    pub password: Limits,
-    /// For wrong codes.
-    pub factor: Limits,
-}
-
-impl Default for FlowLimits {
-    fn default() -> Self {
-        Self { password: Limits::PASSWORD, factor: Limits::FACTOR }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -55,6 +55,21 @@ impl Limits {
     };
 }
 
+/// The limits a flow judges by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlowLimits {
+    /// For wrong passwords.
+    pub password: Limits,
+    /// For wrong codes.
+    pub factor: Limits,
+}
+
+impl Default for FlowLimits {
+    fn default() -> Self {
+        Self { password: Limits::PASSWORD, factor: Limits::FACTOR }
+    }
+}
+
 /// Whether a further try may be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allowed {
