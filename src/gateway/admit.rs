@@ -206,6 +206,9 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
         }
         if self.added.fetch_add(1, Ordering::Relaxed) >= MOST_KEYS {
             self.tidy();
+            if self.full.load(Ordering::Relaxed) {
+                return self.overflow.check().is_ok();
+            }
         }
         self.keys.check_key(key).is_ok()
     }

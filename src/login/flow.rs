@@ -397,5 +397,9 @@ const fn unable(kind: FaultKind) -> Step {
     Step::Done(Verdict::Unable(kind))
 }
 
+/// Random logins, for tests and fuzzing.
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
+
 #[cfg(test)]
 mod tests;
