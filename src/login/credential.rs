@@ -3,6 +3,7 @@
 use crate::base::secret::Secret;
 use crate::login::client::CodeEntry;
 use crate::login::client::Typed;
+use crate::login::factor::FactorKind;
 
 /// The first credential of a login.
 #[derive(Debug, Clone)]
@@ -45,6 +46,18 @@ impl Code {
             Some(Self::Recovery(kept))
         } else {
             None
+        }
+    }
+
+    /// Whether such a code is for this kind of factor: digits are for generators, letters for recovery
+    /// codes, and a guess at one never counts against the other.
+    #[must_use]
+    pub const fn fits(&self, kind: FactorKind) -> bool {
+        match (self, kind) {
+            (Self::Digits(_), FactorKind::Totp | FactorKind::Hotp)
+            | (Self::Recovery(_), FactorKind::Recovery) => true,
+            (Self::Digits(_), FactorKind::Recovery)
+            | (Self::Recovery(_), FactorKind::Totp | FactorKind::Hotp) => false,
         }
     }
 

@@ -70,6 +70,13 @@ impl FactorKinds {
         self.0 == 0
     }
 
+    /// Its only member; `None` when there is none or more than one.
+    #[must_use]
+    pub fn only(self) -> Option<FactorKind> {
+        let mut kinds = self.iter();
+        kinds.next().filter(|_| kinds.next().is_none())
+    }
+
     /// Its members, in the order of [`FactorKind::ALL`].
     pub fn iter(self) -> impl Iterator<Item = FactorKind> {
         FactorKind::ALL.into_iter().filter(move |kind| self.contains(*kind))

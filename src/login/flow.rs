@@ -304,9 +304,8 @@ impl Flow {
         }
         let Some(typed) = self.typed.take() else { return self.ask(now) };
         let Some(code) = Code::read(typed.expose()) else { return reject(Reason::NotACode) };
-        let fitting: Vec<Enrolment> =
-            enrolled.into_iter().filter(|e| fits(&code, e.kind())).cloned().collect();
-        self.factor = only_kind(&fitting);
+        let fitting: Vec<Enrolment> = enrolled.into_iter().filter(|e| code.fits(e.kind())).cloned().collect();
+        self.factor = fitting.iter().map(Enrolment::kind).collect::<FactorKinds>().only();
         let who = subject.pseudonym.clone();
         self.stage = Stage::Checking;
         Step::Do(Work::Check(who, code, fitting))
@@ -363,22 +362,6 @@ impl Flow {
             *counted == kind && allowed(failures, now.unix, &self.limits.factor) != Allowed::Yes
         })
     }
-}
-
-/// Digits are for generators, letters for recovery codes: a guess at one never counts against the other.
-const fn fits(code: &Code, kind: FactorKind) -> bool {
-    match (code, kind) {
-        (Code::Digits(_), FactorKind::Totp | FactorKind::Hotp)
-        | (Code::Recovery(_), FactorKind::Recovery) => true,
-        (Code::Digits(_), FactorKind::Recovery)
-        | (Code::Recovery(_), FactorKind::Totp | FactorKind::Hotp) => false,
-    }
-}
-
-fn only_kind(enrolments: &[Enrolment]) -> Option<FactorKind> {
-    let kinds: FactorKinds = enrolments.iter().map(Enrolment::kind).collect();
-    let mut kinds = kinds.iter();
-    kinds.next().filter(|_| kinds.next().is_none())
 }
 
 fn later(from: Instant, by: std::time::Duration) -> Instant {

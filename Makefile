@@ -1,0 +1,37 @@
+# Doorward. `make demo` shows a login, `make test` runs everything; both install what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test check bench fuzz release
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: ## a gateway with throwaway settings and a login before your eyes; ONCE=1 ends after it
+	@cargo build --quiet --locked
+	@target/debug/doorward demo $(if $(ONCE),--once)
+
+test: ## install the peers, then format, lint, and run every test
+	@tests/peers.sh
+	@$(MAKE) --no-print-directory check
+	@if command -v cargo-nextest >/dev/null; then cargo nextest run --locked --no-fail-fast; \
+	 else cargo test --locked --no-fail-fast; fi
+
+check: ## format, lints and documentation, without running tests
+	@cargo fmt --check
+	@cargo clippy --quiet --locked --all-targets -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
+
+bench: ## the figures of docs/performance.md, measured on this machine
+	@tests/peers.sh
+	@cargo build --quiet --locked --release
+	@cargo bench --quiet --locked --bench gateway
+
+fuzz: ## every fuzz target for SECONDS_EACH seconds (default 60); needs cargo-fuzz and a C++ compiler
+	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
+	@cd fuzz && for target in $$(ls fuzz_targets | sed 's/\.rs$$//'); do \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$${SECONDS_EACH:-60} -rss_limit_mb=1024; done
+
+release: ## the optimised binary, target/release/doorward
+	@cargo build --locked --release

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Installs the programs that the interoperability tests talk to, from Debian's packages, when it may.
+# Never starts or stops a service of the machine it runs on.
+set -euo pipefail
+
+# program:package
+wanted=(
+    radclient:freeradius-utils
+    slapd:slapd
+    ldapsearch:ldap-utils
+    samba:samba
+    samba-tool:samba
+    tshark:tshark
+)
+
+missing=()
+for pair in "${wanted[@]}"; do
+    PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if ! command -v apt-get >/dev/null; then
+    echo "peers: missing ${missing[*]}, and there is no apt-get; their tests will say so" >&2
+    exit 0
+fi
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=()
+elif sudo -n true 2>/dev/null; then
+    as_root=(sudo -n)
+else
+    echo "peers: missing ${missing[*]}; install them or run as root; their tests will say so" >&2
+    exit 0
+fi
+
+# A package that starts its service would take the well-known ports; policy-rc.d says no to that.
+guard=/usr/sbin/policy-rc.d
+if [ ! -e "$guard" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$guard" >/dev/null
+    "${as_root[@]}" chmod +x "$guard"
+    trap '"${as_root[@]}" rm -f "$guard"' EXIT
+fi
+echo "peers: installing ${missing[*]}" >&2
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
