@@ -1,1 +1,5 @@
-//! (see lib.rs)
+//! Puts it together.
+
+pub mod logging;
+pub mod metrics;
+pub mod notify;

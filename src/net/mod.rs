@@ -1,1 +1,3 @@
-//! (see lib.rs)
+//! Sockets and TLS, without protocol.
+
+pub mod http;

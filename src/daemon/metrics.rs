@@ -1,0 +1,125 @@
+//! Counters and gauges in Prometheus' text format. Labels come from closed sets; no name, no pseudonym and
+//! no address is ever one.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::gateway::drive::Gateway;
+use crate::gateway::tally::BUCKETS_MS;
+
+/// Counters of one front end: (what happened, why, how often).
+pub type Counts = Arc<dyn Fn() -> Vec<(&'static str, &'static str, u64)> + Send + Sync>;
+
+/// What the metrics page is made of.
+pub struct Sources {
+    /// Verdicts, questions, times.
+    pub gateway: Arc<Gateway>,
+    /// Datagrams of the RADIUS front end.
+    pub radius: Counts,
+    /// Subjects and enrolments, as last read; `None` while the store does not answer.
+    pub totals: Arc<dyn Fn() -> Option<(u64, u64)> + Send + Sync>,
+    /// Successful and failed reloads.
+    pub reloads: Arc<dyn Fn() -> (u64, u64) + Send + Sync>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sources")
+    }
+}
+
+/// The registry of all metrics.
+#[must_use]
+pub fn registry(sources: Sources) -> Registry {
+    let mut registry = Registry::with_prefix("doorward");
+    registry.register_collector(Box::new(sources));
+    registry
+}
+
+/// The page.
+///
+/// # Errors
+///
+/// When a number cannot be written, which a `String` never refuses.
+pub fn page(registry: &Registry) -> Result<String, fmt::Error> {
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, registry)?;
+    Ok(text)
+}
+
+impl Collector for Sources {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let tally = self.gateway.tally();
+        labelled(&mut encoder, "logins", "verdicts by outcome and reason", &tally.verdicts())?;
+        labelled(
+            &mut encoder,
+            "radius_datagrams",
+            "datagrams by what was done with them and why",
+            &(self.radius)(),
+        )?;
+        counter(&mut encoder, "questions", "questions put to users", tally.questions())?;
+        gauge(&mut encoder, "questions_open", "questions that wait for a reply", self.gateway.questions())?;
+        gauge(&mut encoder, "logins_running", "logins that run now", self.gateway.admission().running())?;
+        self.times(&mut encoder)?;
+        if let Some((subjects, enrolments)) = (self.totals)() {
+            gauge(&mut encoder, "subjects", "subjects in the store", subjects)?;
+            gauge(&mut encoder, "enrolments", "enrolments in the store", enrolments)?;
+        }
+        let (done, failed) = (self.reloads)();
+        let reloads = [("done", "", done), ("failed", "", failed)];
+        labelled(&mut encoder, "reloads", "reloads of the settings", &reloads)
+    }
+}
+
+impl Sources {
+    fn times(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (buckets, sum_us) = self.gateway.tally().times();
+        let ends = BUCKETS_MS.iter().map(|ms| seconds(ms.saturating_mul(1000))).chain([f64::MAX]);
+        let pairs: Vec<(f64, u64)> = ends.zip(buckets.iter().copied()).collect();
+        let count = buckets.iter().sum();
+        let help = "time from the first message of a login to its verdict, the user's own included";
+        let mut metric =
+            encoder.encode_descriptor("login_time", help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        metric.encode_histogram::<NoLabelSet>(seconds(sum_us), count, &pairs, None)
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "microseconds beyond 2^53 are three centuries")]
+fn seconds(us: u64) -> f64 {
+    us as f64 / 1e6
+}
+
+fn labelled(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    counts: &[(&'static str, &'static str, u64)],
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (outcome, reason, number) in counts {
+        let labels = [("outcome", *outcome), ("reason", *reason)];
+        ConstCounter::new(*number).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
+}
+
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: impl TryInto<i64>,
+) -> fmt::Result {
+    let value = ConstGauge::new(value.try_into().unwrap_or(i64::MAX));
+    value.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)
+}
