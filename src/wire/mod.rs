@@ -1,3 +1,6 @@
-//! (see lib.rs)
+//! Codecs: bytes to values and back; no I/O, no time, no policy.
+#![deny(clippy::arithmetic_side_effects)]
+
 pub mod ldap;
 pub mod radius;
+pub mod reader;

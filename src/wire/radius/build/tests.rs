@@ -1,0 +1,89 @@
+use super::*;
+use crate::wire::radius::authenticator::Proof;
+use crate::wire::radius::dictionary::{PROXY_STATE, REPLY_MESSAGE, STATE, USER_NAME};
+use crate::wire::radius::password::reveal;
+use crate::wire::radius::vectors::secret;
+
+fn request_with(proxy_states: &[u8]) -> ReplyTo {
+    ReplyTo { identifier: 7, authenticator: *b"request-authenti", proxy_states: proxy_states.to_vec() }
+}
+
+#[test]
+fn a_041_every_reply_has_message_authenticator_directly_behind_the_header() {
+    let mut buffer = [0; MAX_LEN];
+    let to = request_with(&[PROXY_STATE, 3, b'x']);
+    let mut reply = ReplyBuilder::new(&mut buffer, Code::AccessChallenge, &to).unwrap();
+    reply.attribute(STATE, b"abc").unwrap();
+    reply.text(REPLY_MESSAGE, "Code?").unwrap();
+    let bytes = reply.sign(&secret("s")).unwrap();
+
+    let packet = Packet::parse(bytes).unwrap();
+    assert_eq!(&bytes[20..22], [MESSAGE_AUTHENTICATOR, 18]);
+    assert_eq!((packet.code(), packet.identifier()), (Code::AccessChallenge, 7), "A-060");
+    assert_eq!(secret("s").check_reply(&packet, &to.authenticator, true), Ok(()));
+    assert!(secret("t").check_reply(&packet, &to.authenticator, true).is_err());
+}
+
+#[test]
+fn a_061_proxy_states_come_back_unchanged_and_in_their_order() {
+    let states = [&[PROXY_STATE, 4, 2, 2][..], &[PROXY_STATE, 2], &[PROXY_STATE, 3, 1]].concat();
+    let to = request_with(&states);
+    for code in [Code::AccessAccept, Code::AccessReject, Code::AccessChallenge] {
+        let mut buffer = [0; MAX_LEN];
+        let bytes = ReplyBuilder::new(&mut buffer, code, &to).unwrap().sign(&secret("s")).unwrap();
+        assert_eq!(Packet::parse(bytes).unwrap().proxy_states(), states);
+    }
+}
+
+#[test]
+fn a_062_proxy_state_displaces_what_is_optional_and_is_never_cut() {
+    let big = [&[PROXY_STATE, 255][..], &[9; 253]].concat().repeat(15);
+    let to = request_with(&big);
+    let mut buffer = [0; MAX_LEN];
+    let mut reply = ReplyBuilder::new(&mut buffer, Code::AccessReject, &to).unwrap();
+    assert_eq!(reply.text(REPLY_MESSAGE, &"x".repeat(300)), Err(DoesNotFit));
+    assert_eq!(reply.text(REPLY_MESSAGE, "short"), Ok(()));
+    let packet = Packet::parse(reply.sign(&secret("s")).unwrap()).unwrap();
+    assert_eq!(packet.proxy_states(), big);
+    assert_eq!(packet.find(REPLY_MESSAGE), Some(&b"short"[..]), "and nothing of the text that did not fit");
+
+    let too_big = request_with(&[0; MAX_LEN - HEADER_LEN - 17]);
+    assert!(ReplyBuilder::new(&mut buffer, Code::AccessReject, &too_big).is_err());
+}
+
+#[test]
+fn a_016_an_empty_attribute_is_never_sent() {
+    let to = request_with(&[]);
+    let mut buffer = [0; MAX_LEN];
+    let mut reply = ReplyBuilder::new(&mut buffer, Code::AccessAccept, &to).unwrap();
+    reply.attribute(REPLY_MESSAGE, b"").unwrap();
+    reply.text(REPLY_MESSAGE, "").unwrap();
+    reply.vendor(9, 1, b"").unwrap();
+    assert_eq!(reply.sign(&secret("s")).unwrap().len(), HEADER_LEN + 18);
+}
+
+#[test]
+fn a_value_that_the_length_byte_cannot_count_is_refused() {
+    let to = request_with(&[]);
+    let mut buffer = [0; MAX_LEN];
+    let mut reply = ReplyBuilder::new(&mut buffer, Code::AccessAccept, &to).unwrap();
+    assert_eq!(reply.attribute(25, &[1; 254]), Err(DoesNotFit));
+    assert_eq!(reply.vendor(9, 1, &[1; 248]), Err(DoesNotFit));
+    assert_eq!((reply.attribute(25, &[1; 253]), reply.vendor(9, 1, &[1; 247])), (Ok(()), Ok(())));
+    assert!(Packet::parse(reply.sign(&secret("s")).unwrap()).is_ok());
+}
+
+#[test]
+fn a_043_our_own_request_proves_itself_and_hides_its_password() {
+    let mut buffer = [0; MAX_LEN];
+    let secret = secret("s3cret");
+    let mut request = RequestBuilder::new(&mut buffer, Code::AccessRequest, 9, [5; 16]).unwrap();
+    request.attribute(USER_NAME, b"anna").unwrap();
+    request.password(b"correct horse", &secret).unwrap();
+    assert_eq!(request.password(&[b'x'; 129], &secret), Err(DoesNotFit));
+    let packet = Packet::parse(request.sign(&secret).unwrap()).unwrap();
+    assert_eq!(packet.bytes()[20], MESSAGE_AUTHENTICATOR);
+    assert_eq!(secret.check_request(&packet), Proof::Valid);
+    let hidden = packet.find(USER_PASSWORD).unwrap();
+    assert_eq!(reveal(hidden, secret.raw(), packet.authenticator()).unwrap().expose(), b"correct horse");
+}

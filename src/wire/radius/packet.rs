@@ -1,0 +1,348 @@
+//! The view of a RADIUS packet: code, identifier, length, authenticator, attributes (RFC 2865 section 3).
+
+use crate::wire::radius::attribute::{Attribute, Attributes};
+use crate::wire::radius::dictionary;
+use crate::wire::reader::Reader;
+
+/// Length of the header before the attributes, in bytes (RFC 2865 section 3).
+pub const HEADER_LEN: usize = 20;
+/// Greatest length of a packet, in bytes (RFC 2865 section 3).
+pub const MAX_LEN: usize = 4096;
+/// Greatest number of attributes that is accepted in one packet.
+pub const MAX_ATTRIBUTES: usize = 200;
+
+/// What a packet is for (RFC 2865 section 4, RFC 2866, RFC 5176, RFC 5997, RFC 7930).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// 1
+    AccessRequest,
+    /// 2
+    AccessAccept,
+    /// 3
+    AccessReject,
+    /// 4
+    AccountingRequest,
+    /// 5
+    AccountingResponse,
+    /// 11
+    AccessChallenge,
+    /// 12
+    StatusServer,
+    /// 40
+    DisconnectRequest,
+    /// 41
+    DisconnectAck,
+    /// 42
+    DisconnectNak,
+    /// 43
+    CoaRequest,
+    /// 44
+    CoaAck,
+    /// 45
+    CoaNak,
+    /// 52
+    ProtocolError,
+    /// Any other number; never one of those above.
+    Other(u8),
+}
+
+impl From<u8> for Code {
+    fn from(number: u8) -> Self {
+        match number {
+            1 => Self::AccessRequest,
+            2 => Self::AccessAccept,
+            3 => Self::AccessReject,
+            4 => Self::AccountingRequest,
+            5 => Self::AccountingResponse,
+            11 => Self::AccessChallenge,
+            12 => Self::StatusServer,
+            40 => Self::DisconnectRequest,
+            41 => Self::DisconnectAck,
+            42 => Self::DisconnectNak,
+            43 => Self::CoaRequest,
+            44 => Self::CoaAck,
+            45 => Self::CoaNak,
+            52 => Self::ProtocolError,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl Code {
+    /// The number on the wire.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::AccessRequest => 1,
+            Self::AccessAccept => 2,
+            Self::AccessReject => 3,
+            Self::AccountingRequest => 4,
+            Self::AccountingResponse => 5,
+            Self::AccessChallenge => 11,
+            Self::StatusServer => 12,
+            Self::DisconnectRequest => 40,
+            Self::DisconnectAck => 41,
+            Self::DisconnectNak => 42,
+            Self::CoaRequest => 43,
+            Self::CoaAck => 44,
+            Self::CoaNak => 45,
+            Self::ProtocolError => 52,
+            Self::Other(number) => number,
+        }
+    }
+
+    /// The name in the RFCs; `None` for a number we have no name for.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::AccessRequest => "Access-Request",
+            Self::AccessAccept => "Access-Accept",
+            Self::AccessReject => "Access-Reject",
+            Self::AccountingRequest => "Accounting-Request",
+            Self::AccountingResponse => "Accounting-Response",
+            Self::AccessChallenge => "Access-Challenge",
+            Self::StatusServer => "Status-Server",
+            Self::DisconnectRequest => "Disconnect-Request",
+            Self::DisconnectAck => "Disconnect-ACK",
+            Self::DisconnectNak => "Disconnect-NAK",
+            Self::CoaRequest => "CoA-Request",
+            Self::CoaAck => "CoA-ACK",
+            Self::CoaNak => "CoA-NAK",
+            Self::ProtocolError => "Protocol-Error",
+            Self::Other(_) => return None,
+        })
+    }
+}
+
+/// Why bytes are not a packet that may be used. Such a packet is dropped whole and never answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ParseError {
+    ///
+    #[error("the datagram has {0} bytes, a packet has at least 20")]
+    TooShort(usize),
+    ///
+    #[error("the length field says {0}, it may be 20 to 4096")]
+    BadLength(u16),
+    ///
+    #[error("the length field says {said}, but only {got} bytes came")]
+    Truncated {
+        /// What the length field says.
+        said: u16,
+        /// Bytes in the datagram.
+        got: usize,
+    },
+    ///
+    #[error("the attribute at offset {offset} has no place for its own length, or runs past the end")]
+    BadAttribute {
+        /// Offset from the start of the packet.
+        offset: usize,
+    },
+    ///
+    #[error("more than 200 attributes")]
+    TooManyAttributes,
+    /// an attribute that decides about security has a size it may not have.
+    #[error("attribute {kind} at offset {offset} has {length} bytes of value, which its type does not allow")]
+    BadSize {
+        /// The attribute's type.
+        kind: u8,
+        /// Offset from the start of the packet.
+        offset: usize,
+        /// Length of its value.
+        length: usize,
+    },
+    /// an attribute that may stand once stands twice.
+    #[error("attribute {kind} stands in the packet twice; the second is at offset {offset}")]
+    Repeated {
+        /// The attribute's type.
+        kind: u8,
+        /// Offset of the second one from the start of the packet.
+        offset: usize,
+    },
+}
+
+impl ParseError {
+    /// A fixed word for counters and the log.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::TooShort(_) => "too-short",
+            Self::BadLength(_) => "bad-length",
+            Self::Truncated { .. } => "truncated",
+            Self::BadAttribute { .. } => "bad-attribute",
+            Self::TooManyAttributes => "too-many-attributes",
+            Self::BadSize { .. } => "bad-attribute-size",
+            Self::Repeated { .. } => "repeated-attribute",
+        }
+    }
+}
+
+/// A packet whose form has been checked, borrowed from the datagram it came in. Nothing is copied.
+///
+/// The form says nothing about who sent it: see [`crate::wire::radius::authenticator`].
+#[derive(Clone, Copy)]
+pub struct Packet<'a> {
+    bytes: &'a [u8],
+    code: Code,
+    identifier: u8,
+    authenticator: &'a [u8; 16],
+    attributes: &'a [u8],
+}
+
+impl<'a> Packet<'a> {
+    /// Reads one packet from the front of `datagram` (RFC 2865 section 3).
+    ///
+    /// Bytes after the packet's own length are padding: they are left out of the view and so of every
+    /// later computation. Types that are not known are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`] for every form that forbid.
+    pub fn parse(datagram: &'a [u8]) -> Result<Self, ParseError> {
+        let packet = Self::header(datagram)?;
+        packet.check_attributes()?;
+        Ok(packet)
+    }
+
+    fn header(datagram: &'a [u8]) -> Result<Self, ParseError> {
+        let short = ParseError::TooShort(datagram.len());
+        let mut reader = Reader::new(datagram);
+        let code = Code::from(reader.u8().ok_or(short)?);
+        let identifier = reader.u8().ok_or(short)?;
+        let said = reader.u16().ok_or(short)?;
+        let authenticator = reader.array::<16>().ok_or(short)?;
+        let length = usize::from(said);
+        if !(HEADER_LEN..=MAX_LEN).contains(&length) {
+            return Err(ParseError::BadLength(said));
+        }
+        let bytes = datagram.get(..length).ok_or(ParseError::Truncated { said, got: datagram.len() })?;
+        let attributes = bytes.get(HEADER_LEN..).ok_or(short)?;
+        Ok(Self { bytes, code, identifier, authenticator, attributes })
+    }
+
+    fn check_attributes(&self) -> Result<(), ParseError> {
+        let mut seen = Once::default();
+        let mut walk = self.attributes();
+        for count in 0.. {
+            match walk.step() {
+                Ok(None) => return Ok(()),
+                Ok(Some(_)) if count >= MAX_ATTRIBUTES => return Err(ParseError::TooManyAttributes),
+                Ok(Some(attribute)) => {
+                    check_size(&attribute)?;
+                    seen.note(&attribute)?;
+                }
+                Err(offset) => return Err(ParseError::BadAttribute { offset }),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the packet is for.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The number that pairs a reply with its request.
+    #[must_use]
+    pub const fn identifier(&self) -> u8 {
+        self.identifier
+    }
+
+    /// The Request Authenticator of a request, or the Response Authenticator of a reply.
+    #[must_use]
+    pub const fn authenticator(&self) -> &'a [u8; 16] {
+        self.authenticator
+    }
+
+    /// The whole packet, without padding behind it.
+    #[must_use]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Everything behind the header.
+    #[must_use]
+    pub const fn attribute_bytes(&self) -> &'a [u8] {
+        self.attributes
+    }
+
+    /// All attributes in their order.
+    #[must_use]
+    pub const fn attributes(&self) -> Attributes<'a> {
+        Attributes::new(self.attributes, HEADER_LEN)
+    }
+
+    /// The value of the first attribute of a type. Its length is not checked: an empty value is
+    /// there as well.
+    #[must_use]
+    pub fn find(&self, kind: u8) -> Option<&'a [u8]> {
+        self.all(kind).next()
+    }
+
+    /// The values of all attributes of a type, in their order.
+    pub fn all(&self, kind: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.attributes().filter(move |attribute| attribute.kind == kind).map(|attribute| attribute.value)
+    }
+
+    /// Whether there is an attribute of a type.
+    #[must_use]
+    pub fn has(&self, kind: u8) -> bool {
+        self.find(kind).is_some()
+    }
+
+    /// All Proxy-State attributes, type and length bytes included, one behind the other in their order:
+    /// what every reply has to carry. Empty, and not allocated, when there is none.
+    #[must_use]
+    pub fn proxy_states(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        for attribute in self.attributes().filter(|a| a.kind == dictionary::PROXY_STATE) {
+            out.extend_from_slice(attribute.whole);
+        }
+        out
+    }
+}
+
+/// sizes that the attributes which decide about security must have.
+fn check_size(attribute: &Attribute<'_>) -> Result<(), ParseError> {
+    let length = attribute.value.len();
+    let fits = match attribute.kind {
+        dictionary::MESSAGE_AUTHENTICATOR => length == 16,
+        dictionary::CHAP_PASSWORD => length == 17,
+        dictionary::USER_PASSWORD => (16..=128).contains(&length) && length.is_multiple_of(16),
+        _ => true,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(ParseError::BadSize { kind: attribute.kind, offset: attribute.offset, length })
+}
+
+/// which of the attributes that may stand once have been seen.
+#[derive(Default)]
+struct Once {
+    name: bool,
+    password: bool,
+    chap: bool,
+    state: bool,
+    message_authenticator: bool,
+}
+
+impl Once {
+    fn note(&mut self, attribute: &Attribute<'_>) -> Result<(), ParseError> {
+        let seen = match attribute.kind {
+            dictionary::USER_NAME => &mut self.name,
+            dictionary::USER_PASSWORD => &mut self.password,
+            dictionary::CHAP_PASSWORD => &mut self.chap,
+            dictionary::STATE => &mut self.state,
+            dictionary::MESSAGE_AUTHENTICATOR => &mut self.message_authenticator,
+            _ => return Ok(()),
+        };
+        if std::mem::replace(seen, true) {
+            return Err(ParseError::Repeated { kind: attribute.kind, offset: attribute.offset });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
