@@ -1,0 +1,134 @@
+//! Our codec against an independent one: what both are given, both accept or refuse, except where the
+//! other is known to differ from the RFC; what both accept, both understand and write alike.
+#![allow(clippy::unwrap_used, reason = "test code")]
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "test code")]
+
+use std::net::Ipv4Addr;
+
+use doorward::base::secret::Secret;
+use doorward::wire::radius::authenticator::SharedSecret;
+use doorward::wire::radius::build::{ReplyBuilder, ReplyTo, RequestBuilder};
+use doorward::wire::radius::dictionary as ours_dictionary;
+use doorward::wire::radius::packet::{Code, MAX_LEN, Packet, ParseError};
+use doorward::wire::radius::password::reveal;
+use proptest::prelude::*;
+use radius::core::code::Code as TheirCode;
+use radius::core::packet::Packet as TheirPacket;
+use radius::core::rfc2865;
+
+#[path = "support/fuzz_radius.rs"]
+#[allow(dead_code, reason = "the session's body is used by its own test")]
+mod fuzz_radius;
+
+const SECRET: &[u8] = b"xyzzy5461";
+
+fn secret() -> SharedSecret {
+    SharedSecret::new(Secret::copied(SECRET)).unwrap()
+}
+
+/// Packets that are nearly right: a header with a fitting length before attributes that mostly fit.
+fn nearly_a_packet() -> impl Strategy<Value = Vec<u8>> {
+    let attribute = (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..40), -1i16..=1).prop_map(
+        |(kind, value, skew)| {
+            let length = i16::try_from(value.len()).unwrap() + 2;
+            let skewed = if skew == 0 || kind.is_multiple_of(8) { length + skew } else { length };
+            [&[kind, u8::try_from(skewed).unwrap()][..], &value].concat()
+        },
+    );
+    let known = (prop_oneof![Just(1u8), Just(2), Just(3), Just(24), Just(33), Just(80)], 0usize..70)
+        .prop_map(|(kind, length)| {
+            [&[kind, u8::try_from(length + 2).unwrap()][..], &vec![7; length]].concat()
+        });
+    (
+        prop_oneof![Just(1u8), Just(12), any::<u8>()],
+        proptest::collection::vec(prop_oneof![attribute, known], 0..12),
+        prop_oneof![8 => Just(0i32), 1 => -3..3i32],
+        proptest::collection::vec(any::<u8>(), 0..4),
+    )
+        .prop_map(|(code, attributes, skew, padding)| {
+            let attributes = attributes.concat();
+            let length = u16::try_from(i32::try_from(attributes.len()).unwrap() + 20 + skew).unwrap();
+            [&[code, 9][..], &length.to_be_bytes(), &[3; 16], &attributes, &padding].concat()
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_codecs_accept_and_refuse_the_same_except_for_our_stricter_rules(bytes in nearly_a_packet()) {
+        let theirs = TheirPacket::decode(&bytes, SECRET);
+        match Packet::parse(&bytes) {
+            Ok(packet) => {
+                let theirs = theirs.unwrap();
+                prop_assert_eq!(packet.identifier(), theirs.get_identifier());
+                prop_assert_eq!(&packet.authenticator()[..], &theirs.get_authenticator()[..]);
+                let name = packet.find(ours_dictionary::USER_NAME);
+                // A name that is no text they refuse to give out.
+                if let Some(name) = name.and_then(|name| std::str::from_utf8(name).ok()) {
+                    prop_assert_eq!(Ok(name.to_owned()), rfc2865::lookup_user_name(&theirs).unwrap());
+                }
+                // They keep the attributes of a request unchanged, in their order.
+                if matches!(packet.code(), Code::AccessRequest | Code::StatusServer) {
+                    prop_assert_eq!(theirs.encode().unwrap(), packet.bytes());
+                }
+            }
+            // are ours alone; what comes behind such an attribute we no longer look at.
+            Err(ParseError::BadSize { .. } | ParseError::Repeated { .. } | ParseError::TooManyAttributes) => {}
+            Err(error) => prop_assert!(theirs.is_err(), "{error}"),
+        }
+    }
+
+    #[test]
+    fn their_passwords_are_read_by_us_and_ours_by_them(password in "[ -~]{1,128}") {
+        let mut theirs = TheirPacket::new(TheirCode::AccessRequest, SECRET);
+        rfc2865::add_user_password(&mut theirs, password.as_bytes()).unwrap();
+        let bytes = theirs.encode().unwrap();
+        let packet = Packet::parse(&bytes).unwrap();
+        let hidden = packet.find(ours_dictionary::USER_PASSWORD).unwrap();
+        let plain = reveal(hidden, secret().raw(), packet.authenticator()).unwrap();
+        prop_assert_eq!(plain.expose(), password.as_bytes());
+
+        let mut buffer = [0; MAX_LEN];
+        let mut ours = RequestBuilder::new(&mut buffer, Code::AccessRequest, 1, [8; 16]).unwrap();
+        ours.password(password.as_bytes(), &secret()).unwrap();
+        let theirs = TheirPacket::decode(ours.sign(&secret()).unwrap(), SECRET).unwrap();
+        prop_assert_eq!(rfc2865::lookup_user_password(&theirs).unwrap().unwrap(), password.as_bytes());
+    }
+
+    #[test]
+    fn they_find_our_replies_authentic_and_read_them(identifier: u8, text in "[ -~]{1,200}") {
+        let mut request = TheirPacket::new_with_identifier(TheirCode::AccessRequest, SECRET, identifier);
+        rfc2865::add_user_name(&mut request, "anna");
+        rfc2865::add_proxy_state(&mut request, b"first");
+        rfc2865::add_proxy_state(&mut request, b"second");
+        rfc2865::add_nas_ip_address(&mut request, &Ipv4Addr::new(192, 0, 2, 1));
+        let request = request.encode().unwrap();
+
+        let to = ReplyTo::from(&Packet::parse(&request).unwrap());
+        let mut buffer = [0; MAX_LEN];
+        let mut reply = ReplyBuilder::new(&mut buffer, Code::AccessReject, &to).unwrap();
+        reply.text(ours_dictionary::REPLY_MESSAGE, &text).unwrap();
+        let reply = reply.sign(&secret()).unwrap();
+
+        prop_assert!(TheirPacket::is_authentic_response(reply, &request, SECRET));
+        let theirs = TheirPacket::decode(reply, SECRET).unwrap();
+        prop_assert_eq!(theirs.get_identifier(), identifier);
+        prop_assert_eq!(rfc2865::lookup_reply_message(&theirs).unwrap().unwrap(), text);
+        prop_assert_eq!(rfc2865::lookup_all_proxy_state(&theirs), [b"first".to_vec(), b"second".to_vec()]);
+    }
+
+    #[test]
+    fn we_find_their_replies_authentic(identifier: u8) {
+        let request = TheirPacket::new_with_identifier(TheirCode::AccessRequest, SECRET, identifier);
+        let reply = request.make_response_packet(TheirCode::AccessAccept).encode().unwrap();
+        let authenticator: [u8; 16] = request.get_authenticator()[..].try_into().unwrap();
+        let reply = Packet::parse(&reply).unwrap();
+        prop_assert_eq!(secret().check_reply(&reply, &authenticator, false), Ok(()));
+    }
+
+    #[test]
+    fn the_body_of_the_packet_fuzzer_holds_for_packets_that_are_nearly_right(bytes in nearly_a_packet()) {
+        fuzz_radius::packet(&bytes);
+    }
+}
