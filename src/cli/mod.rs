@@ -1,1 +1,4 @@
-//! (see lib.rs)
+//! The command line.
+
+pub mod appliance;
+pub mod exit;

@@ -6,6 +6,7 @@
 pub mod attempt;
 pub mod client;
 pub mod credential;
+pub mod explain;
 pub mod factor;
 pub mod flow;
 pub mod identity;

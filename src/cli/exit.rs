@@ -1,0 +1,86 @@
+//! Exit codes, as sysexits.h names them, and what is said on the way out.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Why a command ends without success.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    /// The command was used wrongly.
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self { code: 64, text: text.into() }
+    }
+
+    /// What was given in is not what it should be: a packet, a code, a seed.
+    pub fn data(text: impl Into<String>) -> Self {
+        Self { code: 65, text: text.into() }
+    }
+
+    /// A file to read is not there.
+    pub fn no_input(text: impl Into<String>) -> Self {
+        Self { code: 66, text: text.into() }
+    }
+
+    /// The user, subject or enrolment is not known.
+    pub fn no_user(text: impl Into<String>) -> Self {
+        Self { code: 67, text: text.into() }
+    }
+
+    /// Something that is needed does not answer.
+    pub fn unavailable(text: impl Into<String>) -> Self {
+        Self { code: 69, text: text.into() }
+    }
+
+    /// A mistake of ours.
+    pub fn software(text: impl Into<String>) -> Self {
+        Self { code: 70, text: text.into() }
+    }
+
+    /// The operating system refused something.
+    pub fn system(text: impl Into<String>) -> Self {
+        Self { code: 71, text: text.into() }
+    }
+
+    /// A file cannot be made.
+    pub fn cannot_create(text: impl Into<String>) -> Self {
+        Self { code: 73, text: text.into() }
+    }
+
+    /// The login was refused: what was asked for is not permitted.
+    pub fn refused(text: impl Into<String>) -> Self {
+        Self { code: 77, text: text.into() }
+    }
+
+    /// The configuration is wrong.
+    pub fn config(text: impl Into<String>) -> Self {
+        Self { code: 78, text: text.into() }
+    }
+
+    /// The code for the shell.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self { code: 74, text: error.to_string() }
+    }
+}
+
+impl From<crate::login::verdict::Fault> for Failure {
+    fn from(fault: crate::login::verdict::Fault) -> Self {
+        Self::unavailable(fault.what)
+    }
+}
