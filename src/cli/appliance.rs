@@ -13,22 +13,22 @@ use crate::wire::radius::dictionary::{CALLING_STATION_ID, NAS_IDENTIFIER, REPLY_
 use crate::wire::radius::packet::{Code, MAX_LEN, Packet};
 
 /// A device that asks one gateway.
-pub struct Appliance {
+pub(super) struct Appliance {
     /// Where the gateway listens.
-    pub server: SocketAddr,
+    pub(super) server: SocketAddr,
     /// What both know.
-    pub secret: SharedSecret,
+    pub(super) secret: SharedSecret,
     /// What the user's address is said to be.
-    pub from: Option<IpAddr>,
+    pub(super) from: Option<IpAddr>,
     /// How long one try waits.
-    pub timeout: Duration,
+    pub(super) timeout: Duration,
     /// Tries in all; a try repeats the same packet.
-    pub tries: u32,
+    pub(super) tries: u32,
 }
 
 /// What the gateway said.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
+pub(super) enum Said {
     /// Access-Accept.
     Accept,
     /// Access-Reject, with its text.
@@ -46,7 +46,7 @@ impl Appliance {
     /// # Errors
     ///
     /// What the system says about the socket, or that name or password do not fit in a packet.
-    pub fn ask(&self, user: &str, password: &[u8], state: Option<&[u8]>) -> io::Result<Said> {
+    pub(super) fn ask(&self, user: &str, password: &[u8], state: Option<&[u8]>) -> io::Result<Said> {
         let [identifier] = random::bytes::<1>(&SystemRandom).map_err(io::Error::other)?;
         let authenticator: [u8; 16] = random::bytes(&SystemRandom).map_err(io::Error::other)?;
         let mut buffer = [0; MAX_LEN];

@@ -5,64 +5,64 @@ use std::process::ExitCode;
 
 /// Why a command ends without success.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     code: u8,
     text: String,
 }
 
 impl Failure {
     /// The command was used wrongly.
-    pub fn usage(text: impl Into<String>) -> Self {
+    pub(super) fn usage(text: impl Into<String>) -> Self {
         Self { code: 64, text: text.into() }
     }
 
     /// What was given in is not what it should be: a packet, a code, a seed.
-    pub fn data(text: impl Into<String>) -> Self {
+    pub(super) fn data(text: impl Into<String>) -> Self {
         Self { code: 65, text: text.into() }
     }
 
     /// A file to read is not there.
-    pub fn no_input(text: impl Into<String>) -> Self {
+    pub(super) fn no_input(text: impl Into<String>) -> Self {
         Self { code: 66, text: text.into() }
     }
 
     /// The user, subject or enrolment is not known.
-    pub fn no_user(text: impl Into<String>) -> Self {
+    pub(super) fn no_user(text: impl Into<String>) -> Self {
         Self { code: 67, text: text.into() }
     }
 
     /// Something that is needed does not answer.
-    pub fn unavailable(text: impl Into<String>) -> Self {
+    pub(super) fn unavailable(text: impl Into<String>) -> Self {
         Self { code: 69, text: text.into() }
     }
 
     /// A mistake of ours.
-    pub fn software(text: impl Into<String>) -> Self {
+    pub(super) fn software(text: impl Into<String>) -> Self {
         Self { code: 70, text: text.into() }
     }
 
     /// The operating system refused something.
-    pub fn system(text: impl Into<String>) -> Self {
+    pub(super) fn system(text: impl Into<String>) -> Self {
         Self { code: 71, text: text.into() }
     }
 
     /// A file cannot be made.
-    pub fn cannot_create(text: impl Into<String>) -> Self {
+    pub(super) fn cannot_create(text: impl Into<String>) -> Self {
         Self { code: 73, text: text.into() }
     }
 
     /// The login was refused: what was asked for is not permitted.
-    pub fn refused(text: impl Into<String>) -> Self {
+    pub(super) fn refused(text: impl Into<String>) -> Self {
         Self { code: 77, text: text.into() }
     }
 
     /// The configuration is wrong.
-    pub fn config(text: impl Into<String>) -> Self {
+    pub(super) fn config(text: impl Into<String>) -> Self {
         Self { code: 78, text: text.into() }
     }
 
     /// The code for the shell.
-    pub fn exit_code(&self) -> ExitCode {
+    pub(super) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code)
     }
 }
