@@ -1,1 +1,3 @@
-//! (see lib.rs)
+//! Protocols that ask us.
+
+pub mod radius;

@@ -92,6 +92,21 @@ impl<'b, 'r> ReplyBuilder<'b, 'r> {
         Ok(())
     }
 
+    /// Makes the whole reply no longer than `length` bytes, for a request that did not prove who sent it
+    /// (D-124).
+    ///
+    /// # Errors
+    ///
+    /// [`DoesNotFit`] if it is longer already, or will be with its Proxy-State attributes.
+    pub fn at_most(&mut self, length: usize) -> Result<(), DoesNotFit> {
+        let limit = length.min(MAX_LEN).checked_sub(self.to.proxy_states.len()).ok_or(DoesNotFit)?;
+        if self.body.used > limit {
+            return Err(DoesNotFit);
+        }
+        self.body.limit = limit;
+        Ok(())
+    }
+
     /// Copies the Proxy-State attributes, computes Message-Authenticator over the request's authenticator
     /// and then the Response Authenticator. Returns the packet.
     ///

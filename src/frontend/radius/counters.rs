@@ -1,0 +1,245 @@
+//! What is counted instead of logged: everything that a stranger can cause.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::wire::radius::packet::ParseError;
+
+/// A closed set of words: every member has one for metrics, and is listed.
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $member:ident = $word:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$what])* $member,)* }
+
+        impl $name {
+            /// All of them, in the order of their counters.
+            pub const ALL: &'static [Self] = &[$(Self::$member,)*];
+
+            /// The fixed word in metrics and the log.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$member => $word,)* }
+            }
+        }
+    };
+}
+
+words! {
+    /// Why a datagram, or the answer to it, was dropped without a word.
+    Dropped {
+        /// No client has this address.
+        UnknownClient = "unknown-client",
+        ///
+        TooShort = "too-short",
+        ///
+        BadLength = "bad-length",
+        ///
+        Truncated = "truncated",
+        ///
+        BadAttribute = "bad-attribute",
+        ///
+        TooManyAttributes = "too-many-attributes",
+        /// a wrong size.
+        BadAttributeSize = "bad-attribute-size",
+        /// twice what may stand once.
+        RepeatedAttribute = "repeated-attribute",
+        /// Neither Access-Request nor Status-Server.
+        UnexpectedCode = "unexpected-code",
+        /// Message-Authenticator is required and missing.
+        Unsigned = "message-authenticator-missing",
+        /// Message-Authenticator fits neither secret.
+        WrongSignature = "message-authenticator-wrong",
+        /// Proxy-State without Message-Authenticator.
+        UnsignedProxyState = "proxy-state-unsigned",
+        /// EAP-Message without Message-Authenticator.
+        UnsignedEap = "eap-unsigned",
+        /// A request that would be refused if it proved who sent it.
+        UnsignedUnusable = "unusable-unsigned",
+        /// The same request is being worked on.
+        InWork = "duplicate-in-work",
+        /// Status-Server too often.
+        ProbedTooOften = "status-server-too-often",
+        /// No place left to remember one more running request.
+        Busy = "busy",
+        /// All places for logins are taken.
+        AdmissionFull = "admission-full",
+        /// All of this client's places for logins are taken.
+        AdmissionClientFull = "admission-client-full",
+        /// This client asks too often.
+        AdmissionClientRate = "admission-client-rate",
+        /// This user address asks too often.
+        AdmissionSourceRate = "admission-source-rate",
+        /// The device has sent a new request under the same identifier meanwhile.
+        Superseded = "superseded",
+        /// The answer came after the time that the device waits.
+        Late = "late",
+        /// We could not find out, and the client is to try its next server.
+        Unable = "unable",
+        /// The request's Proxy-State leaves no room for an answer.
+        DoesNotFit = "does-not-fit",
+        /// The login ended by a fault of the program; the device hears nothing.
+        Lost = "lost",
+        /// The operating system did not take the answer.
+        NotSent = "not-sent",
+    }
+}
+
+words! {
+    /// Why a request got Access-Reject without a login having begun.
+    Refusal {
+        /// More than one way to log in.
+        TwoMethods = "two-methods",
+        /// No way to log in.
+        NoMethod = "no-method",
+        /// CHAP, which cannot be held against a directory's hashes.
+        Chap = "chap",
+        /// MS-CHAP, which no primary check here can do.
+        MsChap = "ms-chap",
+        /// ARAP.
+        Arap = "arap",
+        /// EAP.
+        Eap = "eap",
+        /// Service-Type Authorize-Only or Call-Check.
+        ServiceType = "service-type",
+        /// No User-Name, or none that can be a name (B-105).
+        BadName = "bad-name",
+        /// A password with a NUL inside.
+        NulInPassword = "nul-in-password",
+        /// A password that is no text: the device uses another character set, or another secret.
+        PasswordNotText = "password-not-text",
+        /// A State that we never gave out.
+        ForeignState = "foreign-state",
+    }
+}
+
+words! {
+    /// What was sent.
+    Sent {
+        /// Access-Accept.
+        Accept = "accept",
+        /// Access-Reject.
+        Reject = "reject",
+        /// Access-Challenge.
+        Challenge = "challenge",
+        /// The answer to Status-Server.
+        Status = "status",
+        /// An earlier answer once more.
+        Repeated = "repeated",
+    }
+}
+
+impl From<ParseError> for Dropped {
+    fn from(error: ParseError) -> Self {
+        match error {
+            ParseError::TooShort(_) => Self::TooShort,
+            ParseError::BadLength(_) => Self::BadLength,
+            ParseError::Truncated { .. } => Self::Truncated,
+            ParseError::BadAttribute { .. } => Self::BadAttribute,
+            ParseError::TooManyAttributes => Self::TooManyAttributes,
+            ParseError::BadSize { .. } => Self::BadAttributeSize,
+            ParseError::Repeated { .. } => Self::RepeatedAttribute,
+        }
+    }
+}
+
+/// The counters of the RADIUS front end, shared by all its sockets.
+#[derive(Debug)]
+pub struct Counters {
+    received: AtomicU64,
+    dropped: Box<[AtomicU64]>,
+    refused: Box<[AtomicU64]>,
+    sent: Box<[AtomicU64]>,
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        let zeros = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect();
+        Self {
+            received: AtomicU64::new(0),
+            dropped: zeros(Dropped::ALL.len()),
+            refused: zeros(Refusal::ALL.len()),
+            sent: zeros(Sent::ALL.len()),
+        }
+    }
+}
+
+impl Counters {
+    /// A datagram came.
+    pub fn received(&self) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Something was dropped.
+    pub fn dropped(&self, why: Dropped) {
+        add(&self.dropped, why as usize);
+    }
+
+    /// A request was refused.
+    pub fn refused(&self, why: Refusal) {
+        add(&self.refused, why as usize);
+    }
+
+    /// Something was sent.
+    pub fn sent(&self, what: Sent) {
+        add(&self.sent, what as usize);
+    }
+
+    /// Datagrams that came.
+    #[must_use]
+    pub fn all_received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// How often each reason led to silence.
+    pub fn all_dropped(&self) -> impl Iterator<Item = (Dropped, u64)> + '_ {
+        read(Dropped::ALL, &self.dropped)
+    }
+
+    /// How often each reason led to Access-Reject without a login.
+    pub fn all_refused(&self) -> impl Iterator<Item = (Refusal, u64)> + '_ {
+        read(Refusal::ALL, &self.refused)
+    }
+
+    /// How often each kind of answer was sent.
+    pub fn all_sent(&self) -> impl Iterator<Item = (Sent, u64)> + '_ {
+        read(Sent::ALL, &self.sent)
+    }
+}
+
+fn add(counters: &[AtomicU64], at: usize) {
+    if let Some(counter) = counters.get(at) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn read<'a, T: Copy>(all: &'a [T], counters: &'a [AtomicU64]) -> impl Iterator<Item = (T, u64)> + 'a {
+    all.iter().zip(counters).map(|(word, counter)| (*word, counter.load(Ordering::Relaxed)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_reason_has_a_counter_and_a_word_of_its_own() {
+        let counters = Counters::default();
+        for why in Dropped::ALL {
+            counters.dropped(*why);
+        }
+        for why in Refusal::ALL {
+            counters.refused(*why);
+        }
+        for what in Sent::ALL {
+            counters.sent(*what);
+        }
+        assert!(counters.all_dropped().all(|(_, count)| count == 1));
+        assert!(counters.all_refused().all(|(_, count)| count == 1));
+        assert!(counters.all_sent().all(|(_, count)| count == 1));
+        assert_eq!(counters.all_dropped().count(), Dropped::ALL.len());
+        let words: HashSet<_> = Dropped::ALL.iter().map(|d| d.code()).collect();
+        assert_eq!(words.len(), Dropped::ALL.len());
+        let words: HashSet<_> = Refusal::ALL.iter().map(|d| d.code()).collect();
+        assert_eq!(words.len(), Refusal::ALL.len());
+    }
+}

@@ -1,0 +1,271 @@
+//! Repeated requests get the first answer (RFC 5080 section 2.2.2).
+//!
+//! A device that hears nothing sends the same packet again. While the first copy is being worked on, the
+//! others are dropped; once it is answered, they get the same bytes, and nothing is asked or counted twice.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::base::bounded::BoundedMap;
+
+/// How long an answer is kept after it was sent.
+pub const ANSWER_LIFE: Duration = Duration::from_secs(30);
+/// Longer than any login may run; a request that never ends is forgotten then.
+const RUNNING_LIFE: Duration = Duration::from_secs(900);
+/// Answers kept by one socket.
+const MOST_ANSWERS: usize = 65_536;
+/// Answers kept for one client; beyond, its own oldest go.
+const MOST_ANSWERS_PER_CLIENT: usize = 16_384;
+/// Requests of one socket that are worked on at once.
+const MOST_RUNNING: usize = 65_536;
+/// Clients for which answers are counted.
+const MOST_CLIENTS: usize = 16_384;
+/// How long a client that sends nothing is remembered by the count.
+const CLIENT_LIFE: Duration = Duration::from_secs(86_400);
+
+/// What tells requests apart. Each socket has its own table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Who sent it.
+    pub peer: SocketAddr,
+    /// The address it was sent to.
+    pub local: Option<IpAddr>,
+    /// Its identifier.
+    pub identifier: u8,
+}
+
+/// Tells a request from a later one under the same key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Serial(u64);
+
+/// Whether a request was seen before.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// No.
+    New,
+    /// Yes, and it is being worked on.
+    InWork,
+    /// Yes, and this was the answer.
+    Answered(Arc<[u8]>),
+}
+
+/// No room for one more running request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
+#[derive(Debug)]
+struct Running {
+    serial: Serial,
+    authenticator: [u8; 16],
+}
+
+#[derive(Debug)]
+struct Answered {
+    serial: Serial,
+    authenticator: [u8; 16],
+    bytes: Arc<[u8]>,
+}
+
+/// The requests that one socket works on or has answered.
+#[derive(Debug)]
+pub struct Duplicates {
+    running: BoundedMap<Key, Running>,
+    answered: BoundedMap<Key, Answered>,
+    order: BoundedMap<Arc<str>, VecDeque<(Key, Serial)>>,
+    most_running: usize,
+    per_client: usize,
+    next: u64,
+}
+
+impl Default for Duplicates {
+    fn default() -> Self {
+        Self::with_limits(MOST_RUNNING, MOST_ANSWERS, MOST_ANSWERS_PER_CLIENT)
+    }
+}
+
+impl Duplicates {
+    fn with_limits(running: usize, answers: usize, per_client: usize) -> Self {
+        Self {
+            running: BoundedMap::new(running, RUNNING_LIFE),
+            answered: BoundedMap::new(answers, ANSWER_LIFE),
+            order: BoundedMap::new(MOST_CLIENTS, CLIENT_LIFE),
+            most_running: running,
+            per_client,
+            next: 0,
+        }
+    }
+
+    /// Looks a request up. A different authenticator under the same key makes it a new request.
+    pub fn look(&self, key: &Key, authenticator: &[u8; 16], now: Instant) -> Seen {
+        if self.running.get(key, now).is_some_and(|running| running.authenticator == *authenticator) {
+            return Seen::InWork;
+        }
+        match self.answered.get(key, now) {
+            Some(answered) if answered.authenticator == *authenticator => {
+                Seen::Answered(answered.bytes.clone())
+            }
+            _ => Seen::New,
+        }
+    }
+
+    /// Takes up a new request. What ran or was answered under the same key is forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Busy`] when too many are running; a running one is never pushed out by a new one.
+    pub fn begin(&mut self, key: Key, authenticator: [u8; 16], now: Instant) -> Result<Serial, Busy> {
+        self.running.remove(&key, now);
+        self.answered.remove(&key, now);
+        self.running.expire(now);
+        if self.running.len() >= self.most_running {
+            return Err(Busy);
+        }
+        let serial = Serial(self.next);
+        self.next = self.next.wrapping_add(1);
+        self.running.insert(key, Running { serial, authenticator }, now);
+        Ok(serial)
+    }
+
+    /// The request is answered with `bytes`. `false` when a new request has taken its place: the answer may
+    /// then not be sent.
+    pub fn answer(
+        &mut self,
+        key: Key,
+        serial: Serial,
+        client: &Arc<str>,
+        bytes: Arc<[u8]>,
+        now: Instant,
+    ) -> bool {
+        let Some(running) = self.forget(&key, serial, now) else { return false };
+        self.count(key, serial, client, now);
+        let authenticator = running.authenticator;
+        self.answered.insert(key, Answered { serial, authenticator, bytes }, now);
+        true
+    }
+
+    /// The request ends without an answer: a copy of it will be taken for a new one. `false` as above.
+    pub fn drop_unanswered(&mut self, key: &Key, serial: Serial, now: Instant) -> bool {
+        self.forget(key, serial, now).is_some()
+    }
+
+    fn forget(&mut self, key: &Key, serial: Serial, now: Instant) -> Option<Running> {
+        self.running.get(key, now).filter(|running| running.serial == serial)?;
+        self.running.remove(key, now)
+    }
+
+    /// Makes room among the client's own answers.
+    fn count(&mut self, key: Key, serial: Serial, client: &Arc<str>, now: Instant) {
+        if self.order.get(client, now).is_none() {
+            self.order.insert(client.clone(), VecDeque::new(), now);
+        }
+        let Some(order) = self.order.get_mut(client, now) else { return };
+        order.push_back((key, serial));
+        if order.len() <= self.per_client {
+            return;
+        }
+        if let Some((oldest, serial)) = order.pop_front()
+            && self.answered.get(&oldest, now).is_some_and(|answered| answered.serial == serial)
+        {
+            self.answered.remove(&oldest, now);
+        }
+    }
+
+    /// Requests that are being worked on.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Answers that are kept, those not yet swept out included.
+    #[must_use]
+    pub fn answers(&self) -> usize {
+        self.answered.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::{Clock, SystemClock};
+
+    fn key(port: u16, identifier: u8) -> Key {
+        Key { peer: SocketAddr::from(([192, 0, 2, 1], port)), local: None, identifier }
+    }
+
+    fn bytes(text: &str) -> Arc<[u8]> {
+        text.as_bytes().into()
+    }
+
+    fn answered(table: &mut Duplicates, port: u16, client: &Arc<str>, now: Instant) {
+        let serial = table.begin(key(port, 1), [1; 16], now).unwrap();
+        assert!(table.answer(key(port, 1), serial, client, bytes("answer"), now));
+    }
+
+    #[test]
+    fn a_110_a_111_a_112_a_copy_is_dropped_while_in_work_and_then_gets_the_same_bytes() {
+        let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, "vpn".into());
+        assert_eq!(table.look(&key(1, 1), &[1; 16], now), Seen::New);
+        let serial = table.begin(key(1, 1), [1; 16], now).unwrap();
+        assert_eq!(table.look(&key(1, 1), &[1; 16], now), Seen::InWork);
+        assert_eq!(table.look(&key(2, 1), &[1; 16], now), Seen::New, "another port");
+        assert_eq!(table.look(&key(1, 2), &[1; 16], now), Seen::New, "another identifier");
+        let elsewhere = Key { local: Some(IpAddr::from([10, 0, 0, 1])), ..key(1, 1) };
+        assert_eq!(table.look(&elsewhere, &[1; 16], now), Seen::New, "sent to another address");
+        assert!(table.answer(key(1, 1), serial, &vpn, bytes("no"), now));
+        assert_eq!(table.look(&key(1, 1), &[1; 16], now), Seen::Answered(bytes("no")));
+        assert_eq!(table.look(&key(1, 1), &[2; 16], now), Seen::New, "another authenticator");
+    }
+
+    #[test]
+    fn a_113_a_new_request_under_the_same_key_ends_the_old_one() {
+        let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, "vpn".into());
+        let old = table.begin(key(1, 1), [1; 16], now).unwrap();
+        let new = table.begin(key(1, 1), [2; 16], now).unwrap();
+        assert!(!table.answer(key(1, 1), old, &vpn, bytes("old"), now), "may not be sent");
+        assert_eq!(table.look(&key(1, 1), &[2; 16], now), Seen::InWork);
+        assert!(table.answer(key(1, 1), new, &vpn, bytes("new"), now));
+        table.begin(key(1, 1), [3; 16], now).unwrap();
+        assert_eq!(table.look(&key(1, 1), &[2; 16], now), Seen::New, "the old answer is purged");
+    }
+
+    #[test]
+    fn a_115_an_answer_lives_for_its_time_after_it_was_sent() {
+        let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
+        let serial = table.begin(key(1, 1), [1; 16], now).unwrap();
+        let later = now + Duration::from_secs(300);
+        assert_eq!(table.look(&key(1, 1), &[1; 16], later), Seen::InWork, "as long as the request");
+        assert!(table.answer(key(1, 1), serial, &vpn, bytes("a"), later));
+        let look = |after| table.look(&key(1, 1), &[1; 16], later + after);
+        assert_eq!(look(ANSWER_LIFE - Duration::from_secs(1)), Seen::Answered(bytes("a")));
+        assert_eq!(look(ANSWER_LIFE), Seen::New);
+    }
+
+    #[test]
+    fn a_115_answers_are_bounded_per_client_and_in_all() {
+        let (now, vpn, wifi) = (SystemClock.now().steady, Arc::from("vpn"), Arc::from("wifi"));
+        let mut table = Duplicates::with_limits(8, 6, 3);
+        answered(&mut table, 1, &wifi, now);
+        for port in 2..=20 {
+            answered(&mut table, port, &vpn, now);
+        }
+        assert_eq!(table.answers(), 4, "three of one, one of the other");
+        assert_eq!(table.look(&key(1, 1), &[1; 16], now), Seen::Answered(bytes("answer")), "not pushed out");
+        for port in 30..60 {
+            answered(&mut table, port, &format!("client-{port}").into(), now);
+        }
+        assert_eq!(table.answers(), 6);
+    }
+
+    #[test]
+    fn a_running_request_is_never_pushed_out() {
+        let (mut table, now) = (Duplicates::with_limits(2, 2, 2), SystemClock.now().steady);
+        let first = table.begin(key(1, 1), [1; 16], now).unwrap();
+        table.begin(key(2, 1), [1; 16], now).unwrap();
+        assert_eq!(table.begin(key(3, 1), [1; 16], now), Err(Busy));
+        assert!(table.drop_unanswered(&key(1, 1), first, now));
+        assert!(table.begin(key(3, 1), [1; 16], now).is_ok());
+        assert_eq!(table.running(), 2);
+    }
+}

@@ -1,0 +1,320 @@
+//! What to do with a datagram, and with what the gateway says. No sockets, no clock, no randomness.
+//!
+//! Order of the checks: who sent it; its form; its code; whether the proof that is demanded is there; only
+//! then any cryptography; whether it was seen before; what it asks for. A datagram that fails the
+//! proof touches nothing that is remembered.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::base::bounded::BoundedMap;
+use crate::base::clock::Now;
+use crate::frontend::radius::clients::{ClientTable, RadiusClient, Which};
+use crate::frontend::radius::counters::{Counters, Dropped, Refusal, Sent};
+use crate::frontend::radius::duplicates::{Duplicates, Key, Seen, Serial};
+use crate::frontend::radius::translate::{
+    Addressee, Arrival, Asked, alive, is_noise_without_proof, read, refuse, write,
+};
+use crate::gateway::drive::Reply;
+use crate::login::attempt::{Answer, Attempt, ChallengeId};
+use crate::wire::radius::authenticator::Proof;
+use crate::wire::radius::build::{Buffer, ReplyTo};
+use crate::wire::radius::dictionary::{EAP_MESSAGE, MESSAGE_AUTHENTICATOR, PROXY_STATE};
+use crate::wire::radius::packet::{Code, MAX_LEN, Packet};
+
+/// Status-Server requests of one client that one socket answers in a second.
+const PROBES_PER_SECOND: u32 = 50;
+/// Clients whose Status-Server requests are counted.
+const MOST_PROBERS: usize = 4096;
+
+/// What to do with a datagram.
+#[must_use]
+#[derive(Debug)]
+pub enum Action {
+    /// Nothing.
+    Drop(Dropped),
+    /// Send this back.
+    Send(Arc<[u8]>),
+    /// Send this back; it refuses what was no login.
+    Refuse(Refusal, Arc<[u8]>),
+    /// Begin a login and bring what the gateway says to [`Session::on_reply`].
+    Begin(Ticket, Box<Attempt>),
+    /// Go on with a login, likewise.
+    Resume(Ticket, ChallengeId, Box<Answer>),
+}
+
+/// A request that waits for its answer. It is to be brought back once: with a reply, or to be forgotten.
+#[must_use]
+pub struct Ticket {
+    client: Arc<RadiusClient>,
+    which: Which,
+    to: ReplyTo,
+    unproven: Option<usize>,
+    key: Key,
+    serial: Serial,
+    came: Instant,
+}
+
+impl std::fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ticket").field("client", &self.client.client.name).finish_non_exhaustive()
+    }
+}
+
+impl Ticket {
+    /// Who asked.
+    #[must_use]
+    pub fn client(&self) -> &Arc<RadiusClient> {
+        &self.client
+    }
+}
+
+/// A packet on its way out.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// To whom.
+    pub peer: SocketAddr,
+    /// From which of our addresses: the one that was asked.
+    pub local: Option<IpAddr>,
+    /// What.
+    pub bytes: Arc<[u8]>,
+}
+
+/// What one socket remembers.
+pub struct Session {
+    duplicates: Duplicates,
+    probes: BoundedMap<Arc<str>, u32>,
+    counters: Arc<Counters>,
+    buffer: Box<Buffer>,
+}
+
+/// A request whose sender is as sure as his settings demand.
+struct Checked<'a> {
+    packet: Packet<'a>,
+    client: &'a Arc<RadiusClient>,
+    which: Which,
+    proven: bool,
+}
+
+impl Checked<'_> {
+    fn unproven(&self) -> Option<usize> {
+        if self.proven { None } else { Some(self.packet.bytes().len()) }
+    }
+}
+
+impl Session {
+    /// Remembers nothing yet.
+    #[must_use]
+    pub fn new(counters: Arc<Counters>) -> Self {
+        Self {
+            duplicates: Duplicates::default(),
+            probes: BoundedMap::new(MOST_PROBERS, Duration::from_secs(1)),
+            counters,
+            buffer: Box::new([0; MAX_LEN]),
+        }
+    }
+
+    /// Requests that wait for their answer.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.duplicates.running()
+    }
+
+    /// Takes a datagram.
+    pub fn on_datagram(&mut self, clients: &ClientTable, arrival: &Arrival<'_>) -> Action {
+        self.counters.received();
+        let action = match check(clients, arrival) {
+            Ok(request) => self.on_request(&request, arrival),
+            Err(why) => Action::Drop(why),
+        };
+        match &action {
+            Action::Drop(why) => self.counters.dropped(*why),
+            Action::Refuse(why, _) => self.counters.refused(*why),
+            Action::Send(_) | Action::Begin(..) | Action::Resume(..) => {}
+        }
+        action
+    }
+
+    fn on_request(&mut self, request: &Checked<'_>, arrival: &Arrival<'_>) -> Action {
+        let done = match request.packet.code() {
+            Code::AccessRequest => self.on_access_request(request, arrival),
+            Code::StatusServer => self.on_probe(request, arrival),
+            _ => Err(Dropped::UnexpectedCode),
+        };
+        done.unwrap_or_else(Action::Drop)
+    }
+
+    /// Status-Server never becomes a login, and its answer says nothing but that we live.
+    fn on_probe(&mut self, request: &Checked<'_>, arrival: &Arrival<'_>) -> Result<Action, Dropped> {
+        let (name, now) = (&request.client.client.name, arrival.now.steady);
+        match self.probes.get_mut(name, now) {
+            Some(count) if *count >= PROBES_PER_SECOND => return Err(Dropped::ProbedTooOften),
+            Some(count) => *count = count.saturating_add(1),
+            None => self.probes.insert(name.clone(), 1, now),
+        }
+        let to = ReplyTo::from(&request.packet);
+        let bytes = alive(&mut self.buffer, &addressee(request, &to))?.into();
+        self.counters.sent(Sent::Status);
+        Ok(Action::Send(bytes))
+    }
+
+    fn on_access_request(&mut self, request: &Checked<'_>, arrival: &Arrival<'_>) -> Result<Action, Dropped> {
+        let now = arrival.now.steady;
+        let packet = &request.packet;
+        let key = Key { peer: arrival.peer, local: arrival.local, identifier: packet.identifier() };
+        match self.duplicates.look(&key, packet.authenticator(), now) {
+            Seen::InWork => return Err(Dropped::InWork),
+            Seen::Answered(bytes) => {
+                self.counters.sent(Sent::Repeated);
+                return Ok(Action::Send(bytes));
+            }
+            Seen::New => {}
+        }
+        let asked = match read(packet, request.client, request.which, arrival) {
+            Err(refusal) if !request.proven && is_noise_without_proof(refusal) => {
+                return Err(Dropped::UnsignedUnusable);
+            }
+            other => other,
+        };
+        let begun = self.duplicates.begin(key, *packet.authenticator(), now);
+        let serial = begun.map_err(|_| Dropped::Busy)?;
+        let ticket = Ticket {
+            client: request.client.clone(),
+            which: request.which,
+            to: ReplyTo::from(packet),
+            unproven: request.unproven(),
+            key,
+            serial,
+            came: now,
+        };
+        match asked {
+            Ok(Asked::Login(attempt)) => Ok(Action::Begin(ticket, Box::new(attempt))),
+            Ok(Asked::Answer(id, answer)) => Ok(Action::Resume(ticket, id, Box::new(answer))),
+            Err(refusal) => self.refuse(&ticket, refusal, packet, now),
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        ticket: &Ticket,
+        refusal: Refusal,
+        packet: &Packet<'_>,
+        now: Instant,
+    ) -> Result<Action, Dropped> {
+        match refuse(&mut self.buffer, &ticket.addressee(), refusal, packet) {
+            Ok(bytes) => {
+                let bytes: Arc<[u8]> = bytes.into();
+                let name = &ticket.client.client.name;
+                self.duplicates.answer(ticket.key, ticket.serial, name, bytes.clone(), now);
+                self.counters.sent(Sent::Reject);
+                Ok(Action::Refuse(refusal, bytes))
+            }
+            Err(why) => {
+                self.duplicates.drop_unanswered(&ticket.key, ticket.serial, now);
+                Err(why)
+            }
+        }
+    }
+
+    /// Takes what the gateway says about a request. `None`: the device hears nothing.
+    pub fn on_reply(&mut self, ticket: &Ticket, now: Now, reply: &Reply) -> Option<Outgoing> {
+        if is_late(ticket, now, reply) {
+            return self.silence(ticket, now, Dropped::Late);
+        }
+        let (sent, bytes): (Sent, Arc<[u8]>) = match write(&mut self.buffer, &ticket.addressee(), reply) {
+            Ok((sent, bytes)) => (sent, bytes.into()),
+            Err(why) => return self.silence(ticket, now, why),
+        };
+        let name = &ticket.client.client.name;
+        if !self.duplicates.answer(ticket.key, ticket.serial, name, bytes.clone(), now.steady) {
+            self.counters.dropped(Dropped::Superseded);
+            return None;
+        }
+        self.counters.sent(sent);
+        Some(Outgoing { peer: ticket.key.peer, local: ticket.key.local, bytes })
+    }
+
+    /// Forgets a request that gets no answer: a copy of it will be taken for a new one.
+    pub fn forget(&mut self, ticket: &Ticket, now: Now, why: Dropped) {
+        let _nothing_to_send = self.silence(ticket, now, why);
+    }
+
+    fn silence(&mut self, ticket: &Ticket, now: Now, why: Dropped) -> Option<Outgoing> {
+        self.duplicates.drop_unanswered(&ticket.key, ticket.serial, now.steady);
+        self.counters.dropped(why);
+        None
+    }
+}
+
+impl Ticket {
+    fn addressee(&self) -> Addressee<'_> {
+        Addressee { client: &self.client, which: self.which, to: &self.to, unproven: self.unproven }
+    }
+}
+
+fn addressee<'a>(request: &'a Checked<'_>, to: &'a ReplyTo) -> Addressee<'a> {
+    Addressee { client: request.client, which: request.which, to, unproven: request.unproven() }
+}
+
+/// An accept or a question that comes when the device has given up would leave it and the user at odds; a
+/// rejection does no harm.
+fn is_late(ticket: &Ticket, now: Now, reply: &Reply) -> bool {
+    let took = now.steady.saturating_duration_since(ticket.came);
+    match reply {
+        Reply::Accept(_) | Reply::Ask(..) => took > ticket.client.client.login_timeout,
+        Reply::Reject(_) | Reply::Unable(_) => false,
+    }
+}
+
+/// All checks before anything is remembered.
+fn check<'a>(clients: &'a ClientTable, arrival: &Arrival<'a>) -> Result<Checked<'a>, Dropped> {
+    let client = clients.get(arrival.peer.ip()).ok_or(Dropped::UnknownClient)?;
+    let packet = Packet::parse(arrival.bytes)?;
+    demand_signature(&packet, client)?;
+    let (proof, which) = client.check(&packet);
+    match proof {
+        Proof::Wrong => Err(Dropped::WrongSignature),
+        Proof::Absent => Ok(Checked { packet, client, which, proven: false }),
+        Proof::Valid => {
+            client.note_signed();
+            Ok(Checked { packet, client, which, proven: true })
+        }
+    }
+}
+
+/// Whether Message-Authenticator is there where it must be; costs no cryptography.
+fn demand_signature(packet: &Packet<'_>, client: &RadiusClient) -> Result<(), Dropped> {
+    let signed = packet.has(MESSAGE_AUTHENTICATOR);
+    match packet.code() {
+        Code::StatusServer if !signed => Err(Dropped::Unsigned),
+        Code::AccessRequest if !signed => {
+            if client.requires_message_authenticator() {
+                Err(Dropped::Unsigned)
+            } else if client.limit_proxy_state && packet.has(PROXY_STATE) {
+                Err(Dropped::UnsignedProxyState)
+            } else if packet.has(EAP_MESSAGE) {
+                Err(Dropped::UnsignedEap)
+            } else {
+                Ok(())
+            }
+        }
+        Code::StatusServer | Code::AccessRequest => Ok(()),
+        Code::AccessAccept
+        | Code::AccessReject
+        | Code::AccessChallenge
+        | Code::AccountingRequest
+        | Code::AccountingResponse
+        | Code::DisconnectRequest
+        | Code::DisconnectAck
+        | Code::DisconnectNak
+        | Code::CoaRequest
+        | Code::CoaAck
+        | Code::CoaNak
+        | Code::ProtocolError
+        | Code::Other(_) => Err(Dropped::UnexpectedCode),
+    }
+}
+
+#[cfg(test)]
+mod tests;
