@@ -184,6 +184,16 @@ impl Counters {
         add(&self.sent, what as usize);
     }
 
+    /// Everything as (what was done, why, how often), for the metrics page.
+    #[must_use]
+    pub fn all(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let mut all = vec![("received", "", self.all_received())];
+        all.extend(self.all_dropped().map(|(why, count)| ("dropped", why.code(), count)));
+        all.extend(self.all_refused().map(|(why, count)| ("refused", why.code(), count)));
+        all.extend(self.all_sent().map(|(what, count)| ("sent", what.code(), count)));
+        all
+    }
+
     /// Datagrams that came.
     #[must_use]
     pub fn all_received(&self) -> u64 {
@@ -237,6 +247,7 @@ mod tests {
         assert!(counters.all_refused().all(|(_, count)| count == 1));
         assert!(counters.all_sent().all(|(_, count)| count == 1));
         assert_eq!(counters.all_dropped().count(), Dropped::ALL.len());
+        assert_eq!(counters.all().len(), 1 + Dropped::ALL.len() + Refusal::ALL.len() + Sent::ALL.len());
         let words: HashSet<_> = Dropped::ALL.iter().map(|d| d.code()).collect();
         assert_eq!(words.len(), Dropped::ALL.len());
         let words: HashSet<_> = Refusal::ALL.iter().map(|d| d.code()).collect();

@@ -1,1 +1,391 @@
-//! The sockets.
+//! The sockets: datagrams in, packets out, logins handed to the gateway.
+//!
+//! One task owns one socket and everything it remembers, so nothing here is locked. What can be answered
+//! at once is answered by that task; a login runs in a task of its own and its reply comes back.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+
+use crate::base::bounded::BoundedMap;
+use crate::base::clock::{Clock, Now};
+use crate::base::random::{self, Random};
+use crate::frontend::radius::clients::ClientTable;
+use crate::frontend::radius::counters::{Counters, Dropped, Refusal};
+use crate::frontend::radius::session::{Action, Outgoing, Session, Ticket};
+use crate::frontend::radius::translate::Arrival;
+use crate::gateway::admit::Refused;
+use crate::gateway::drive::{Gateway, Reply};
+use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId};
+
+/// Asked of the kernel for what arrives while we work; it may give less.
+const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+/// Buffers for one call to the kernel.
+const BATCH: usize = 8;
+/// Calls to the kernel before replies get their turn.
+const BATCHES_IN_A_ROW: usize = 16;
+/// The kernel may join datagrams of one sender; this much fits into one buffer.
+const BUFFER: usize = 65_535;
+/// Pause after the kernel refused to give us anything.
+const AFTER_FAULT: Duration = Duration::from_millis(100);
+/// One line per sender and reason in this time.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+/// Senders and reasons for which that is remembered.
+const MOST_COMPLAINTS: usize = 1024;
+
+/// What all sockets share.
+pub struct Front {
+    clients: ArcSwap<ClientTable>,
+    gateway: Arc<Gateway>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    counters: Arc<Counters>,
+}
+
+impl Front {
+    /// A front end for these clients.
+    #[must_use]
+    pub fn new(
+        clients: ClientTable,
+        gateway: Arc<Gateway>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        let clients = ArcSwap::from_pointee(clients);
+        Self { clients, gateway, clock, random, counters: Arc::default() }
+    }
+
+    /// Exchanges the clients. Requests that are being worked on are answered under the settings they came
+    /// under; what clients have shown is kept.
+    pub fn reload(&self, clients: ClientTable) {
+        clients.learn_from(&self.clients.load());
+        self.clients.store(Arc::new(clients));
+    }
+
+    /// The clients as they are now.
+    #[must_use]
+    pub fn clients(&self) -> Arc<ClientTable> {
+        self.clients.load_full()
+    }
+
+    /// The counters of all sockets.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}
+
+/// A socket that is bound but not read yet.
+#[derive(Debug)]
+pub struct Listener {
+    socket: UdpSocket,
+    state: UdpSocketState,
+}
+
+/// Binds `address` with `count` sockets (at least one), among which the kernel spreads the senders; the
+/// packets of one sender always come to the same one. An IPv6 address takes no IPv4 packets: each family is
+/// listed by itself. To be called inside the runtime.
+///
+/// The kernel does not fragment what these sockets send: a reply that is longer than the path's MTU, which
+/// takes more than a kilobyte of Proxy-State, is not sent and counted as `not-sent`.
+///
+/// # Errors
+///
+/// What the operating system says, such as an address in use.
+pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<Listener>> {
+    let shared = count > 1;
+    let first = Listener::open(address, shared)?;
+    let address = first.local_addr()?;
+    let mut all = vec![first];
+    while all.len() < count {
+        all.push(Listener::open(address, shared)?);
+    }
+    Ok(all)
+}
+
+impl Listener {
+    fn open(address: SocketAddr, shared: bool) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        if shared {
+            socket.set_reuse_port(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        if let Err(fault) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
+            tracing::debug!(event = "radius.buffer", %fault, "the kernel keeps its own receive buffer size");
+        }
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from_std(socket.into())?;
+        let state = UdpSocketState::new((&socket).into())?;
+        Ok(Self { socket, state })
+    }
+
+    /// Where it listens; the port is known even if 0 was asked for.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Serves until `stop` holds `true` or its sender is gone; then reads no more and waits up to `drain`
+    /// for the logins that run. Returns how many were cut off.
+    pub async fn serve(self, front: Arc<Front>, mut stop: watch::Receiver<bool>, drain: Duration) -> usize {
+        let mut desk = Desk::new(self, front);
+        loop {
+            tokio::select! {
+                biased;
+                () = told_to_stop(&mut stop) => break,
+                Some(done) = desk.running.join_next() => desk.finished(done),
+                ready = desk.listener.socket.readable() => {
+                    if let Err(fault) = ready.and_then(|()| desk.read()) {
+                        tracing::error!(event = "radius.read", %fault, "reading the RADIUS socket met a fault of the system");
+                        tokio::time::sleep(AFTER_FAULT).await;
+                    }
+                }
+            }
+        }
+        desk.drain(drain).await
+    }
+}
+
+/// Nobody left who could tell us counts as being told.
+async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
+    let _either = stop.wait_for(|stop| *stop).await;
+}
+
+/// The task of one socket.
+struct Desk {
+    listener: Listener,
+    front: Arc<Front>,
+    session: Session,
+    running: JoinSet<(Ticket, Reply)>,
+    /// Drawn when the last one was used up.
+    id: Option<AttemptId>,
+    buffers: [Vec<u8>; BATCH],
+    complaints: BoundedMap<(Option<IpAddr>, &'static str), ()>,
+}
+
+impl Desk {
+    fn new(listener: Listener, front: Arc<Front>) -> Self {
+        Self {
+            session: Session::new(front.counters.clone()),
+            listener,
+            front,
+            running: JoinSet::new(),
+            id: None,
+            buffers: std::array::from_fn(|_| vec![0; BUFFER]),
+            complaints: BoundedMap::new(MOST_COMPLAINTS, COMPLAIN_EVERY),
+        }
+    }
+
+    /// Takes what has arrived, but not for ever.
+    fn read(&mut self) -> io::Result<()> {
+        let mut buffers = std::mem::take(&mut self.buffers);
+        let result = self.read_into(&mut buffers);
+        self.buffers = buffers;
+        result
+    }
+
+    fn read_into(&mut self, buffers: &mut [Vec<u8>; BATCH]) -> io::Result<()> {
+        for _ in 0..BATCHES_IN_A_ROW {
+            let mut metas = [RecvMeta::default(); BATCH];
+            let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
+            let Listener { socket, state } = &self.listener;
+            let received =
+                socket.try_io(Interest::READABLE, || state.recv(socket.into(), &mut slices, &mut metas));
+            let count = match received {
+                Ok(count) => count,
+                Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(fault) => return Err(fault),
+            };
+            let now = self.front.clock.now();
+            for (buffer, meta) in buffers.iter().zip(&metas).take(count) {
+                let joined = buffer.get(..meta.len).unwrap_or_default();
+                for datagram in joined.chunks(meta.stride.max(1)) {
+                    self.take(now, meta, datagram);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, now: Now, meta: &RecvMeta, bytes: &[u8]) {
+        let Some(id) = self.fresh_id() else {
+            self.front.counters.dropped(Dropped::Lost);
+            return;
+        };
+        let arrival = Arrival { now, local: meta.dst_ip, peer: meta.addr, bytes, id };
+        let action = self.session.on_datagram(&self.front.clients.load(), &arrival);
+        match action {
+            Action::Drop(why) => self.complain(now, meta.addr.ip(), why),
+            Action::Send(bytes) => self.send(now, meta.addr, meta.dst_ip, &bytes),
+            Action::Refuse(why, bytes) => {
+                self.send(now, meta.addr, meta.dst_ip, &bytes);
+                self.explain(now, meta.addr.ip(), why);
+            }
+            Action::Begin(ticket, attempt) => self.begin(now, ticket, attempt),
+            Action::Resume(ticket, id, answer) => self.resume(now, ticket, id, answer),
+        }
+    }
+
+    fn fresh_id(&mut self) -> Option<AttemptId> {
+        if self.id.is_none() {
+            self.id = random::bytes(&*self.front.random).map(AttemptId).ok();
+        }
+        self.id
+    }
+
+    fn begin(&mut self, now: Now, ticket: Ticket, attempt: Box<Attempt>) {
+        self.id = None;
+        match self.front.gateway.admission().enter(&attempt.client.name, &attempt.origin) {
+            Ok(place) => {
+                let gateway = self.front.gateway.clone();
+                self.running.spawn(async move {
+                    let reply = gateway.begin(*attempt, place).await;
+                    (ticket, reply)
+                });
+            }
+            Err(refused) => self.turn_away(now, &ticket, refused),
+        }
+    }
+
+    fn resume(&mut self, now: Now, ticket: Ticket, id: ChallengeId, answer: Box<Answer>) {
+        match self.front.gateway.admission().resume(&answer.client.name) {
+            Ok(place) => {
+                let gateway = self.front.gateway.clone();
+                self.running.spawn(async move {
+                    let reply = gateway.resume(id, *answer, now, place).await;
+                    (ticket, reply)
+                });
+            }
+            Err(refused) => self.turn_away(now, &ticket, refused),
+        }
+    }
+
+    /// No place: the device hears nothing, so that it tries another node.
+    fn turn_away(&mut self, now: Now, ticket: &Ticket, refused: Refused) {
+        self.front.gateway.tally().refused(refused);
+        self.session.forget(ticket, now, refused.into());
+    }
+
+    /// A login has come to its end, or to a question.
+    fn finished(&mut self, done: Result<(Ticket, Reply), JoinError>) {
+        let now = self.front.clock.now();
+        match done {
+            Ok((ticket, reply)) => {
+                if let Some(Outgoing { peer, local, bytes }) = self.session.on_reply(&ticket, now, &reply) {
+                    self.send(now, peer, local, &bytes);
+                }
+            }
+            Err(fault) => {
+                self.front.counters.dropped(Dropped::Lost);
+                tracing::error!(
+                    event = "radius.lost",
+                    panicked = fault.is_panic(),
+                    "a login ended by a fault of the program; its device hears nothing"
+                );
+            }
+        }
+    }
+
+    /// Sends a packet from the address that was asked. If the kernel does not take it, the device's
+    /// next copy of the request gets it.
+    fn send(&mut self, now: Now, peer: SocketAddr, local: Option<IpAddr>, bytes: &[u8]) {
+        let Listener { socket, state } = &self.listener;
+        let transmit =
+            Transmit { destination: peer, ecn: None, contents: bytes, segment_size: None, src_ip: local };
+        let sent = socket.try_io(Interest::WRITABLE, || state.try_send(socket.into(), &transmit));
+        if let Err(fault) = sent {
+            self.front.counters.dropped(Dropped::NotSent);
+            if self.is_news(now, Some(peer.ip()), Dropped::NotSent.code()) {
+                tracing::warn!(event = "radius.not-sent", %peer, bytes = bytes.len(), %fault, "the system did not take an answer");
+            }
+        }
+    }
+
+    async fn drain(mut self, drain: Duration) -> usize {
+        let deadline = tokio::time::sleep(drain);
+        tokio::pin!(deadline);
+        while !self.running.is_empty() {
+            tokio::select! {
+                biased;
+                Some(done) = self.running.join_next() => self.finished(done),
+                () = &mut deadline => break,
+            }
+        }
+        self.running.len()
+    }
+
+    /// Says once a minute why packets of a sender are dropped. Strangers share one line.
+    fn complain(&mut self, now: Now, peer: IpAddr, why: Dropped) {
+        let who = match why {
+            Dropped::UnknownClient => None,
+            // The device does what it should.
+            Dropped::InWork => return,
+            _ => Some(peer),
+        };
+        if self.is_news(now, who, why.code()) {
+            tracing::warn!(event = "radius.dropped", %peer, reason = why.code(), "a packet was dropped without an answer: {}", advice(why));
+        }
+    }
+
+    fn explain(&mut self, now: Now, peer: IpAddr, why: Refusal) {
+        if self.is_news(now, Some(peer), why.code()) {
+            tracing::warn!(event = "radius.refused", %peer, reason = why.code(), "a request was no login that can be checked here");
+        }
+    }
+
+    fn is_news(&mut self, now: Now, who: Option<IpAddr>, what: &'static str) -> bool {
+        let key = (who, what);
+        if self.complaints.get(&key, now.steady).is_some() {
+            return false;
+        }
+        self.complaints.insert(key, (), now.steady);
+        true
+    }
+}
+
+impl From<Refused> for Dropped {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full => Self::AdmissionFull,
+            Refused::ClientFull => Self::AdmissionClientFull,
+            Refused::ClientRate => Self::AdmissionClientRate,
+            Refused::SourceRate => Self::AdmissionSourceRate,
+        }
+    }
+}
+
+/// Whose move it is.
+const fn advice(why: Dropped) -> &'static str {
+    match why {
+        Dropped::UnknownClient => "no client is configured for this address",
+        Dropped::Unsigned => {
+            "it has no message-authenticator; update the device, or set message-authenticator for this client"
+        }
+        Dropped::WrongSignature => "its message-authenticator does not fit; compare the shared secrets",
+        Dropped::UnsignedProxyState => {
+            "it came through a proxy and has no message-authenticator; update the proxy"
+        }
+        Dropped::UnsignedUnusable => {
+            "it makes no sense and has no message-authenticator; compare the shared secrets"
+        }
+        _ => "see the reason's entry in the manual",
+    }
+}
+
+#[cfg(test)]
+mod tests;
