@@ -1,0 +1,464 @@
+//! The envelope (RFC 4511 section 4.1.1), the answers we look into, and the requests we send.
+
+use zeroize::Zeroizing;
+
+use crate::wire::ldap::ber::{
+    BOOLEAN, ENUMERATED, Element, Flaw, INTEGER, Malformed, OCTET_STRING, Reader, SEQUENCE, SET, Writer,
+};
+use crate::wire::ldap::filter::Filter;
+use crate::wire::ldap::result::ResultCode;
+
+/// Tags of the operations.
+pub mod op {
+    /// BindRequest.
+    pub const BIND_REQUEST: u8 = 0x60;
+    /// BindResponse.
+    pub const BIND_RESPONSE: u8 = 0x61;
+    /// UnbindRequest.
+    pub const UNBIND_REQUEST: u8 = 0x42;
+    /// SearchRequest.
+    pub const SEARCH_REQUEST: u8 = 0x63;
+    /// SearchResultEntry.
+    pub const SEARCH_ENTRY: u8 = 0x64;
+    /// SearchResultDone.
+    pub const SEARCH_DONE: u8 = 0x65;
+    /// SearchResultReference.
+    pub const SEARCH_REFERENCE: u8 = 0x73;
+    /// AbandonRequest.
+    pub const ABANDON_REQUEST: u8 = 0x50;
+    /// ExtendedRequest.
+    pub const EXTENDED_REQUEST: u8 = 0x77;
+    /// ExtendedResponse.
+    pub const EXTENDED_RESPONSE: u8 = 0x78;
+    /// IntermediateResponse.
+    pub const INTERMEDIATE_RESPONSE: u8 = 0x79;
+}
+
+/// Name of the request to begin TLS (RFC 4511 section 4.14.1).
+pub const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
+/// Name of the unsolicited notice that the server ends the connection (RFC 4511 section 4.4.1).
+pub const NOTICE_OF_DISCONNECTION: &[u8] = b"1.3.6.1.4.1.1466.20036";
+/// Control for results in pages (RFC 2696).
+pub const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
+
+const CONTROLS: u8 = 0xa0;
+const REFERRAL: u8 = 0xa3;
+const SIMPLE: u8 = 0x80;
+const EXTENDED_REQUEST_NAME: u8 = 0x80;
+const EXTENDED_RESPONSE_NAME: u8 = 0x8a;
+const EXTENDED_RESPONSE_VALUE: u8 = 0x8b;
+
+/// A message whose operation has not been looked into; everything is a slice of what came.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// Number of the request it belongs to, 0 for an unsolicited notice; at most 2^31 - 1 (B-007).
+    pub id: u32,
+    /// The operation, its tag being one of [`op`] or unknown.
+    pub operation: Element<'a>,
+    /// The sequence of controls as it came, if there is one.
+    pub controls: Option<Element<'a>>,
+}
+
+impl<'a> Message<'a> {
+    /// Reads one whole message as [`crate::wire::ldap::frame::cut`] gives it. Elements behind the controls
+    /// are ignored (RFC 4511 section 4, B-008).
+    ///
+    /// # Errors
+    ///
+    /// Any flaw of the envelope; the operation's inside is not looked at.
+    pub fn read(whole: &'a [u8]) -> Result<Self, Malformed> {
+        let mut outer = Reader::new(whole);
+        let mut inner = outer.enter(SEQUENCE)?;
+        if !outer.is_empty() {
+            return Err(Malformed {
+                offset: whole.len().saturating_sub(outer.rest().len()),
+                flaw: Flaw::Trailing,
+            });
+        }
+        let id = inner.expect(INTEGER)?;
+        let number = u32::try_from(id.integer()?).ok().filter(|id| *id <= MAX_MESSAGE_ID);
+        let number = number.ok_or_else(|| id.flaw(Flaw::IntegerRange))?;
+        let operation = inner.element()?;
+        let controls = inner.optional(CONTROLS)?;
+        Ok(Self { id: number, operation, controls })
+    }
+
+    /// The controls, one after the other; at most 64 are looked at.
+    ///
+    /// # Errors
+    ///
+    /// Any flaw of the sequence.
+    pub fn control(&self, oid: &str) -> Result<Option<Control<'a>>, Malformed> {
+        let Some(controls) = self.controls else { return Ok(None) };
+        let mut reader = controls.enter()?;
+        for _ in 0..64 {
+            if reader.is_empty() {
+                break;
+            }
+            let control = Control::read(reader.enter(SEQUENCE)?)?;
+            if control.oid == oid.as_bytes() {
+                return Ok(Some(control));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Largest message id (RFC 4511 section 4.1.1.1).
+pub const MAX_MESSAGE_ID: u32 = 0x7fff_ffff;
+
+/// One control (RFC 4511 section 4.1.11).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Control<'a> {
+    /// Its name.
+    pub oid: &'a [u8],
+    /// Whether the operation is not to be done without it.
+    pub critical: bool,
+    /// What it says.
+    pub value: Option<&'a [u8]>,
+}
+
+impl<'a> Control<'a> {
+    fn read(mut reader: Reader<'a>) -> Result<Self, Malformed> {
+        let oid = reader.expect(OCTET_STRING)?.body;
+        let critical = reader.optional(BOOLEAN)?.map_or(Ok(false), |element| element.boolean())?;
+        let value = reader.optional(OCTET_STRING)?.map(|element| element.body);
+        Ok(Self { oid, critical, value })
+    }
+}
+
+/// The cookie in a paged-results control; empty when there are no more pages (RFC 2696 section 2).
+///
+/// # Errors
+///
+/// Any flaw of the value.
+pub fn page_cookie(control_value: &[u8]) -> Result<&[u8], Malformed> {
+    let mut reader = Reader::new(control_value).enter(SEQUENCE)?;
+    reader.expect(INTEGER)?;
+    Ok(reader.expect(OCTET_STRING)?.body)
+}
+
+/// What every answer but an entry ends with (RFC 4511 section 4.1.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LdapResult<'a> {
+    /// What came of it.
+    pub code: ResultCode,
+    /// The entry nearest to the one that was not found.
+    pub matched: &'a [u8],
+    /// A text for people; untrusted, not always UTF-8.
+    pub diagnostic: &'a [u8],
+    /// Whether the answer names other servers (B-051: they are not asked).
+    pub has_referral: bool,
+}
+
+impl<'a> LdapResult<'a> {
+    /// Reads the result out of a BindResponse, SearchResultDone or any other answer of this kind.
+    ///
+    /// # Errors
+    ///
+    /// Any flaw of its three first elements.
+    pub fn read(operation: &Element<'a>) -> Result<Self, Malformed> {
+        Self::begin(&mut operation.enter()?)
+    }
+
+    fn begin(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let code = reader.expect(ENUMERATED)?;
+        let number = u32::try_from(code.integer()?).map_err(|_| code.flaw(Flaw::IntegerRange))?;
+        let matched = reader.expect(OCTET_STRING)?.body;
+        let diagnostic = reader.expect(OCTET_STRING)?.body;
+        let has_referral = reader.optional(REFERRAL)?.is_some();
+        Ok(Self { code: ResultCode(number), matched, diagnostic, has_referral })
+    }
+}
+
+/// An ExtendedResponse (RFC 4511 section 4.12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExtendedResponse<'a> {
+    /// What came of it.
+    pub result: LdapResult<'a>,
+    /// Name of the answer.
+    pub name: Option<&'a [u8]>,
+    /// What it says.
+    pub value: Option<&'a [u8]>,
+}
+
+impl<'a> ExtendedResponse<'a> {
+    /// Reads an operation with the tag [`op::EXTENDED_RESPONSE`].
+    ///
+    /// # Errors
+    ///
+    /// Any flaw of it.
+    pub fn read(operation: &Element<'a>) -> Result<Self, Malformed> {
+        let mut reader = operation.enter()?;
+        let result = LdapResult::begin(&mut reader)?;
+        let name = reader.optional(EXTENDED_RESPONSE_NAME)?.map(|element| element.body);
+        let value = reader.optional(EXTENDED_RESPONSE_VALUE)?.map(|element| element.body);
+        Ok(Self { result, name, value })
+    }
+}
+
+/// A SearchResultEntry (RFC 4511 section 4.5.2).
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// Its name, as text that is not always UTF-8.
+    pub dn: &'a [u8],
+    attributes: Reader<'a>,
+}
+
+impl<'a> Entry<'a> {
+    /// Reads an operation with the tag [`op::SEARCH_ENTRY`].
+    ///
+    /// # Errors
+    ///
+    /// Any flaw of its outer elements; attributes are read by [`Entry::attributes`].
+    pub fn read(operation: &Element<'a>) -> Result<Self, Malformed> {
+        let mut reader = operation.enter()?;
+        let dn = reader.expect(OCTET_STRING)?.body;
+        Ok(Self { dn, attributes: reader.enter(SEQUENCE)? })
+    }
+
+    /// Its attributes, up to the first malformed one, which is reported.
+    #[must_use]
+    pub const fn attributes(&self) -> Attributes<'a> {
+        Attributes { rest: self.attributes }
+    }
+}
+
+/// Iterator over the attributes of an [`Entry`].
+#[derive(Debug, Clone)]
+pub struct Attributes<'a> {
+    rest: Reader<'a>,
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = Result<Attribute<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let attribute = Attribute::read(&mut self.rest);
+        if attribute.is_err() {
+            self.rest = Reader::new(&[]);
+        }
+        Some(attribute)
+    }
+}
+
+/// One attribute of an entry.
+#[derive(Debug, Clone, Copy)]
+pub struct Attribute<'a> {
+    /// Name and options as sent, such as `member;range=0-1499`.
+    pub description: &'a [u8],
+    values: Reader<'a>,
+}
+
+impl<'a> Attribute<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let mut inner = reader.enter(SEQUENCE)?;
+        let description = inner.expect(OCTET_STRING)?.body;
+        Ok(Self { description, values: inner.enter(SET)? })
+    }
+
+    /// Whether this is the attribute `name`, in any letter case and with any options (B-104).
+    #[must_use]
+    pub fn is(&self, name: &str) -> bool {
+        let base = self.description.split(|octet| *octet == b';').next().unwrap_or_default();
+        base.eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    /// Which values of it these are, when the server gives them in parts (B-091, MS-ADTS 3.1.1.3.1.3.3).
+    #[must_use]
+    pub fn range(&self) -> Option<Range> {
+        let options = self.description.split(|octet| *octet == b';').skip(1);
+        options.filter_map(|option| Range::read(std::str::from_utf8(option).ok()?)).next()
+    }
+
+    /// Its values, up to the first malformed one, which is reported.
+    #[must_use]
+    pub const fn values(&self) -> Values<'a> {
+        Values { rest: self.values }
+    }
+}
+
+/// The option `range=first-last` of an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Range {
+    /// Position of the first value.
+    pub first: u32,
+    /// Position of the last value; `None` when these are the last there are.
+    pub last: Option<u32>,
+}
+
+impl Range {
+    fn read(option: &str) -> Option<Self> {
+        let (key, value) = option.split_once('=')?;
+        let (first, last) = value.split_once('-').filter(|_| key.eq_ignore_ascii_case("range"))?;
+        let last = if last == "*" { None } else { Some(last.parse().ok()?) };
+        Some(Self { first: first.parse().ok()?, last })
+    }
+}
+
+/// Iterator over the values of an [`Attribute`].
+#[derive(Debug, Clone)]
+pub struct Values<'a> {
+    rest: Reader<'a>,
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = Result<&'a [u8], Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let value = self.rest.expect(OCTET_STRING).map(|element| element.body);
+        if value.is_err() {
+            self.rest = Reader::new(&[]);
+        }
+        Some(value)
+    }
+}
+
+/// How far below its base a search looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The base alone.
+    Base = 0,
+    /// The entries directly under it.
+    One = 1,
+    /// All of it.
+    Subtree = 2,
+}
+
+/// A SearchRequest (RFC 4511 section 4.5.1); aliases are never followed.
+#[derive(Debug, Clone)]
+pub struct Search<'a> {
+    /// Where to begin.
+    pub base: &'a str,
+    /// How far to look.
+    pub scope: Scope,
+    /// Most entries wanted, 0 for no limit; some servers ignore it.
+    pub size_limit: u32,
+    /// Most seconds the server may take, 0 for no limit.
+    pub time_limit: u32,
+    /// What to look for.
+    pub filter: &'a Filter<'a>,
+    /// What to bring; none means all, `1.1` means none.
+    pub attributes: &'a [&'a str],
+    /// The page to bring, when the result is wanted in pages.
+    pub page: Option<Page<'a>>,
+}
+
+/// Which page of a result (RFC 2696).
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// Most entries of it.
+    pub size: u32,
+    /// What the server gave with the page before; empty for the first.
+    pub cookie: &'a [u8],
+}
+
+/// A simple BindRequest of version 3 (RFC 4511 section 4.2), or `None` for what must never be sent: an
+/// empty password, which would be an unauthenticated bind that servers answer with success (B-041), and
+/// names or passwords with a NUL, which Samba cuts there.
+#[must_use]
+pub fn simple_bind(id: u32, name: &str, password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    if password.is_empty() || password.contains(&0) || name.contains('\0') {
+        return None;
+    }
+    let room = name.len().saturating_add(password.len()).saturating_add(64);
+    Some(message(id, room, |writer| {
+        writer.nested(op::BIND_REQUEST, |bind| {
+            bind.integer(INTEGER, 3);
+            bind.bytes(OCTET_STRING, name.as_bytes());
+            bind.bytes(SIMPLE, password);
+        });
+    }))
+}
+
+/// A BindRequest without name and password: back to nobody (RFC 4513 section 5.1.1).
+#[must_use]
+pub fn anonymous_bind(id: u32) -> Zeroizing<Vec<u8>> {
+    message(id, 32, |writer| {
+        writer.nested(op::BIND_REQUEST, |bind| {
+            bind.integer(INTEGER, 3);
+            bind.bytes(OCTET_STRING, b"");
+            bind.bytes(SIMPLE, b"");
+        });
+    })
+}
+
+/// A SearchRequest.
+#[must_use]
+pub fn search(id: u32, search: &Search<'_>) -> Zeroizing<Vec<u8>> {
+    let mut writer = Writer::with_capacity(256);
+    writer.nested(SEQUENCE, |message| {
+        message.integer(INTEGER, i64::from(id));
+        message.nested(op::SEARCH_REQUEST, |request| {
+            request.bytes(OCTET_STRING, search.base.as_bytes());
+            request.integer(ENUMERATED, search.scope as i64);
+            request.integer(ENUMERATED, 0);
+            request.integer(INTEGER, i64::from(search.size_limit.min(MAX_MESSAGE_ID)));
+            request.integer(INTEGER, i64::from(search.time_limit.min(MAX_MESSAGE_ID)));
+            request.boolean(BOOLEAN, false);
+            search.filter.write(request);
+            request.nested(SEQUENCE, |names| {
+                search.attributes.iter().for_each(|name| names.bytes(OCTET_STRING, name.as_bytes()));
+            });
+        });
+        if let Some(page) = search.page {
+            message.nested(CONTROLS, |controls| page.write(controls));
+        }
+    });
+    writer.finish()
+}
+
+impl Page<'_> {
+    fn write(self, controls: &mut Writer) {
+        controls.nested(SEQUENCE, |control| {
+            control.bytes(OCTET_STRING, PAGED_RESULTS.as_bytes());
+            control.boolean(BOOLEAN, true);
+            control.nested(OCTET_STRING, |value| {
+                value.nested(SEQUENCE, |page| {
+                    page.integer(INTEGER, i64::from(self.size.min(MAX_MESSAGE_ID)));
+                    page.bytes(OCTET_STRING, self.cookie);
+                });
+            });
+        });
+    }
+}
+
+/// An AbandonRequest for the request `abandoned`; there is no answer to it.
+#[must_use]
+pub fn abandon(id: u32, abandoned: u32) -> Zeroizing<Vec<u8>> {
+    message(id, 32, |writer| writer.integer(op::ABANDON_REQUEST, i64::from(abandoned)))
+}
+
+/// An UnbindRequest: the end of the connection.
+#[must_use]
+pub fn unbind(id: u32) -> Zeroizing<Vec<u8>> {
+    message(id, 32, |writer| writer.bytes(op::UNBIND_REQUEST, b""))
+}
+
+/// An ExtendedRequest to begin TLS.
+#[must_use]
+pub fn start_tls(id: u32) -> Zeroizing<Vec<u8>> {
+    message(id, 64, |writer| {
+        writer.nested(op::EXTENDED_REQUEST, |request| {
+            request.bytes(EXTENDED_REQUEST_NAME, START_TLS.as_bytes());
+        });
+    })
+}
+
+fn message(id: u32, room: usize, operation: impl FnOnce(&mut Writer)) -> Zeroizing<Vec<u8>> {
+    let mut writer = Writer::with_capacity(room);
+    writer.nested(SEQUENCE, |message| {
+        message.integer(INTEGER, i64::from(id));
+        operation(message);
+    });
+    writer.finish()
+}
+
+#[cfg(test)]
+mod tests;
