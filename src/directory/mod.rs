@@ -1,1 +1,3 @@
-//! (see lib.rs)
+//! Where accounts and groups come from: one module per kind of directory.
+
+pub mod ldap;

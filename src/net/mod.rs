@@ -1,3 +1,4 @@
 //! Sockets and TLS, without protocol.
 
 pub mod http;
+pub mod tls;

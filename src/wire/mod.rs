@@ -4,3 +4,4 @@
 
 pub mod ldap;
 pub mod radius;
+pub mod reader;

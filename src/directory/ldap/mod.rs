@@ -1,1 +1,104 @@
-//! (see lib.rs)
+//! LDAP directories: Active Directory, and any other.
+
+mod active_directory;
+mod config;
+mod connection;
+mod dial;
+mod outcome;
+mod plain;
+mod pool;
+mod search;
+mod server;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_trait::async_trait;
+
+pub use crate::directory::ldap::config::{GroupLookup, Kind, LdapConfig, LdapSettings, ReadFile, Tls};
+
+use crate::base::clock::Clock;
+use crate::base::random::{self, NoRandomness, Random};
+use crate::base::secret::Secret;
+use crate::directory::ldap::active_directory::ActiveDirectory;
+use crate::directory::ldap::pool::Pool;
+use crate::gateway::ports::Directory;
+use crate::login::identity::{Account, LoginName};
+use crate::login::step::PrimaryOutcome;
+use crate::login::verdict::Fault;
+
+/// A directory behind one or more LDAP servers.
+pub struct LdapDirectory {
+    pool: Pool,
+    manner: Manner,
+    /// Whom a password is tried against when there is no such account: the name of no entry.
+    nobody: String,
+}
+
+enum Manner {
+    ActiveDirectory(Box<ActiveDirectory>),
+    Plain(Box<plain::Settings>),
+}
+
+impl LdapDirectory {
+    /// A directory as configured. Must be called inside a runtime, since it starts the tasks that watch its
+    /// servers; nothing is connected before the first question.
+    ///
+    /// # Errors
+    ///
+    /// Without randomness there is no name for nobody.
+    pub fn start(
+        settings: LdapSettings,
+        clock: Arc<dyn Clock>,
+        random: &dyn Random,
+    ) -> Result<Self, NoRandomness> {
+        let (access, endpoints, manner) = settings.into_parts();
+        let manner = match manner {
+            config::Manner::ActiveDirectory(settings) => {
+                Manner::ActiveDirectory(Box::new(ActiveDirectory::new(settings)))
+            }
+            config::Manner::Plain(settings) => Manner::Plain(Box::new(settings)),
+        };
+        let base = match &manner {
+            Manner::ActiveDirectory(domain) => &domain.settings().base,
+            Manner::Plain(settings) => &settings.base,
+        };
+        // Unguessable, so that nobody can create the entry.
+        let number = u128::from_be_bytes(random::bytes(random)?);
+        let nobody = format!("cn={number:032x},{base}");
+        Ok(Self { pool: Pool::start(access, endpoints, clock), manner, nobody })
+    }
+}
+
+#[async_trait]
+impl Directory for LdapDirectory {
+    async fn find(&self, name: &LoginName, until: Instant) -> Result<Option<Account>, Fault> {
+        match &self.manner {
+            Manner::ActiveDirectory(domain) => domain.find(&self.pool, name, until).await,
+            Manner::Plain(settings) => plain::find(settings, &self.pool, name, until).await,
+        }
+    }
+
+    async fn verify(
+        &self,
+        account: Option<&Account>,
+        password: &Secret,
+        until: Instant,
+    ) -> Result<PrimaryOutcome, Fault> {
+        if password.is_empty() || password.expose().contains(&0) {
+            return Ok(PrimaryOutcome::Wrong);
+        }
+        let name = account.map_or(self.nobody.as_str(), |account| &account.handle);
+        // An empty name would be an anonymous bind, which succeeds.
+        if name.trim().is_empty() {
+            return Ok(PrimaryOutcome::Wrong);
+        }
+        let outcome = self.pool.bind(name, password, until).await?;
+        // Whatever a server says about nobody, nobody is let in.
+        Ok(if account.is_some() { outcome } else { PrimaryOutcome::Wrong })
+    }
+
+    async fn probe(&self, until: Instant) -> Result<(), Fault> {
+        self.pool.probe(until).await
+    }
+}

@@ -6,4 +6,5 @@ pub mod dn;
 pub mod filter;
 pub mod frame;
 pub mod message;
+pub mod request;
 pub mod result;

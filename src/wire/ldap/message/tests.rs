@@ -1,4 +1,9 @@
 use super::*;
+use crate::wire::ldap::ber::Writer;
+use crate::wire::ldap::filter::Filter;
+use crate::wire::ldap::request::{
+    Page, Scope, Search, abandon, anonymous_bind, search, simple_bind, start_tls, unbind,
+};
 use proptest::prelude::*;
 
 fn hex(text: &str) -> Vec<u8> {
@@ -150,7 +155,7 @@ proptest! {
         prop_assert_eq!(message.id, id);
         prop_assert_eq!(bind.expect(INTEGER).unwrap().integer(), Ok(3));
         prop_assert_eq!(bind.expect(OCTET_STRING).unwrap().body, name.as_bytes());
-        prop_assert_eq!(bind.expect(SIMPLE).unwrap().body, &password[..]);
+        prop_assert_eq!(bind.expect(0x80).unwrap().body, &password[..]);
     }
 
     #[test]

@@ -1,0 +1,190 @@
+//! What a result code means for a login: the one table from LDAP's words to ours.
+
+use crate::directory::ldap::connection::Broken;
+use crate::directory::ldap::dial::Endpoint;
+use crate::directory::ldap::server::Trouble;
+use crate::login::step::PrimaryOutcome;
+use crate::login::verdict::{Fault, FaultKind};
+use crate::wire::ldap::message::LdapResult;
+use crate::wire::ldap::result::{ResultCode, bind_data};
+
+/// What a user's bind came to.
+///
+/// Only success is a yes; what says "wrong", "locked" or the like is an answer; everything else is a fault,
+/// never "wrong password" (B-043, B-089).
+///
+/// # Errors
+///
+/// A fault that names the server and whose move it is.
+pub(crate) fn of_bind(
+    directory: &str,
+    server: &Endpoint,
+    result: &LdapResult<'_>,
+) -> Result<PrimaryOutcome, Fault> {
+    match result.code {
+        ResultCode::SUCCESS => Ok(PrimaryOutcome::Correct),
+        ResultCode::INVALID_CREDENTIALS => Ok(hinted(bind_data(result.diagnostic))),
+        // No such entry any more, or one without a password.
+        ResultCode::NO_SUCH_OBJECT | ResultCode::INAPPROPRIATE_AUTHENTICATION => Ok(PrimaryOutcome::Wrong),
+        // 389 Directory Server and FreeIPA: too many failures, and an inactivated account.
+        ResultCode::CONSTRAINT_VIOLATION => Ok(PrimaryOutcome::Locked),
+        ResultCode::UNWILLING_TO_PERFORM => Ok(PrimaryOutcome::Disabled),
+        code => Err(refused(directory, server, "a bind", code)),
+    }
+}
+
+/// Active Directory's numbers (B-084, B-085): a hint for the audit, and never a yes.
+const fn hinted(data: Option<u32>) -> PrimaryOutcome {
+    match data {
+        Some(0x530 | 0x531 | 0x568) => PrimaryOutcome::Restricted,
+        Some(0x532 | 0x773) => PrimaryOutcome::MustChange,
+        Some(0x533) => PrimaryOutcome::Disabled,
+        Some(0x701) => PrimaryOutcome::Expired,
+        Some(0x775) => PrimaryOutcome::Locked,
+        _ => PrimaryOutcome::Wrong,
+    }
+}
+
+/// What the answer to the service account's bind means; `None` when it is bound.
+pub(crate) fn service_refused(directory: &str, server: &Endpoint, code: ResultCode) -> Option<Trouble> {
+    match code {
+        ResultCode::SUCCESS => None,
+        ResultCode::BUSY | ResultCode::UNAVAILABLE => Some(Trouble::Broken(Broken::Disconnected(code))),
+        ResultCode::INVALID_CREDENTIALS | ResultCode::INVALID_DN_SYNTAX | ResultCode::NO_SUCH_OBJECT => {
+            Some(Trouble::Refused(Fault::new(
+                FaultKind::DirectoryRefusedUs,
+                format!(
+                    "directory \"{directory}\": {server} refused the service account with {code}; check bind-dn and bind-password-file"
+                ),
+            )))
+        }
+        code => Some(Trouble::Refused(refused(directory, server, "the service account's bind", code))),
+    }
+}
+
+/// A result that is no answer to what was asked.
+pub(crate) fn refused(directory: &str, server: &Endpoint, what: &str, code: ResultCode) -> Fault {
+    let (kind, advice) = match code {
+        ResultCode::STRONGER_AUTH_REQUIRED | ResultCode::CONFIDENTIALITY_REQUIRED => (
+            FaultKind::DirectoryRefusedUs,
+            "it wants TLS before a password: set tls = \"ldaps\" or tls = \"starttls\"",
+        ),
+        ResultCode::AUTH_METHOD_NOT_SUPPORTED => {
+            (FaultKind::DirectoryRefusedUs, "it does not take simple binds: allow them over TLS there")
+        }
+        ResultCode::OPERATIONS_ERROR | ResultCode::INSUFFICIENT_ACCESS_RIGHTS => (
+            FaultKind::DirectoryRefusedUs,
+            "the service account may not read here: check bind-dn and its rights",
+        ),
+        ResultCode::REFERRAL => {
+            (FaultKind::DirectoryRefusedUs, "it names other servers, which are not asked: check base-dn")
+        }
+        ResultCode::NO_SUCH_OBJECT | ResultCode::INVALID_DN_SYNTAX => {
+            (FaultKind::DirectoryRefusedUs, "there is no such base: check base-dn and group-base-dn")
+        }
+        ResultCode::BUSY | ResultCode::UNAVAILABLE | ResultCode::TIME_LIMIT_EXCEEDED => {
+            (FaultKind::DirectoryUnreachable, "it has too much to do; look at its load")
+        }
+        _ => (FaultKind::DirectoryConfusing, "look into its log"),
+    };
+    Fault::new(kind, format!("directory \"{directory}\": {server} answered {what} with {code}; {advice}"))
+}
+
+/// What is said when no server helped.
+pub(crate) fn unhelped(directory: &str, tried: usize, last: Option<(&Endpoint, Trouble)>) -> Fault {
+    match last {
+        None => Fault::new(
+            FaultKind::DirectoryUnreachable,
+            format!("directory \"{directory}\": no time was left to ask a server"),
+        ),
+        Some((_, Trouble::Refused(fault))) => fault,
+        Some((server, Trouble::Broken(broken))) => {
+            let kind = match broken {
+                Broken::Transport(_) | Broken::Disconnected(_) | Broken::Late => {
+                    FaultKind::DirectoryUnreachable
+                }
+                Broken::Protocol(_) | Broken::TooLarge => FaultKind::DirectoryConfusing,
+                Broken::Full => FaultKind::Overloaded,
+                Broken::Unsendable => FaultKind::Internal,
+            };
+            Fault::new(
+                kind,
+                format!(
+                    "directory \"{directory}\": none of {tried} servers tried was of help; {server}: {broken}"
+                ),
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bind(code: ResultCode, diagnostic: &[u8]) -> Result<PrimaryOutcome, FaultKind> {
+        let server = Endpoint { host: "dc1".into(), port: 636 };
+        let result = LdapResult { code, matched: b"", diagnostic, has_referral: false };
+        of_bind("corp", &server, &result).map_err(|fault| fault.kind)
+    }
+
+    #[test]
+    fn only_success_is_a_yes_whatever_the_text_says_b_085() {
+        for code in 1..=200 {
+            for data in ["", "data 0", "data 52e", "data 532", "data 773", "data 775"] {
+                assert_ne!(
+                    bind(ResultCode(code), data.as_bytes()),
+                    Ok(PrimaryOutcome::Correct),
+                    "{code} {data}"
+                );
+            }
+        }
+        assert_eq!(bind(ResultCode::SUCCESS, b"data 52e"), Ok(PrimaryOutcome::Correct));
+    }
+
+    #[test]
+    fn active_directorys_numbers_tell_the_audit_why_b_084() {
+        let hints = [
+            ("525", PrimaryOutcome::Wrong),
+            ("52e", PrimaryOutcome::Wrong),
+            ("52f", PrimaryOutcome::Wrong),
+            ("530", PrimaryOutcome::Restricted),
+            ("531", PrimaryOutcome::Restricted),
+            ("532", PrimaryOutcome::MustChange),
+            ("533", PrimaryOutcome::Disabled),
+            ("568", PrimaryOutcome::Restricted),
+            ("701", PrimaryOutcome::Expired),
+            ("773", PrimaryOutcome::MustChange),
+            ("775", PrimaryOutcome::Locked),
+        ];
+        for (data, outcome) in hints {
+            let text = format!("80090308: LdapErr: DSID-0C09042A, comment: x, data {data}, v3839");
+            assert_eq!(bind(ResultCode::INVALID_CREDENTIALS, text.as_bytes()), Ok(outcome), "{data}");
+        }
+        assert_eq!(bind(ResultCode::INVALID_CREDENTIALS, b""), Ok(PrimaryOutcome::Wrong));
+    }
+
+    #[test]
+    fn a_wish_for_tls_is_a_fault_that_says_what_to_change_b_089() {
+        let server = Endpoint { host: "dc1".into(), port: 389 };
+        let result = LdapResult {
+            code: ResultCode::STRONGER_AUTH_REQUIRED,
+            matched: b"",
+            diagnostic: b"",
+            has_referral: false,
+        };
+        let fault = of_bind("corp", &server, &result).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::DirectoryRefusedUs);
+        assert_eq!(
+            fault.what,
+            "directory \"corp\": dc1:389 answered a bind with strongerAuthRequired (8); it wants TLS before a password: set tls = \"ldaps\" or tls = \"starttls\""
+        );
+    }
+
+    #[test]
+    fn unavailable_and_referral_are_faults_and_never_a_wrong_password_b_043_b_051() {
+        assert_eq!(bind(ResultCode::UNAVAILABLE, b""), Err(FaultKind::DirectoryUnreachable));
+        assert_eq!(bind(ResultCode::BUSY, b""), Err(FaultKind::DirectoryUnreachable));
+        assert_eq!(bind(ResultCode::REFERRAL, b""), Err(FaultKind::DirectoryRefusedUs));
+        assert_eq!(bind(ResultCode(80), b""), Err(FaultKind::DirectoryConfusing));
+    }
+}

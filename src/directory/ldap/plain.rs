@@ -1,0 +1,211 @@
+//! Any other LDAP directory: OpenLDAP, 389 Directory Server, FreeIPA and their like.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use crate::base::clock::UnixTime;
+use crate::directory::ldap::pool::Pool;
+use crate::directory::ldap::search::{self, Record};
+use crate::login::identity::{Account, Groups, LoginName, Standing, group_key};
+use crate::login::verdict::{Fault, FaultKind};
+use crate::wire::ldap::dn::Dn;
+use crate::wire::ldap::filter::Filter;
+use crate::wire::ldap::request::{Scope, Search};
+
+/// How deep groups in groups are followed when the server does not do it.
+const MAX_NESTING: usize = 8;
+/// Most groups of one account.
+const MAX_GROUPS: usize = 2_000;
+/// How many groups are asked about in one search.
+const GROUPS_AT_ONCE: usize = 50;
+/// pwdAccountLockedTime of an account that an administrator has locked (draft-behera-ldap-password-policy).
+const LOCKED_FOR_GOOD: &str = "000001010000Z";
+
+/// How such a directory is asked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) base: Box<str>,
+    /// Attributes that hold what people type.
+    pub(crate) logins: Vec<Box<str>>,
+    /// Accounts have this object class.
+    pub(crate) class: Option<Box<str>>,
+    /// What never changes about an account.
+    pub(crate) id: Box<str>,
+    pub(crate) groups: GroupLookup,
+    pub(crate) number: Option<Box<str>>,
+}
+
+/// Where memberships are written.
+#[derive(Debug)]
+pub(crate) enum GroupLookup {
+    /// At the account, nested ones included: memberOf as an overlay or plug-in keeps it.
+    MemberOf,
+    /// At the group.
+    Member {
+        base: Box<str>,
+        /// `member` and `uniqueMember` hold names of entries, `memberUid` the account's uid.
+        attribute: Box<str>,
+    },
+    /// Nowhere.
+    None,
+}
+
+/// The one account that `name` means.
+pub(crate) async fn find(
+    settings: &Settings,
+    pool: &Pool,
+    name: &LoginName,
+    until: Instant,
+) -> Result<Option<Account>, Fault> {
+    let typed = name.prepared().as_bytes();
+    let by_name = Filter::Or(settings.logins.iter().map(|login| Filter::Equal(login, typed)).collect());
+    let filter = match &settings.class {
+        Some(class) => Filter::And(vec![Filter::Equal("objectClass", class.as_bytes()), by_name]),
+        None => by_name,
+    };
+    // Operational attributes come only when named.
+    let mut attributes = vec![
+        &*settings.id,
+        "uid",
+        "memberOf",
+        "pwdAccountLockedTime",
+        "pwdReset",
+        "nsAccountLock",
+        "shadowExpire",
+    ];
+    attributes.extend(settings.number.as_deref());
+    let request = Search {
+        base: &settings.base,
+        scope: Scope::Subtree,
+        size_limit: 2,
+        time_limit: 0,
+        filter: &filter,
+        attributes: &attributes,
+        page: None,
+    };
+    let Some(record) = search::account(pool, &request, until).await? else { return Ok(None) };
+    let id = record.first(&settings.id).filter(|id| !id.is_empty() && id.len() <= 256);
+    let id = id.ok_or_else(|| {
+        let what = format!(
+            "directory \"{}\": an account came without {}; let the service account read it, or name another id-attribute",
+            pool.directory(),
+            settings.id
+        );
+        Fault::new(FaultKind::DirectoryRefusedUs, what)
+    })?;
+    Ok(Some(Account {
+        directory: pool.directory().clone(),
+        id: id.into(),
+        display: name.prepared().into(),
+        groups: groups(settings, pool, &record, until).await?,
+        standing: standing(&record, pool.clock().now().unix),
+        number: settings.number.as_deref().and_then(|name| record.text(name)).map(Box::from),
+        handle: record.dn.into(),
+    }))
+}
+
+async fn groups(settings: &Settings, pool: &Pool, record: &Record, until: Instant) -> Result<Groups, Fault> {
+    let names = match &settings.groups {
+        GroupLookup::None => Vec::new(),
+        GroupLookup::MemberOf => {
+            let names = search::values(pool, &record.dn, "memberOf", Some(record), until).await?;
+            names.iter().filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
+        }
+        GroupLookup::Member { base, attribute } if attribute.eq_ignore_ascii_case("memberUid") => {
+            let uids: Vec<&[u8]> = record.all("uid").collect();
+            holding(pool, base, attribute, &uids, until).await?
+        }
+        GroupLookup::Member { base, attribute } => {
+            upwards(pool, base, attribute, record.dn.clone(), until).await?
+        }
+    };
+    if names.len() > MAX_GROUPS {
+        return Err(too_many(pool));
+    }
+    let mut groups = Groups::new();
+    for name in names {
+        if let Ok(dn) = name.parse::<Dn>() {
+            groups.extend(dn.leaf().map(group_key));
+        }
+        groups.insert(group_key(&name));
+    }
+    Ok(groups)
+}
+
+/// The groups that hold `dn`, the groups that hold those, and so on, each once.
+async fn upwards(
+    pool: &Pool,
+    base: &str,
+    attribute: &str,
+    dn: String,
+    until: Instant,
+) -> Result<Vec<String>, Fault> {
+    let mut all = Vec::new();
+    let mut seen = BTreeSet::from([group_key(&dn)]);
+    let mut latest = vec![dn];
+    for _ in 0..MAX_NESTING {
+        if latest.is_empty() {
+            break;
+        }
+        let mut next = Vec::new();
+        for some in latest.chunks(GROUPS_AT_ONCE) {
+            let members: Vec<&[u8]> = some.iter().map(String::as_bytes).collect();
+            next.extend(holding(pool, base, attribute, &members, until).await?);
+        }
+        next.retain(|group| seen.insert(group_key(group)));
+        all.extend(next.iter().cloned());
+        if all.len() > MAX_GROUPS {
+            return Err(too_many(pool));
+        }
+        latest = next;
+    }
+    Ok(all)
+}
+
+async fn holding(
+    pool: &Pool,
+    base: &str,
+    attribute: &str,
+    members: &[&[u8]],
+    until: Instant,
+) -> Result<Vec<String>, Fault> {
+    if members.is_empty() {
+        return Ok(Vec::new());
+    }
+    let filter = Filter::Or(members.iter().map(|member| Filter::Equal(attribute, member)).collect());
+    let request = Search {
+        base,
+        scope: Scope::Subtree,
+        size_limit: 0,
+        time_limit: 0,
+        filter: &filter,
+        attributes: &["1.1"],
+        page: None,
+    };
+    let found = search::all(pool, &request, until).await?;
+    Ok(found.into_iter().map(|group| group.dn).collect())
+}
+
+fn too_many(pool: &Pool) -> Fault {
+    let what = format!("directory \"{}\": an account has more than {MAX_GROUPS} groups", pool.directory());
+    Fault::new(FaultKind::DirectoryConfusing, what)
+}
+
+/// Whether the account may be used, as far as the server shows it (B-086).
+fn standing(record: &Record, now: UnixTime) -> Standing {
+    let is_true = |name| record.text(name).is_some_and(|text| text.eq_ignore_ascii_case("true"));
+    let today = now.seconds().div_euclid(86_400);
+    // shadow(5): the day of expiry counts from 1970; -1 or nothing means never.
+    let expired = record.number("shadowExpire").is_some_and(|day| day >= 0 && day <= today);
+    if is_true("nsAccountLock") {
+        Standing::Disabled
+    } else if expired {
+        Standing::Expired
+    } else if record.text("pwdAccountLockedTime") == Some(LOCKED_FOR_GOOD) {
+        Standing::Locked
+    } else if is_true("pwdReset") {
+        Standing::MustChange
+    } else {
+        Standing::Active
+    }
+}

@@ -1,0 +1,209 @@
+//! Searches and what they bring, in owned form.
+
+use std::time::Instant;
+
+use crate::directory::ldap::connection::{Answer, Broken, protocol};
+use crate::directory::ldap::dial::Endpoint;
+use crate::directory::ldap::outcome::{refused, unhelped};
+use crate::directory::ldap::pool::Pool;
+use crate::directory::ldap::server::Trouble;
+use crate::login::verdict::{Fault, FaultKind};
+use crate::wire::ldap::filter::Filter;
+use crate::wire::ldap::message::{Entry, LdapResult, Range, op};
+use crate::wire::ldap::request::{Scope, Search};
+use crate::wire::ldap::result::ResultCode;
+
+/// Most values of one attribute that are put together from parts.
+const MAX_VALUES: usize = 20_000;
+/// Most parts they are asked for in.
+const MAX_PARTS: usize = 64;
+
+/// One entry.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// Its name.
+    pub(crate) dn: String,
+    attributes: Vec<Values>,
+}
+
+#[derive(Debug)]
+struct Values {
+    description: Box<[u8]>,
+    range: Option<Range>,
+    values: Vec<Box<[u8]>>,
+}
+
+impl Record {
+    fn read(entry: &Entry<'_>) -> Result<Self, Broken> {
+        let dn = std::str::from_utf8(entry.dn).map_err(|_| protocol("an entry's name is not UTF-8"))?;
+        let mut attributes = Vec::new();
+        for attribute in entry.attributes() {
+            let attribute = attribute.map_err(protocol)?;
+            let values = attribute.values().map(|value| value.map(Box::from)).collect::<Result<_, _>>();
+            let base = attribute.description.split(|octet| *octet == b';').next().unwrap_or_default();
+            attributes.push(Values {
+                description: base.into(),
+                range: attribute.range(),
+                values: values.map_err(protocol)?,
+            });
+        }
+        Ok(Self { dn: dn.into(), attributes })
+    }
+
+    /// All values of the attribute `name`, in any letter case and with any options (B-104).
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.attributes
+            .iter()
+            .filter(|values| values.description.eq_ignore_ascii_case(name.as_bytes()))
+            .flat_map(|values| values.values.iter().map(AsRef::as_ref))
+    }
+
+    /// Its first value.
+    pub(crate) fn first<'a>(&'a self, name: &'a str) -> Option<&'a [u8]> {
+        self.all(name).next()
+    }
+
+    /// Its first value, if that is text.
+    pub(crate) fn text<'a>(&'a self, name: &'a str) -> Option<&'a str> {
+        std::str::from_utf8(self.first(name)?).ok()
+    }
+
+    /// Its first value, if that is a number.
+    pub(crate) fn number(&self, name: &str) -> Option<i64> {
+        self.text(name)?.trim().parse().ok()
+    }
+
+    /// Where the next part of an attribute begins that the server gives in parts (B-091).
+    fn continues_at(&self, name: &str) -> Option<u32> {
+        let same = |values: &&Values| values.description.eq_ignore_ascii_case(name.as_bytes());
+        self.attributes.iter().filter(same).find_map(|values| values.range?.last?.checked_add(1))
+    }
+}
+
+/// What a search brought. References to other servers are not followed (B-051).
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    /// The entries.
+    pub(crate) records: Vec<Record>,
+    /// The result code.
+    pub(crate) code: ResultCode,
+    /// Who answered.
+    pub(crate) server: &'a Endpoint,
+}
+
+/// Searches, and leaves the result code to the caller.
+pub(crate) async fn run<'a>(
+    pool: &'a Pool,
+    request: &Search<'_>,
+    until: Instant,
+) -> Result<Found<'a>, Fault> {
+    let (answer, server) = pool.search(request, until).await?;
+    read(&answer, server)
+        .map_err(|broken| unhelped(pool.directory(), 1, Some((server, Trouble::Broken(broken)))))
+}
+
+fn read<'a>(answer: &Answer, server: &'a Endpoint) -> Result<Found<'a>, Broken> {
+    let mut records = Vec::new();
+    for message in answer.messages() {
+        let message = message?;
+        if message.operation.tag == op::SEARCH_ENTRY {
+            records.push(Record::read(&Entry::read(&message.operation).map_err(protocol)?)?);
+        }
+    }
+    let code = LdapResult::read(&answer.last()?.operation).map_err(protocol)?.code;
+    Ok(Found { records, code, server })
+}
+
+/// All entries that match; a result that is not complete is a fault (B-092).
+pub(crate) async fn all(pool: &Pool, request: &Search<'_>, until: Instant) -> Result<Vec<Record>, Fault> {
+    let found = run(pool, request, until).await?;
+    match found.code {
+        ResultCode::SUCCESS => Ok(found.records),
+        code => Err(refused(pool.directory(), found.server, "a search", code)),
+    }
+}
+
+/// The one account that matches; two are a fault (B-052).
+pub(crate) async fn account(
+    pool: &Pool,
+    request: &Search<'_>,
+    until: Instant,
+) -> Result<Option<Record>, Fault> {
+    let found = run(pool, request, until).await?;
+    let mut records = found.records.into_iter();
+    match (found.code, records.next(), records.next()) {
+        (ResultCode::SUCCESS, first, None) => Ok(first),
+        (ResultCode::SUCCESS | ResultCode::SIZE_LIMIT_EXCEEDED, Some(_), Some(_))
+        | (ResultCode::SIZE_LIMIT_EXCEEDED, _, _) => Err(Fault::new(
+            FaultKind::DirectoryConfusing,
+            format!(
+                "directory \"{}\": {} has two accounts for one login name; make the name unique there, or narrow base-dn",
+                pool.directory(),
+                found.server
+            ),
+        )),
+        (code, _, _) => Err(refused(pool.directory(), found.server, "the search for an account", code)),
+    }
+}
+
+/// One entry by its name; `None` when there is none.
+pub(crate) async fn entry(
+    pool: &Pool,
+    dn: &str,
+    attributes: &[&str],
+    until: Instant,
+) -> Result<Option<Record>, Fault> {
+    let request = Search {
+        base: dn,
+        scope: Scope::Base,
+        size_limit: 1,
+        time_limit: 0,
+        filter: &Filter::Present("objectClass"),
+        attributes,
+        page: None,
+    };
+    let found = run(pool, &request, until).await?;
+    match found.code {
+        ResultCode::SUCCESS => Ok(found.records.into_iter().next()),
+        ResultCode::NO_SUCH_OBJECT => Ok(None),
+        code => Err(refused(pool.directory(), found.server, "a look at an account", code)),
+    }
+}
+
+/// Every value of one attribute of the entry `dn`, in as many requests as the server wants (B-091). `known`
+/// is what was read of it already, if anything.
+pub(crate) async fn values(
+    pool: &Pool,
+    dn: &str,
+    attribute: &str,
+    known: Option<&Record>,
+    until: Instant,
+) -> Result<Vec<Box<[u8]>>, Fault> {
+    let mut values: Vec<Box<[u8]>> = Vec::new();
+    let mut next = match known {
+        Some(record) => {
+            values.extend(record.all(attribute).map(Box::from));
+            record.continues_at(attribute)
+        }
+        None => Some(0),
+    };
+    for _ in 0..MAX_PARTS {
+        let Some(from) = next else { return Ok(values) };
+        let wanted = if from == 0 { attribute.to_owned() } else { format!("{attribute};range={from}-*") };
+        let Some(record) = entry(pool, dn, &[&wanted], until).await? else { return Ok(values) };
+        values.extend(record.all(attribute).map(Box::from));
+        next = record.continues_at(attribute);
+        // A server that counts backwards would keep us busy for ever.
+        if values.len() > MAX_VALUES || next.is_some_and(|next| next <= from) {
+            break;
+        }
+    }
+    Err(Fault::new(
+        FaultKind::DirectoryConfusing,
+        format!(
+            "directory \"{}\": an attribute does not end after {} values",
+            pool.directory(),
+            values.len()
+        ),
+    ))
+}

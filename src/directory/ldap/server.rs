@@ -1,0 +1,348 @@
+//! One server: its connections, and whether it is worth asking.
+//!
+//! Searches of all logins share one connection that is bound as the service account. A user's bind changes
+//! whose connection it is, so binds have connections of their own, one bind at a time, and nothing else is
+//! ever asked on them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing::{info, warn};
+
+use crate::base::clock::Clock;
+use crate::base::secret::Secret;
+use crate::directory::ldap::connection::{Answer, Broken, Connection, protocol};
+use crate::directory::ldap::dial::{Endpoint, Protection, dial};
+use crate::directory::ldap::outcome::service_refused;
+use crate::login::verdict::Fault;
+use crate::wire::ldap::filter::Filter;
+use crate::wire::ldap::message::{LdapResult, op};
+use crate::wire::ldap::request::{Scope, Search, search, simple_bind};
+use crate::wire::ldap::result::ResultCode;
+
+/// Most bind connections that are kept for the next bind.
+const MAX_IDLE: usize = 8;
+/// How long one is kept. Short, because what lies between may forget it without a word; Active Directory
+/// itself closes after 900 s (B-094).
+const IDLE_LIFE: Duration = Duration::from_secs(60);
+/// How often a server that is down is tried, and old bind connections are thrown away.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// Every so many checks the shared connection is asked for a sign of life.
+const CHECKS_PER_SIGN: u32 = 6;
+/// A refused service account is not tried more often, so that its own directory does not lock it.
+const REFUSED_FOR: Duration = Duration::from_secs(30);
+
+/// What all servers of a directory have in common.
+#[derive(Debug)]
+pub(crate) struct Access {
+    /// Name of the directory, for faults and logs.
+    pub(crate) directory: Arc<str>,
+    /// How connections are protected.
+    pub(crate) protection: Protection,
+    /// Who we are when we search; nobody when `None`.
+    pub(crate) service: Option<Service>,
+    /// How long one server may take for a request before the next is asked.
+    pub(crate) server_timeout: Duration,
+}
+
+/// The service account.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// Its distinguished name, or any form in which Active Directory takes it.
+    pub(crate) name: Box<str>,
+    /// Its password.
+    pub(crate) password: Secret,
+}
+
+/// Why a server was of no help.
+#[derive(Debug, Clone)]
+pub(crate) enum Trouble {
+    /// No answer.
+    Broken(Broken),
+    /// It answered that it does not want us; asking again is of no use.
+    Refused(Fault),
+}
+
+impl From<Broken> for Trouble {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+#[derive(Debug)]
+enum Health {
+    Up,
+    Down,
+    /// Until then the same fault is given without asking.
+    Refused(Instant, Fault),
+}
+
+/// One server of a directory.
+pub(crate) struct Server {
+    access: Arc<Access>,
+    endpoint: Endpoint,
+    clock: Arc<dyn Clock>,
+    shared: Mutex<Option<Arc<Connection>>>,
+    dialing: tokio::sync::Mutex<()>,
+    idle: Mutex<Vec<(Instant, Connection)>>,
+    health: Mutex<Health>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Server {
+    pub(crate) fn new(access: Arc<Access>, endpoint: Endpoint, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            access,
+            endpoint,
+            clock,
+            shared: Mutex::default(),
+            dialing: tokio::sync::Mutex::default(),
+            idle: Mutex::default(),
+            health: Mutex::new(Health::Up),
+        }
+    }
+
+    /// Where it listens, for faults.
+    pub(crate) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// It answered when it was last asked.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(*locked(&self.health), Health::Up)
+    }
+
+    /// One search as the service account. A connection that had died unnoticed is replaced once (B-094).
+    pub(crate) async fn search(&self, request: &Search<'_>, until: Instant) -> Result<Answer, Trouble> {
+        let asked = self.search_unjudged(request, until).await;
+        self.judge(asked.as_ref().err());
+        asked
+    }
+
+    async fn search_unjudged(&self, request: &Search<'_>, until: Instant) -> Result<Answer, Trouble> {
+        let until = self.limit(until);
+        loop {
+            let (connection, fresh) = self.searcher(until).await?;
+            let before = connection.received();
+            let asked =
+                connection.request(op::SEARCH_DONE, until.into(), |id| Some(search(id, request))).await;
+            match asked {
+                Ok(answer) => return able(answer),
+                Err(Broken::Transport(_) | Broken::Disconnected(_)) if !fresh => connection.close(),
+                Err(broken) => {
+                    let silent = broken == Broken::Late && connection.received() == before;
+                    if silent {
+                        connection.close();
+                    }
+                    return Err(broken.into());
+                }
+            }
+        }
+    }
+
+    /// One simple bind, answered with whatever the server says.
+    ///
+    /// The request is sent a second time only when a kept connection turns out to be dead; a server that
+    /// took it and does not answer may have counted it already (B-087).
+    pub(crate) async fn bind(
+        &self,
+        name: &str,
+        password: &Secret,
+        until: Instant,
+    ) -> Result<Answer, BindTrouble> {
+        let (mut connection, mut fresh) = match self.binder(until).await {
+            Ok(connection) => connection,
+            Err(trouble) => {
+                self.judge(Some(&trouble));
+                return Err(BindTrouble::NotAsked(trouble));
+            }
+        };
+        loop {
+            let build = |id| simple_bind(id, name, password.expose());
+            match connection.request(op::BIND_RESPONSE, until.into(), build).await {
+                Ok(answer) => {
+                    self.judge(None);
+                    self.keep(connection);
+                    return Ok(answer);
+                }
+                Err(Broken::Transport(_) | Broken::Disconnected(_)) if !fresh => {
+                    fresh = true;
+                    let redialed = self.dial(self.limit(until)).await;
+                    connection = redialed.map_err(|broken| {
+                        let trouble = Trouble::Broken(broken);
+                        self.judge(Some(&trouble));
+                        BindTrouble::NotAsked(trouble)
+                    })?;
+                }
+                Err(broken) => {
+                    connection.close();
+                    let trouble = Trouble::Broken(broken);
+                    self.judge(Some(&trouble));
+                    return Err(BindTrouble::Asked(trouble));
+                }
+            }
+        }
+    }
+
+    /// Whether it answers now, by a look at its root entry (B-095).
+    pub(crate) async fn probe(&self, until: Instant) -> Result<(), Trouble> {
+        let request = Search {
+            base: "",
+            scope: Scope::Base,
+            size_limit: 1,
+            time_limit: 0,
+            filter: &Filter::Present("objectClass"),
+            attributes: &["1.1"],
+            page: None,
+        };
+        self.search(&request, until).await.map(drop)
+    }
+
+    /// Runs for ever: brings a server that was down back, and notices one that went silent.
+    pub(crate) async fn keep_watch(self: Arc<Self>) {
+        let mut checks = 0_u32;
+        loop {
+            tokio::time::sleep(CHECK_EVERY).await;
+            checks = checks.wrapping_add(1);
+            let now = self.clock.now().steady;
+            locked(&self.idle).retain(|(since, connection)| is_fresh(*since, now) && !connection.is_closed());
+            let due = match &*locked(&self.health) {
+                Health::Up => checks.is_multiple_of(CHECKS_PER_SIGN),
+                Health::Down => true,
+                Health::Refused(until, _) => now >= *until,
+            };
+            if due && let Some(until) = now.checked_add(self.access.server_timeout) {
+                // What comes of it is in `health` and in the log.
+                let _ = self.probe(until).await;
+            }
+        }
+    }
+
+    /// One server may not use up all of a login's time.
+    fn limit(&self, until: Instant) -> Instant {
+        self.clock.now().steady.checked_add(self.access.server_timeout).map_or(until, |own| own.min(until))
+    }
+
+    fn current(&self) -> Option<Arc<Connection>> {
+        locked(&self.shared).as_ref().filter(|connection| !connection.is_closed()).cloned()
+    }
+
+    /// The shared connection, and whether it was made just now.
+    async fn searcher(&self, until: Instant) -> Result<(Arc<Connection>, bool), Trouble> {
+        if let Some(connection) = self.current() {
+            return Ok((connection, false));
+        }
+        self.refused_lately()?;
+        let turn = tokio::time::timeout_at(until.into(), self.dialing.lock()).await;
+        let _turn = turn.map_err(|_| Broken::Late)?;
+        if let Some(connection) = self.current() {
+            return Ok((connection, true));
+        }
+        // Whoever dialled before us may have been refused.
+        self.refused_lately()?;
+        let connection = Arc::new(self.dial(until).await?);
+        if let Some(service) = &self.access.service {
+            let build = |id| simple_bind(id, &service.name, service.password.expose());
+            let answer = connection.request(op::BIND_RESPONSE, until.into(), build).await?;
+            let message = answer.last()?;
+            let result = LdapResult::read(&message.operation).map_err(protocol)?;
+            if let Some(trouble) = service_refused(&self.access.directory, &self.endpoint, result.code) {
+                return Err(trouble);
+            }
+        }
+        *locked(&self.shared) = Some(connection.clone());
+        Ok((connection, true))
+    }
+
+    async fn dial(&self, until: Instant) -> Result<Connection, Broken> {
+        let within = until.saturating_duration_since(self.clock.now().steady);
+        dial(&self.endpoint, &self.access.protection, within).await
+    }
+
+    async fn binder(&self, until: Instant) -> Result<(Connection, bool), Trouble> {
+        let now = self.clock.now().steady;
+        while let Some((since, connection)) = self.take_idle() {
+            if is_fresh(since, now) && !connection.is_closed() {
+                return Ok((connection, false));
+            }
+        }
+        Ok((self.dial(self.limit(until)).await?, true))
+    }
+
+    fn take_idle(&self) -> Option<(Instant, Connection)> {
+        locked(&self.idle).pop()
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut idle = locked(&self.idle);
+        if idle.len() < MAX_IDLE && !connection.is_closed() {
+            idle.push((self.clock.now().steady, connection));
+        }
+    }
+
+    fn refused_lately(&self) -> Result<(), Trouble> {
+        match &*locked(&self.health) {
+            Health::Refused(until, fault) if self.clock.now().steady < *until => {
+                Err(Trouble::Refused(fault.clone()))
+            }
+            Health::Up | Health::Down | Health::Refused(..) => Ok(()),
+        }
+    }
+
+    /// Remembers what a request told about the server, and logs a change once.
+    fn judge(&self, trouble: Option<&Trouble>) {
+        let mut health = locked(&self.health);
+        match trouble {
+            None => {
+                if !matches!(*health, Health::Up) {
+                    info!(event = "directory.server-up", directory = %self.access.directory, server = %self.endpoint, "the server answers again");
+                    *health = Health::Up;
+                }
+            }
+            // Our own queue, or one slow search, says nothing about the server.
+            Some(Trouble::Broken(Broken::Full | Broken::Unsendable)) => {}
+            Some(Trouble::Broken(broken)) => {
+                if matches!(*health, Health::Up) {
+                    warn!(event = "directory.server-down", directory = %self.access.directory, server = %self.endpoint, cause = %broken, "the server is of no use: {broken}");
+                }
+                *health = Health::Down;
+            }
+            Some(Trouble::Refused(fault)) => {
+                if matches!(*health, Health::Refused(until, _) if self.clock.now().steady < until) {
+                    return;
+                }
+                warn!(event = "directory.server-refused", directory = %self.access.directory, server = %self.endpoint, "{fault}");
+                let now = self.clock.now().steady;
+                *health = Health::Refused(now.checked_add(REFUSED_FOR).unwrap_or(now), fault.clone());
+            }
+        }
+    }
+}
+
+/// Why a bind has no answer, told apart by whether the server may have seen the password (B-087).
+#[derive(Debug)]
+pub(crate) enum BindTrouble {
+    /// It cannot have: another server may be asked.
+    NotAsked(Trouble),
+    /// It may have: nobody else is asked.
+    Asked(Trouble),
+}
+
+fn is_fresh(since: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(since) < IDLE_LIFE
+}
+
+/// A server that says that it is busy or unavailable has not answered the question.
+fn able(answer: Answer) -> Result<Answer, Trouble> {
+    let code = {
+        let message = answer.last()?;
+        LdapResult::read(&message.operation).map_err(protocol)?.code
+    };
+    if matches!(code, ResultCode::BUSY | ResultCode::UNAVAILABLE) {
+        return Err(Broken::Disconnected(code).into());
+    }
+    Ok(answer)
+}

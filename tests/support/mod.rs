@@ -1,0 +1,36 @@
+//! What the tests stand on: real servers and hostile ones, each on loopback, each gone when its value is.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "test code; no test uses all of it"
+)]
+
+pub mod authority;
+pub mod fake_directory;
+pub mod ldap;
+pub mod samba;
+pub mod slapd;
+
+use std::path::PathBuf;
+
+/// Where a program of the outside is, that a test talks to. When it is not installed the test says so, and
+/// fails where `CI` is set; Rust has no other way to skip.
+pub fn peer(program: &str) -> Option<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/local/sbin:/sbin";
+    let found = std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file());
+    if found.is_none() {
+        missing(&format!("{program} is not installed"));
+    }
+    found
+}
+
+/// Says that a test was not done, and why.
+pub fn missing(why: &str) {
+    eprintln!("NOT TESTED: {why}");
+    assert!(std::env::var_os("CI").is_none(), "{why}, and CI must test everything");
+}
