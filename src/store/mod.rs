@@ -1,1 +1,4 @@
-//! (see lib.rs)
+//! What must survive a restart: the registry of stores, and the sealing of what lies in them.
+
+pub mod seal;
+pub mod sqlite;

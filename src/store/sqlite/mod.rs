@@ -1,1 +1,1 @@
-//! (see lib.rs)
+//! The embedded store.

@@ -1,0 +1,149 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::base::random::SeededRandom;
+use crate::login::factor::EnrolmentId;
+use crate::login::identity::Pseudonym;
+
+fn ring() -> KeyRing {
+    KeyRing::generate(Arc::new(SeededRandom::new(1))).unwrap()
+}
+
+fn read(text: &str) -> Result<KeyRing, BadKeyFile> {
+    KeyRing::parse(&Secret::copied(text.as_bytes()), Arc::new(SeededRandom::new(2)))
+}
+
+fn here() -> Place<'static> {
+    Place::Seed(EnrolmentId([7; 16]))
+}
+
+fn kind<T>(result: Result<T, Fault>) -> Option<FaultKind> {
+    result.err().map(|fault| fault.kind)
+}
+
+#[test]
+fn what_was_sealed_opens_with_the_key_file_that_was_written() {
+    let ring = ring();
+    let sealed = ring.seal(here(), &Secret::copied(b"seed")).unwrap();
+    let again = KeyRing::parse(&ring.text(), Arc::new(SeededRandom::new(3))).unwrap();
+    assert_eq!(again.open(here(), &sealed).unwrap(), Secret::copied(b"seed"));
+    assert_eq!(again.digests("corp", b"id"), ring.digests("corp", b"id"));
+}
+
+#[test]
+fn a_new_key_seals_and_the_old_one_still_opens_f_018() {
+    let old = ring();
+    let sealed = old.seal(here(), &Secret::copied(b"seed")).unwrap();
+    let both = old.with_new_key().unwrap();
+    assert_eq!(both.ids().collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(both.open(here(), &sealed).unwrap(), Secret::copied(b"seed"));
+    assert_eq!(both.seal(here(), &Secret::copied(b"seed")).unwrap().key_id, 2);
+    assert_eq!(both.digests("corp", b"id")[1], old.digests("corp", b"id")[0]);
+    let fault = both.newest_only().open(here(), &sealed).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::KeyMissing);
+    assert!(fault.what.contains("needs key 1"), "{fault}");
+}
+
+#[test]
+fn a_ring_does_not_grow_without_end() {
+    let mut ring = ring();
+    while let Ok(more) = ring.with_new_key() {
+        ring = more;
+    }
+    assert_eq!(ring.ids().count(), MAX_KEYS);
+    assert!(KeyRing::parse(&ring.text(), Arc::new(SeededRandom::new(3))).is_ok());
+}
+
+#[test]
+fn the_highest_id_is_the_newest_wherever_its_line_stands() {
+    let text = format!("# keys\n\n7 {}\n 3   {} # old\n", "ab".repeat(32), "CD".repeat(32));
+    assert_eq!(read(&text).unwrap().ids().collect::<Vec<_>>(), [7, 3]);
+}
+
+#[test]
+fn a_bad_key_file_is_explained_by_its_line_and_without_its_content() {
+    let good = "ab".repeat(32);
+    let cases = [
+        (String::new(), BadKeyFile::Empty),
+        ("# nothing\n".into(), BadKeyFile::Empty),
+        (format!("1 {good}\n2 {good}0\n"), BadKeyFile::Line(2)),
+        (format!("1 {}\n", "xy".repeat(32)), BadKeyFile::Line(1)),
+        (format!("0 {good}\n"), BadKeyFile::Line(1)),
+        (format!("-1 {good}\n"), BadKeyFile::Line(1)),
+        (format!("4294967296 {good}\n"), BadKeyFile::Line(1)),
+        (format!("{good}\n"), BadKeyFile::Line(1)),
+        (format!("1 {good} {good}\n"), BadKeyFile::Line(1)),
+        (format!("1 {good}\n\n1 {good}\n"), BadKeyFile::Twice(3)),
+        ((1..=17).map(|n| format!("{n} {good}\n")).collect(), BadKeyFile::TooMany),
+    ];
+    for (text, expected) in cases {
+        let got = read(&text).unwrap_err();
+        assert_eq!(got, expected, "{text}");
+        assert!(!got.to_string().contains("abab"), "{got}");
+    }
+    assert_eq!(
+        KeyRing::parse(&Secret::copied(b"\xff"), Arc::new(SeededRandom::new(2))).unwrap_err(),
+        BadKeyFile::NotText
+    );
+}
+
+#[test]
+fn digests_tell_directory_and_id_apart_however_the_bytes_are_cut_d_022() {
+    let ring = ring();
+    assert_ne!(ring.digests("ab", b"c"), ring.digests("a", b"bc"));
+    assert_ne!(ring.digests("", b"abc"), ring.digests("abc", b""));
+    assert_ne!(ring.digests("ab", b"c")[0], ring.with_new_key().unwrap().digests("ab", b"c")[0]);
+}
+
+#[test]
+fn one_value_never_seals_to_the_same_bytes_twice() {
+    let ring = ring();
+    let seal = || ring.seal(here(), &Secret::copied(b"seed")).unwrap();
+    assert_ne!(seal(), seal());
+}
+
+#[test]
+fn a_ring_shows_its_ids_and_no_key() {
+    assert_eq!(format!("{:?}", ring().with_new_key().unwrap()), "[2, 1]");
+}
+
+proptest! {
+    #[test]
+    fn a_sealed_value_opens_at_its_place(plain in proptest::collection::vec(any::<u8>(), 0..200), id in any::<[u8; 16]>()) {
+        let ring = ring();
+        let place = Place::Seed(EnrolmentId(id));
+        let sealed = ring.seal(place, &Secret::copied(&plain)).unwrap();
+        prop_assert_eq!(ring.open(place, &sealed).unwrap(), Secret::copied(&plain));
+    }
+
+    #[test]
+    fn a_moved_value_is_a_fault_f_017(id in any::<[u8; 16]>(), other in any::<[u8; 16]>(), name in "[a-z]{16}") {
+        let ring = ring().with_new_key().unwrap();
+        let sealed = ring.seal(Place::Seed(EnrolmentId(id)), &Secret::copied(b"seed")).unwrap();
+        if id != other {
+            prop_assert_eq!(kind(ring.open(Place::Seed(EnrolmentId(other)), &sealed)), Some(FaultKind::KeyMissing));
+        }
+        let name = Pseudonym::new(&name).unwrap();
+        prop_assert_eq!(kind(ring.open(Place::Identity(&name), &sealed)), Some(FaultKind::KeyMissing));
+        let same_bytes = Pseudonym::new("aaaaaaaaaaaaaaaa").unwrap();
+        let seed = Place::Seed(EnrolmentId(*b"aaaaaaaaaaaaaaaa"));
+        let sealed = ring.seal(seed, &Secret::copied(b"seed")).unwrap();
+        prop_assert_eq!(kind(ring.open(Place::Identity(&same_bytes), &sealed)), Some(FaultKind::KeyMissing));
+        let other_key = Sealed { key_id: 1, bytes: sealed.bytes };
+        prop_assert_eq!(kind(ring.open(seed, &other_key)), Some(FaultKind::KeyMissing));
+    }
+
+    #[test]
+    fn a_changed_or_truncated_value_is_a_fault(at in 0usize..10_000, bit in 0u8..8) {
+        let ring = ring();
+        let sealed = ring.seal(here(), &Secret::copied(b"twenty bytes of seed")).unwrap();
+        let at = at % sealed.bytes.len();
+        let mut changed = sealed.clone();
+        changed.bytes[at] ^= 1 << bit;
+        prop_assert_eq!(kind(ring.open(here(), &changed)), Some(FaultKind::KeyMissing));
+        let cut = Sealed { bytes: sealed.bytes[..at].into(), ..sealed };
+        prop_assert_eq!(kind(ring.open(here(), &cut)), Some(FaultKind::KeyMissing));
+    }
+}
