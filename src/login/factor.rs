@@ -180,6 +180,28 @@ pub struct Progress {
 impl Progress {
     /// Of an enrolment that was never used.
     pub const UNUSED: Self = Self { last: -1, drift: 0, used: 0, last_used: None };
+
+    /// The progress once `mark` is used up at `now`; `None` when it was used up before, or is older than
+    /// what was (C-022, C-025). Whoever keeps progress decides by this, inside one atomic step.
+    #[must_use]
+    pub fn after(&self, mark: Mark, now: UnixTime) -> Option<Self> {
+        let last_used = self.last_used.max(Some(now));
+        match mark {
+            Mark::Step { step, drift } => (step > self.last).then_some(Self {
+                last: step,
+                drift: drift.clamp(-2, 2),
+                last_used,
+                ..*self
+            }),
+            Mark::Counter(counter) => {
+                (counter > self.last).then_some(Self { last: counter, last_used, ..*self })
+            }
+            Mark::Index(index) => {
+                let bit = 1u32.checked_shl(index.into())?;
+                (self.used & bit == 0).then_some(Self { used: self.used | bit, last_used, ..*self })
+            }
+        }
+    }
 }
 
 /// One factor registered for one subject.
@@ -221,6 +243,18 @@ pub enum Mark {
     Index(u8),
 }
 
+impl Mark {
+    /// The kind of factor that it belongs to.
+    #[must_use]
+    pub const fn kind(self) -> FactorKind {
+        match self {
+            Self::Step { .. } => FactorKind::Totp,
+            Self::Counter(_) => FactorKind::Hotp,
+            Self::Index(_) => FactorKind::Recovery,
+        }
+    }
+}
+
 /// One enrolment held against a typed code: what it would use up, or `None` when the code does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Try {
@@ -248,6 +282,25 @@ pub enum FactorOutcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_is_good_once_and_nothing_older_is_good_after_it_c_025() {
+        let now = UnixTime::from_seconds(1_800_000_000);
+        let later = Progress::UNUSED.after(Mark::Step { step: 7, drift: 1 }, now).unwrap();
+        assert_eq!(later, Progress { last: 7, drift: 1, used: 0, last_used: Some(now) });
+        assert_eq!(later.after(Mark::Step { step: 7, drift: 0 }, now), None);
+        assert_eq!(later.after(Mark::Counter(6), now), None);
+        assert_eq!(later.after(Mark::Counter(8), UnixTime(0)).unwrap().last_used, Some(now), "never back");
+    }
+
+    #[test]
+    fn each_recovery_code_is_good_once_in_any_order_c_080() {
+        let now = UnixTime::from_seconds(1_800_000_000);
+        let later = Progress::UNUSED.after(Mark::Index(9), now).unwrap().after(Mark::Index(0), now).unwrap();
+        assert_eq!(later.used, 0b10_0000_0001);
+        assert_eq!(later.after(Mark::Index(9), now), None);
+        assert_eq!(later.after(Mark::Index(32), now), None, "there is no such code");
+    }
 
     #[test]
     fn every_kind_has_a_word_of_its_own_and_fits_in_a_set() {

@@ -1,1 +1,274 @@
-//! The embedded store.
+//! The embedded store: one SQLite file, one writer with group commit, a few readers.
+//!
+//! A write is durable when it returns (write-ahead log, `synchronous=FULL`); what comes at the same time
+//! shares one commit. Other processes may open the same file: the command line does while the daemon runs.
+
+mod fault;
+mod file;
+mod migrate;
+mod readers;
+mod rows;
+mod schema;
+mod settle;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use async_trait::async_trait;
+use rusqlite::params;
+
+use crate::base::clock::UnixTime;
+use crate::gateway::ports::{
+    Adopted, Counted, NewEnrolment, NewSubject, Store, SubjectDigest, SubjectRow, Totals,
+};
+use crate::login::factor::{EnrolmentId, FactorOutcome, Sealed, Try};
+use crate::login::identity::Pseudonym;
+use crate::login::step::Record;
+use crate::login::throttle::{Failures, Limits, after_failure, after_success};
+use crate::login::verdict::Fault;
+use crate::store::sqlite::file::Role;
+use crate::store::sqlite::readers::Readers;
+use crate::store::sqlite::writer::{Place, Writer};
+
+pub use crate::store::sqlite::schema::{Field, INVENTORY, Nature};
+
+/// The store in one file.
+#[derive(Debug)]
+pub struct Sqlite {
+    // Readers go first: the last connection that closes folds the log, and that should be the writer's.
+    readers: Readers,
+    writer: Writer,
+}
+
+/// How much a [`Sqlite`] takes of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Writes that may wait for the disk; further ones are refused.
+    pub queue: usize,
+    /// Connections that read.
+    pub readers: usize,
+    /// Most pages of 4 KiB that the file may have; `None` for as many as the disk takes.
+    pub max_pages: Option<u32>,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { queue: 8192, readers: 2, max_pages: None }
+    }
+}
+
+impl Sqlite {
+    /// Opens the store at `path`, and makes it, readable by its owner alone, if there is none. Brings an
+    /// older schema up to date. Its folder must exist. Takes the same time however much it holds.
+    ///
+    /// # Errors
+    ///
+    /// A fault that says what is wrong with folder, file or schema.
+    pub fn open(path: &Path) -> Result<Self, Fault> {
+        Self::open_with(path, Size::default())
+    }
+
+    /// The same with other sizes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sqlite::open`].
+    pub fn open_with(path: &Path, size: Size) -> Result<Self, Fault> {
+        let path: Arc<Path> = file::prepare(path)?.into();
+        let role = Role::Writer { max_pages: size.max_pages };
+        let mut connection = file::connect(&path, role)?;
+        migrate::migrate(&mut connection)?;
+        let place = Place { path, role, generation: Arc::new(AtomicU64::new(0)) };
+        let readers = Readers::new(place.clone(), size.readers);
+        Ok(Self { readers, writer: Writer::start(place, connection, size.queue)? })
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn pseudonym(&self, digest: &SubjectDigest) -> Result<Option<Pseudonym>, Fault> {
+        self.readers.read("cannot look a subject up", |db| rows::pseudonym_of(db, digest))
+    }
+
+    async fn adopt(&self, subject: NewSubject) -> Result<Adopted, Fault> {
+        self.writer
+            .write("cannot remember a subject", move |db| {
+                if let Some(known) = rows::pseudonym_of(db, &subject.digest)? {
+                    return Ok(Adopted::Known(known));
+                }
+                let added = db
+                    .prepare_cached(
+                        "INSERT INTO subject (pseudonym, digest_key, digest, identity_key, identity, created)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (pseudonym) DO NOTHING",
+                    )?
+                    .execute(params![
+                        subject.pseudonym.as_str(),
+                        subject.digest.key_id,
+                        subject.digest.digest,
+                        subject.identity.key_id,
+                        subject.identity.bytes,
+                        subject.created.0,
+                    ])?;
+                Ok(if added == 1 { Adopted::New } else { Adopted::Taken })
+            })
+            .await
+    }
+
+    async fn recall(&self, who: &Pseudonym) -> Result<Record, Fault> {
+        self.readers.read("cannot read what is known about a subject", |db| {
+            let tx = db.unchecked_transaction()?;
+            let mut record = Record { enrolments: rows::enrolments_of(&tx, who)?, ..Record::default() };
+            for (what, failures) in rows::failures_of(&tx, who)? {
+                match what {
+                    Counted::Password => record.password = Some(failures),
+                    Counted::Factor(kind) => record.codes.push((kind, failures)),
+                }
+            }
+            Ok(record)
+        })
+    }
+
+    async fn settle(
+        &self,
+        who: &Pseudonym,
+        tries: &[Try],
+        now: UnixTime,
+        limits: &Limits,
+    ) -> Result<FactorOutcome, Fault> {
+        let (who, tries, limits) = (who.clone(), tries.to_vec(), *limits);
+        self.writer
+            .write("cannot settle a code", move |db| settle::settle(db, &who, &tries, now, &limits))
+            .await
+    }
+
+    async fn count_wrong_password(
+        &self,
+        who: &Pseudonym,
+        now: UnixTime,
+        limits: &Limits,
+    ) -> Result<(), Fault> {
+        let (who, limits) = (who.clone(), *limits);
+        self.writer
+            .write("cannot count a wrong password", move |db| {
+                let before = rows::failures_in(db, &who, Counted::Password)?.unwrap_or(Failures::NONE);
+                rows::put_failures(db, &who, Counted::Password, &after_failure(&before, now, &limits))
+            })
+            .await
+    }
+
+    async fn forget_failures(&self, who: &Pseudonym, what: Counted, release: bool) -> Result<bool, Fault> {
+        let who = who.clone();
+        self.writer
+            .write("cannot forget failures", move |db| {
+                let Some(before) = rows::failures_in(db, &who, what)? else { return Ok(false) };
+                if release {
+                    rows::drop_failures(db, &who, what)?;
+                    return Ok(true);
+                }
+                let after = after_success(&before);
+                if after == before {
+                    return Ok(false);
+                }
+                rows::put_failures(db, &who, what, &after)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    async fn enrol(&self, who: &Pseudonym, enrolment: NewEnrolment) -> Result<(), Fault> {
+        let who = who.clone();
+        self.writer
+            .write("cannot remember an enrolment", move |db| rows::put_enrolment(db, &who, &enrolment))
+            .await
+    }
+
+    async fn revoke(&self, who: &Pseudonym, enrolment: EnrolmentId) -> Result<bool, Fault> {
+        let who = who.clone();
+        self.writer
+            .write("cannot forget an enrolment", move |db| {
+                db.prepare_cached("DELETE FROM enrolment WHERE pseudonym = ?1 AND id = ?2")?
+                    .execute(params![who.as_str(), enrolment.0])
+                    .map(|rows| rows > 0)
+            })
+            .await
+    }
+
+    async fn subjects(&self, after: Option<&Pseudonym>, limit: usize) -> Result<Vec<SubjectRow>, Fault> {
+        self.readers.read("cannot list subjects", |db| rows::subjects_after(db, after, limit))
+    }
+
+    async fn subject(&self, who: &Pseudonym) -> Result<Option<SubjectRow>, Fault> {
+        self.readers.read("cannot read a subject", |db| rows::subject_of(db, who))
+    }
+
+    async fn rekey_subject(
+        &self,
+        before: &SubjectRow,
+        digest: SubjectDigest,
+        identity: Sealed,
+    ) -> Result<bool, Fault> {
+        let before = before.clone();
+        self.writer
+            .write("cannot re-seal a subject", move |db| {
+                // OR IGNORE: the digest may belong to somebody by now; then it is not as it was.
+                db.prepare_cached(
+                    "UPDATE OR IGNORE subject
+                     SET digest_key = ?2, digest = ?3, identity_key = ?4, identity = ?5
+                     WHERE pseudonym = ?1 AND digest_key = ?6 AND digest = ?7
+                         AND identity_key = ?8 AND identity = ?9",
+                )?
+                .execute(params![
+                    before.pseudonym.as_str(),
+                    digest.key_id,
+                    digest.digest,
+                    identity.key_id,
+                    identity.bytes,
+                    before.digest.key_id,
+                    before.digest.digest,
+                    before.identity.key_id,
+                    before.identity.bytes,
+                ])
+                .map(|rows| rows > 0)
+            })
+            .await
+    }
+
+    async fn rekey_enrolment(&self, id: EnrolmentId, before: &Sealed, after: Sealed) -> Result<bool, Fault> {
+        let before = before.clone();
+        self.writer
+            .write("cannot re-seal an enrolment", move |db| {
+                db.prepare_cached(
+                    "UPDATE enrolment SET seed_key = ?2, seed = ?3 WHERE id = ?1 AND seed_key = ?4 AND seed = ?5",
+                )?
+                .execute(params![id.0, after.key_id, after.bytes, before.key_id, before.bytes])
+                .map(|rows| rows > 0)
+            })
+            .await
+    }
+
+    async fn totals(&self) -> Result<Totals, Fault> {
+        self.readers.read("cannot read the totals", |db| {
+            db.prepare_cached(
+                "SELECT (SELECT amount FROM tally WHERE what = 'subject'),
+                        (SELECT amount FROM tally WHERE what = 'enrolment')",
+            )?
+            .query_row([], |row| {
+                // The schema keeps both at 0 or more.
+                let amount = |column| row.get::<_, i64>(column).map(|n| u64::try_from(n).unwrap_or(0));
+                Ok(Totals { subjects: amount(0)?, enrolments: amount(1)? })
+            })
+        })
+    }
+
+    async fn probe(&self) -> Result<(), Fault> {
+        self.writer
+            .write("cannot write to the store", |db| {
+                // A real change of a page: an empty transaction would not touch the disk.
+                db.prepare_cached("UPDATE tally SET amount = amount WHERE what = 'subject'")?.execute([])?;
+                Ok(())
+            })
+            .await
+    }
+}

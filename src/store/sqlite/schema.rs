@@ -1,0 +1,181 @@
+//! The tables, and what each column is for. A test compares this list with the schema (F-001).
+
+/// Marks a file as ours: "Door".
+pub(super) const APPLICATION_ID: i32 = 0x446f_6f72;
+
+/// The steps from an empty file to today's schema. Step n leads from version n to n + 1; a step that was
+/// released is never changed.
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+
+/// One column of one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field {
+    /// Its table.
+    pub table: &'static str,
+    /// Its name.
+    pub column: &'static str,
+    /// What it is for.
+    pub purpose: &'static str,
+    /// Whether it is personal data by itself, linked to a pseudonym, or neither.
+    pub nature: Nature,
+    /// When it goes.
+    pub kept: &'static str,
+}
+
+/// What a column says about a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// Unreadable without the key file.
+    Sealed,
+    /// Belongs to a pseudonym; names nobody.
+    Pseudonymous,
+    /// About nobody.
+    Plain,
+}
+
+const fn field(
+    table: &'static str,
+    column: &'static str,
+    nature: Nature,
+    purpose: &'static str,
+    kept: &'static str,
+) -> Field {
+    Field { table, column, purpose, nature, kept }
+}
+
+const SUBJECT: &str = "until the subject is forgotten";
+const ENROLMENT: &str = "until the enrolment is revoked or replaced";
+const FAILURE: &str = "until an administrator releases the lock";
+
+/// Every column of the store (F-001).
+pub const INVENTORY: &[Field] = {
+    use Nature::{Plain, Pseudonymous, Sealed};
+    &[
+        field("subject", "pseudonym", Pseudonymous, "anonymous id of the account", SUBJECT),
+        field("subject", "digest_key", Plain, "which key made the digest", SUBJECT),
+        field(
+            "subject",
+            "digest",
+            Sealed,
+            "keyed digest of directory and immutable id; finds it again",
+            SUBJECT,
+        ),
+        field("subject", "identity_key", Plain, "which key sealed the identity", SUBJECT),
+        field("subject", "identity", Sealed, "directory, immutable id and name; the only way back", SUBJECT),
+        field(
+            "subject",
+            "created",
+            Pseudonymous,
+            "when the account was first seen, Unix milliseconds",
+            SUBJECT,
+        ),
+        field("enrolment", "pseudonym", Pseudonymous, "whose it is", ENROLMENT),
+        field("enrolment", "id", Pseudonymous, "its own name, 16 random bytes", ENROLMENT),
+        field("enrolment", "kind", Pseudonymous, "totp, hotp or recovery", ENROLMENT),
+        field("enrolment", "algorithm", Plain, "hash of a time-based code", ENROLMENT),
+        field("enrolment", "digits", Plain, "length of a code", ENROLMENT),
+        field("enrolment", "period", Plain, "length of a time step in seconds", ENROLMENT),
+        field("enrolment", "seed_key", Plain, "which key sealed the seed", ENROLMENT),
+        field(
+            "enrolment",
+            "seed",
+            Sealed,
+            "seed of the codes, or salted hashes of recovery codes",
+            ENROLMENT,
+        ),
+        field(
+            "enrolment",
+            "last",
+            Pseudonymous,
+            "last step or counter that was used; stops replays",
+            ENROLMENT,
+        ),
+        field("enrolment", "drift", Pseudonymous, "how many steps its clock is ahead of ours", ENROLMENT),
+        field("enrolment", "used", Pseudonymous, "which recovery codes are used up, one bit each", ENROLMENT),
+        field("enrolment", "last_used", Pseudonymous, "when it last let somebody in", ENROLMENT),
+        field("enrolment", "created", Pseudonymous, "when it was set up", ENROLMENT),
+        field("failure", "pseudonym", Pseudonymous, "who failed", FAILURE),
+        field("failure", "what", Pseudonymous, "password, totp, hotp or recovery", FAILURE),
+        field("failure", "streak", Pseudonymous, "failures in a row; slows guessing down", FAILURE),
+        field("failure", "wait_until", Pseudonymous, "no further try before this", FAILURE),
+        field("failure", "day", Pseudonymous, "which day the next column counts", FAILURE),
+        field("failure", "today", Pseudonymous, "failures on that day", FAILURE),
+        field("failure", "locked", Pseudonymous, "an administrator must release it", FAILURE),
+        field("tally", "what", Plain, "name of a table", "as long as the store"),
+        field(
+            "tally",
+            "amount",
+            Plain,
+            "number of its rows, so that nobody has to count them",
+            "as long as the store",
+        ),
+    ]
+};
+
+/// `WITHOUT ROWID`: what belongs to a subject lies together, so a login reads one page of each table.
+const VERSION_1: &str = "
+CREATE TABLE subject (
+    pseudonym    TEXT PRIMARY KEY,
+    digest_key   INTEGER NOT NULL,
+    digest       BLOB NOT NULL CHECK (length(digest) = 32),
+    identity_key INTEGER NOT NULL,
+    identity     BLOB NOT NULL,
+    created      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX subject_digest ON subject (digest, digest_key);
+
+CREATE TABLE enrolment (
+    pseudonym TEXT NOT NULL REFERENCES subject (pseudonym) ON DELETE CASCADE,
+    id        BLOB NOT NULL CHECK (length(id) = 16),
+    kind      TEXT NOT NULL CHECK (kind IN ('totp', 'hotp', 'recovery')),
+    algorithm TEXT CHECK (algorithm IN ('sha1', 'sha256', 'sha512')),
+    digits    INTEGER CHECK (digits BETWEEN 6 AND 8),
+    period    INTEGER CHECK (period BETWEEN 1 AND 255),
+    seed_key  INTEGER NOT NULL,
+    seed      BLOB NOT NULL,
+    last      INTEGER NOT NULL CHECK (last >= -1),
+    drift     INTEGER NOT NULL CHECK (drift BETWEEN -2 AND 2),
+    used      INTEGER NOT NULL CHECK (used BETWEEN 0 AND 4294967295),
+    last_used INTEGER,
+    created   INTEGER NOT NULL,
+    PRIMARY KEY (pseudonym, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX enrolment_id ON enrolment (id);
+
+CREATE TABLE failure (
+    pseudonym  TEXT NOT NULL REFERENCES subject (pseudonym) ON DELETE CASCADE,
+    what       TEXT NOT NULL CHECK (what IN ('password', 'totp', 'hotp', 'recovery')),
+    streak     INTEGER NOT NULL CHECK (streak BETWEEN 0 AND 4294967295),
+    wait_until INTEGER NOT NULL,
+    day        INTEGER NOT NULL,
+    today      INTEGER NOT NULL CHECK (today BETWEEN 0 AND 4294967295),
+    locked     INTEGER NOT NULL CHECK (locked IN (0, 1)),
+    PRIMARY KEY (pseudonym, what)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Counting a million rows takes a tenth of a second and reads all of an index; a health page asks often.
+const VERSION_2: &str = "
+CREATE TABLE tally (
+    what   TEXT PRIMARY KEY CHECK (what IN ('subject', 'enrolment')),
+    amount INTEGER NOT NULL CHECK (amount >= 0)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO tally SELECT 'subject', count(*) FROM subject;
+INSERT INTO tally SELECT 'enrolment', count(*) FROM enrolment;
+
+CREATE TRIGGER subject_comes AFTER INSERT ON subject BEGIN
+    UPDATE tally SET amount = amount + 1 WHERE what = 'subject';
+END;
+CREATE TRIGGER subject_goes AFTER DELETE ON subject BEGIN
+    UPDATE tally SET amount = amount - 1 WHERE what = 'subject';
+END;
+CREATE TRIGGER enrolment_comes AFTER INSERT ON enrolment BEGIN
+    UPDATE tally SET amount = amount + 1 WHERE what = 'enrolment';
+END;
+CREATE TRIGGER enrolment_goes AFTER DELETE ON enrolment BEGIN
+    UPDATE tally SET amount = amount - 1 WHERE what = 'enrolment';
+END;
+";
