@@ -272,3 +272,6 @@ impl Store for Sqlite {
             .await
     }
 }
+
+#[cfg(test)]
+mod tests;

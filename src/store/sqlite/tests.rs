@@ -1,0 +1,210 @@
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::mpsc;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::login::verdict::FaultKind;
+
+struct Lab {
+    folder: TempDir,
+}
+
+impl Lab {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("store.db")
+    }
+
+    fn open(&self) -> Sqlite {
+        Sqlite::open(&self.path()).unwrap()
+    }
+}
+
+fn subject(name: &str) -> NewSubject {
+    let mut digest = [0; 32];
+    digest[..name.len()].copy_from_slice(name.as_bytes());
+    NewSubject {
+        digest: SubjectDigest { key_id: 1, digest },
+        pseudonym: Pseudonym::new(name).unwrap(),
+        identity: Sealed { key_id: 1, bytes: [0; 40].into() },
+        created: UnixTime(5),
+    }
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn insert(db: &Connection, name: &str) -> rusqlite::Result<usize> {
+    db.execute("INSERT INTO subject VALUES (?1, 1, randomblob(32), 1, x'00', 5)", [name])
+}
+
+#[test]
+fn a_new_file_is_readable_by_its_owner_alone_and_so_is_its_log() {
+    let lab = Lab::new();
+    let store = lab.open();
+    wait(store.adopt(subject("p1"))).unwrap();
+    for file in ["store.db", "store.db-wal", "store.db-shm"] {
+        let mode = fs::metadata(lab.folder.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[test]
+fn a_file_or_folder_that_others_may_change_is_refused_with_a_way_out() {
+    let lab = Lab::new();
+    drop(lab.open());
+    fs::set_permissions(lab.path(), Permissions::from_mode(0o644)).unwrap();
+    assert!(Sqlite::open(&lab.path()).unwrap_err().what.contains("chmod 600"));
+    fs::set_permissions(lab.path(), Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(lab.folder.path(), Permissions::from_mode(0o777)).unwrap();
+    assert!(Sqlite::open(&lab.path()).unwrap_err().what.contains("chmod o-w"));
+    fs::set_permissions(lab.folder.path(), Permissions::from_mode(0o700)).unwrap();
+    assert!(Sqlite::open(&lab.path()).is_ok());
+}
+
+#[test]
+fn a_missing_folder_and_a_file_that_is_no_database_are_told_apart() {
+    let lab = Lab::new();
+    let nowhere = lab.folder.path().join("none/store.db");
+    assert!(Sqlite::open(&nowhere).unwrap_err().what.contains("create it"));
+    fs::write(lab.path(), b"this is no database, it is a text of some length").unwrap();
+    fs::set_permissions(lab.path(), Permissions::from_mode(0o600)).unwrap();
+    let fault = Sqlite::open(&lab.path()).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::StoreUnavailable);
+    assert!(fault.what.contains("restore a backup"), "{fault}");
+}
+
+#[test]
+fn one_bad_job_does_not_spoil_the_others_of_its_commit() {
+    let lab = Lab::new();
+    let store = lab.open();
+    let (release, held) = mpsc::channel::<()>();
+    let (good, bad, last) = wait(async {
+        // The first job holds the writer until the others wait behind it, so that they share one commit.
+        let first = store.writer.write("hold", move |_| {
+            held.recv().unwrap();
+            Ok(())
+        });
+        let good = store.writer.write("good", |db| insert(db, "p1"));
+        let bad = store.writer.write("bad", |db| {
+            insert(db, "p2")?;
+            insert(db, "p1")
+        });
+        let last = store.writer.write("last", |db| insert(db, "p3"));
+        let release = async { release.send(()).unwrap() };
+        let (first, good, bad, last, ()) = tokio::join!(first, good, bad, last, release);
+        first.unwrap();
+        (good, bad, last)
+    });
+    assert_eq!((good, last), (Ok(1), Ok(1)));
+    assert_eq!(bad.unwrap_err().kind, FaultKind::Internal);
+    let names: Vec<String> =
+        wait(store.subjects(None, 10)).unwrap().iter().map(|s| s.pseudonym.to_string()).collect();
+    assert_eq!(names, ["p1", "p3"], "what the bad job did first is undone");
+}
+
+#[test]
+fn a_full_queue_is_a_fault_and_not_a_wait() {
+    let lab = Lab::new();
+    let store = Sqlite::open_with(&lab.path(), Size { queue: 1, ..Size::default() }).unwrap();
+    let (release, held) = mpsc::channel::<()>();
+    let (begun, begins) = mpsc::channel();
+    wait(async {
+        let first = store.writer.write("hold", move |_| {
+            begun.send(()).unwrap();
+            held.recv().unwrap();
+            Ok(())
+        });
+        let rest = async {
+            begins.recv().unwrap();
+            let waits = store.adopt(subject("p1"));
+            let refused = async {
+                let fault = store.adopt(subject("p2")).await.unwrap_err();
+                assert_eq!(fault.kind, FaultKind::StoreUnavailable);
+                assert!(fault.what.contains("too many writes"), "{fault}");
+                release.send(()).unwrap();
+            };
+            let (waits, ()) = tokio::join!(waits, refused);
+            assert_eq!(waits, Ok(Adopted::New));
+        };
+        let (first, ()) = tokio::join!(first, rest);
+        first.unwrap();
+    });
+}
+
+#[test]
+fn what_another_process_writes_is_seen_at_once_and_the_other_way_round() {
+    let lab = Lab::new();
+    let (daemon, command) = (lab.open(), lab.open());
+    wait(async {
+        daemon.adopt(subject("p1")).await.unwrap();
+        assert_eq!(command.adopt(subject("p1")).await, Ok(Adopted::Known(subject("p1").pseudonym)));
+        command.adopt(subject("p2")).await.unwrap();
+        assert_eq!(daemon.pseudonym(&subject("p2").digest).await, Ok(Some(subject("p2").pseudonym)));
+        assert_eq!(daemon.totals().await, Ok(Totals { subjects: 2, enrolments: 0 }));
+    });
+}
+
+#[test]
+fn a_file_that_was_taken_away_is_a_fault_and_the_one_put_back_is_used_without_a_restart() {
+    let lab = Lab::new();
+    let store = lab.open();
+    wait(store.adopt(subject("p1"))).unwrap();
+    let aside = tempfile::tempdir().unwrap();
+    for file in ["store.db", "store.db-wal", "store.db-shm"] {
+        fs::rename(lab.folder.path().join(file), aside.path().join(file)).unwrap();
+    }
+    let fault = wait(store.adopt(subject("p2"))).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::StoreUnavailable);
+    assert!(fault.what.contains("put it back"), "{fault}");
+    assert!(!lab.path().exists(), "no empty store takes its place");
+
+    let other = Lab::new();
+    wait(other.open().adopt(subject("p9"))).unwrap();
+    fs::rename(other.path(), lab.path()).unwrap();
+    wait(store.probe()).unwrap();
+    assert_eq!(wait(store.pseudonym(&subject("p9").digest)), Ok(Some(subject("p9").pseudonym)));
+    assert_eq!(wait(store.pseudonym(&subject("p1").digest)), Ok(None));
+}
+
+#[test]
+fn a_damaged_file_is_a_fault_that_says_so() {
+    let lab = Lab::new();
+    wait(lab.open().adopt(subject("p1"))).unwrap();
+    let mut bytes = fs::read(lab.path()).unwrap();
+    // The first page holds the schema and stays; all others become noise.
+    bytes[4096..].fill(0xa5);
+    fs::write(lab.path(), bytes).unwrap();
+    let store = lab.open();
+    let fault = wait(store.pseudonym(&subject("p1").digest)).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::StoreUnavailable);
+    assert!(fault.what.contains("restore a backup"), "{fault}");
+    assert_eq!(wait(store.adopt(subject("p2"))).unwrap_err().kind, FaultKind::StoreUnavailable);
+}
+
+#[test]
+fn an_unknown_subject_has_an_empty_record_and_cannot_be_written_for() {
+    let lab = Lab::new();
+    let store = lab.open();
+    let nobody = Pseudonym::new("nobody").unwrap();
+    let record = wait(store.recall(&nobody)).unwrap();
+    assert!(record.enrolments.is_empty() && record.codes.is_empty() && record.password.is_none());
+    let counted = wait(store.count_wrong_password(&nobody, UnixTime(5), &Limits::PASSWORD));
+    assert_eq!(counted.unwrap_err().kind, FaultKind::Internal);
+}
+
+#[test]
+fn the_log_is_empty_after_a_clean_end() {
+    let lab = Lab::new();
+    wait(lab.open().adopt(subject("p1"))).unwrap();
+    assert!(!lab.folder.path().join("store.db-wal").exists());
+    assert!(fs::metadata(lab.path()).unwrap().len() > 4096);
+}
