@@ -5,5 +5,7 @@ pub mod cidr;
 pub mod clock;
 pub mod problem;
 pub mod random;
+pub mod report;
 pub mod secret;
+pub mod table;
 pub mod text;
