@@ -57,6 +57,18 @@ impl Prefix {
         self.0.contains(&canonical(address))
     }
 
+    /// Number of bits that are fixed.
+    #[must_use]
+    pub fn bits(&self) -> u8 {
+        self.0.prefix_len()
+    }
+
+    /// Whether it holds IPv4 addresses.
+    #[must_use]
+    pub const fn is_v4(&self) -> bool {
+        matches!(self.0, IpNet::V4(_))
+    }
+
     /// The prefix of `address` that keeps `v4` or `v6` bits, whichever suits it; more bits than there
     /// are keep all.
     #[must_use]

@@ -67,13 +67,7 @@ impl Complaint {
     /// Something at `place` is wrong.
     #[must_use]
     pub fn wrong(place: &Place, what: impl Into<String>) -> Self {
-        Self {
-            place: Some(place.clone()),
-            what: what.into(),
-            hint: None,
-            see: None,
-            nature: Nature::Wrong,
-        }
+        Self { place: Some(place.clone()), what: what.into(), hint: None, see: None, nature: Nature::Wrong }
     }
 
     /// Something is missing from what stands at `place`.

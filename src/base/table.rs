@@ -294,7 +294,11 @@ impl<'a, 'o> Reader<'a, 'o> {
             }
         };
         if nodes.is_empty() {
-            self.wrong(&node.place, format!("{key} is an empty list"), "name at least one, or leave the key out");
+            self.wrong(
+                &node.place,
+                format!("{key} is an empty list"),
+                "name at least one, or leave the key out",
+            );
         }
         let mut texts = Vec::with_capacity(nodes.len());
         for item in nodes {

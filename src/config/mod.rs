@@ -1,1 +1,16 @@
-//! (see lib.rs)
+//! The TOML file: from text to settings, or to everything that is wrong with it.
+
+mod check;
+mod client;
+mod directory;
+mod environment;
+pub mod file;
+mod load;
+mod rule;
+mod secret;
+mod sections;
+pub mod settings;
+mod show;
+
+pub use environment::Environment;
+pub use load::{Problems, Warning};

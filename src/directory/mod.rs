@@ -1,3 +1,4 @@
-//! Where accounts and groups come from: one module per kind of directory.
+//! Finds subjects and their groups; binds.
 
+pub mod file;
 pub mod ldap;

@@ -1,0 +1,275 @@
+//! Rules across tables: names that must exist or differ, secrets that are weak or shared, rules that can
+//! never match. What is only doubtful is a warning and never stops the start.
+
+use std::collections::HashMap;
+
+use crate::base::cidr::Prefix;
+use crate::base::clock::UnixTime;
+use crate::base::report::{Complaint, Complaints, Place};
+use crate::base::secret::Secret;
+use crate::base::table::nearest;
+use crate::base::text::safe;
+use crate::config::settings::MessageAuthenticator;
+use crate::config::{client, directory, rule};
+use crate::login::policy::{Conditions, Requirement};
+
+/// Secrets that everybody tries first (D-111).
+const COMMON: [&str; 24] = [
+    "testing123",
+    "secret",
+    "radius",
+    "cisco",
+    "password",
+    "sharedsecret",
+    "shared-secret",
+    "changeme",
+    "change-me",
+    "admin",
+    "test",
+    "test123",
+    "testing",
+    "default",
+    "letmein",
+    "p@ssw0rd",
+    "passw0rd",
+    "password123",
+    "radiussecret",
+    "radius123",
+    "freeradius",
+    "fortinet",
+    "12345678",
+    "1234567890123456",
+];
+
+/// Everything that is compared.
+pub(in crate::config) struct Drafts<'a> {
+    pub(in crate::config) directories: &'a [directory::Draft],
+    pub(in crate::config) clients: &'a [client::Draft],
+    pub(in crate::config) rules: &'a [rule::Draft],
+}
+
+/// Compares the tables with each other.
+pub(in crate::config) fn check(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
+    names_differ(drafts, out);
+    clients_name_directories(drafts, out);
+    addresses_differ(drafts.clients, out);
+    for draft in drafts.clients {
+        doubtful_secret(draft, out);
+        doubtful_addresses(draft, out);
+        doubtful_authenticity(draft, out);
+    }
+    secrets_differ(drafts.clients, out);
+    rules_name_clients(drafts, out);
+    doubtful_rules(drafts.rules, now, out);
+}
+
+/// Complains about names that stand twice, however they are written: metrics and people mix them up.
+fn twice<'a>(kind: &str, names: impl Iterator<Item = (&'a str, Option<&'a Place>)>, out: &mut Complaints) {
+    let mut first: HashMap<String, &Place> = HashMap::new();
+    for (name, place) in names {
+        let Some(place) = place else { continue };
+        match first.get(&name.to_lowercase()) {
+            Some(other) => out.error(
+                Complaint::wrong(place, format!("two {kind} are called \"{}\"", safe(name)))
+                    .see(other)
+                    .hint("give one of them another name"),
+            ),
+            None => {
+                first.insert(name.to_lowercase(), place);
+            }
+        }
+    }
+}
+
+fn names_differ(drafts: &Drafts<'_>, out: &mut Complaints) {
+    let directories = drafts.directories.iter().map(|d| (&*d.settings.name, d.name.as_ref()));
+    twice("directories", directories, out);
+    twice("clients", drafts.clients.iter().map(|d| (&*d.settings.login.name, d.name.as_ref())), out);
+    twice("rules", drafts.rules.iter().map(|d| (&*d.rule.name, d.name.as_ref())), out);
+}
+
+fn clients_name_directories(drafts: &Drafts<'_>, out: &mut Complaints) {
+    let known: Vec<&str> = drafts.directories.iter().map(|d| &*d.settings.name).collect();
+    for draft in drafts.clients {
+        let Some(place) = &draft.directory else { continue };
+        let wanted = &*draft.settings.login.directory;
+        if !known.contains(&wanted) {
+            let name = &draft.settings.login.name;
+            let what = format!("client \"{}\": there is no directory \"{}\"", safe(name), safe(wanted));
+            out.error(Complaint::wrong(place, what).hint(suggestion(wanted, &known)));
+        }
+    }
+    for draft in drafts.directories {
+        let name = &draft.settings.name;
+        if !drafts.clients.iter().any(|client| client.settings.login.directory == *name) {
+            let what = format!("directory \"{}\": no client uses it", safe(name));
+            out.warn(Complaint::wrong(&draft.place, what).hint("remove it, or name it in a client"));
+        }
+    }
+}
+
+fn suggestion(word: &str, known: &[&str]) -> String {
+    match nearest(word, known) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None if known.is_empty() => "there is none at all yet".to_owned(),
+        None => format!("there are {}", known.join(", ")),
+    }
+}
+
+fn addresses_differ(clients: &[client::Draft], out: &mut Complaints) {
+    let mut first: HashMap<Prefix, &Place> = HashMap::new();
+    for draft in clients {
+        for (prefix, place) in draft.settings.addresses.iter().zip(&draft.addresses) {
+            match first.get(prefix) {
+                Some(other) => {
+                    let name = safe(&draft.settings.login.name);
+                    let what = format!("client \"{name}\": {prefix} is taken already");
+                    out.error(Complaint::wrong(place, what).see(other).hint(
+                        "the address decides which secret is used; one network has one client, a part of \
+                         it may have another",
+                    ));
+                }
+                None => {
+                    first.insert(*prefix, place);
+                }
+            }
+        }
+    }
+}
+
+/// A-031, D-111.
+fn doubtful_secret(draft: &client::Draft, out: &mut Complaints) {
+    let settings = &draft.settings;
+    let name = safe(&settings.login.name);
+    let both = [("secret", Some(&settings.secret), &draft.secret), {
+        ("previous-secret", settings.previous_secret.as_ref(), &draft.previous_secret)
+    }];
+    for (key, secret, place) in both {
+        let (Some(secret), Some(place)) = (secret, place) else { continue };
+        if is_common(secret) {
+            let what = format!("client \"{name}\": {key} is one that everybody tries first");
+            out.warn(Complaint::wrong(place, what).hint("doorward secret makes a good one"));
+        } else if secret.len() <= 12 {
+            let what =
+                format!("client \"{name}\": {key} has {} bytes, at least 24 are advised", secret.len());
+            out.warn(Complaint::wrong(place, what).hint("doorward secret makes a good one"));
+        }
+    }
+    if let (Some(previous), Some(place)) = (&settings.previous_secret, &draft.previous_secret)
+        && *previous == settings.secret
+    {
+        let what = format!("client \"{name}\": previous-secret is the same as secret");
+        out.warn(Complaint::wrong(place, what).hint("remove it when the change is over"));
+    }
+}
+
+fn is_common(secret: &Secret) -> bool {
+    secret
+        .expose_str()
+        .is_some_and(|text| COMMON.iter().any(|common| common.eq_ignore_ascii_case(text.trim())))
+}
+
+fn doubtful_addresses(draft: &client::Draft, out: &mut Complaints) {
+    for (prefix, place) in draft.settings.addresses.iter().zip(&draft.addresses) {
+        let widest = if prefix.is_v4() { 16 } else { 48 };
+        if prefix.bits() < widest {
+            let what = format!(
+                "client \"{}\": {prefix} is wide; everybody in it who learns the secret is this client",
+                safe(&draft.settings.login.name)
+            );
+            out.warn(Complaint::wrong(place, what).hint("name the devices themselves where you can"));
+        }
+    }
+}
+
+/// A-050.
+fn doubtful_authenticity(draft: &client::Draft, out: &mut Complaints) {
+    let name = safe(&draft.settings.login.name);
+    let place = draft.message_authenticator.as_ref().unwrap_or(&draft.place);
+    let (word, when) = match draft.settings.message_authenticator {
+        MessageAuthenticator::Required => return,
+        MessageAuthenticator::Auto => ("auto", " until it has sent one"),
+        MessageAuthenticator::Off => ("off", ""),
+    };
+    let what = format!(
+        "client \"{name}\": message-authenticator is \"{word}\"; somebody between it and us can turn any \
+         answer into an acceptance{when}, with or without a second factor (CVE-2024-3596)"
+    );
+    let hint = "let the device send Message-Authenticator and write \"required\", or keep the path encrypted";
+    out.warn(Complaint::wrong(place, what).hint(hint));
+    if let Some(place) = draft.limit_proxy_state.as_ref().filter(|_| !draft.settings.limit_proxy_state) {
+        let what = format!("client \"{name}\": without limit-proxy-state the attack above needs no luck");
+        out.warn(Complaint::wrong(place, what).hint("only a client that is itself a proxy needs false"));
+    }
+}
+
+/// A-032.
+fn secrets_differ(clients: &[client::Draft], out: &mut Complaints) {
+    for (number, draft) in clients.iter().enumerate() {
+        let same = clients.iter().take(number).find(|other| other.settings.secret == draft.settings.secret);
+        let (Some(same), Some(place)) = (same, &draft.secret) else { continue };
+        let Some(other) = same.secret.as_ref().filter(|_| !draft.settings.secret.is_empty()) else {
+            continue;
+        };
+        let what = format!(
+            "client \"{}\": its secret is also that of client \"{}\"",
+            safe(&draft.settings.login.name),
+            safe(&same.settings.login.name)
+        );
+        let hint = "with a secret of its own, the loss of one device does not open the other";
+        out.warn(Complaint::wrong(place, what).see(other).hint(hint));
+    }
+}
+
+fn rules_name_clients(drafts: &Drafts<'_>, out: &mut Complaints) {
+    let known: Vec<&str> = drafts.clients.iter().map(|d| &*d.settings.login.name).collect();
+    for draft in drafts.rules {
+        for client in draft.clients.iter().filter(|client| !known.contains(&client.value.as_str())) {
+            let (rule, name) = (safe(&draft.rule.name), safe(&client.value));
+            let what = format!("rule \"{rule}\": there is no client \"{name}\"");
+            out.error(Complaint::wrong(&client.place, what).hint(suggestion(&client.value, &known)));
+        }
+    }
+}
+
+fn doubtful_rules(rules: &[rule::Draft], now: UnixTime, out: &mut Complaints) {
+    let mut last: Option<&rule::Draft> = None;
+    for draft in rules {
+        let name = safe(&draft.rule.name);
+        let place = draft.name.as_ref().unwrap_or(&draft.place);
+        if let Some(last) = last {
+            let what = format!(
+                "rule \"{name}\" is never reached, rule \"{}\" before it matches always",
+                safe(&last.rule.name)
+            );
+            let other = last.name.as_ref().unwrap_or(&last.place);
+            out.warn(
+                Complaint::wrong(place, what)
+                    .see(other)
+                    .hint("the first rule that matches decides; swap them"),
+            );
+        }
+        if has_no_condition(&draft.rule.when) {
+            if draft.rule.then == Requirement::None {
+                let at = draft.then.as_ref().unwrap_or(place);
+                let what = format!("rule \"{name}\" lets everybody it meets in with the password alone");
+                out.warn(Complaint::wrong(at, what).hint("add the conditions under which that is meant"));
+            }
+            last = last.or(Some(draft));
+        }
+        if let (Some(until), Some(at)) = (draft.rule.grace_until, &draft.grace_until)
+            && until <= now
+        {
+            let what = format!("rule \"{name}\": grace-until has passed");
+            out.warn(Complaint::wrong(at, what).hint("people without a factor are rejected now; remove it"));
+        }
+    }
+}
+
+const fn has_no_condition(when: &Conditions) -> bool {
+    when.clients.is_none()
+        && when.groups.is_none()
+        && when.subjects.is_none()
+        && when.network.is_none()
+        && when.time.is_none()
+}

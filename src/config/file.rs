@@ -1,0 +1,92 @@
+//! The tables as written: their names, and the keys each of them may have.
+//!
+//! Every list here is what the reader of that table accepts; `conf/doorward.toml` and
+//! `docs/configuration.md` name the same keys, and a test compares them.
+
+/// Tables that stand once and may be spread over several files; a later file wins, key by key.
+pub const SINGLE: [(&str, &[&str]); 9] = [
+    ("radius", RADIUS),
+    ("store", STORE),
+    ("keys", KEYS),
+    ("subjects", SUBJECTS),
+    ("audit", AUDIT),
+    ("log", LOG),
+    ("status", STATUS),
+    ("limits", LIMITS),
+    ("drain", DRAIN),
+];
+
+/// Tables that stand any number of times; those of later files come after those of earlier ones.
+pub const REPEATED: [(&str, &[&str]); 3] =
+    [("directory", DIRECTORY_FILE), ("client", CLIENT), ("rule", RULE)];
+
+/// Tables inside tables, by the path to them.
+pub const INNER: [(&str, &[&str]); 5] = [
+    ("limits.password", LIMITS_PASSWORD),
+    ("limits.factor", LIMITS_FACTOR),
+    ("audit.network-prefix", NETWORK_PREFIX),
+    ("rule.time", RULE_TIME),
+    ("client.secret", SECRET),
+];
+
+/// `[radius]`
+pub const RADIUS: &[&str] = &["listen", "workers", "answer-memory"];
+/// `[store]`
+pub const STORE: &[&str] = &["path"];
+/// `[keys]`
+pub const KEYS: &[&str] = &["file"];
+/// `[subjects]`
+pub const SUBJECTS: &[&str] = &["pseudonym"];
+/// `[audit]`
+pub const AUDIT: &[&str] = &["to", "network-prefix"];
+/// `audit.network-prefix`
+pub const NETWORK_PREFIX: &[&str] = &["v4", "v6"];
+/// `[log]`
+pub const LOG: &[&str] = &["level", "format"];
+/// `[status]`
+pub const STATUS: &[&str] = &["listen"];
+/// `[limits]`
+pub const LIMITS: &[&str] = &[
+    "password",
+    "factor",
+    "logins",
+    "logins-per-client",
+    "client-per-second",
+    "source-per-minute",
+    "subject-per-minute",
+];
+/// `limits.password`
+pub const LIMITS_PASSWORD: &[&str] = &["free", "first-wait", "longest-wait"];
+/// `limits.factor`
+pub const LIMITS_FACTOR: &[&str] = &["free", "first-wait", "longest-wait", "per-day"];
+/// `[drain]`
+pub const DRAIN: &[&str] = &["timeout"];
+/// `[[directory]]` of kind `file`
+pub const DIRECTORY_FILE: &[&str] = &["name", "kind", "path"];
+/// `[[client]]`
+pub const CLIENT: &[&str] = &[
+    "name",
+    "addresses",
+    "secret",
+    "previous-secret",
+    "directory",
+    "primary",
+    "code-entry",
+    "code-digits",
+    "code-separator",
+    "prompt",
+    "message-authenticator",
+    "limit-proxy-state",
+    "user-address-from",
+    "login-timeout",
+    "challenge-life",
+    "reject-delay",
+    "when-unable",
+    "password-charset",
+];
+/// `secret` and whatever else is read from elsewhere
+pub const SECRET: &[&str] = &["file", "credential", "env"];
+/// `[[rule]]`
+pub const RULE: &[&str] = &["name", "client", "group", "subject", "network", "time", "then", "grace-until"];
+/// `rule.time`
+pub const RULE_TIME: &[&str] = &["days", "from", "to", "zone"];

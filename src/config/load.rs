@@ -1,0 +1,242 @@
+//! Reads the main file, the files in `conf.d` beside it and the environment, and settles them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::clock::UnixTime;
+use crate::base::report::{Complaint, Complaints, Finding, Place, Source, render};
+use crate::base::table::{Node, Reader, Table, Value, parse};
+use crate::base::text::safe;
+use crate::config::check::{Drafts, check};
+use crate::config::environment::Environment;
+use crate::config::file::{REPEATED, SINGLE};
+use crate::config::secret::{Surroundings, reason};
+use crate::config::settings::Settings;
+use crate::config::{client, directory, rule, sections};
+use crate::login::policy::Policy;
+
+/// No configuration file is longer than this many bytes.
+const LONGEST: u64 = 4 * 1024 * 1024;
+
+/// No more files than this are read from `conf.d`.
+const MOST_FILES: usize = 1000;
+
+/// Something doubtful; the program starts all the same.
+pub type Warning = Finding;
+
+/// Everything that keeps the program from starting, and what is doubtful besides.
+#[derive(Debug)]
+pub struct Problems {
+    /// In the order of their places; at least one.
+    pub errors: Vec<Finding>,
+    /// In the order of their places.
+    pub warnings: Vec<Warning>,
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&render(&self.errors))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+impl Settings {
+    /// Reads the configuration file at `path`, the `*.toml` files in the folder `conf.d` beside it in the
+    /// order of their names, and the overrides in `environment`. `now` tells whether dates have passed.
+    /// Nothing but files is touched.
+    ///
+    /// # Errors
+    ///
+    /// All [`Problems`] at once.
+    pub fn load(
+        path: &Path,
+        environment: &Environment,
+        now: UnixTime,
+    ) -> Result<(Self, Vec<Warning>), Problems> {
+        let mut sources = Vec::new();
+        let mut out = Complaints::default();
+        let settings = read(path, environment, now, &mut sources, &mut out);
+        let errors = out.errors_in(&sources);
+        let warnings = out.warnings_in(&sources);
+        match settings {
+            Some(settings) if errors.is_empty() => Ok((settings, warnings)),
+            _ => Err(Problems { errors, warnings }),
+        }
+    }
+}
+
+fn read(
+    path: &Path,
+    environment: &Environment,
+    now: UnixTime,
+    sources: &mut Vec<Source>,
+    out: &mut Complaints,
+) -> Option<Settings> {
+    let mut whole = Table { place: Place::new(0, &(0..0)), entries: BTreeMap::new() };
+    for file in files(path, out) {
+        if let Some(text) = text_of(&file, out) {
+            let table = parse(sources.len(), &text, out);
+            sources.push(Source { name: file.display().to_string(), text });
+            lay_over(&mut whole, table);
+        }
+    }
+    if sources.is_empty() {
+        return None;
+    }
+    lay_over(&mut whole, environment.overrides(sources, out));
+    let folder = path.parent().unwrap_or_else(|| Path::new(""));
+    Some(settle(&whole, Surroundings { environment, folder }, now, sources, out))
+}
+
+/// The main file, then those in `conf.d`.
+fn files(path: &Path, out: &mut Complaints) -> Vec<PathBuf> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("")).join("conf.d");
+    let mut files = vec![path.to_owned()];
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return files,
+        Err(error) => {
+            let what = format!("{} cannot be read: {}", folder.display(), reason(&error));
+            out.error(Complaint::whole(what).hint("check who may read it"));
+            return files;
+        }
+    };
+    let mut more: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
+        .collect();
+    more.sort();
+    if more.len() > MOST_FILES {
+        let what = format!("{} holds more than {MOST_FILES} files", folder.display());
+        out.error(Complaint::whole(what).hint("put several clients into one file"));
+        more.truncate(MOST_FILES);
+    }
+    files.extend(more);
+    files
+}
+
+fn text_of(path: &Path, out: &mut Complaints) -> Option<String> {
+    let mut bytes = Vec::new();
+    let read =
+        fs::File::open(path).and_then(|file| file.take(LONGEST.saturating_add(1)).read_to_end(&mut bytes));
+    let shown = path.display();
+    if let Err(error) = read {
+        let what = format!("{shown} cannot be read: {}", reason(&error));
+        out.error(Complaint::whole(what).hint("check the path and who may read it"));
+        return None;
+    }
+    if bytes.len() > usize::try_from(LONGEST).unwrap_or(usize::MAX) {
+        let what = format!("{shown} is longer than {LONGEST} bytes");
+        out.error(Complaint::whole(what).hint("is it the right file?"));
+        return None;
+    }
+    let text = String::from_utf8(bytes);
+    if text.is_err() {
+        out.error(Complaint::whole(format!("{shown} is not UTF-8")).hint("save it as UTF-8"));
+    }
+    text.ok()
+}
+
+/// Lays `over` over `under`: lists of tables are joined, tables are laid over each other key by key, and
+/// of everything else the upper one counts.
+fn lay_over(under: &mut Table, over: Table) {
+    for (key, (key_place, node)) in over.entries {
+        let joined = REPEATED.iter().any(|(name, _)| *name == key);
+        match (under.entries.get_mut(&key).map(|(_, node)| node), node) {
+            (Some(Node { value: Value::List(below), .. }), Node { value: Value::List(above), .. })
+                if joined =>
+            {
+                below.extend(above);
+            }
+            (Some(Node { value: Value::Table(below), .. }), Node { value: Value::Table(above), .. }) => {
+                if is_source_of_secret(&above) {
+                    *below = above
+                } else {
+                    lay_over(below, above)
+                }
+            }
+            (_, node) => {
+                under.entries.insert(key, (key_place, node));
+            }
+        }
+    }
+}
+
+/// `{ file = "…" }` replaces `{ credential = "…" }`; the two together would be a contradiction.
+fn is_source_of_secret(table: &Table) -> bool {
+    ["file", "credential", "env"]
+        .iter()
+        .any(|way| matches!(table.entries.get(*way), Some((_, Node { value: Value::Text(_), .. }))))
+}
+
+fn settle(
+    whole: &Table,
+    around: Surroundings<'_>,
+    now: UnixTime,
+    sources: &mut Vec<Source>,
+    out: &mut Complaints,
+) -> Settings {
+    let known: Vec<&str> = SINGLE.iter().chain(&REPEATED).map(|(name, _)| *name).collect();
+    let none = Table { place: whole.place.clone(), entries: BTreeMap::new() };
+    let mut root = Reader::new(whole, "the file", &known, out);
+    let directories: Vec<directory::Draft> = root
+        .tables("directory")
+        .into_iter()
+        .filter_map(|table| directory::settle(&mut root, table, around, sources))
+        .collect();
+    let clients = clients(&mut root, around);
+    let rules = rules(&mut root);
+    check(&Drafts { directories: &directories, clients: &clients, rules: &rules }, now, root.out());
+    Settings {
+        radius: sections::radius(&mut root, &none),
+        store: sections::store(&mut root, &none, around.folder),
+        keys: sections::keys(&mut root, &none, around),
+        pseudonyms: sections::subjects(&mut root, &none),
+        audit: sections::audit(&mut root, &none, around.folder),
+        log: sections::log(&mut root, &none),
+        status: sections::status(&mut root),
+        limits: sections::limits(&mut root, &none),
+        drain_timeout: sections::drain(&mut root, &none),
+        directories: directories.into_iter().map(|draft| draft.settings).collect(),
+        clients: clients.into_iter().map(|draft| draft.settings).collect(),
+        policy: Arc::new(Policy { rules: rules.into_iter().map(|draft| draft.rule).collect() }),
+    }
+}
+
+/// How a table is called in messages: by its name where it has one.
+pub(in crate::config) fn called(kind: &str, table: &Table) -> String {
+    match table.entries.get("name").map(|(_, node)| &node.value) {
+        Some(Value::Text(name)) => format!("{kind} \"{}\"", safe(name)),
+        _ => kind.to_owned(),
+    }
+}
+
+fn clients(root: &mut Reader<'_, '_>, around: Surroundings<'_>) -> Vec<client::Draft> {
+    let tables = root.tables("client");
+    if root.node("client").is_none() {
+        root.missing("[[client]]", "without a client nobody can ask; docs/configuration.md shows one");
+    }
+    if root.node("directory").is_none() {
+        root.missing("[[directory]]", "without a directory nobody is known; docs/configuration.md shows one");
+    }
+    let read = |table| {
+        let who = called("client", table);
+        client::settle(&mut Reader::new(table, who, crate::config::file::CLIENT, root.out()), around)
+    };
+    tables.into_iter().map(read).collect()
+}
+
+fn rules(root: &mut Reader<'_, '_>) -> Vec<rule::Draft> {
+    let tables = root.tables("rule");
+    let read = |table| {
+        let who = called("rule", table);
+        rule::settle(&mut Reader::new(table, who, crate::config::file::RULE, root.out()))
+    };
+    tables.into_iter().map(read).collect()
+}

@@ -1,0 +1,250 @@
+//! The tables that stand once.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::base::report::Complaints;
+use crate::base::table::{Reader, Table, Value, Written};
+use crate::config::file;
+use crate::config::secret::{Surroundings, path_of, source};
+use crate::config::settings::{
+    AuditSettings, AuditTarget, LimitSettings, LogFormat, LogLevel, LogSettings, Pseudonyms, RadiusSettings,
+};
+use crate::login::flow::FlowLimits;
+use crate::login::throttle::Limits;
+
+/// Default of `store.path`.
+const STORE: &str = "/var/lib/doorward/doorward.db";
+/// Default of `audit.to`.
+const AUDIT: &str = "/var/log/doorward/audit.jsonl";
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The words for log levels.
+pub(in crate::config) const LEVELS: [(&str, LogLevel); 5] = [
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
+];
+
+/// The words for log formats.
+pub(in crate::config) const FORMATS: [(&str, LogFormat); 2] =
+    [("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+/// An empty table in place of one that is not there.
+fn section<'a>(root: &mut Reader<'a, '_>, name: &str, none: &'a Table) -> &'a Table {
+    root.table(name).unwrap_or(none)
+}
+
+/// `[radius]`
+pub(in crate::config) fn radius<'a>(root: &mut Reader<'a, '_>, none: &'a Table) -> RadiusSettings {
+    let table = section(root, "radius", none);
+    let mut reader = Reader::new(table, "radius", file::RADIUS, root.out());
+    let mut listen: Vec<SocketAddr> = Vec::new();
+    let written = reader.texts("listen");
+    let given = written.is_some();
+    for text in written.into_iter().flatten() {
+        match address(&mut reader, &text) {
+            Some(address) if address.port() != 0 && listen.contains(&address) => {
+                reader.wrong(&text.place, format!("{address} stands here twice"), "remove one of them");
+            }
+            Some(address) => listen.push(address),
+            None => {}
+        }
+    }
+    if !given {
+        listen = vec![([0, 0, 0, 0], 1812).into(), ([0u16; 8], 1812).into()];
+    }
+    RadiusSettings {
+        listen,
+        workers: reader.whole("workers", 0..=256, 0),
+        answer_memory: reader.duration("answer-memory", 5 * SECOND..=30 * SECOND, 30 * SECOND),
+    }
+}
+
+fn address(reader: &mut Reader<'_, '_>, text: &Written<&str>) -> Option<SocketAddr> {
+    let address = text.value.parse().ok();
+    if address.is_none() {
+        let what =
+            format!("listen: \"{}\" is not an address with a port", crate::base::text::safe(text.value));
+        reader.wrong(&text.place, what, "for example \"0.0.0.0:1812\" or \"[::]:1812\"");
+    }
+    address
+}
+
+/// `[store]`
+pub(in crate::config) fn store<'a>(root: &mut Reader<'a, '_>, none: &'a Table, folder: &Path) -> PathBuf {
+    let table = section(root, "store", none);
+    let mut reader = Reader::new(table, "store", file::STORE, root.out());
+    let text = reader.text("path");
+    if let Some(text) = text.as_ref().filter(|text| text.value.is_empty()) {
+        reader.wrong(&text.place, "path is empty", format!("the default is \"{STORE}\""));
+    }
+    folder.join(text.map_or(STORE, |text| text.value))
+}
+
+/// `[keys]`
+pub(in crate::config) fn keys<'a>(
+    root: &mut Reader<'a, '_>,
+    none: &'a Table,
+    around: Surroundings<'_>,
+) -> PathBuf {
+    let table = section(root, "keys", none);
+    let mut reader = Reader::new(table, "keys", file::KEYS, root.out());
+    if reader.node("file").is_none() {
+        let hint = "write [keys] with file = { credential = \"keys\" } or { file = \"/etc/doorward/keys\" }";
+        reader.missing("file", hint);
+        return PathBuf::new();
+    }
+    let Some((from, place)) = source(&mut reader, "file") else { return PathBuf::new() };
+    let Some(path) = path_of(&mut reader, "file", &from, &place, around) else { return PathBuf::new() };
+    if !path.exists() {
+        let what = format!("file: {} does not exist", path.display());
+        reader.doubt(&place, what, "doorward key new writes the first one");
+    }
+    path
+}
+
+/// `[subjects]`
+pub(in crate::config) fn subjects<'a>(root: &mut Reader<'a, '_>, none: &'a Table) -> Pseudonyms {
+    let table = section(root, "subjects", none);
+    let mut reader = Reader::new(table, "subjects", file::SUBJECTS, root.out());
+    let Some(node) = reader.node("pseudonym") else { return Pseudonyms::Random };
+    let Value::Table(inner) = &node.value else {
+        reader.choice("pseudonym", &[("random", ())], ());
+        return Pseudonyms::Random;
+    };
+    let mut inner = Reader::new(inner, "subjects: pseudonym", &["attribute"], reader.out());
+    let Some(text) = inner.need_text("attribute", "for example { attribute = \"employeeNumber\" }") else {
+        return Pseudonyms::Random;
+    };
+    let fits = (1..=64).contains(&text.value.len())
+        && text.value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
+    if !fits {
+        inner.wrong(
+            &text.place,
+            "attribute is not the name of an attribute",
+            "for example \"employeeNumber\"",
+        );
+    }
+    Pseudonyms::Attribute(text.value.into())
+}
+
+/// `[audit]`
+pub(in crate::config) fn audit<'a>(
+    root: &mut Reader<'a, '_>,
+    none: &'a Table,
+    folder: &Path,
+) -> AuditSettings {
+    let table = section(root, "audit", none);
+    let mut reader = Reader::new(table, "audit", file::AUDIT, root.out());
+    let to = match reader.text("to") {
+        Some(text) if text.value == "stdout" => AuditTarget::Stdout,
+        Some(text) if !text.value.contains('/') => {
+            let what =
+                format!("to is \"{}\", it may be \"stdout\" or a path", crate::base::text::safe(text.value));
+            reader.wrong(&text.place, what, format!("a path has a slash, for example \"{AUDIT}\""));
+            AuditTarget::Stdout
+        }
+        Some(text) => AuditTarget::File(folder.join(text.value)),
+        None => AuditTarget::File(PathBuf::from(AUDIT)),
+    };
+    let inner = section(&mut reader, "network-prefix", none);
+    let mut inner = Reader::new(inner, "audit: network-prefix", file::NETWORK_PREFIX, reader.out());
+    let mut bits =
+        |key: &str, all: u8| u8::try_from(inner.whole(key, 0..=all.into(), all.into())).unwrap_or(all);
+    AuditSettings { to, v4: bits("v4", 32), v6: bits("v6", 128) }
+}
+
+/// `[log]`
+pub(in crate::config) fn log<'a>(root: &mut Reader<'a, '_>, none: &'a Table) -> LogSettings {
+    let table = section(root, "log", none);
+    let mut reader = Reader::new(table, "log", file::LOG, root.out());
+    LogSettings {
+        level: reader.choice("level", &LEVELS, LogLevel::Info),
+        format: reader.choice("format", &FORMATS, LogFormat::Text),
+    }
+}
+
+/// `[status]`
+pub(in crate::config) fn status(root: &mut Reader<'_, '_>) -> Option<SocketAddr> {
+    let table = root.table("status")?;
+    let mut reader = Reader::new(table, "status", file::STATUS, root.out());
+    let text =
+        reader.need_text("listen", "for example listen = \"127.0.0.1:9812\"; leave [status] out for none")?;
+    let address = address(&mut reader, &text)?;
+    if !address.ip().is_loopback() {
+        let hint = "it tells what is going on here to whoever asks; use \"127.0.0.1:9812\" and a proxy that \
+                    checks who asks";
+        reader.wrong(&text.place, format!("listen is {address}, it may only be a loopback address"), hint);
+    }
+    Some(address)
+}
+
+/// `[drain]`
+pub(in crate::config) fn drain<'a>(root: &mut Reader<'a, '_>, none: &'a Table) -> Duration {
+    let table = section(root, "drain", none);
+    Reader::new(table, "drain", file::DRAIN, root.out()).duration(
+        "timeout",
+        Duration::ZERO..=60 * SECOND,
+        10 * SECOND,
+    )
+}
+
+/// `[limits]`
+pub(in crate::config) fn limits<'a>(root: &mut Reader<'a, '_>, none: &'a Table) -> LimitSettings {
+    let table = section(root, "limits", none);
+    let mut reader = Reader::new(table, "limits", file::LIMITS, root.out());
+    let password = section(&mut reader, "password", none);
+    let password =
+        failures(password, "limits: password", file::LIMITS_PASSWORD, Limits::PASSWORD, reader.out());
+    let factor = section(&mut reader, "factor", none);
+    let factor = failures(factor, "limits: factor", file::LIMITS_FACTOR, Limits::FACTOR, reader.out());
+    let logins = reader.whole("logins", 1..=1_000_000, 10_000);
+    let logins_per_client = reader.whole("logins-per-client", 1..=1_000_000, 2_000.min(logins));
+    if let Some(node) = reader.node("logins-per-client").filter(|_| logins_per_client > logins) {
+        let what = format!("logins-per-client is {logins_per_client}, more than logins, which is {logins}");
+        reader.wrong(&node.place, what, "lower it, or raise logins");
+    }
+    LimitSettings {
+        failures: FlowLimits { password, factor },
+        logins,
+        logins_per_client,
+        client_per_second: reader.whole("client-per-second", 1..=100_000, 500),
+        source_per_minute: reader.whole("source-per-minute", 1..=1_000_000, 120),
+        subject_per_minute: reader.whole("subject-per-minute", 1..=100_000, 30),
+    }
+}
+
+fn failures(table: &Table, who: &str, known: &[&str], usual: Limits, out: &mut Complaints) -> Limits {
+    let mut reader = Reader::new(table, who, known, out);
+    let limits = Limits {
+        free: reader.whole("free", 1..=100, usual.free),
+        first_wait: reader.duration("first-wait", SECOND..=DAY, usual.first_wait),
+        longest_wait: reader.duration("longest-wait", SECOND..=7 * DAY, usual.longest_wait),
+        per_day: if known.contains(&"per-day") {
+            reader.whole("per-day", 0..=1000, usual.per_day)
+        } else {
+            0
+        },
+    };
+    let place =
+        reader.node("first-wait").or_else(|| reader.node("longest-wait")).map(|node| node.place.clone());
+    if let Some(place) = place.filter(|_| limits.first_wait > limits.longest_wait) {
+        let what = format!(
+            "first-wait is {}, more than longest-wait, which is {}",
+            crate::base::table::friendly(limits.first_wait),
+            crate::base::table::friendly(limits.longest_wait)
+        );
+        reader.wrong(&place, what, "the first wait is the shortest");
+    }
+    if let Some(node) = reader.node("per-day").filter(|_| limits.per_day != 0 && limits.per_day < limits.free)
+    {
+        let what = format!("per-day is {}, less than free, which is {}", limits.per_day, limits.free);
+        reader.wrong(&node.place, what, "the lock of a day must come after the first wait");
+    }
+    limits
+}

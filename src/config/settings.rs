@@ -1,0 +1,232 @@
+//! Everything valid, as used.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::cidr::Prefix;
+use crate::base::secret::Secret;
+use crate::directory::file::Users;
+use crate::login::client::Client;
+use crate::login::flow::FlowLimits;
+use crate::login::policy::Policy;
+
+/// The whole configuration.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[radius]`
+    pub radius: RadiusSettings,
+    /// `[store]`: file of the embedded store.
+    pub store: PathBuf,
+    /// `[keys]`: file with the sealing keys. It may not exist yet.
+    pub keys: PathBuf,
+    /// `[subjects]`
+    pub pseudonyms: Pseudonyms,
+    /// `[audit]`
+    pub audit: AuditSettings,
+    /// `[log]`
+    pub log: LogSettings,
+    /// `[status]`: where metrics and health are served; always a loopback address.
+    pub status: Option<SocketAddr>,
+    /// `[limits]`
+    pub limits: LimitSettings,
+    /// `[drain]`: how long running logins may take to end when the program stops.
+    pub drain_timeout: Duration,
+    /// `[[directory]]`, with different names.
+    pub directories: Vec<DirectorySettings>,
+    /// `[[client]]`, with different names and different prefixes; each names a directory that is there.
+    pub clients: Vec<ClientSettings>,
+    /// `[[rule]]`
+    pub policy: Arc<Policy>,
+}
+
+/// `[radius]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RadiusSettings {
+    /// Where to listen; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// Number of threads that serve; 0 means one per core.
+    pub workers: u32,
+    /// How long the answer to a request is kept for repetitions of it.
+    pub answer_memory: Duration,
+}
+
+/// Where pseudonyms come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pseudonyms {
+    /// Drawn at random.
+    Random,
+    /// The site's own numbers, from this attribute of the directory.
+    Attribute(Box<str>),
+}
+
+/// `[audit]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// Where records go.
+    pub to: AuditTarget,
+    /// How many bits of an IPv4 address are kept.
+    pub v4: u8,
+    /// How many bits of an IPv6 address are kept.
+    pub v6: u8,
+}
+
+/// Where audit records go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditTarget {
+    /// To the end of this file.
+    File(PathBuf),
+    /// To standard output.
+    Stdout,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogSettings {
+    /// What is logged.
+    pub level: LogLevel,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What somebody must act on now.
+    Error,
+    /// And what somebody must act on this week.
+    Warn,
+    /// And start, stop, reload, verdicts.
+    Info,
+    /// And each step of a login.
+    Debug,
+    /// And bytes, without secrets.
+    Trace,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitSettings {
+    /// `password` and `factor`
+    pub failures: FlowLimits,
+    /// Logins that run or wait for an answer at once.
+    pub logins: u32,
+    /// The same for each client.
+    pub logins_per_client: u32,
+    /// New logins of one client in a second.
+    pub client_per_second: u32,
+    /// New logins from one user address (IPv4) or /64 (IPv6) in a minute.
+    pub source_per_minute: u32,
+    /// New logins of one subject in a minute.
+    pub subject_per_minute: u32,
+}
+
+/// `[[directory]]`
+#[derive(Debug, Clone)]
+pub struct DirectorySettings {
+    /// Its name in clients, audit and log.
+    pub name: Arc<str>,
+    /// What it is.
+    pub kind: DirectoryKind,
+}
+
+/// What a directory is.
+#[derive(Debug, Clone)]
+pub enum DirectoryKind {
+    /// A file with users.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was in it.
+        users: Arc<Users>,
+    },
+}
+
+/// `[[client]]`
+#[derive(Debug, Clone)]
+pub struct ClientSettings {
+    /// What a login sees of it.
+    pub login: Arc<Client>,
+    /// Where its requests come from; at least one, none of them another client's.
+    pub addresses: Vec<Prefix>,
+    /// The shared secret; never empty.
+    pub secret: Secret,
+    /// Where it is read from.
+    pub secret_from: SecretSource,
+    /// The secret before the last change, still good.
+    pub previous_secret: Option<Secret>,
+    /// Where that is read from.
+    pub previous_secret_from: Option<SecretSource>,
+    /// Whether requests must be authentic.
+    pub message_authenticator: MessageAuthenticator,
+    /// Whether a request with Proxy-State and without Message-Authenticator is dropped.
+    pub limit_proxy_state: bool,
+    /// Where the user's address is looked for, in this order (E-003).
+    pub user_address_from: Vec<AddressFrom>,
+    /// How passwords are read (E-005).
+    pub password_charset: PasswordCharset,
+}
+
+/// Whether Message-Authenticator is demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageAuthenticator {
+    /// Always.
+    Required,
+    /// From the first valid one on.
+    Auto,
+    /// Never; a wrong one is refused all the same.
+    Off,
+}
+
+/// Where a user's address is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressFrom {
+    /// Attribute 31.
+    CallingStationId,
+    /// Attribute 66.
+    TunnelClientEndpoint,
+    /// Vendor 9, attribute 1, text `ip:source-ip=…`.
+    CiscoSourceIp,
+    /// Vendor 25461, attribute 7.
+    PaloAltoClientSourceIp,
+}
+
+impl AddressFrom {
+    /// Every place and its word.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("Calling-Station-Id", Self::CallingStationId),
+        ("Tunnel-Client-Endpoint", Self::TunnelClientEndpoint),
+        ("Cisco-AVPair:ip:source-ip", Self::CiscoSourceIp),
+        ("PaloAlto-Client-Source-IP", Self::PaloAltoClientSourceIp),
+    ];
+}
+
+/// How passwords are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PasswordCharset {
+    /// As UTF-8; anything else is refused.
+    Utf8,
+    /// What is no UTF-8 is taken for ISO 8859-1.
+    Latin1Fallback,
+}
+
+/// Where a secret is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A file that only its owner can read.
+    File(PathBuf),
+    /// A credential that the service manager hands over, by name.
+    Credential(Box<str>),
+    /// A variable of the environment, by name.
+    Env(Box<str>),
+}

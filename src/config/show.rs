@@ -1,0 +1,217 @@
+//! The settings in effect, as a configuration that says everything; secrets stay where they are.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use crate::base::cidr::Prefix;
+use crate::base::table::friendly;
+use crate::config::client::{AUTHENTICATORS, CHARSETS, PRIMARIES, UNABLE};
+use crate::config::rule::day_word;
+use crate::config::sections::{FORMATS, LEVELS};
+use crate::config::settings::{
+    AddressFrom, AuditTarget, ClientSettings, DirectoryKind, DirectorySettings, LimitSettings, Pseudonyms,
+    SecretSource, Settings,
+};
+use crate::login::client::Typed;
+use crate::login::policy::{Requirement, Rule, TimeWindow};
+use crate::login::throttle::Limits;
+
+impl Settings {
+    /// As TOML.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&self.shown()).unwrap_or_default()
+    }
+
+    /// As one JSON object.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(&self.shown()).unwrap_or_default()
+    }
+
+    fn shown(&self) -> Table {
+        let mut root = Table::new();
+        let mut put = |key: &str, pairs: Vec<(&str, Value)>| root.insert(key.into(), table(pairs));
+        put(
+            "radius",
+            vec![
+                ("listen", list(self.radius.listen.iter().map(ToString::to_string))),
+                ("workers", self.radius.workers.into()),
+                ("answer-memory", friendly(self.radius.answer_memory).into()),
+            ],
+        );
+        put("store", vec![("path", path(&self.store))]);
+        put("keys", vec![("file", table(vec![("file", path(&self.keys))]))]);
+        put(
+            "subjects",
+            vec![(
+                "pseudonym",
+                match &self.pseudonyms {
+                    Pseudonyms::Random => "random".into(),
+                    Pseudonyms::Attribute(name) => table(vec![("attribute", (**name).into())]),
+                },
+            )],
+        );
+        let to = match &self.audit.to {
+            AuditTarget::File(file) => path(file),
+            AuditTarget::Stdout => "stdout".into(),
+        };
+        let prefix =
+            table(vec![("v4", i64::from(self.audit.v4).into()), ("v6", i64::from(self.audit.v6).into())]);
+        put("audit", vec![("to", to), ("network-prefix", prefix)]);
+        put(
+            "log",
+            vec![("level", word(&LEVELS, self.log.level)), ("format", word(&FORMATS, self.log.format))],
+        );
+        if let Some(address) = self.status {
+            put("status", vec![("listen", address.to_string().into())]);
+        }
+        put("limits", limits(&self.limits));
+        put("drain", vec![("timeout", friendly(self.drain_timeout).into())]);
+        root.insert("directory".into(), Value::Array(self.directories.iter().map(directory).collect()));
+        root.insert("client".into(), Value::Array(self.clients.iter().map(client).collect()));
+        if !self.policy.rules.is_empty() {
+            root.insert("rule".into(), Value::Array(self.policy.rules.iter().map(rule).collect()));
+        }
+        root
+    }
+}
+
+fn table(pairs: Vec<(&str, Value)>) -> Value {
+    Value::Table(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+fn list<T: Into<String>>(texts: impl Iterator<Item = T>) -> Value {
+    Value::Array(texts.map(|text| Value::String(text.into())).collect())
+}
+
+fn path(path: &Path) -> Value {
+    path.display().to_string().into()
+}
+
+fn word<T: Copy + PartialEq>(words: &[(&str, T)], value: T) -> Value {
+    words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word).into()
+}
+
+fn limits(limits: &LimitSettings) -> Vec<(&'static str, Value)> {
+    let of = |limits: &Limits| {
+        vec![
+            ("free", limits.free.into()),
+            ("first-wait", friendly(limits.first_wait).into()),
+            ("longest-wait", friendly(limits.longest_wait).into()),
+        ]
+    };
+    let mut factor = of(&limits.failures.factor);
+    factor.push(("per-day", limits.failures.factor.per_day.into()));
+    vec![
+        ("password", table(of(&limits.failures.password))),
+        ("factor", table(factor)),
+        ("logins", limits.logins.into()),
+        ("logins-per-client", limits.logins_per_client.into()),
+        ("client-per-second", limits.client_per_second.into()),
+        ("source-per-minute", limits.source_per_minute.into()),
+        ("subject-per-minute", limits.subject_per_minute.into()),
+    ]
+}
+
+fn directory(directory: &DirectorySettings) -> Value {
+    match &directory.kind {
+        DirectoryKind::File { path: file, .. } => {
+            table(vec![("name", (*directory.name).into()), ("kind", "file".into()), ("path", path(file))])
+        }
+    }
+}
+
+fn source(source: &SecretSource) -> Value {
+    match source {
+        SecretSource::File(file) => table(vec![("file", path(file))]),
+        SecretSource::Credential(name) => table(vec![("credential", (**name).into())]),
+        SecretSource::Env(name) => table(vec![("env", (**name).into())]),
+    }
+}
+
+fn client(client: &ClientSettings) -> Value {
+    let login = &client.login;
+    let mut ways: Vec<&str> = Vec::new();
+    let mut pairs: Vec<(&str, Value)> = vec![
+        ("name", (*login.name).into()),
+        ("addresses", list(client.addresses.iter().map(Prefix::to_string))),
+        ("secret", source(&client.secret_from)),
+        ("directory", (*login.directory).into()),
+        ("primary", word(&PRIMARIES, login.primary)),
+        ("prompt", (*login.prompt).into()),
+        ("message-authenticator", word(&AUTHENTICATORS, client.message_authenticator)),
+        ("limit-proxy-state", client.limit_proxy_state.into()),
+        ("login-timeout", friendly(login.login_timeout).into()),
+        ("challenge-life", friendly(login.challenge_life).into()),
+        ("reject-delay", friendly(login.reject_delay).into()),
+        ("when-unable", word(&UNABLE, login.when_unable)),
+        ("password-charset", word(&CHARSETS, client.password_charset)),
+    ];
+    if let Some(from) = &client.previous_secret_from {
+        pairs.push(("previous-secret", source(from)));
+    }
+    match login.entry.typed {
+        Typed::Nothing => {}
+        Typed::Appended { digits } => {
+            ways.push("append");
+            pairs.push(("code-digits", i64::from(digits).into()));
+        }
+        Typed::Separated { separator } => {
+            ways.push("separator");
+            pairs.push(("code-separator", char::from(separator).to_string().into()));
+        }
+    }
+    if login.entry.challenge {
+        ways.push("challenge");
+    }
+    pairs.push(("code-entry", list(ways.into_iter())));
+    let word_of =
+        |from: &AddressFrom| AddressFrom::ALL.iter().find(|(_, known)| known == from).map(|(w, _)| *w);
+    pairs.push(("user-address-from", list(client.user_address_from.iter().filter_map(word_of))));
+    table(pairs)
+}
+
+fn rule(rule: &Rule) -> Value {
+    let when = &rule.when;
+    let mut pairs: Vec<(&str, Value)> = vec![("name", (*rule.name).into())];
+    if let Some(clients) = &when.clients {
+        pairs.push(("client", list(clients.iter().map(|name| name.to_string()))));
+    }
+    if let Some(groups) = &when.groups {
+        pairs.push(("group", list(groups.iter().map(|name| name.to_string()))));
+    }
+    if let Some(subjects) = &when.subjects {
+        pairs.push(("subject", list(subjects.iter().map(ToString::to_string))));
+    }
+    if let Some(network) = &when.network {
+        let unknown = network.unknown.then(|| "unknown".to_owned());
+        pairs.push(("network", list(network.prefixes.iter().map(ToString::to_string).chain(unknown))));
+    }
+    if let Some(windows) = &when.time {
+        pairs.push(("time", Value::Array(windows.iter().map(window).collect())));
+    }
+    pairs.push((
+        "then",
+        match rule.then {
+            Requirement::None => "none".into(),
+            Requirement::Refuse => "refuse".into(),
+            Requirement::OneOf(kinds) => table(vec![("require", list(kinds.iter().map(|kind| kind.word())))]),
+        },
+    ));
+    if let Some(until) = rule.grace_until {
+        let until = jiff::Timestamp::from_millisecond(until.0).map(|time| time.to_string());
+        pairs.push(("grace-until", until.unwrap_or_default().into()));
+    }
+    table(pairs)
+}
+
+fn window(window: &TimeWindow) -> Value {
+    table(vec![
+        ("days", list(window.days.iter().map(|day| day_word(*day)))),
+        ("from", window.from.strftime("%H:%M").to_string().into()),
+        ("to", window.to.strftime("%H:%M").to_string().into()),
+        ("zone", window.zone.iana_name().unwrap_or("UTC").into()),
+    ])
+}
