@@ -38,12 +38,17 @@ impl Site {
             site.write(&format!("secrets/{name}"), text, mode);
         }
         site.write("secrets/long", &"x".repeat(5000), 0o600);
-        let user = format!("[[user]]\nid = \"1f0c54ab-5a39-4a4e-8b26-5b7f2f0d9a11\"\nname = \"alice\"\n");
+        let user =
+            String::from("[[user]]\nid = \"1f0c54ab-5a39-4a4e-8b26-5b7f2f0d9a11\"\nname = \"alice\"\n");
         let users = format!("{user}password = \"{HASH}\"\n");
         site.write("users.toml", &users, 0o600);
         site.write("users-open.toml", &users, 0o640);
         site.write("secrets/users", &users, 0o440);
-        site.write("users-bad.toml", &format!("{user}password = \"hunter2\"\nemail = \"a@example.org\"\n"), 0o600);
+        site.write(
+            "users-bad.toml",
+            &format!("{user}password = \"hunter2\"\nemail = \"a@example.org\"\n"),
+            0o600,
+        );
         site
     }
 

@@ -30,6 +30,16 @@ pub struct Place {
 }
 
 impl Place {
+    /// All of source number `source`; shown without a line.
+    #[must_use]
+    pub const fn whole(source: usize) -> Self {
+        Self { source, start: 0, end: 0 }
+    }
+
+    const fn is_whole(&self) -> bool {
+        self.end == 0
+    }
+
     /// The range `span` of source number `source`.
     #[must_use]
     pub const fn new(source: usize, span: &Range<usize>) -> Self {
@@ -248,7 +258,7 @@ fn line_number(sources: &[Source], place: &Place) -> usize {
 fn position(sources: &[Source], place: &Place) -> String {
     let name = sources.get(place.source).map_or("?", |source| source.name.as_str());
     let Some((number, start, line)) = line_at(sources, place) else { return name.to_owned() };
-    if name.starts_with('$') {
+    if name.starts_with('$') || place.is_whole() {
         return name.to_owned();
     }
     let column = chars_before(line, place.start.saturating_sub(start)).saturating_add(1);
@@ -262,7 +272,7 @@ fn chars_before(line: &str, bytes: usize) -> usize {
 /// The line and the carets below it; nothing when the line may hold a secret in plain text.
 fn snippet(sources: &[Source], place: &Place) -> Option<(String, String)> {
     let (_, start, line) = line_at(sources, place)?;
-    if line.is_empty() || line.len() > 400 || holds_a_secret(line) {
+    if line.is_empty() || place.is_whole() || line.len() > 400 || holds_a_secret(line) {
         return None;
     }
     let column = chars_before(line, place.start.saturating_sub(start));

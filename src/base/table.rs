@@ -3,16 +3,16 @@
 //! Reading goes on after a mistake with the default, so that one run finds all of them; whoever reads
 //! throws the result away when there was an error.
 
+mod parse;
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use jiff::fmt::friendly::{SpanParser, SpanPrinter};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
-
-use crate::base::report::{Complaint, Complaints, Nature, Place};
+use crate::base::report::{Complaint, Complaints, Place};
+pub use crate::base::table::parse::parse;
 use crate::base::text::safe;
+use jiff::fmt::friendly::{SpanParser, SpanPrinter};
 
 /// A value.
 #[derive(Debug, Clone)]
@@ -76,46 +76,6 @@ pub struct Written<T> {
     pub place: Place,
 }
 
-/// Reads `text`, which is source number `source`. Syntax errors are added to `out`; what could be read is
-/// returned all the same.
-pub fn parse(source: usize, text: &str, out: &mut Complaints) -> Table {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        let place = error.span().map(|span| Place::new(source, &span));
-        let what = format!("not valid TOML: {}", error.message().replace('\n', "; "));
-        out.error(Complaint { place, nature: Nature::Syntax, ..Complaint::whole(what) });
-    }
-    let place = Place::new(source, &(0..0));
-    convert_table(source, place, table.into_inner())
-}
-
-fn convert_table(source: usize, place: Place, table: DeTable<'_>) -> Table {
-    let entries = table
-        .into_iter()
-        .map(|(key, value)| {
-            let at = Place::new(source, &key.span());
-            (key.into_inner().into_owned(), (at, convert(source, value)))
-        })
-        .collect();
-    Table { place, entries }
-}
-
-fn convert(source: usize, value: Spanned<DeValue<'_>>) -> Node {
-    let place = Place::new(source, &value.span());
-    let value = match value.into_inner() {
-        DeValue::String(text) => Value::Text(text.into_owned()),
-        DeValue::Integer(number) => {
-            i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Unfit, Value::Whole)
-        }
-        DeValue::Float(_) => Value::Unfit,
-        DeValue::Boolean(flag) => Value::Flag(flag),
-        DeValue::Datetime(date) => Value::Date(date.to_string()),
-        DeValue::Array(list) => Value::List(list.into_iter().map(|item| convert(source, item)).collect()),
-        DeValue::Table(table) => Value::Table(convert_table(source, place.clone(), table)),
-    };
-    Node { place, value }
-}
-
 /// Reads one table and remembers everything that is wrong with it.
 #[derive(Debug)]
 pub struct Reader<'a, 'o> {
@@ -125,12 +85,14 @@ pub struct Reader<'a, 'o> {
 }
 
 impl<'a, 'o> Reader<'a, 'o> {
-    /// Reads `table`, called `who` in messages, and complains about keys that are not in `known`.
+    /// Reads `table`, called `who` in messages (the whole document has no name), and complains about keys
+    /// that are not in `known`.
     pub fn new(table: &'a Table, who: impl Into<String>, known: &[&str], out: &'o mut Complaints) -> Self {
         let who = who.into();
         for (key, (place, _)) in &table.entries {
             if !known.contains(&key.as_str()) {
-                let complaint = Complaint::wrong(place, format!("{who}: there is no key \"{}\"", safe(key)));
+                let what = if who.is_empty() { "there is no table" } else { "there is no key" };
+                let complaint = Complaint::wrong(place, about(&who, &format!("{what} \"{}\"", safe(key))));
                 out.error(match nearest(key, known) {
                     Some(near) => complaint.hint(format!("did you mean \"{near}\"?")),
                     None => complaint.hint(format!("the keys are {}", known.join(", "))),
@@ -165,19 +127,19 @@ impl<'a, 'o> Reader<'a, 'o> {
 
     /// Adds an error about `place`; `what` follows after the table's name.
     pub fn wrong(&mut self, place: &Place, what: impl AsRef<str>, hint: impl Into<String>) {
-        let what = format!("{}: {}", self.who, what.as_ref());
+        let what = about(&self.who, what.as_ref());
         self.out.error(Complaint::wrong(place, what).hint(hint));
     }
 
     /// Adds a warning about `place`.
     pub fn doubt(&mut self, place: &Place, what: impl AsRef<str>, hint: impl Into<String>) {
-        let what = format!("{}: {}", self.who, what.as_ref());
+        let what = about(&self.who, what.as_ref());
         self.out.warn(Complaint::wrong(place, what).hint(hint));
     }
 
     /// Complains that `key` is not there.
     pub fn missing(&mut self, key: &str, hint: impl Into<String>) {
-        let what = format!("{}: {key} is missing", self.who);
+        let what = about(&self.who, &format!("{key} is missing"));
         self.out.error(Complaint::missing(&self.table.place, what).hint(hint));
     }
 
@@ -276,7 +238,7 @@ impl<'a, 'o> Reader<'a, 'o> {
             let what = format!("{key} is \"{}\", it may be {}", safe(text.value), any_of(&known));
             match nearest(text.value, &known) {
                 Some(near) => self.wrong(&text.place, what, format!("did you mean \"{near}\"?")),
-                None => self.out.error(Complaint::wrong(&text.place, format!("{}: {what}", self.who))),
+                None => self.out.error(Complaint::wrong(&text.place, about(&self.who, &what))),
             }
         }
         found
@@ -336,6 +298,10 @@ impl<'a, 'o> Reader<'a, 'o> {
         }
         tables
     }
+}
+
+fn about(who: &str, what: &str) -> String {
+    if who.is_empty() { what.to_owned() } else { format!("{who}: {what}") }
 }
 
 /// A time as people write it, such as `1m 30s`.

@@ -82,25 +82,25 @@ fn twice<'a>(kind: &str, names: impl Iterator<Item = (&'a str, Option<&'a Place>
 }
 
 fn names_differ(drafts: &Drafts<'_>, out: &mut Complaints) {
-    let directories = drafts.directories.iter().map(|d| (&*d.settings.name, d.name.as_ref()));
+    let directories = drafts.directories.iter().map(|d| (&*d.name, d.name_at.as_ref()));
     twice("directories", directories, out);
     twice("clients", drafts.clients.iter().map(|d| (&*d.settings.login.name, d.name.as_ref())), out);
     twice("rules", drafts.rules.iter().map(|d| (&*d.rule.name, d.name.as_ref())), out);
 }
 
 fn clients_name_directories(drafts: &Drafts<'_>, out: &mut Complaints) {
-    let known: Vec<&str> = drafts.directories.iter().map(|d| &*d.settings.name).collect();
+    let known: Vec<&str> = drafts.directories.iter().map(|d| &*d.name).collect();
     for draft in drafts.clients {
         let Some(place) = &draft.directory else { continue };
         let wanted = &*draft.settings.login.directory;
-        if !known.contains(&wanted) {
+        if !known.contains(&wanted) && !known.is_empty() {
             let name = &draft.settings.login.name;
             let what = format!("client \"{}\": there is no directory \"{}\"", safe(name), safe(wanted));
             out.error(Complaint::wrong(place, what).hint(suggestion(wanted, &known)));
         }
     }
     for draft in drafts.directories {
-        let name = &draft.settings.name;
+        let name = &draft.name;
         if !drafts.clients.iter().any(|client| client.settings.login.directory == *name) {
             let what = format!("directory \"{}\": no client uses it", safe(name));
             out.warn(Complaint::wrong(&draft.place, what).hint("remove it, or name it in a client"));
@@ -111,7 +111,6 @@ fn clients_name_directories(drafts: &Drafts<'_>, out: &mut Complaints) {
 fn suggestion(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("did you mean \"{near}\"?"),
-        None if known.is_empty() => "there is none at all yet".to_owned(),
         None => format!("there are {}", known.join(", ")),
     }
 }
@@ -182,12 +181,21 @@ fn doubtful_addresses(draft: &client::Draft, out: &mut Complaints) {
     }
 }
 
-///
+///
 fn doubtful_authenticity(draft: &client::Draft, out: &mut Complaints) {
     let name = safe(&draft.settings.login.name);
     let place = draft.message_authenticator.as_ref().unwrap_or(&draft.place);
     let (word, when) = match draft.settings.message_authenticator {
-        MessageAuthenticator::Required => return,
+        MessageAuthenticator::Required => {
+            if let Some(place) =
+                draft.limit_proxy_state.as_ref().filter(|_| !draft.settings.limit_proxy_state)
+            {
+                let what = format!("client \"{name}\": limit-proxy-state has no effect here");
+                let hint = "it is for a client whose message-authenticator is not \"required\"";
+                out.warn(Complaint::wrong(place, what).hint(hint));
+            }
+            return;
+        }
         MessageAuthenticator::Auto => ("auto", " until it has sent one"),
         MessageAuthenticator::Off => ("off", ""),
     };
@@ -198,7 +206,7 @@ fn doubtful_authenticity(draft: &client::Draft, out: &mut Complaints) {
     let hint = "let the device send Message-Authenticator and write \"required\", or keep the path encrypted";
     out.warn(Complaint::wrong(place, what).hint(hint));
     if let Some(place) = draft.limit_proxy_state.as_ref().filter(|_| !draft.settings.limit_proxy_state) {
-        let what = format!("client \"{name}\": without limit-proxy-state the attack above needs no luck");
+        let what = format!("client \"{name}\": without limit-proxy-state that attack is at its easiest");
         out.warn(Complaint::wrong(place, what).hint("only a client that is itself a proxy needs false"));
     }
 }

@@ -243,6 +243,9 @@ fn entry(reader: &mut Reader<'_, '_>) -> CodeEntry {
     } else {
         ways.push(Way::Challenge);
     }
+    for key in ["prompt", "challenge-life"] {
+        only_with(reader, key, "challenge", ways.contains(&Way::Challenge));
+    }
     let digits = only_with(reader, "code-digits", "append", ways.contains(&Way::Append))
         .map_or(6, |()| u8::try_from(reader.whole("code-digits", 6..=8, 6)).unwrap_or(6));
     let separator = only_with(reader, "code-separator", "separator", ways.contains(&Way::Separator))

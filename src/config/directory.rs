@@ -17,9 +17,11 @@ const LONGEST: usize = 16 * 1024 * 1024;
 
 /// A directory and where its name stands.
 pub(in crate::config) struct Draft {
-    pub(in crate::config) settings: DirectorySettings,
+    /// `None` when there is an error in it.
+    pub(in crate::config) settings: Option<DirectorySettings>,
+    pub(in crate::config) name: Arc<str>,
     pub(in crate::config) place: Place,
-    pub(in crate::config) name: Option<Place>,
+    pub(in crate::config) name_at: Option<Place>,
 }
 
 /// The kinds there are.
@@ -31,7 +33,7 @@ pub(in crate::config) fn settle(
     table: &Table,
     around: Surroundings<'_>,
     sources: &mut Vec<Source>,
-) -> Option<Draft> {
+) -> Draft {
     let who = called("directory", table);
     let mut reader = Reader::new(table, who, file::DIRECTORY_FILE, root.out());
     let name = reader.need_text("name", "clients name the directory by it");
@@ -41,12 +43,14 @@ pub(in crate::config) fn settle(
     let words: Vec<(&str, ())> = KINDS.iter().map(|kind| (*kind, ())).collect();
     let kind = reader.need_text("kind", "kind = \"file\"");
     let known = kind.and_then(|text| reader.word("kind", &text, &words));
-    let kind = known.and_then(|()| users_file(&mut reader, around, sources))?;
-    Some(Draft {
-        settings: DirectorySettings { name: name.as_ref().map_or("", |name| name.value).into(), kind },
+    let kind = known.and_then(|()| users_file(&mut reader, around, sources));
+    let called: Arc<str> = name.as_ref().map_or("", |name| name.value).into();
+    Draft {
+        settings: kind.map(|kind| DirectorySettings { name: Arc::clone(&called), kind }),
+        name: called,
         place: table.place.clone(),
-        name: name.map(|name| name.place),
-    })
+        name_at: name.map(|name| name.place),
+    }
 }
 
 fn users_file(

@@ -73,7 +73,7 @@ impl Environment {
                 Err((what, hint)) => out.error(Complaint::wrong(&place, what).hint(hint)),
             }
         }
-        let place = Place::new(first, &(0..0));
+        let place = Place::whole(first);
         let Ok(data) = layers.data() else {
             out.error(Complaint::whole("the overrides in the environment cannot be read together"));
             return Table { place, entries: std::collections::BTreeMap::new() };

@@ -77,7 +77,7 @@ fn read(
     sources: &mut Vec<Source>,
     out: &mut Complaints,
 ) -> Option<Settings> {
-    let mut whole = Table { place: Place::new(0, &(0..0)), entries: BTreeMap::new() };
+    let mut whole = Table { place: Place::whole(0), entries: BTreeMap::new() };
     for file in files(path, out) {
         if let Some(text) = text_of(&file, out) {
             let table = parse(sources.len(), &text, out);
@@ -184,11 +184,11 @@ fn settle(
 ) -> Settings {
     let known: Vec<&str> = SINGLE.iter().chain(&REPEATED).map(|(name, _)| *name).collect();
     let none = Table { place: whole.place.clone(), entries: BTreeMap::new() };
-    let mut root = Reader::new(whole, "the file", &known, out);
+    let mut root = Reader::new(whole, "", &known, out);
     let directories: Vec<directory::Draft> = root
         .tables("directory")
         .into_iter()
-        .filter_map(|table| directory::settle(&mut root, table, around, sources))
+        .map(|table| directory::settle(&mut root, table, around, sources))
         .collect();
     let clients = clients(&mut root, around);
     let rules = rules(&mut root);
@@ -203,7 +203,7 @@ fn settle(
         status: sections::status(&mut root),
         limits: sections::limits(&mut root, &none),
         drain_timeout: sections::drain(&mut root, &none),
-        directories: directories.into_iter().map(|draft| draft.settings).collect(),
+        directories: directories.into_iter().filter_map(|draft| draft.settings).collect(),
         clients: clients.into_iter().map(|draft| draft.settings).collect(),
         policy: Arc::new(Policy { rules: rules.into_iter().map(|draft| draft.rule).collect() }),
     }

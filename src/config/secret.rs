@@ -131,7 +131,7 @@ pub(in crate::config) fn source(reader: &mut Reader<'_, '_>, key: &str) -> Optio
         SecretSource::Credential(name) | SecretSource::Env(name) => !plain_name(name),
     };
     if named_badly {
-        inner.wrong(&text.place, "this names nothing", ways);
+        inner.wrong(&text.place, "this is no name", ways);
         return None;
     }
     Some((source, text.place.clone()))

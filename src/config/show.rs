@@ -140,11 +140,9 @@ fn client(client: &ClientSettings) -> Value {
         ("secret", source(&client.secret_from)),
         ("directory", (*login.directory).into()),
         ("primary", word(&PRIMARIES, login.primary)),
-        ("prompt", (*login.prompt).into()),
         ("message-authenticator", word(&AUTHENTICATORS, client.message_authenticator)),
         ("limit-proxy-state", client.limit_proxy_state.into()),
         ("login-timeout", friendly(login.login_timeout).into()),
-        ("challenge-life", friendly(login.challenge_life).into()),
         ("reject-delay", friendly(login.reject_delay).into()),
         ("when-unable", word(&UNABLE, login.when_unable)),
         ("password-charset", word(&CHARSETS, client.password_charset)),
@@ -165,6 +163,8 @@ fn client(client: &ClientSettings) -> Value {
     }
     if login.entry.challenge {
         ways.push("challenge");
+        pairs.push(("prompt", (*login.prompt).into()));
+        pairs.push(("challenge-life", friendly(login.challenge_life).into()));
     }
     pairs.push(("code-entry", list(ways.into_iter())));
     let word_of =

@@ -79,3 +79,37 @@ fn distance_counts_single_letter_edits() {
     assert_eq!(distance("", "abc"), 3);
     assert_eq!(distance("same", "same"), 0);
 }
+fn syntax(text: &str) -> Vec<String> {
+    let mut out = Complaints::default();
+    parse(0, text, &mut out);
+    let sources = [Source { name: "t".into(), text: text.into() }];
+    out.errors_in(&sources).iter().map(|f| format!("{}: {}", f.place.as_deref().unwrap(), f.what)).collect()
+}
+
+#[test]
+fn all_syntax_errors_are_found_and_none_that_only_follows_from_another() {
+    let text = "[log]\nlevel = 1\n[[client]\nname = 'a'\nb c\n[drain]\ntimeout = 2 x\nx = y\nz =\n";
+    assert_eq!(
+        syntax(text),
+        [
+            "t:3:10: not valid TOML: unclosed array table, expected `]`",
+            "t:5:3: not valid TOML: key with no value, expected `=`",
+            "t:7:11: not valid TOML: this is no number, no date, and neither true nor false",
+            "t:8:5: not valid TOML: this is no number, no date, and neither true nor false",
+            "t:9:4: not valid TOML: there is no value",
+        ]
+    );
+    for unclosed in
+        ["a = [\n \"x\",\nb = 1\nc = 2\n[log]\nd = 3\n", "a = { x = 1\nb = 1\nc = 2\n[log]\nd = 3\n"]
+    {
+        assert_eq!(syntax(unclosed).len(), 1, "{:?}", syntax(unclosed));
+    }
+    assert_eq!(syntax("a = 1\na = 2\n"), ["t:2:1: not valid TOML: duplicate key"]);
+}
+
+#[test]
+fn what_comes_after_a_broken_header_is_still_read_under_its_own_header() {
+    let text = "[[client]\nname = 1\n[drain]\ntimeout = 2\n";
+    let table = parse(0, text, &mut Complaints::default());
+    assert_eq!(table.entries.keys().collect::<Vec<_>>(), ["drain"]);
+}
