@@ -1,0 +1,337 @@
+//! What the documents say is true: tests they name exist, links lead somewhere, commands they show can be
+//! typed. And what must not stand in this repository does not.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file of the repository that people wrote, as far as it is text: path from the root, and content.
+fn written() -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            // Made by tools, or not part of the repository at all.
+            if ["target", ".git", "artifacts", "corpus", "Cargo.lock"].contains(&name.as_str()) {
+                continue;
+            }
+            if path.is_dir() {
+                walk(&path, found);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    let mut paths = Vec::new();
+    walk(&root(), &mut paths);
+    paths.sort();
+    let files: Vec<_> = paths
+        .into_iter()
+        .filter_map(|path| Some((path.clone(), fs::read_to_string(&path).ok()?)))
+        .map(|(path, text)| (path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned(), text))
+        .collect();
+    assert!(files.iter().any(|(path, _)| path == "src/lib.rs"), "the walk misses the sources");
+    files
+}
+
+fn markdown() -> Vec<(String, String)> {
+    let documents: Vec<_> = written().into_iter().filter(|(path, _)| path.ends_with(".md")).collect();
+    assert!(documents.iter().any(|(path, _)| path == "README.md"), "the walk misses README.md");
+    documents
+}
+
+/// Lines with their numbers, and whether they stand in a fenced block of code, which may be indented.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str, bool)> {
+    let mut inside = false;
+    text.lines().enumerate().map(move |(no, line)| {
+        let fence = line.trim_start().starts_with("```");
+        inside ^= fence;
+        (no + 1, line, inside || fence)
+    })
+}
+
+/// What stands between backticks in a line of prose.
+fn code_spans(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+// ---- the list of attacks ------------------------------------------------------------------------------
+
+/// `path::name` of every test that the list of attacks names, with the line it stands in.
+fn named_tests(attacks: &str) -> Vec<(usize, String, String)> {
+    let of_line = |(no, line, _): (usize, &str, bool)| {
+        let spans = code_spans(line).filter_map(|span| span.split_once(".rs::"));
+        spans.map(|(file, name)| (no, format!("{file}.rs"), name.to_owned())).collect::<Vec<_>>()
+    };
+    lines(attacks).flat_map(of_line).collect()
+}
+
+/// Whether `source` holds a test of that name: the function, and an attribute that makes it a test above it.
+fn holds_test(source: &str, name: &str) -> bool {
+    let lines: Vec<_> = source.lines().map(str::trim).collect();
+    let named = |line: &str| line.contains(&format!("fn {name}("));
+    lines.iter().enumerate().filter(|(_, line)| named(line)).any(|(no, _)| {
+        let above = lines[..no].iter().rev().take_while(|line| line.starts_with('#') || line.starts_with("//"));
+        let above: Vec<_> = above.collect();
+        above.iter().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
+            && !above.iter().any(|line| line.starts_with("#[ignore"))
+    })
+}
+
+#[test]
+fn every_test_in_the_list_of_attacks_exists() {
+    let attacks = fs::read_to_string(root().join("docs/attacks.md")).unwrap();
+    let named = named_tests(&attacks);
+    assert!(named.len() > 30, "the list of attacks names {} tests only", named.len());
+    let mut missing = Vec::new();
+    for (no, file, name) in named {
+        let source = fs::read_to_string(root().join(&file)).unwrap_or_default();
+        if !holds_test(&source, &name) {
+            missing.push(format!("docs/attacks.md:{no}: no test {name} in {file}"));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
+fn every_attack_in_the_list_has_a_rule_and_a_test() {
+    let attacks = fs::read_to_string(root().join("docs/attacks.md")).unwrap();
+    let rows = lines(&attacks).filter(|(_, line, fenced)| line.starts_with("| ") && !fenced);
+    let mut bare = Vec::new();
+    let mut seen = 0;
+    for (no, line, _) in rows {
+        let cells: Vec<_> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        if cells[0] == "attack" {
+            continue;
+        }
+        seen += 1;
+        let complete = cells.len() == 4 && cells.iter().all(|cell| !cell.is_empty());
+        if !complete || !cells[3].contains(".rs::") {
+            bare.push(format!("docs/attacks.md:{no}: {line}"));
+        }
+    }
+    assert!(seen > 30 && bare.is_empty(), "{seen} rows; incomplete:\n{}", bare.join("\n"));
+}
+
+#[test]
+fn a_helper_and_an_ignored_test_do_not_count_as_tests() {
+    let source = "#[test]\nfn real() {}\n\n#[test]\n#[ignore]\nfn skipped() {}\n\nfn helper() {}\n\
+                  proptest! {\n    /// Holds.\n    #[test]\n    fn drawn(x in 0..9) {}\n}\n\
+                  #[tokio::test(start_paused = true)]\nasync fn waits() {}\n";
+    assert!(["real", "drawn", "waits"].iter().all(|name| holds_test(source, name)));
+    assert!(["skipped", "helper", "absent"].iter().all(|name| !holds_test(source, name)));
+}
+
+// ---- links --------------------------------------------------------------------------------------------
+
+/// Where the links of one line lead.
+fn links(line: &str) -> impl Iterator<Item = &str> {
+    line.split("](").skip(1).filter_map(|rest| rest.split(')').next())
+}
+
+/// The name that a heading can be linked by: lower case, blanks as dashes, other signs left out.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+fn anchors(text: &str) -> Vec<String> {
+    lines(text).filter(|(_, line, fenced)| line.starts_with('#') && !fenced).map(|l| anchor(l.1)).collect()
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut broken = Vec::new();
+    let mut followed = 0;
+    for (path, text) in markdown() {
+        let outside_code = lines(&text).filter(|(_, _, fenced)| !fenced);
+        for (no, link) in outside_code.flat_map(|(no, line, _)| links(line).map(move |link| (no, link))) {
+            if link.starts_with("https://") {
+                continue;
+            }
+            followed += 1;
+            let (file, part) = link.split_once('#').unwrap_or((link, ""));
+            let here = root().join(&path);
+            let target = if file.is_empty() { here } else { here.parent().unwrap().join(file) };
+            let there = target.exists()
+                && (part.is_empty()
+                    || anchors(&fs::read_to_string(&target).unwrap()).contains(&part.to_owned()));
+            if !there {
+                broken.push(format!("{path}:{no}: {link}"));
+            }
+        }
+    }
+    assert!(followed > 10 && broken.is_empty(), "{followed} links; broken:\n{}", broken.join("\n"));
+}
+
+// ---- what must not be here ----------------------------------------------------------------------------
+
+/// Names that belong to nobody: set aside for documentation and tests (RFC 2606, RFC 6761).
+fn belongs_to_nobody(domain: &str) -> bool {
+    let ends = [".example", ".test", ".invalid", ".localhost"];
+    let names = ["example.org", "example.com", "example.net"];
+    ends.iter().any(|end| domain.ends_with(end))
+        || names.iter().any(|name| domain == *name || domain.ends_with(&format!(".{name}")))
+}
+
+/// The domains of what looks like mail addresses in `line`.
+fn mail_domains(line: &str) -> Vec<String> {
+    let of_name = |c: char| c.is_ascii_alphanumeric() || "._%+-".contains(c);
+    let mut found = Vec::new();
+    for (at, _) in line.match_indices('@') {
+        if !line[..at].ends_with(of_name) {
+            continue;
+        }
+        let rest = &line[at + 1..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-').unwrap_or(rest.len());
+        let domain = rest[..end].trim_end_matches('.').to_lowercase();
+        let top = domain.rsplit_once('.').map_or("", |(_, top)| top);
+        if top.len() >= 2 && top.chars().all(|c| c.is_ascii_alphabetic()) {
+            found.push(domain);
+        }
+    }
+    found
+}
+
+#[test]
+fn no_address_of_a_real_person_stands_anywhere_f_028() {
+    let mut wrong = Vec::new();
+    for (path, text) in written() {
+        for (no, line) in text.lines().enumerate() {
+            let real = mail_domains(line).into_iter().filter(|domain| !belongs_to_nobody(domain));
+            wrong.extend(real.map(|domain| format!("{path}:{}: @{domain}", no + 1)));
+        }
+    }
+    assert!(wrong.is_empty(), "use example.org:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn addresses_are_found_wherever_they_stand() {
+    let real = ["gmail", "com"].join(".");
+    for line in [format!("<anna@{real}>"), format!("b.c+d@{real}."), format!("\"x@mail.{real}\", 1")] {
+        let found = mail_domains(&line);
+        assert!(found.len() == 1 && !belongs_to_nobody(&found[0]), "{line}");
+    }
+    for line in ["user@host", "a @ b.rs", "tool@v4.1", "dn: uid=x@example.org", "x@corp.example"] {
+        assert!(mail_domains(line).iter().all(|domain| belongs_to_nobody(domain)), "{line}");
+    }
+}
+
+#[test]
+fn nothing_of_somebodys_own_machine_stands_anywhere() {
+    // Put together here, or this file would be the first to be found.
+    let words: Vec<String> =
+        [["/wo", "rk/"], ["/ro", "ot/"], ["/Use", "rs/"], ["crat", "es.io"], ["/.car", "go/"]]
+            .iter()
+            .map(|halves| halves.concat())
+            .collect();
+    let mut wrong = Vec::new();
+    for (path, text) in written() {
+        for (no, line) in text.lines().enumerate() {
+            let here = words.iter().filter(|word| line.contains(word.as_str()));
+            wrong.extend(here.map(|word| format!("{path}:{}: {word}", no + 1)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+// ---- commands -----------------------------------------------------------------------------------------
+
+/// The help of a command, as the program prints it.
+fn help(words: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_doorward")).args(words).arg("--help").output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The subcommands that a help text lists.
+fn listed(help: &str) -> Vec<String> {
+    let after = help.split("Commands:\n").nth(1).unwrap_or("");
+    let list = after.lines().take_while(|line| line.starts_with("  "));
+    // A description that runs over two lines is indented further.
+    let named = list.filter(|line| !line.starts_with("   "));
+    named.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect()
+}
+
+/// One use of the program in a text: place, and the words behind its name.
+struct Usage {
+    place: String,
+    words: Vec<String>,
+}
+
+/// Uses in `text`: in markdown those in code, elsewhere all.
+fn usages(path: &str, text: &str) -> Vec<Usage> {
+    let mut found = Vec::new();
+    let joined = text.replace("\\\n", " ");
+    for (no, line, fenced) in lines(&joined) {
+        let pieces: Vec<&str> = if !path.ends_with(".md") || fenced {
+            vec![line]
+        } else {
+            code_spans(line).collect()
+        };
+        for piece in pieces {
+            for (at, name) in piece.match_indices("doorward ") {
+                // Part of another word, or bytes that go into a key.
+                let other = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+                if piece[..at].ends_with(other) || piece[..at].ends_with("b\"") {
+                    continue;
+                }
+                let rest = &piece[at + name.len()..];
+                let end = rest.find(['`', '|', '#', ';', '"', '<', '>', '…', ')']).unwrap_or(rest.len());
+                let words: Vec<_> = rest[..end].split_whitespace().map(str::to_owned).collect();
+                found.push(Usage { place: format!("{path}:{no}"), words });
+            }
+        }
+    }
+    found
+}
+
+/// What is wrong with a use: a command that is not there, or an option that its help does not name.
+fn complaint(usage: &Usage, helps: &mut HashMap<Vec<String>, String>) -> Option<String> {
+    let mut command: Vec<String> = Vec::new();
+    let mut text = |command: &[String]| {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        helps.entry(command.to_vec()).or_insert_with(|| help(&words)).clone()
+    };
+    let is_word = |word: &str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
+    for word in usage.words.iter().skip_while(|word| !is_word(word)) {
+        let known = listed(&text(&command));
+        if known.is_empty() || !is_word(word) {
+            break;
+        }
+        let word = word.trim_end_matches([',', '.', ':']).to_owned();
+        if !known.contains(&word) {
+            return Some(format!("{}: doorward {} {word}", usage.place, command.join(" ")));
+        }
+        command.push(word);
+    }
+    let known = text(&command);
+    let options = usage.words.iter().filter(|word| word.starts_with("--"));
+    let options = options.map(|word| word.split('=').next().unwrap_or(word).trim_end_matches([',', '.']));
+    let unknown = options.into_iter().find(|option| !known.contains(option));
+    unknown.map(|option| format!("{}: doorward {} has no {option}", usage.place, command.join(" ")))
+}
+
+#[test]
+fn every_command_that_is_shown_can_be_typed() {
+    let mut helps = HashMap::new();
+    let shown = |path: &str| {
+        path.ends_with(".md") || ["conf/", "systemd/", "src/"].iter().any(|part| path.starts_with(part))
+    };
+    let usages: Vec<_> = written()
+        .into_iter()
+        .filter(|(path, _)| shown(path))
+        .flat_map(|(path, text)| usages(&path, &text))
+        .filter(|usage| usage.words.first().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_lowercase() || c == '-')))
+        .collect();
+    assert!(usages.len() > 20, "only {} uses of the program were found", usages.len());
+    let wrong: Vec<_> = usages.iter().filter_map(|usage| complaint(usage, &mut helps)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
