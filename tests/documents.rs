@@ -78,7 +78,8 @@ fn holds_test(source: &str, name: &str) -> bool {
     let lines: Vec<_> = source.lines().map(str::trim).collect();
     let named = |line: &str| line.contains(&format!("fn {name}("));
     lines.iter().enumerate().filter(|(_, line)| named(line)).any(|(no, _)| {
-        let above = lines[..no].iter().rev().take_while(|line| line.starts_with('#') || line.starts_with("//"));
+        let above =
+            lines[..no].iter().rev().take_while(|line| line.starts_with('#') || line.starts_with("//"));
         let above: Vec<_> = above.collect();
         above.iter().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
             && !above.iter().any(|line| line.starts_with("#[ignore"))
@@ -191,7 +192,8 @@ fn mail_domains(line: &str) -> Vec<String> {
             continue;
         }
         let rest = &line[at + 1..];
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-').unwrap_or(rest.len());
+        let end =
+            rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.' && c != '-').unwrap_or(rest.len());
         let domain = rest[..end].trim_end_matches('.').to_lowercase();
         let top = domain.rsplit_once('.').map_or("", |(_, top)| top);
         if top.len() >= 2 && top.chars().all(|c| c.is_ascii_alphabetic()) {
@@ -271,11 +273,8 @@ fn usages(path: &str, text: &str) -> Vec<Usage> {
     let mut found = Vec::new();
     let joined = text.replace("\\\n", " ");
     for (no, line, fenced) in lines(&joined) {
-        let pieces: Vec<&str> = if !path.ends_with(".md") || fenced {
-            vec![line]
-        } else {
-            code_spans(line).collect()
-        };
+        let pieces: Vec<&str> =
+            if !path.ends_with(".md") || fenced { vec![line] } else { code_spans(line).collect() };
         for piece in pieces {
             for (at, name) in piece.match_indices("doorward ") {
                 // Part of another word, or bytes that go into a key.
@@ -300,7 +299,8 @@ fn complaint(usage: &Usage, helps: &mut HashMap<Vec<String>, String>) -> Option<
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
         helps.entry(command.to_vec()).or_insert_with(|| help(&words)).clone()
     };
-    let is_word = |word: &str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
+    let is_word =
+        |word: &str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
     for word in usage.words.iter().skip_while(|word| !is_word(word)) {
         let known = listed(&text(&command));
         if known.is_empty() || !is_word(word) {
@@ -329,7 +329,12 @@ fn every_command_that_is_shown_can_be_typed() {
         .into_iter()
         .filter(|(path, _)| shown(path))
         .flat_map(|(path, text)| usages(&path, &text))
-        .filter(|usage| usage.words.first().is_some_and(|word| word.starts_with(|c: char| c.is_ascii_lowercase() || c == '-')))
+        .filter(|usage| {
+            usage
+                .words
+                .first()
+                .is_some_and(|word| word.starts_with(|c: char| c.is_ascii_lowercase() || c == '-'))
+        })
         .collect();
     assert!(usages.len() > 20, "only {} uses of the program were found", usages.len());
     let wrong: Vec<_> = usages.iter().filter_map(|usage| complaint(usage, &mut helps)).collect();

@@ -11,7 +11,7 @@ use crate::config::secret::{Surroundings, path_of, source};
 use crate::config::settings::{
     AuditSettings, AuditTarget, LimitSettings, LogFormat, LogLevel, LogSettings, Pseudonyms, RadiusSettings,
 };
-use crate::login::flow::FlowLimits;
+use crate::login::throttle::FlowLimits;
 use crate::login::throttle::Limits;
 
 /// Default of `store.path`.

@@ -9,8 +9,8 @@ use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
 use crate::directory::file::Users;
 use crate::login::client::Client;
-use crate::login::flow::FlowLimits;
 use crate::login::policy::Policy;
+use crate::login::throttle::FlowLimits;
 
 /// The whole configuration.
 #[derive(Debug, Clone)]
