@@ -1,0 +1,130 @@
+//! Life of the process: start, reload, drain, end, faults.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code"
+)]
+
+#[path = "support/lab.rs"]
+mod lab;
+
+use std::time::Duration;
+
+use doorward::wire::radius::packet::Code;
+use lab::{Lab, PASSWORD, SEED, quiet_step, totp};
+
+#[test]
+fn a_good_reload_takes_the_new_rules_and_a_bad_one_keeps_the_old() {
+    let lab = Lab::start("code-entry = \"separator\"", "");
+    lab.enrol_totp("alice");
+    assert_eq!(lab.appliance().ask("alice", PASSWORD).code, Code::AccessReject, "a code is missing");
+    assert_eq!(lab.last_reason(), "code-missing");
+
+    let rule = "code-entry = \"separator\"\n[[rule]]\nname = \"open\"\nthen = \"none\"\n";
+    lab.edit_config("code-entry = \"separator\"", rule);
+    lab.signal("HUP");
+    lab.wait_for_event("daemon.reloaded");
+    assert_eq!(lab.appliance().ask("alice", PASSWORD).code, Code::AccessAccept, "the rule asks for none");
+
+    lab.edit_config("then = \"none\"", "then = \"nonsense\"");
+    lab.signal("HUP");
+    let complaint = lab.wait_for_event("daemon.reload-failed");
+    assert!(complaint.contains("nonsense"), "it says why: {complaint}");
+    assert_eq!(lab.appliance().ask("alice", PASSWORD).code, Code::AccessAccept, "the old rules hold");
+}
+
+#[test]
+fn no_request_is_dropped_by_reloads() {
+    let lab = Lab::start(
+        "primary = \"trusted\"\ncode-entry = \"append\"",
+        "[limits]\nsource-per-minute = 100000\nsubject-per-minute = 100000\n",
+    );
+    let vpn = lab.appliance();
+    for n in 0..200 {
+        if n % 20 == 0 {
+            lab.signal("HUP");
+        }
+        assert_eq!(vpn.ask("alice", "123456").code, Code::AccessReject);
+    }
+}
+
+#[test]
+fn an_open_question_survives_a_reload() {
+    let lab = Lab::start("", "");
+    lab.enrol_totp("alice");
+    let vpn = lab.appliance();
+    let code = totp(SEED, quiet_step(10));
+    let question = vpn.ask("alice", PASSWORD);
+    lab.signal("HUP");
+    lab.wait_for_event("daemon.reloaded");
+    assert_eq!(vpn.answer("alice", &code, &question).code, Code::AccessAccept);
+}
+
+#[test]
+fn the_end_is_orderly_and_quick() {
+    let mut lab = Lab::start("", "");
+    let status = lab.end("TERM");
+    assert_eq!(status.code(), Some(0));
+    lab.wait_for_event("daemon.stopped");
+}
+
+#[test]
+fn a_running_login_is_answered_before_the_end() {
+    let mut lab = Lab::start("", "");
+    lab.edit_config("reject-delay = \"0s\"", "reject-delay = \"5s\"");
+    lab.signal("HUP");
+    lab.wait_for_event("daemon.reloaded");
+    let vpn = lab.appliance();
+    let packet = vpn.request("mallory", "whatever", None);
+    vpn.socket.send(&packet).unwrap();
+    let running = || lab.page("/metrics").contains("doorward_logins_running 1");
+    while !running() {
+        std::thread::yield_now();
+    }
+    let status = lab.end("TERM");
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(vpn.receive(&packet).code, Code::AccessReject);
+}
+
+#[test]
+fn health_and_metrics_tell_how_it_is() {
+    let lab = Lab::start("", "");
+    lab.enrol_totp("alice");
+    lab.appliance().ask("mallory", "x");
+    let health = lab.page("/health");
+    assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+    let metrics = lab.page("/metrics");
+    let line = "doorward_logins_total{outcome=\"reject\",reason=\"unknown-subject\"} 1";
+    assert!(metrics.contains(line), "{metrics}");
+}
+
+#[test]
+fn without_an_audit_nobody_is_let_in_d_117() {
+    if !std::path::Path::new("/dev/full").exists() {
+        eprintln!("skipped: there is no /dev/full here");
+        return;
+    }
+    let dir = lab::folder();
+    let tables = format!(
+        "{}{}[[rule]]\nname = \"open\"\nthen = \"none\"\n",
+        lab::staff(dir.path()),
+        lab::client(dir.path(), "")
+    );
+    let lab = Lab::start_custom(dir, &tables);
+    assert_eq!(lab.appliance().ask("alice", PASSWORD).code, Code::AccessAccept);
+    // A disk that is full: every write to this device fails with ENOSPC.
+    let audit = lab.path("audit.jsonl");
+    lab.edit_config(audit.to_str().unwrap(), "/dev/full");
+    lab.signal("HUP");
+    lab.wait_for_event("daemon.reloaded");
+    let vpn = lab.appliance();
+    vpn.hears_nothing(&vpn.request("alice", PASSWORD, None), Duration::from_millis(700));
+    assert!(lab.page("/health").starts_with("HTTP/1.1 503"), "health turns red");
+    lab.edit_config("/dev/full", audit.to_str().unwrap());
+    lab.signal("HUP");
+    lab.wait_for(|line| line.matches("daemon.reloaded").count() > 0 && line.contains("\"reloads\":2"));
+    assert_eq!(vpn.ask("alice", PASSWORD).code, Code::AccessAccept, "it recovers");
+}
