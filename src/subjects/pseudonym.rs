@@ -1,0 +1,216 @@
+//! Gives out anonymous ids, and is the only place that can turn one back into a name (F-002, F-004, D-103).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::base::clock::Clock;
+use crate::base::random::{Random, bytes};
+use crate::base::secret::Secret;
+use crate::gateway::ports::{Adopted, Audit, Naming, NewSubject, Place, Store, SubjectDigest, Vault};
+use crate::login::identity::{Account, Pseudonym, Subject};
+use crate::login::verdict::{Fault, FaultKind};
+use crate::subjects::act::{Act, Acts};
+
+/// Gives accounts their anonymous ids.
+pub struct Names {
+    store: Arc<dyn Store>,
+    vault: Arc<dyn Vault>,
+    random: Arc<dyn Random>,
+    clock: Arc<dyn Clock>,
+    numbered: BTreeSet<Arc<str>>,
+}
+
+/// The person behind a pseudonym. No `Debug` output of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Person {
+    /// Which configured directory.
+    pub directory: Box<str>,
+    /// The directory's immutable id.
+    pub id: Box<[u8]>,
+    /// The name when the account was first seen.
+    pub display: Box<str>,
+}
+
+impl fmt::Debug for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Person(…)")
+    }
+}
+
+/// How often a fresh random id may turn out to be taken; with 95 random bits once is already a miracle.
+const TRIES: usize = 4;
+
+impl Names {
+    /// `numbered` are the directories whose accounts bring an anonymous number of their own.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        vault: Arc<dyn Vault>,
+        random: Arc<dyn Random>,
+        clock: Arc<dyn Clock>,
+        numbered: BTreeSet<Arc<str>>,
+    ) -> Self {
+        Self { store, vault, random, clock, numbered }
+    }
+
+    /// The id of an account that was seen before; `None` when it was not. Gives out nothing new.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the store.
+    pub async fn known(&self, account: &Account) -> Result<Option<Pseudonym>, Fault> {
+        let digests = self.vault.digests(&account.directory, &account.id);
+        Ok(self.look_up(&digests).await?.map(|(pseudonym, _)| pseudonym))
+    }
+
+    /// The person behind `who`; `None` for an unknown id. Asking is an act of its own and recorded (F-008).
+    ///
+    /// # Errors
+    ///
+    /// A fault of store, audit or key.
+    pub async fn name_of(&self, who: &Pseudonym, audit: &Arc<dyn Audit>) -> Result<Option<Person>, Fault> {
+        let acts = Acts { audit: audit.clone(), clock: self.clock.clone() };
+        let deed = async {
+            let Some(row) = self.store.subject(who).await? else { return Ok(None) };
+            let identity = self.vault.open(Place::Identity(who), &row.identity)?;
+            read_identity(&identity).map(Some)
+        };
+        let act = Act { event: "admin.name", who: Some(who), factor: None };
+        acts.carry_out(act, deed, |person| if person.is_some() { "named" } else { "unknown" }).await
+    }
+
+    /// Under which of the digests the account is known, and that digest.
+    async fn look_up(&self, digests: &[SubjectDigest]) -> Result<Option<(Pseudonym, SubjectDigest)>, Fault> {
+        for digest in digests {
+            if let Some(pseudonym) = self.store.pseudonym(digest).await? {
+                return Ok(Some((pseudonym, *digest)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Moves an account that was found under an old key to the newest one. When somebody else does the same
+    /// at the same time, his move counts.
+    async fn renew(&self, account: &Account, who: &Pseudonym, newest: SubjectDigest) -> Result<(), Fault> {
+        let Some(before) = self.store.subject(who).await? else { return Ok(()) };
+        let identity = self.vault.seal(Place::Identity(who), &write_identity(account))?;
+        self.store.rekey_subject(&before, newest, identity).await?;
+        Ok(())
+    }
+
+    async fn adopt(&self, account: &Account, digest: SubjectDigest) -> Result<Pseudonym, Fault> {
+        let numbered = self.numbered.contains(&account.directory);
+        for _ in 0..TRIES {
+            let pseudonym = if numbered { own_number(account)? } else { self.random_id()? };
+            let identity = self.vault.seal(Place::Identity(&pseudonym), &write_identity(account))?;
+            let created = self.clock.now().unix;
+            let new = NewSubject { digest, pseudonym: pseudonym.clone(), identity, created };
+            match self.store.adopt(new).await? {
+                Adopted::New => return Ok(pseudonym),
+                Adopted::Known(known) => return Ok(known),
+                Adopted::Taken if numbered => {
+                    return Err(confusing(account, "belongs to another account too"));
+                }
+                Adopted::Taken => {}
+            }
+        }
+        Err(Fault::new(
+            FaultKind::Internal,
+            format!("{TRIES} fresh random ids were all taken: look at the randomness"),
+        ))
+    }
+
+    fn random_id(&self) -> Result<Pseudonym, Fault> {
+        let unable = |what: String| Fault::new(FaultKind::Internal, what);
+        let random: [u8; 12] =
+            bytes(&*self.random).map_err(|why| unable(format!("made no anonymous id: {why}")))?;
+        let mut text = data_encoding::BASE32_NOPAD.encode(&random).to_ascii_lowercase();
+        text.truncate(19);
+        text.insert(0, 'p');
+        Pseudonym::new(&text).ok_or_else(|| unable("made no anonymous id".into()))
+    }
+}
+
+#[async_trait]
+impl Naming for Names {
+    /// An id stays for ever: an account that has one keeps it, whatever number its directory gives later.
+    async fn subject(&self, account: Account) -> Result<Subject, Fault> {
+        let digests = self.vault.digests(&account.directory, &account.id);
+        let Some(newest) = digests.first().copied() else {
+            return Err(Fault::new(FaultKind::KeyMissing, "there is no key to find accounts by"));
+        };
+        let pseudonym = match self.look_up(&digests).await? {
+            Some((known, digest)) => {
+                if digest.key_id != newest.key_id {
+                    self.renew(&account, &known, newest).await?;
+                }
+                known
+            }
+            None => self.adopt(&account, newest).await?,
+        };
+        Ok(Subject { pseudonym, account: Arc::new(account) })
+    }
+}
+
+/// The number that the site keeps for this account.
+fn own_number(account: &Account) -> Result<Pseudonym, Fault> {
+    let Some(number) = account.number.as_deref() else {
+        return Err(confusing(account, "is missing"));
+    };
+    Pseudonym::new(number)
+        .ok_or_else(|| confusing(account, "is not 1 to 64 letters, digits, dashes, underscores and dots"))
+}
+
+fn confusing(account: &Account, what: &str) -> Fault {
+    Fault::new(
+        FaultKind::DirectoryConfusing,
+        format!(
+            "directory \"{}\": the anonymous number of an account {what}; correct it in the directory",
+            account.directory
+        ),
+    )
+}
+
+/// `version (1) ‖ directory ‖ id ‖ display`, each behind its length in four bytes (D-022).
+fn write_identity(account: &Account) -> Secret {
+    let mut out = vec![VERSION];
+    for field in [account.directory.as_bytes(), &account.id, account.display.as_bytes()] {
+        out.extend_from_slice(&u32::try_from(field.len()).unwrap_or(u32::MAX).to_be_bytes());
+        out.extend_from_slice(field);
+    }
+    Secret::new(out)
+}
+
+/// The way back from [`write_identity`].
+///
+/// # Errors
+///
+/// A fault for anything else.
+pub(super) fn read_identity(identity: &Secret) -> Result<Person, Fault> {
+    take_apart(identity.expose()).ok_or_else(|| {
+        Fault::new(FaultKind::Internal, "a sealed identity is not in the form that this version knows")
+    })
+}
+
+fn take_apart(bytes: &[u8]) -> Option<Person> {
+    let (version, rest) = bytes.split_first()?;
+    let (directory, rest) = field(rest)?;
+    let (id, rest) = field(rest)?;
+    let (display, rest) = field(rest)?;
+    (*version == VERSION && rest.is_empty()).then_some(())?;
+    let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(Box::from);
+    Some(Person { directory: text(directory)?, id: id.into(), display: text(display)? })
+}
+
+fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+const VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::gateway::ports::Totals;
+use crate::subjects::tests::{Lab, account, wait};
+
+fn subject(names: &Names, account: Account) -> Result<Pseudonym, Fault> {
+    wait(names.subject(account)).map(|subject| subject.pseudonym)
+}
+
+fn numbered(id: &[u8], number: Option<&str>) -> Account {
+    Account { number: number.map(Box::from), ..account("hr", id, "Anna Example") }
+}
+
+#[test]
+fn an_account_keeps_its_id_whatever_its_name_becomes_c_008() {
+    let lab = Lab::new();
+    let names = lab.names(&[]);
+    let id = subject(&names, account("corp", b"guid-1", "Anna Example")).unwrap();
+    assert_eq!(subject(&names, account("corp", b"guid-1", "Anna Married")).unwrap(), id);
+    assert_ne!(subject(&names, account("corp", b"guid-2", "Anna Example")).unwrap(), id);
+    assert_ne!(subject(&names, account("other", b"guid-1", "Anna Example")).unwrap(), id);
+    assert_eq!(wait(names.known(&account("corp", b"guid-1", ""))), Ok(Some(id)));
+    assert_eq!(wait(names.known(&account("corp", b"guid-9", ""))), Ok(None), "asking gives out no id");
+    assert_eq!(wait(lab.store().totals()), Ok(Totals { subjects: 3, enrolments: 0 }));
+}
+
+#[test]
+fn a_random_id_is_p_and_nineteen_letters_and_digits() {
+    let lab = Lab::new();
+    let id = subject(&lab.names(&[]), account("corp", b"guid-1", "Anna")).unwrap();
+    let (first, rest) = id.as_str().split_at(1);
+    assert_eq!((first, rest.len()), ("p", 19));
+    assert!(rest.bytes().all(|b| b.is_ascii_lowercase() || matches!(b, b'2'..=b'7')), "{id}");
+}
+
+#[test]
+fn the_sites_own_number_is_the_id_where_the_site_keeps_one() {
+    let lab = Lab::new();
+    let names = lab.names(&["hr"]);
+    assert_eq!(subject(&names, numbered(b"1", Some("A-4711"))).unwrap().as_str(), "A-4711");
+    assert_eq!(subject(&names, numbered(b"1", Some("A-9999"))).unwrap().as_str(), "A-4711", "it stays");
+    let elsewhere = Account { directory: "corp".into(), ..numbered(b"2", Some("A-1")) };
+    assert_ne!(subject(&names, elsewhere).unwrap().as_str(), "A-1", "this directory keeps none");
+}
+
+#[test]
+fn a_number_that_is_missing_or_unusable_or_somebody_elses_is_a_fault_that_names_the_directory() {
+    let lab = Lab::new();
+    let names = lab.names(&["hr"]);
+    subject(&names, numbered(b"1", Some("A-4711"))).unwrap();
+    for (number, word) in [
+        (None, "missing"),
+        (Some(""), "1 to 64"),
+        (Some("A 4712"), "1 to 64"),
+        (Some("A-4711"), "another account"),
+    ] {
+        let fault = subject(&names, numbered(b"2", number)).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::DirectoryConfusing);
+        assert!(fault.what.contains(word) && fault.what.contains("\"hr\""), "{fault}");
+        assert!(!fault.what.contains("4711") && !fault.what.contains("4712"), "{fault}");
+    }
+}
+
+#[test]
+fn many_first_logins_of_one_account_at_once_give_it_one_id() {
+    let lab = Lab::new();
+    let names = Arc::new(lab.names(&[]));
+    let ids: BTreeSet<Pseudonym> = wait(async {
+        let mut logins = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let names = names.clone();
+            logins.spawn(async move { names.subject(account("corp", b"guid-1", "Anna")).await });
+        }
+        logins.join_all().await.into_iter().map(|subject| subject.unwrap().pseudonym).collect()
+    });
+    assert_eq!(ids.len(), 1);
+    assert_eq!(wait(lab.store().totals()), Ok(Totals { subjects: 1, enrolments: 0 }));
+}
+
+#[test]
+fn an_account_found_under_an_old_key_moves_to_the_newest_with_its_next_login_f_004() {
+    let mut lab = Lab::new();
+    let id = subject(&lab.names(&[]), account("corp", b"guid-1", "Anna")).unwrap();
+    lab.ring = lab.ring.with_new_key().unwrap();
+    assert_eq!(subject(&lab.names(&[]), account("corp", b"guid-1", "Anna")).unwrap(), id);
+    lab.ring = lab.ring.newest_only();
+    assert_eq!(
+        subject(&lab.names(&[]), account("corp", b"guid-1", "Anna")).unwrap(),
+        id,
+        "no old key needed"
+    );
+    let audit: Arc<dyn Audit> = lab.acts.clone();
+    let person = wait(lab.names(&[]).name_of(&id, &audit)).unwrap().unwrap();
+    assert_eq!(&*person.display, "Anna");
+}
+
+#[test]
+fn the_way_back_to_a_name_is_a_recorded_act_and_nothing_happens_when_it_cannot_be_recorded_f_008() {
+    let lab = Lab::new();
+    let names = lab.names(&[]);
+    let id = subject(&names, account("corp", b"guid-1", "Anna Example")).unwrap();
+    let audit: Arc<dyn Audit> = lab.acts.clone();
+    let person = wait(names.name_of(&id, &audit)).unwrap().unwrap();
+    assert_eq!((&*person.directory, &*person.id, &*person.display), ("corp", &b"guid-1"[..], "Anna Example"));
+    assert_eq!(wait(names.name_of(&Pseudonym::new("nobody").unwrap(), &audit)), Ok(None));
+    assert_eq!(
+        lab.recorded(),
+        [
+            "admin.name asked done asked -",
+            "admin.name ended done named -",
+            "admin.name asked done asked -",
+            "admin.name ended done unknown -",
+        ]
+    );
+    lab.acts.broken.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(wait(names.name_of(&id, &audit)).unwrap_err().kind, FaultKind::AuditUnavailable);
+}
+
+#[test]
+fn the_files_of_the_store_hold_no_name_and_no_directory_id_f_003() {
+    let lab = Lab::new();
+    let (id, display): (&[u8], _) = (b"f81d4fae-7dec-11d0", "Anna Karenina");
+    subject(&lab.names(&[]), account("corporate-directory", id, display)).unwrap();
+    let dump = lab.dump();
+    let holds = |text: &[u8]| dump.windows(text.len()).any(|part| part == text);
+    assert!(holds(b"pseudonym"), "the dump is of the right files");
+    for personal in [id, display.as_bytes(), b"corporate-directory"] {
+        assert!(!holds(personal));
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_identity_comes_back_as_it_went_in(
+        directory in "\\PC{0,20}", id in proptest::collection::vec(any::<u8>(), 0..40), display in "\\PC{0,40}",
+    ) {
+        let person = read_identity(&write_identity(&account(&directory, &id, &display))).unwrap();
+        prop_assert_eq!((&*person.directory, &*person.id, &*person.display), (&*directory, &id[..], &*display));
+    }
+
+    #[test]
+    fn other_bytes_are_a_fault_and_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        if let Ok(person) = read_identity(&Secret::copied(&bytes)) {
+            let again = write_identity(&account(&person.directory, &person.id, &person.display));
+            prop_assert_eq!(again.expose(), &bytes[..]);
+        }
+    }
+}

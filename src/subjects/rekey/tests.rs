@@ -1,0 +1,95 @@
+use super::*;
+use crate::base::secret::Secret;
+use crate::gateway::ports::{Label, Naming, Shown};
+use crate::login::factor::Parameters;
+use crate::store::seal::KeyRing;
+use crate::subjects::tests::{Lab, account, wait};
+
+const SUBJECTS: u8 = 7;
+
+/// Seven subjects with one generator and one set of codes each.
+fn filled() -> Lab {
+    let lab = Lab::new();
+    let (names, enrolling) = (lab.names(&[]), lab.enrolling());
+    for n in 0..SUBJECTS {
+        let who = wait(names.subject(account("corp", &[n], "Anna"))).unwrap().pseudonym;
+        let seed = Secret::copied(b"GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+        let label = Label { issuer: "Example", account: "anna" };
+        wait(enrolling.import(&who, Parameters::Hotp { digits: 6 }, &seed, 0, &label)).unwrap();
+        wait(enrolling.recovery_codes(&who)).unwrap();
+    }
+    lab
+}
+
+fn run(lab: &Lab, after: Option<Pseudonym>, page: usize) -> (Report, Vec<u64>) {
+    let mut pages = Vec::new();
+    let report = wait(lab.rekeying().run(after, page, |report| pages.push(report.subjects))).unwrap();
+    (report, pages)
+}
+
+#[test]
+fn afterwards_the_newest_key_alone_finds_and_opens_everything_f_018() {
+    let mut lab = filled();
+    lab.ring = lab.ring.with_new_key().unwrap();
+    let (report, pages) = run(&lab, None, 3);
+    assert_eq!((report.subjects, report.renewed, report.is_complete()), (7, 21, true));
+    assert_eq!(pages, [3, 6, 7]);
+
+    lab.ring = lab.ring.newest_only();
+    for n in 0..SUBJECTS {
+        let who = wait(lab.names(&[]).known(&account("corp", &[n], ""))).unwrap().unwrap();
+        let record = wait(lab.store().recall(&who)).unwrap();
+        assert_eq!(record.enrolments.len(), 2);
+        for enrolment in record.enrolments {
+            assert!(lab.vault().open(Place::Seed(enrolment.id), &enrolment.sealed).is_ok());
+        }
+    }
+    assert_eq!(run(&lab, None, 100).0.renewed, 0, "a second run has nothing to do");
+}
+
+#[test]
+fn it_goes_on_where_it_was_stopped() {
+    let mut lab = filled();
+    lab.ring = lab.ring.with_new_key().unwrap();
+    let all = wait(lab.store().subjects(None, 100)).unwrap();
+    let (report, _) = run(&lab, Some(all[3].pseudonym.clone()), 2);
+    assert_eq!((report.subjects, report.renewed), (3, 9));
+    assert_eq!(report.reached.as_ref(), Some(&all[6].pseudonym));
+    let (report, _) = run(&lab, None, 2);
+    assert_eq!((report.subjects, report.renewed), (7, 12), "what was done is passed over");
+}
+
+#[test]
+fn what_no_key_opens_is_counted_and_keeps_nothing_else_back() {
+    let mut lab = filled();
+    let second = lab.ring.with_new_key().unwrap();
+    lab.ring = second.newest_only();
+    let late = wait(lab.names(&[]).subject(account("corp", b"late", "Late"))).unwrap().pseudonym;
+    let codes = wait(lab.enrolling().recovery_codes(&late)).unwrap();
+    assert_eq!(codes.len(), 10);
+    lab.ring = second.with_new_key().unwrap();
+    let without_the_first: String = lab
+        .ring
+        .text()
+        .expose_str()
+        .unwrap()
+        .lines()
+        .filter(|line| !line.starts_with("1 "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    lab.ring = KeyRing::parse(&Secret::copied(without_the_first.as_bytes()), lab.random.clone()).unwrap();
+    let (report, _) = run(&lab, None, 4);
+    assert_eq!((report.subjects, report.renewed, report.lost), (8, 2, 21));
+    assert!(!report.is_complete());
+    assert_eq!(lab.recorded().last().unwrap(), "admin.rekey ended done incomplete -");
+    assert!(matches!(
+        wait(lab.enrolling().begin(
+            &late,
+            Parameters::Hotp { digits: 6 },
+            &Label { issuer: "E", account: "a" }
+        ))
+        .unwrap()
+        .shown(),
+        Shown::Generator { .. }
+    ));
+}
