@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::base::random::{NoRandomness, Random};
 use crate::base::secret::Secret;
 use crate::factor::recovery;
-use crate::gateway::ports::{CannotProvision, Label, Provision, Provisioned, Shown};
+use crate::gateway::ports::provision::{CannotProvision, Label, Provision, Provisioned, Shown};
 use crate::login::factor::{OtpAlgorithm, Parameters};
 use crate::login::verdict::{Fault, FaultKind};
 

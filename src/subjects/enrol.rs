@@ -5,10 +5,8 @@ use std::sync::Arc;
 use crate::base::clock::Clock;
 use crate::base::random::{Random, bytes};
 use crate::base::secret::Secret;
-use crate::gateway::ports::{
-    Audit, CannotProvision, Counted, Label, NewEnrolment, Place, Provision, Provisioned, SecondFactor, Shown,
-    Store, Vault,
-};
+use crate::gateway::ports::provision::{CannotProvision, Label, Provision, Provisioned, Shown};
+use crate::gateway::ports::{Audit, Counted, NewEnrolment, Place, SecondFactor, Store, Vault};
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, EnrolmentId, Mark, Parameters, Progress};
 use crate::login::identity::Pseudonym;

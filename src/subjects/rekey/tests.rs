@@ -1,6 +1,7 @@
 use super::*;
 use crate::base::secret::Secret;
-use crate::gateway::ports::{Label, Naming, Shown};
+use crate::gateway::ports::Naming;
+use crate::gateway::ports::provision::{Label, Shown};
 use crate::login::factor::Parameters;
 use crate::store::seal::KeyRing;
 use crate::subjects::tests::{Lab, account, wait};
