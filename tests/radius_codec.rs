@@ -17,7 +17,6 @@ use radius::core::packet::Packet as TheirPacket;
 use radius::core::rfc2865;
 
 #[path = "support/fuzz_radius.rs"]
-#[allow(dead_code, reason = "the session's body is used by its own test")]
 mod fuzz_radius;
 
 const SECRET: &[u8] = b"xyzzy5461";
@@ -130,5 +129,15 @@ proptest! {
     #[test]
     fn the_body_of_the_packet_fuzzer_holds_for_packets_that_are_nearly_right(bytes in nearly_a_packet()) {
         fuzz_radius::packet(&bytes);
+    }
+
+    #[test]
+    fn the_body_of_the_session_fuzzer_holds_for_scripts_of_all_kinds(
+        script in proptest::collection::vec((0u8..8, proptest::collection::vec(any::<u8>(), 0..16)), 0..60),
+    ) {
+        let written = |(what, argument): &(u8, Vec<u8>)| {
+            [&[what | u8::try_from(argument.len()).unwrap() << 4][..], argument].concat()
+        };
+        fuzz_radius::session(&script.iter().flat_map(written).collect::<Vec<_>>());
     }
 }

@@ -1,12 +1,28 @@
 //! Bodies of the RADIUS fuzz targets. The targets in `fuzz/` and the property tests in
 //! `tests/radius_codec.rs` call the same functions, so what the fuzzer looks for is looked for in every run.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use doorward::base::clock::{Clock, ManualClock, UnixTime};
 use doorward::base::secret::Secret;
+use doorward::frontend::radius::clients::{ClientTable, MessageAuthenticator, RadiusClient};
+use doorward::frontend::radius::counters::{Counters, Dropped};
+use doorward::frontend::radius::session::{Action, Session, Ticket};
+use doorward::frontend::radius::translate::Arrival;
+use doorward::gateway::drive::Reply;
+use doorward::login::attempt::{AttemptId, ChallengeId};
+use doorward::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
+use doorward::login::step::Prompt;
+use doorward::login::verdict::{FaultKind, Reason};
 use doorward::wire::radius::attribute::vendor_attributes;
 use doorward::wire::radius::authenticator::{Proof, SharedSecret};
 use doorward::wire::radius::build::{ReplyBuilder, ReplyTo, RequestBuilder};
 use doorward::wire::radius::describe::describe;
-use doorward::wire::radius::dictionary::{MESSAGE_AUTHENTICATOR, PROXY_STATE, VENDOR_SPECIFIC};
+use doorward::wire::radius::dictionary::{
+    MESSAGE_AUTHENTICATOR, PROXY_STATE, STATE, USER_NAME, VENDOR_SPECIFIC,
+};
 use doorward::wire::radius::packet::{Code, HEADER_LEN, MAX_LEN, Packet};
 
 fn secret() -> SharedSecret {
@@ -15,7 +31,7 @@ fn secret() -> SharedSecret {
 
 /// Reads any bytes as a packet. What is accepted must be the sum of its parts, survive being written anew,
 /// and get a reply that proves itself and carries exactly its Proxy-State attributes.
-pub fn packet(bytes: &[u8]) {
+pub(crate) fn packet(bytes: &[u8]) {
     let Ok(packet) = Packet::parse(bytes) else {
         assert!(describe(bytes, None).is_err());
         return;
@@ -69,4 +85,182 @@ fn replied(packet: &Packet<'_>, secret: &SharedSecret) {
     assert_eq!(bytes[HEADER_LEN], MESSAGE_AUTHENTICATOR);
     assert_eq!(secret.check_reply(&reply, packet.authenticator(), true), Ok(()));
     assert!(reply.all(PROXY_STATE).eq(packet.all(PROXY_STATE)));
+}
+
+/// Drives a session by a script: packets of all kinds, copies, forgeries, answers in any order, time that
+/// jumps. Whatever happens, every answer proves itself to the request it belongs to, no copy begins a second
+/// login, and nothing unproven begins one where proof is demanded.
+pub(crate) fn session(script: &[u8]) {
+    let mut play = Play::new();
+    let mut rest = script;
+    while let Some((&what, tail)) = rest.split_first() {
+        let (argument, tail) = tail.split_at(tail.len().min(usize::from(what >> 4)));
+        rest = tail;
+        match what & 7 {
+            0 => play.receive(argument, false),
+            1 => play.log_in(argument, true),
+            2 => play.log_in(argument, false),
+            3 => play.repeat(),
+            4 | 5 => play.answer(argument),
+            6 => play.forge(argument),
+            _ => play.clock.advance(Duration::from_secs(argument.iter().map(|b| u64::from(*b)).sum())),
+        }
+        play.check();
+    }
+}
+
+struct Play {
+    session: Session,
+    clients: ClientTable,
+    clock: ManualClock,
+    counters: Arc<Counters>,
+    received: u64,
+    required: bool,
+    last: Option<Vec<u8>>,
+    waiting: Vec<(Ticket, Vec<u8>)>,
+}
+
+impl Play {
+    fn new() -> Self {
+        let client = Client {
+            name: "vpn".into(),
+            directory: "main".into(),
+            primary: PrimaryKind::Directory,
+            entry: CodeEntry { challenge: true, typed: Typed::Nothing },
+            prompt: "Code?".into(),
+            can: Capabilities { prompts: true },
+            login_timeout: Duration::from_secs(30),
+            challenge_life: Duration::from_secs(60),
+            reject_delay: Duration::ZERO,
+            when_unable: WhenUnable::Reject,
+        };
+        let client = RadiusClient {
+            message_authenticator: MessageAuthenticator::Auto,
+            ..RadiusClient::new(Arc::new(client), secret())
+        };
+        let mut clients = ClientTable::default();
+        clients.add(client, ["10.0.0.1".parse().unwrap()]).map_err(|(prefix, _)| prefix).unwrap();
+        let counters = Arc::new(Counters::default());
+        Self {
+            session: Session::new(counters.clone()),
+            clients,
+            clock: ManualClock::at(UnixTime::from_seconds(1_800_000_000)),
+            counters,
+            received: 0,
+            required: false,
+            last: None,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// `genuine`: the packet was signed with the right secret.
+    fn receive(&mut self, bytes: &[u8], genuine: bool) {
+        let arrival = Arrival {
+            now: self.clock.now(),
+            local: None,
+            peer: ([10, 0, 0, 1], 4000).into(),
+            bytes,
+            id: AttemptId([1; 8]),
+        };
+        self.received += 1;
+        match self.session.on_datagram(&self.clients, &arrival) {
+            Action::Drop(_) => {}
+            Action::Send(reply) | Action::Refuse(_, reply) => {
+                assert!(genuine || !self.required, "an answer to nobody");
+                proves_itself(&reply, bytes);
+            }
+            Action::Begin(ticket, _) | Action::Resume(ticket, _, _) => {
+                assert!(genuine || !self.required, "a login of nobody");
+                let copy = self.session.on_datagram(&self.clients, &arrival);
+                self.received += 1;
+                assert!(matches!(copy, Action::Drop(Dropped::InWork)), "{copy:?}");
+                self.waiting.push((ticket, bytes.to_vec()));
+            }
+        }
+        self.required |= genuine;
+        self.last = Some(bytes.to_vec());
+    }
+
+    fn log_in(&mut self, argument: &[u8], sign: bool) {
+        let at = |n: usize| argument.get(n).copied().unwrap_or(0);
+        let mut buffer = [0; MAX_LEN];
+        let code = if at(2) == 1 { Code::StatusServer } else { Code::AccessRequest };
+        // Different requests have different authenticators, as with real devices.
+        let mut hasher = DefaultHasher::new();
+        argument.hash(&mut hasher);
+        let half = hasher.finish().to_be_bytes();
+        let mut authenticator = [sign.into(); 16];
+        authenticator[..8].copy_from_slice(&half);
+        let mut request = RequestBuilder::new(&mut buffer, code, at(0) % 4, authenticator).unwrap();
+        request.attribute(USER_NAME, b"anna").unwrap();
+        request.password(argument.get(3..).unwrap_or_default(), &secret()).unwrap();
+        for n in 0..at(2) % 5 {
+            request.attribute(PROXY_STATE, &[n]).unwrap();
+        }
+        if at(2) % 3 == 2 {
+            request.attribute(STATE, ChallengeId([at(1); 16]).text().as_bytes()).unwrap();
+        }
+        let signed = request.sign(&secret()).unwrap().to_vec();
+        if sign {
+            return self.receive(&signed, true);
+        }
+        let mut bare = signed;
+        bare.drain(HEADER_LEN..HEADER_LEN + 18);
+        let length = u16::try_from(bare.len()).unwrap();
+        bare[2..4].copy_from_slice(&length.to_be_bytes());
+        self.receive(&bare, false);
+    }
+
+    fn repeat(&mut self) {
+        if let Some(last) = self.last.clone() {
+            let packet = Packet::parse(&last);
+            let genuine = packet.is_ok_and(|p| secret().check_request(&p) == Proof::Valid);
+            self.receive(&last, genuine);
+        }
+    }
+
+    fn forge(&mut self, argument: &[u8]) {
+        let Some(mut forged) = self.last.clone().filter(|last| !last.is_empty()) else { return };
+        for (n, byte) in argument.iter().enumerate() {
+            let at = (n * 37 + usize::from(*byte)) % forged.len();
+            forged[at] ^= byte | 1;
+        }
+        let genuine = Packet::parse(&forged).is_ok_and(|p| secret().check_request(&p) == Proof::Valid);
+        self.receive(&forged, genuine);
+    }
+
+    fn answer(&mut self, argument: &[u8]) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let at = |n: usize| argument.get(n).copied().unwrap_or(0);
+        let (ticket, request) = self.waiting.remove(usize::from(at(0)) % self.waiting.len());
+        let now = self.clock.now();
+        let reply = match at(1) % 4 {
+            0 => Reply::Reject(Reason::WrongCode),
+            1 => Reply::Ask(ChallengeId([at(2); 16]), Prompt { text: "Code?".into() }),
+            2 => Reply::Unable(FaultKind::ALL[usize::from(at(2)) % FaultKind::ALL.len()]),
+            _ => return self.session.forget(&ticket, now, Dropped::Unable),
+        };
+        if let Some(out) = self.session.on_reply(&ticket, now, &reply) {
+            proves_itself(&out.bytes, &request);
+        }
+    }
+
+    fn check(&self) {
+        assert!(self.session.waiting() <= self.waiting.len());
+        assert_eq!(self.counters.all_received(), self.received);
+    }
+}
+
+fn proves_itself(reply: &[u8], request: &[u8]) {
+    let (request, reply) = (Packet::parse(request).unwrap(), Packet::parse(reply).unwrap());
+    assert_eq!(secret().check_reply(&reply, request.authenticator(), true), Ok(()));
+    assert_eq!(reply.identifier(), request.identifier());
+    assert_eq!(reply.bytes()[HEADER_LEN], MESSAGE_AUTHENTICATOR);
+    assert!(reply.all(PROXY_STATE).eq(request.all(PROXY_STATE)));
+    assert!(
+        reply.code() != Code::AccessAccept || request.code() == Code::StatusServer,
+        "nobody granted this"
+    );
 }

@@ -4,6 +4,7 @@
 //! others are dropped; once it is answered, they get the same bytes, and nothing is asked or counted twice.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,6 +37,25 @@ pub struct Key {
     pub identifier: u8,
 }
 
+/// What makes two requests under one key copies of each other: the Request Authenticator, and the
+/// same question. A device whose authenticators repeat by mistake must not get one user's answer for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Print {
+    authenticator: [u8; 16],
+    question: u64,
+}
+
+impl Print {
+    /// Of a request with this authenticator; `question` is what it asks for: user, password, state.
+    #[must_use]
+    pub fn new(authenticator: [u8; 16], question: &[Option<&[u8]>]) -> Self {
+        // Not keyed: who can choose these bytes knows the shared secret, or may as well be anybody.
+        let mut hasher = DefaultHasher::new();
+        question.hash(&mut hasher);
+        Self { authenticator, question: hasher.finish() }
+    }
+}
+
 /// Tells a request from a later one under the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Serial(u64);
@@ -58,13 +78,13 @@ pub struct Busy;
 #[derive(Debug)]
 struct Running {
     serial: Serial,
-    authenticator: [u8; 16],
+    print: Print,
 }
 
 #[derive(Debug)]
 struct Answered {
     serial: Serial,
-    authenticator: [u8; 16],
+    print: Print,
     bytes: Arc<[u8]>,
 }
 
@@ -97,15 +117,13 @@ impl Duplicates {
         }
     }
 
-    /// Looks a request up. A different authenticator under the same key makes it a new request.
-    pub fn look(&self, key: &Key, authenticator: &[u8; 16], now: Instant) -> Seen {
-        if self.running.get(key, now).is_some_and(|running| running.authenticator == *authenticator) {
+    /// Looks a request up. Another print under the same key makes it a new request.
+    pub fn look(&self, key: &Key, print: Print, now: Instant) -> Seen {
+        if self.running.get(key, now).is_some_and(|running| running.print == print) {
             return Seen::InWork;
         }
         match self.answered.get(key, now) {
-            Some(answered) if answered.authenticator == *authenticator => {
-                Seen::Answered(answered.bytes.clone())
-            }
+            Some(answered) if answered.print == print => Seen::Answered(answered.bytes.clone()),
             _ => Seen::New,
         }
     }
@@ -115,7 +133,7 @@ impl Duplicates {
     /// # Errors
     ///
     /// [`Busy`] when too many are running; a running one is never pushed out by a new one.
-    pub fn begin(&mut self, key: Key, authenticator: [u8; 16], now: Instant) -> Result<Serial, Busy> {
+    pub fn begin(&mut self, key: Key, print: Print, now: Instant) -> Result<Serial, Busy> {
         self.running.remove(&key, now);
         self.answered.remove(&key, now);
         self.running.expire(now);
@@ -124,7 +142,7 @@ impl Duplicates {
         }
         let serial = Serial(self.next);
         self.next = self.next.wrapping_add(1);
-        self.running.insert(key, Running { serial, authenticator }, now);
+        self.running.insert(key, Running { serial, print }, now);
         Ok(serial)
     }
 
@@ -140,8 +158,7 @@ impl Duplicates {
     ) -> bool {
         let Some(running) = self.forget(&key, serial, now) else { return false };
         self.count(key, serial, client, now);
-        let authenticator = running.authenticator;
-        self.answered.insert(key, Answered { serial, authenticator, bytes }, now);
+        self.answered.insert(key, Answered { serial, print: running.print, bytes }, now);
         true
     }
 
@@ -151,6 +168,7 @@ impl Duplicates {
     }
 
     fn forget(&mut self, key: &Key, serial: Serial, now: Instant) -> Option<Running> {
+        self.running.expire(now);
         self.running.get(key, now).filter(|running| running.serial == serial)?;
         self.running.remove(key, now)
     }
@@ -194,50 +212,71 @@ mod tests {
         Key { peer: SocketAddr::from(([192, 0, 2, 1], port)), local: None, identifier }
     }
 
+    fn print(authenticator: u8) -> Print {
+        Print::new([authenticator; 16], &[Some(b"anna"), Some(b"hidden"), None])
+    }
+
     fn bytes(text: &str) -> Arc<[u8]> {
         text.as_bytes().into()
     }
 
     fn answered(table: &mut Duplicates, port: u16, client: &Arc<str>, now: Instant) {
-        let serial = table.begin(key(port, 1), [1; 16], now).unwrap();
+        let serial = table.begin(key(port, 1), print(1), now).unwrap();
         assert!(table.answer(key(port, 1), serial, client, bytes("answer"), now));
     }
 
     #[test]
     fn a_110_a_111_a_112_a_copy_is_dropped_while_in_work_and_then_gets_the_same_bytes() {
         let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, "vpn".into());
-        assert_eq!(table.look(&key(1, 1), &[1; 16], now), Seen::New);
-        let serial = table.begin(key(1, 1), [1; 16], now).unwrap();
-        assert_eq!(table.look(&key(1, 1), &[1; 16], now), Seen::InWork);
-        assert_eq!(table.look(&key(2, 1), &[1; 16], now), Seen::New, "another port");
-        assert_eq!(table.look(&key(1, 2), &[1; 16], now), Seen::New, "another identifier");
+        assert_eq!(table.look(&key(1, 1), print(1), now), Seen::New);
+        let serial = table.begin(key(1, 1), print(1), now).unwrap();
+        assert_eq!(table.look(&key(1, 1), print(1), now), Seen::InWork);
+        assert_eq!(table.look(&key(2, 1), print(1), now), Seen::New, "another port");
+        assert_eq!(table.look(&key(1, 2), print(1), now), Seen::New, "another identifier");
         let elsewhere = Key { local: Some(IpAddr::from([10, 0, 0, 1])), ..key(1, 1) };
-        assert_eq!(table.look(&elsewhere, &[1; 16], now), Seen::New, "sent to another address");
+        assert_eq!(table.look(&elsewhere, print(1), now), Seen::New, "sent to another address");
         assert!(table.answer(key(1, 1), serial, &vpn, bytes("no"), now));
-        assert_eq!(table.look(&key(1, 1), &[1; 16], now), Seen::Answered(bytes("no")));
-        assert_eq!(table.look(&key(1, 1), &[2; 16], now), Seen::New, "another authenticator");
+        assert_eq!(table.look(&key(1, 1), print(1), now), Seen::Answered(bytes("no")));
+        assert_eq!(table.look(&key(1, 1), print(2), now), Seen::New, "another authenticator");
+    }
+
+    #[test]
+    fn one_users_answer_is_never_given_for_another_even_if_authenticators_repeat() {
+        let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, "vpn".into());
+        let anna = Print::new([1; 16], &[Some(b"anna"), Some(b"hidden"), None]);
+        let serial = table.begin(key(1, 1), anna, now).unwrap();
+        assert!(table.answer(key(1, 1), serial, &vpn, bytes("yes"), now));
+        for question in [
+            [Some(&b"eve"[..]), Some(&b"hidden"[..]), None],
+            [Some(b"anna"), Some(b"other"), None],
+            [Some(b"anna"), Some(b"hidden"), Some(b"state")],
+            [Some(b"annahidden"), None, None],
+        ] {
+            assert_eq!(table.look(&key(1, 1), Print::new([1; 16], &question), now), Seen::New);
+        }
+        assert_eq!(table.look(&key(1, 1), anna, now), Seen::Answered(bytes("yes")));
     }
 
     #[test]
     fn a_113_a_new_request_under_the_same_key_ends_the_old_one() {
         let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, "vpn".into());
-        let old = table.begin(key(1, 1), [1; 16], now).unwrap();
-        let new = table.begin(key(1, 1), [2; 16], now).unwrap();
+        let old = table.begin(key(1, 1), print(1), now).unwrap();
+        let new = table.begin(key(1, 1), print(2), now).unwrap();
         assert!(!table.answer(key(1, 1), old, &vpn, bytes("old"), now), "may not be sent");
-        assert_eq!(table.look(&key(1, 1), &[2; 16], now), Seen::InWork);
+        assert_eq!(table.look(&key(1, 1), print(2), now), Seen::InWork);
         assert!(table.answer(key(1, 1), new, &vpn, bytes("new"), now));
-        table.begin(key(1, 1), [3; 16], now).unwrap();
-        assert_eq!(table.look(&key(1, 1), &[2; 16], now), Seen::New, "the old answer is purged");
+        table.begin(key(1, 1), print(3), now).unwrap();
+        assert_eq!(table.look(&key(1, 1), print(2), now), Seen::New, "the old answer is purged");
     }
 
     #[test]
     fn a_115_an_answer_lives_for_its_time_after_it_was_sent() {
         let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
-        let serial = table.begin(key(1, 1), [1; 16], now).unwrap();
+        let serial = table.begin(key(1, 1), print(1), now).unwrap();
         let later = now + Duration::from_secs(300);
-        assert_eq!(table.look(&key(1, 1), &[1; 16], later), Seen::InWork, "as long as the request");
+        assert_eq!(table.look(&key(1, 1), print(1), later), Seen::InWork, "as long as the request");
         assert!(table.answer(key(1, 1), serial, &vpn, bytes("a"), later));
-        let look = |after| table.look(&key(1, 1), &[1; 16], later + after);
+        let look = |after| table.look(&key(1, 1), print(1), later + after);
         assert_eq!(look(ANSWER_LIFE - Duration::from_secs(1)), Seen::Answered(bytes("a")));
         assert_eq!(look(ANSWER_LIFE), Seen::New);
     }
@@ -251,7 +290,7 @@ mod tests {
             answered(&mut table, port, &vpn, now);
         }
         assert_eq!(table.answers(), 4, "three of one, one of the other");
-        assert_eq!(table.look(&key(1, 1), &[1; 16], now), Seen::Answered(bytes("answer")), "not pushed out");
+        assert_eq!(table.look(&key(1, 1), print(1), now), Seen::Answered(bytes("answer")), "not pushed out");
         for port in 30..60 {
             answered(&mut table, port, &format!("client-{port}").into(), now);
         }
@@ -261,11 +300,11 @@ mod tests {
     #[test]
     fn a_running_request_is_never_pushed_out() {
         let (mut table, now) = (Duplicates::with_limits(2, 2, 2), SystemClock.now().steady);
-        let first = table.begin(key(1, 1), [1; 16], now).unwrap();
-        table.begin(key(2, 1), [1; 16], now).unwrap();
-        assert_eq!(table.begin(key(3, 1), [1; 16], now), Err(Busy));
+        let first = table.begin(key(1, 1), print(1), now).unwrap();
+        table.begin(key(2, 1), print(1), now).unwrap();
+        assert_eq!(table.begin(key(3, 1), print(1), now), Err(Busy));
         assert!(table.drop_unanswered(&key(1, 1), first, now));
-        assert!(table.begin(key(3, 1), [1; 16], now).is_ok());
+        assert!(table.begin(key(3, 1), print(1), now).is_ok());
         assert_eq!(table.running(), 2);
     }
 }

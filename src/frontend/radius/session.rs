@@ -12,7 +12,7 @@ use crate::base::bounded::BoundedMap;
 use crate::base::clock::Now;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient, Which};
 use crate::frontend::radius::counters::{Counters, Dropped, Refusal, Sent};
-use crate::frontend::radius::duplicates::{Duplicates, Key, Seen, Serial};
+use crate::frontend::radius::duplicates::{Duplicates, Key, Print, Seen, Serial};
 use crate::frontend::radius::translate::{
     Addressee, Arrival, Asked, alive, is_noise_without_proof, read, refuse, write,
 };
@@ -20,7 +20,9 @@ use crate::gateway::drive::Reply;
 use crate::login::attempt::{Answer, Attempt, ChallengeId};
 use crate::wire::radius::authenticator::Proof;
 use crate::wire::radius::build::{Buffer, ReplyTo};
-use crate::wire::radius::dictionary::{EAP_MESSAGE, MESSAGE_AUTHENTICATOR, PROXY_STATE};
+use crate::wire::radius::dictionary::{
+    EAP_MESSAGE, MESSAGE_AUTHENTICATOR, PROXY_STATE, STATE, USER_NAME, USER_PASSWORD,
+};
 use crate::wire::radius::packet::{Code, MAX_LEN, Packet};
 
 /// Status-Server requests of one client that one socket answers in a second.
@@ -163,7 +165,8 @@ impl Session {
         let now = arrival.now.steady;
         let packet = &request.packet;
         let key = Key { peer: arrival.peer, local: arrival.local, identifier: packet.identifier() };
-        match self.duplicates.look(&key, packet.authenticator(), now) {
+        let print = print(packet);
+        match self.duplicates.look(&key, print, now) {
             Seen::InWork => return Err(Dropped::InWork),
             Seen::Answered(bytes) => {
                 self.counters.sent(Sent::Repeated);
@@ -177,7 +180,7 @@ impl Session {
             }
             other => other,
         };
-        let begun = self.duplicates.begin(key, *packet.authenticator(), now);
+        let begun = self.duplicates.begin(key, print, now);
         let serial = begun.map_err(|_| Dropped::Busy)?;
         let ticket = Ticket {
             client: request.client.clone(),
@@ -255,6 +258,11 @@ impl Ticket {
 
 fn addressee<'a>(request: &'a Checked<'_>, to: &'a ReplyTo) -> Addressee<'a> {
     Addressee { client: request.client, which: request.which, to, unproven: request.unproven() }
+}
+
+fn print(packet: &Packet<'_>) -> Print {
+    let question = [USER_NAME, USER_PASSWORD, STATE].map(|kind| packet.find(kind));
+    Print::new(*packet.authenticator(), &question)
 }
 
 /// An accept or a question that comes when the device has given up would leave it and the user at odds; a

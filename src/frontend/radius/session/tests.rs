@@ -13,7 +13,7 @@ use crate::login::verdict::{FaultKind, REJECTED_TEXT, Reason};
 use crate::wire::radius::attribute::vendor_attributes;
 use crate::wire::radius::dictionary::{
     CALLING_STATION_ID, CHAP_PASSWORD, CLASS, NAS_IDENTIFIER, NAS_IP_ADDRESS, PROMPT, REPLY_MESSAGE,
-    SERVICE_TYPE, STATE, USER_NAME, VENDOR_SPECIFIC,
+    SERVICE_TYPE, VENDOR_SPECIFIC,
 };
 
 fn off() -> RadiusClient {
