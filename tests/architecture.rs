@@ -163,7 +163,7 @@ fn codecs_and_decisions_link_nothing_that_waits_or_knows_the_time() {
         .split("[dependencies]")
         .nth(1)
         .unwrap()
-        .split("[profile")
+        .split("[dev-dependencies]")
         .next()
         .unwrap()
         .lines()

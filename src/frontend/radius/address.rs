@@ -1,12 +1,12 @@
 //! The user's own address, as far as a device reports it (E-003).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::base::cidr::canonical;
 use crate::wire::radius::attribute::{untagged, vendor_attributes};
 use crate::wire::radius::dictionary::{
-    CALLING_STATION_ID, CISCO, CISCO_AVPAIR, FORTINET, PALO_ALTO, PALO_ALTO_CLIENT_SOURCE_IP,
-    TUNNEL_CLIENT_ENDPOINT, VENDOR_SPECIFIC,
+    CALLING_STATION_ID, CISCO, CISCO_AVPAIR, PALO_ALTO, PALO_ALTO_CLIENT_SOURCE_IP, TUNNEL_CLIENT_ENDPOINT,
+    VENDOR_SPECIFIC,
 };
 use crate::wire::radius::packet::Packet;
 
@@ -21,23 +21,9 @@ pub enum AddressSource {
     PaloAltoClientSourceIp,
     /// Cisco-AVPair `ip:source-ip=…`.
     CiscoAvPair,
-    /// Fortinet-Client-IP-Address.
-    FortinetClientIpAddress,
 }
 
-/// `Fortinet-Client-IP-Address`: four bytes.
-const FORTINET_CLIENT_IP_ADDRESS: u8 = 2;
-
 impl AddressSource {
-    /// All of them with their names in the configuration.
-    pub const ALL: [(Self, &'static str); 5] = [
-        (Self::CallingStationId, "calling-station-id"),
-        (Self::TunnelClientEndpoint, "tunnel-client-endpoint"),
-        (Self::PaloAltoClientSourceIp, "paloalto-client-source-ip"),
-        (Self::CiscoAvPair, "cisco-avpair"),
-        (Self::FortinetClientIpAddress, "fortinet-client-ip-address"),
-    ];
-
     /// The first address that stands in `packet` at this place.
     #[must_use]
     pub fn read(self, packet: &Packet<'_>) -> Option<IpAddr> {
@@ -50,9 +36,6 @@ impl AddressSource {
             Self::CiscoAvPair => {
                 vendor(packet, CISCO, CISCO_AVPAIR, |value| parse(value.strip_prefix(b"ip:source-ip=")?))
             }
-            Self::FortinetClientIpAddress => vendor(packet, FORTINET, FORTINET_CLIENT_IP_ADDRESS, |value| {
-                usable(Ipv4Addr::from(<[u8; 4]>::try_from(value).ok()?).into())
-            }),
         }
     }
 }
@@ -193,11 +176,16 @@ mod tests {
         let endpoint = [&[66, 12, 1][..], b"192.0.2.2"].concat();
         let palo = vsa(PALO_ALTO, 7, b"192.0.2.3");
         let cisco = [vsa(CISCO, 1, b"shell:priv-lvl=15"), vsa(CISCO, 1, b"ip:source-ip=192.0.2.4")].concat();
-        let fortinet = vsa(FORTINET, 2, &[192, 0, 2, 5]);
-        let all = packet(&[station, endpoint, palo, cisco, fortinet].concat());
+        let all = packet(&[station, endpoint, palo, cisco].concat());
         let packet = Packet::parse(&all).unwrap();
-        let found: Vec<_> = AddressSource::ALL.iter().map(|(source, _)| source.read(&packet)).collect();
-        let expected: Vec<_> = (1..=5).map(|n| Some(IpAddr::from([192, 0, 2, n]))).collect();
+        let sources = [
+            AddressSource::CallingStationId,
+            AddressSource::TunnelClientEndpoint,
+            AddressSource::PaloAltoClientSourceIp,
+            AddressSource::CiscoAvPair,
+        ];
+        let found = sources.map(|source| source.read(&packet));
+        let expected = [1, 2, 3, 4].map(|n| Some(IpAddr::from([192, 0, 2, n])));
         assert_eq!(found, expected);
     }
 

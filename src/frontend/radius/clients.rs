@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::base::cidr::{Prefix, PrefixTable};
 use crate::frontend::radius::address::AddressSource;
+use crate::frontend::radius::duplicates::ANSWER_LIFE;
 use crate::login::client::Client;
 use crate::wire::radius::authenticator::{Proof, SharedSecret};
 use crate::wire::radius::packet::Packet;
@@ -28,6 +30,8 @@ pub struct RadiusClient {
     pub charset: Charset,
     /// Tells it not to show what the user types in reply to a question (RFC 2869 section 5.10).
     pub hide_answer: bool,
+    /// How long its answers are kept for copies of their requests; more than [`ANSWER_LIFE`] counts as that.
+    pub answer_memory: Duration,
     /// What it has shown so far; starts with nothing.
     pub learned: Learned,
 }
@@ -79,6 +83,7 @@ impl RadiusClient {
             address_from: vec![AddressSource::CallingStationId, AddressSource::TunnelClientEndpoint],
             charset: Charset::Utf8,
             hide_answer: true,
+            answer_memory: ANSWER_LIFE,
             learned: Learned::default(),
         }
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::bounded::BoundedMap;
 
-/// How long an answer is kept after it was sent.
+/// How long an answer is kept at most after it was sent.
 pub const ANSWER_LIFE: Duration = Duration::from_secs(30);
 /// Longer than any login may run; a request that never ends is forgotten then.
 const RUNNING_LIFE: Duration = Duration::from_secs(900);
@@ -75,6 +75,17 @@ pub enum Seen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Busy;
 
+/// An answer to be kept.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// Name of the client that gets it.
+    pub client: &'a Arc<str>,
+    /// The packet.
+    pub bytes: Arc<[u8]>,
+    /// How long it is kept; at most [`ANSWER_LIFE`].
+    pub life: Duration,
+}
+
 #[derive(Debug)]
 struct Running {
     serial: Serial,
@@ -86,6 +97,7 @@ struct Answered {
     serial: Serial,
     print: Print,
     bytes: Arc<[u8]>,
+    until: Instant,
 }
 
 /// The requests that one socket works on or has answered.
@@ -123,7 +135,9 @@ impl Duplicates {
             return Seen::InWork;
         }
         match self.answered.get(key, now) {
-            Some(answered) if answered.print == print => Seen::Answered(answered.bytes.clone()),
+            Some(answered) if answered.print == print && now < answered.until => {
+                Seen::Answered(answered.bytes.clone())
+            }
             _ => Seen::New,
         }
     }
@@ -146,19 +160,14 @@ impl Duplicates {
         Ok(serial)
     }
 
-    /// The request is answered with `bytes`. `false` when a new request has taken its place: the answer may
-    /// then not be sent.
-    pub fn answer(
-        &mut self,
-        key: Key,
-        serial: Serial,
-        client: &Arc<str>,
-        bytes: Arc<[u8]>,
-        now: Instant,
-    ) -> bool {
+    /// The request is answered; the answer is kept for `life`. `false` when a new request has taken its
+    /// place: the answer may then not be sent.
+    pub fn answer(&mut self, key: Key, serial: Serial, answer: Answer<'_>, now: Instant) -> bool {
         let Some(running) = self.forget(&key, serial, now) else { return false };
-        self.count(key, serial, client, now);
-        self.answered.insert(key, Answered { serial, print: running.print, bytes }, now);
+        self.count(key, serial, answer.client, now);
+        let until = now.checked_add(answer.life).unwrap_or(now);
+        let answered = Answered { serial, print: running.print, bytes: answer.bytes, until };
+        self.answered.insert(key, answered, now);
         true
     }
 
@@ -220,14 +229,18 @@ mod tests {
         text.as_bytes().into()
     }
 
+    fn answer<'a>(client: &'a Arc<str>, text: &str) -> Answer<'a> {
+        Answer { client, bytes: bytes(text), life: ANSWER_LIFE }
+    }
+
     fn answered(table: &mut Duplicates, port: u16, client: &Arc<str>, now: Instant) {
         let serial = table.begin(key(port, 1), print(1), now).unwrap();
-        assert!(table.answer(key(port, 1), serial, client, bytes("answer"), now));
+        assert!(table.answer(key(port, 1), serial, answer(client, "answer"), now));
     }
 
     #[test]
     fn a_110_a_111_a_112_a_copy_is_dropped_while_in_work_and_then_gets_the_same_bytes() {
-        let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, "vpn".into());
+        let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
         assert_eq!(table.look(&key(1, 1), print(1), now), Seen::New);
         let serial = table.begin(key(1, 1), print(1), now).unwrap();
         assert_eq!(table.look(&key(1, 1), print(1), now), Seen::InWork);
@@ -235,17 +248,17 @@ mod tests {
         assert_eq!(table.look(&key(1, 2), print(1), now), Seen::New, "another identifier");
         let elsewhere = Key { local: Some(IpAddr::from([10, 0, 0, 1])), ..key(1, 1) };
         assert_eq!(table.look(&elsewhere, print(1), now), Seen::New, "sent to another address");
-        assert!(table.answer(key(1, 1), serial, &vpn, bytes("no"), now));
+        assert!(table.answer(key(1, 1), serial, answer(&vpn, "no"), now));
         assert_eq!(table.look(&key(1, 1), print(1), now), Seen::Answered(bytes("no")));
         assert_eq!(table.look(&key(1, 1), print(2), now), Seen::New, "another authenticator");
     }
 
     #[test]
     fn one_users_answer_is_never_given_for_another_even_if_authenticators_repeat() {
-        let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, "vpn".into());
+        let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
         let anna = Print::new([1; 16], &[Some(b"anna"), Some(b"hidden"), None]);
         let serial = table.begin(key(1, 1), anna, now).unwrap();
-        assert!(table.answer(key(1, 1), serial, &vpn, bytes("yes"), now));
+        assert!(table.answer(key(1, 1), serial, answer(&vpn, "yes"), now));
         for question in [
             [Some(&b"eve"[..]), Some(&b"hidden"[..]), None],
             [Some(b"anna"), Some(b"other"), None],
@@ -259,12 +272,12 @@ mod tests {
 
     #[test]
     fn a_113_a_new_request_under_the_same_key_ends_the_old_one() {
-        let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, "vpn".into());
+        let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
         let old = table.begin(key(1, 1), print(1), now).unwrap();
         let new = table.begin(key(1, 1), print(2), now).unwrap();
-        assert!(!table.answer(key(1, 1), old, &vpn, bytes("old"), now), "may not be sent");
+        assert!(!table.answer(key(1, 1), old, answer(&vpn, "old"), now), "may not be sent");
         assert_eq!(table.look(&key(1, 1), print(2), now), Seen::InWork);
-        assert!(table.answer(key(1, 1), new, &vpn, bytes("new"), now));
+        assert!(table.answer(key(1, 1), new, answer(&vpn, "new"), now));
         table.begin(key(1, 1), print(3), now).unwrap();
         assert_eq!(table.look(&key(1, 1), print(2), now), Seen::New, "the old answer is purged");
     }
@@ -275,10 +288,20 @@ mod tests {
         let serial = table.begin(key(1, 1), print(1), now).unwrap();
         let later = now + Duration::from_secs(300);
         assert_eq!(table.look(&key(1, 1), print(1), later), Seen::InWork, "as long as the request");
-        assert!(table.answer(key(1, 1), serial, &vpn, bytes("a"), later));
+        assert!(table.answer(key(1, 1), serial, answer(&vpn, "a"), later));
         let look = |after| table.look(&key(1, 1), print(1), later + after);
         assert_eq!(look(ANSWER_LIFE - Duration::from_secs(1)), Seen::Answered(bytes("a")));
         assert_eq!(look(ANSWER_LIFE), Seen::New);
+    }
+
+    #[test]
+    fn a_115_the_life_of_an_answer_can_be_shortened() {
+        let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
+        let serial = table.begin(key(1, 1), print(1), now).unwrap();
+        let short = Answer { life: Duration::from_secs(5), ..answer(&vpn, "a") };
+        assert!(table.answer(key(1, 1), serial, short, now));
+        let look = |after| table.look(&key(1, 1), print(1), now + Duration::from_secs(after));
+        assert_eq!((look(4), look(5)), (Seen::Answered(bytes("a")), Seen::New));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::base::bounded::BoundedMap;
 use crate::base::clock::Now;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient, Which};
 use crate::frontend::radius::counters::{Counters, Dropped, Refusal, Sent};
-use crate::frontend::radius::duplicates::{Duplicates, Key, Print, Seen, Serial};
+use crate::frontend::radius::duplicates::{self, Duplicates, Key, Print, Seen, Serial};
 use crate::frontend::radius::translate::{
     Addressee, Arrival, Asked, alive, is_noise_without_proof, read, refuse, write,
 };
@@ -208,8 +208,7 @@ impl Session {
         match refuse(&mut self.buffer, &ticket.addressee(), refusal, packet) {
             Ok(bytes) => {
                 let bytes: Arc<[u8]> = bytes.into();
-                let name = &ticket.client.client.name;
-                self.duplicates.answer(ticket.key, ticket.serial, name, bytes.clone(), now);
+                self.duplicates.answer(ticket.key, ticket.serial, ticket.keep(&bytes), now);
                 self.counters.sent(Sent::Reject);
                 Ok(Action::Refuse(refusal, bytes))
             }
@@ -229,8 +228,7 @@ impl Session {
             Ok((sent, bytes)) => (sent, bytes.into()),
             Err(why) => return self.silence(ticket, now, why),
         };
-        let name = &ticket.client.client.name;
-        if !self.duplicates.answer(ticket.key, ticket.serial, name, bytes.clone(), now.steady) {
+        if !self.duplicates.answer(ticket.key, ticket.serial, ticket.keep(&bytes), now.steady) {
             self.counters.dropped(Dropped::Superseded);
             return None;
         }
@@ -253,6 +251,11 @@ impl Session {
 impl Ticket {
     fn addressee(&self) -> Addressee<'_> {
         Addressee { client: &self.client, which: self.which, to: &self.to, unproven: self.unproven }
+    }
+
+    fn keep(&self, bytes: &Arc<[u8]>) -> duplicates::Answer<'_> {
+        let (client, life) = (&self.client.client.name, self.client.answer_memory);
+        duplicates::Answer { client, bytes: bytes.clone(), life }
     }
 }
 
