@@ -122,8 +122,11 @@ impl Listener {
             socket.set_reuse_port(true)?;
         }
         socket.set_nonblocking(true)?;
-        if let Err(fault) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
-            tracing::debug!(event = "radius.buffer", %fault, "the kernel keeps its own receive buffer size");
+        // The kernel gives what net.core.rmem_max allows, without an error.
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        let given = socket.recv_buffer_size()?;
+        if given < RECEIVE_BUFFER {
+            tracing::info!(event = "radius.buffer", %address, given, wanted = RECEIVE_BUFFER, "the kernel gave a smaller receive buffer; raise net.core.rmem_max against bursts");
         }
         socket.bind(&address.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
