@@ -40,7 +40,7 @@ database mdb
 directory {folder}/data
 suffix "dc=lab,dc=test"
 rootdn "cn=admin,dc=lab,dc=test"
-rootpw correct horse
+rootpw "correct horse"
 access to attrs=userPassword by anonymous auth by * none
 access to * by dn.exact="cn=service,dc=lab,dc=test" read by * none
 overlay memberof
@@ -148,7 +148,9 @@ impl Slapd {
         let slapd = peer("slapd")?;
         let ldapadd = peer("ldapadd")?;
         // A port that was free may be taken before slapd binds it.
-        (0..5).find_map(|_| Self::try_start(&slapd, &ldapadd, extra)).or_else(|| panic!("slapd does not start"))
+        (0..5)
+            .find_map(|_| Self::try_start(&slapd, &ldapadd, extra))
+            .or_else(|| panic!("slapd does not start"))
     }
 
     fn try_start(slapd: &Path, ldapadd: &Path, extra: &str) -> Option<Self> {
@@ -159,13 +161,18 @@ impl Slapd {
         write("ca.pem", authority.pem());
         write("cert.pem", &cert);
         write("key.pem", &key);
-        let settings = SETTINGS.replace("{folder}", folder.path().to_str().unwrap()).replace("{extra}", extra);
+        let settings =
+            SETTINGS.replace("{folder}", folder.path().to_str().unwrap()).replace("{extra}", extra);
         write("slapd.conf", &settings);
         std::fs::create_dir(folder.path().join("data")).unwrap();
         let (port, tls_port) = (free_port(), free_port());
         // The shell ends the server when our end of its input closes, however that happens.
         let mut child = Command::new("sh")
-            .args(["-c", "\"$@\" </dev/null & server=$!; read line; kill $server; wait $server", "sh"])
+            .args([
+                "-c",
+                "\"$@\" </dev/null & server=$!; exec 2>/dev/null; read line; kill $server; wait $server",
+                "sh",
+            ])
             .arg(slapd)
             .args(["-d", "stats", "-h", &format!("ldap://127.0.0.1:{port} ldaps://127.0.0.1:{tls_port}")])
             .arg("-f")
@@ -192,7 +199,8 @@ impl Slapd {
 
     fn add(&self, ldapadd: &Path, ldif: &str) {
         let mut child = Command::new(ldapadd)
-            .args(["-x", "-H", &format!("ldap://127.0.0.1:{}", self.port)])
+            .env("LDAPTLS_CACERT", self.ca_file())
+            .args(["-x", "-H", &format!("ldaps://127.0.0.1:{}", self.tls_port)])
             .args(["-D", "cn=admin,dc=lab,dc=test", "-w", PASSWORD])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -1,0 +1,122 @@
+//! Our LDAP client against Samba as an Active Directory domain controller.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
+
+mod support;
+
+use doorward::login::identity::Standing;
+use doorward::login::step::PrimaryOutcome;
+use doorward::login::verdict::FaultKind;
+use support::ldap::Lab;
+use support::samba::{PASSWORD, Samba};
+
+fn lab(samba: &Samba, tls: &str, more: &str) -> Lab {
+    let password = samba.ca_file().with_file_name("password");
+    std::fs::write(&password, format!("{PASSWORD}\n")).unwrap();
+    let ca = if tls == "none" { String::new() } else { format!("ca-file = {:?}\n", samba.ca_file()) };
+    Lab::new(&format!(
+        "name = \"corp\"\nkind = \"active-directory\"\nservers = [\"{}\"]\ntls = \"{tls}\"\n{ca}base-dn = \"DC=lab,DC=test\"\n\
+         bind-dn = \"CN=svc-doorward,CN=Users,DC=lab,DC=test\"\nbind-password-file = {password:?}\n\
+         netbios-domain = \"LAB\"\nupn-suffixes = [\"mail.test\"]\n{more}",
+        samba.address
+    ))
+}
+
+#[test]
+fn every_form_of_a_name_leads_to_the_same_account_b_081_b_083() {
+    let Some(samba) = Samba::start() else { return };
+    let lab = lab(&samba, "ldaps", "number-attribute = \"employeeNumber\"");
+    let anna = lab.account("anna");
+    assert_eq!((anna.id.len(), anna.standing), (16, Standing::Active), "objectGUID");
+    assert_eq!((anna.number.as_deref(), &*anna.display), (Some("4711"), "anna"));
+    for name in ["ANNA", "LAB\\anna", "lab\\Anna", "lab.test\\anna", "anna@lab.test", "Anna.K@MAIL.test"] {
+        assert_eq!(lab.account(name).id, anna.id, "{name}");
+        assert_eq!(lab.log_in(name, PASSWORD), Ok(PrimaryOutcome::Correct), "{name}");
+        assert_eq!(lab.log_in(name, "wrong"), Ok(PrimaryOutcome::Wrong), "{name}");
+    }
+    for name in
+        ["anna.k", "anna@mail.test", "anna@other.test", "OTHER\\anna", "anna.k@lab.test", "an*", "anna)(cn=*"]
+    {
+        assert!(lab.find(name).unwrap().is_none(), "{name}");
+        assert_eq!(lab.log_in(name, PASSWORD), Ok(PrimaryOutcome::Wrong), "{name}");
+    }
+    assert_eq!(lab.log_in("müller", PASSWORD), Ok(PrimaryOutcome::Correct));
+}
+
+#[test]
+fn nested_groups_and_the_primary_one_are_found_both_ways_b_090() {
+    let Some(samba) = Samba::start() else { return };
+    for lookup in ["token-groups", "in-chain"] {
+        let lab = lab(&samba, "starttls", &format!("group-lookup = \"{lookup}\""));
+        // The second time the names come from memory.
+        for round in 1..=2 {
+            let groups = lab.account("anna").groups;
+            for group in
+                ["vpn users", "staff", "domain users", "everyone else", "cn=staff,cn=users,dc=lab,dc=test"]
+            {
+                assert!(groups.contains(group), "{lookup}, round {round}: {group} in {groups:?}");
+            }
+            assert!(groups.iter().any(|group| group.starts_with("s-1-5-21-") && group.ends_with("-513")));
+            let others = lab.account("carl").groups;
+            assert!(others.contains("domain users") && !others.contains("staff"), "{others:?}");
+        }
+    }
+}
+
+#[test]
+fn an_account_that_may_not_log_in_says_why_and_is_never_correct_b_085_b_086() {
+    let Some(samba) = Samba::start() else { return };
+    let lab = lab(&samba, "ldaps", "");
+    let cases = [
+        ("disabled", Standing::Disabled, PrimaryOutcome::Disabled),
+        ("expired", Standing::Expired, PrimaryOutcome::Expired),
+        ("mustchange", Standing::MustChange, PrimaryOutcome::MustChange),
+    ];
+    for (name, standing, outcome) in cases {
+        assert_eq!(lab.account(name).standing, standing, "{name}");
+        assert_eq!(lab.log_in(name, PASSWORD), Ok(outcome), "{name}");
+        assert_eq!(lab.log_in(name, "wrong"), Ok(PrimaryOutcome::Wrong), "{name}");
+    }
+}
+
+#[test]
+fn an_account_that_the_domain_has_locked_is_reported_as_locked() {
+    let Some(samba) = Samba::start() else { return };
+    let lab = lab(&samba, "ldaps", "");
+    for _ in 0..3 {
+        assert_eq!(lab.log_in("locked", "wrong"), Ok(PrimaryOutcome::Wrong));
+    }
+    assert_eq!(lab.account("locked").standing, Standing::Locked);
+    assert_eq!(lab.log_in("locked", PASSWORD), Ok(PrimaryOutcome::Locked));
+}
+
+#[test]
+fn a_bind_connection_carries_nothing_over_to_the_next_bind() {
+    let Some(samba) = Samba::start() else { return };
+    let lab = lab(&samba, "ldaps", "");
+    let (anna, carl) = (lab.account("anna"), lab.account("carl"));
+    // Samba keeps the earlier identity on a connection after a failed bind.
+    for _ in 0..3 {
+        assert_eq!(lab.verify(Some(&anna), PASSWORD), Ok(PrimaryOutcome::Correct));
+        assert_eq!(lab.verify(Some(&carl), "wrong"), Ok(PrimaryOutcome::Wrong));
+        assert_eq!(lab.verify(None, PASSWORD), Ok(PrimaryOutcome::Wrong));
+        assert!(lab.account("anna").groups.contains("staff"), "searches are still the service account's");
+    }
+}
+
+#[test]
+fn a_password_with_a_nul_is_not_cut_there() {
+    let Some(samba) = Samba::start() else { return };
+    let lab = lab(&samba, "ldaps", "");
+    let anna = lab.account("anna");
+    for password in ["Correct.horse.1\0", "Correct.horse.1\0x", ""] {
+        assert_eq!(lab.verify(Some(&anna), password), Ok(PrimaryOutcome::Wrong), "{password:?}");
+    }
+}
+
+#[test]
+fn a_controller_that_wants_tls_is_a_configuration_fault_b_089() {
+    let Some(samba) = Samba::start() else { return };
+    let fault = lab(&samba, "none", "").find("anna").unwrap_err();
+    assert_eq!(fault.kind, FaultKind::DirectoryRefusedUs);
+    assert!(fault.what.contains("strongerAuthRequired (8); it wants TLS before a password"), "{fault}");
+}

@@ -1,0 +1,217 @@
+//! Samba as an Active Directory domain controller, private to one test.
+//!
+//! The domain is made once and kept beside the build; each test runs a copy of it on a loopback address of
+//! its own, because the ports of a domain controller are fixed. They are below 1024, so this needs root.
+
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::authority::Authority;
+use crate::support::{missing, peer};
+
+/// The password of everybody in the domain.
+pub const PASSWORD: &str = "Correct.horse.1";
+
+/// Raise it when the domain's content changes.
+const EDITION: u32 = 1;
+
+/// A running domain controller of `lab.test`. It ends when this is dropped, and when the test process dies.
+pub struct Samba {
+    child: Child,
+    folder: tempfile::TempDir,
+    /// Where it listens: 389 and 636.
+    pub address: Ipv4Addr,
+}
+
+const PEOPLE: &str = r#"
+import sys, ldb
+from samba.samdb import SamDB
+from samba.param import LoadParm
+from samba.auth import system_session
+lp = LoadParm()
+lp.load(sys.argv[1])
+db = SamDB(url=sys.argv[2], session_info=system_session(), lp=lp)
+base = db.domain_dn()
+def user(name, **attributes):
+    db.newuser(name, "Correct.horse.1")
+    dn = db.search(base, expression="(sAMAccountName=%s)" % name, attrs=[])[0].dn
+    m = ldb.Message()
+    m.dn = dn
+    for key, value in attributes.items():
+        m[key] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, key)
+    if attributes:
+        db.modify(m)
+user("svc-doorward")
+user("anna", userPrincipalName="anna.k@mail.test", employeeNumber="4711")
+user("müller")
+user("carl")
+user("disabled", userAccountControl="514")
+user("expired", accountExpires="130000000000000000")
+user("mustchange", pwdLastSet="0")
+user("locked")
+for group, member in [("VPN Users", "anna"), ("Staff", "VPN Users"), ("Everyone Else", "Domain Users")]:
+    db.newgroup(group)
+    db.add_remove_group_members(group, [member], add_members_operation=True)
+db.modify_ldif("""dn: %s
+changetype: modify
+replace: lockoutThreshold
+lockoutThreshold: 3
+""" % base)
+"#;
+
+impl Samba {
+    /// Starts one; `None` when Samba is not installed or may not listen.
+    pub fn start() -> Option<Self> {
+        let samba = peer("samba")?;
+        peer("samba-tool")?;
+        // Root, without asking the C library: only root owns a file it makes with id 0.
+        let folder = tempfile::tempdir().unwrap();
+        if std::os::unix::fs::MetadataExt::uid(&fs::metadata(folder.path()).unwrap()) != 0 {
+            missing("Samba's ports are below 1024, and this is not root");
+            return None;
+        }
+        copy(&template(), folder.path());
+        let address = fresh_address();
+        let authority = Authority::new();
+        let (cert, key) = authority.server(&["dc1.lab.test", &address.to_string()]);
+        let tls = folder.path().join("private/tls");
+        fs::create_dir_all(&tls).unwrap();
+        fs::write(tls.join("ca.pem"), authority.pem()).unwrap();
+        fs::write(tls.join("cert.pem"), cert).unwrap();
+        fs::write(tls.join("key.pem"), key).unwrap();
+        private(&tls.join("key.pem"));
+        let settings = settings(folder.path(), &address);
+        let log = File::create(folder.path().join("log.samba")).unwrap();
+        // In the foreground it ends when its input does, and our end closes with us.
+        let child = Command::new(samba)
+            .arg(format!("--configfile={}", settings.display()))
+            .args(["--interactive", "--model=single", "--debuglevel=1"])
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut samba = Self { child, folder, address };
+        for port in [389, 636] {
+            samba.wait_for(SocketAddr::from((address, port)));
+        }
+        Some(samba)
+    }
+
+    /// The authority's certificate as a file.
+    pub fn ca_file(&self) -> PathBuf {
+        self.folder.path().join("private/tls/ca.pem")
+    }
+
+    fn wait_for(&mut self, address: SocketAddr) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
+            let log = || fs::read_to_string(self.folder.path().join("log.samba")).unwrap_or_default();
+            assert!(self.child.try_wait().unwrap().is_none(), "samba ended: {}", log());
+            assert!(Instant::now() < deadline, "samba does not listen: {}", log());
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Samba {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn private(file: &Path) {
+    fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+}
+
+/// An address of 127.0.0.0/8 that no other test uses now.
+fn fresh_address() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = std::process::id().wrapping_mul(8).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed) % 8);
+    let [_, b, c, d] = number.to_be_bytes();
+    Ipv4Addr::new(127, b | 0x80, c, d.max(1))
+}
+
+fn settings(folder: &Path, address: &Ipv4Addr) -> PathBuf {
+    let place = folder.display();
+    let text = format!(
+        "[global]
+netbios name = DC1
+realm = LAB.TEST
+workgroup = LAB
+server role = active directory domain controller
+server services = ldap
+dcerpc endpoint servers = none
+interfaces = {address}/8
+bind interfaces only = yes
+private dir = {place}/private
+lock directory = {place}
+state directory = {place}/state
+cache directory = {place}/cache
+pid directory = {place}/run
+ncalrpc dir = {place}/ncalrpc
+ntp signd socket directory = {place}/ntp
+winbindd socket directory = {place}/winbindd
+log file = {place}/log
+tls certfile = {place}/private/tls/cert.pem
+tls keyfile = {place}/private/tls/key.pem
+tls cafile = {place}/private/tls/ca.pem
+"
+    );
+    for sub in ["state", "cache", "run"] {
+        fs::create_dir_all(folder.join(sub)).unwrap();
+    }
+    let file = folder.join("smb.conf");
+    fs::write(&file, text).unwrap();
+    file
+}
+
+/// The domain as made once; other test processes wait for the one that makes it.
+fn template() -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(place).unwrap();
+    let made = place.join(format!("samba-domain-{EDITION}"));
+    let turn = File::create(place.join("samba-domain.lock")).unwrap();
+    turn.lock().unwrap();
+    if !made.is_dir() {
+        let half = place.join("samba-domain-half");
+        let _ = fs::remove_dir_all(&half);
+        provision(&half);
+        fs::rename(&half, &made).unwrap();
+    }
+    made
+}
+
+fn provision(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let made = Command::new("samba-tool")
+        .args(["domain", "provision", "--realm=LAB.TEST", "--domain=LAB", "--server-role=dc"])
+        .args(["--dns-backend=NONE", "--adminpass=Passw0rd.admin", "--host-name=dc1", "--host-ip=127.0.0.1"])
+        .arg(format!("--targetdir={}", folder.display()))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let conf = settings(folder, &Ipv4Addr::LOCALHOST);
+    let script = folder.join("people.py");
+    fs::write(&script, PEOPLE).unwrap();
+    // The distribution's own interpreter is the one that has Samba's modules.
+    let filled = Command::new("/usr/bin/python3")
+        .arg(&script)
+        .arg(conf)
+        .arg(format!("tdb://{}/private/sam.ldb", folder.display()))
+        .output()
+        .unwrap();
+    assert!(filled.status.success(), "{}", String::from_utf8_lossy(&filled.stderr));
+}
+
+fn copy(from: &Path, to: &Path) {
+    let done =
+        Command::new("cp").arg("-a").arg("--sparse=always").arg(from.join(".")).arg(to).status().unwrap();
+    assert!(done.success(), "cp");
+}
