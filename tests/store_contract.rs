@@ -8,11 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::base::clock::UnixTime;
-use doorward::gateway::ports::{Adopted, Counted, NewEnrolment, NewSubject, Store, Totals};
+use doorward::base::random::SystemRandom;
+use doorward::factor::totp::Totp;
+use doorward::gateway::ports::{
+    Adopted, Counted, NewEnrolment, NewSubject, SecondFactor, Store, Totals, Vault,
+};
+use doorward::login::credential::Code;
 use doorward::login::factor::{FactorKind, FactorOutcome, Mark, Sealed, Try};
 use doorward::login::identity::Pseudonym;
 use doorward::login::throttle::{Allowed, Limits, allowed};
 use doorward::login::verdict::{Fault, FaultKind};
+use doorward::store::seal::KeyRing;
 use doorward::store::sqlite::{Size, Sqlite};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -404,6 +410,25 @@ async fn no_mark_is_confirmed_twice_whatever_comes_in_whatever_order(open: Open)
     }
 }
 
+async fn a_filled_store_holds_subjects_that_can_be_found_and_can_log_in(open: Open) {
+    let ring = KeyRing::generate(Arc::new(SystemRandom)).unwrap();
+    let vault: Arc<dyn Vault> = Arc::new(ring);
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    support::fill(&store, &vault, 3000).await.unwrap();
+    assert_eq!(store.totals().await, Ok(Totals { subjects: 3000, enrolments: 3000 }));
+    let digest = vault.digests(support::DIRECTORY, &support::directory_id(2999))[0];
+    let who = store.pseudonym(&digest).await.unwrap().unwrap();
+    let record = store.recall(&who).await.unwrap();
+    // RFC 6238 appendix B: the six last digits of the code at 1111111109.
+    let code = Code::read(b"081804").unwrap();
+    let now = UnixTime::from_seconds(1_111_111_109);
+    let mark = Totp::new(vault).judge(&record.enrolments[0], &code, now).unwrap();
+    let one = Try { enrolment: record.enrolments[0].id, kind: FactorKind::Totp, mark };
+    let outcome = store.settle(&who, &[one], now, &Limits::FACTOR).await;
+    assert_eq!(outcome, Ok(FactorOutcome::Confirmed(FactorKind::Totp)));
+}
+
 /// Makes one `#[test]` of each promise for one store.
 macro_rules! keeps_the_contract {
     ($store:ident, $open:expr, $($promise:ident)+) => {
@@ -438,6 +463,7 @@ macro_rules! contract {
             subjects_are_listed_page_by_page_without_gap_or_repetition
             a_seal_is_replaced_only_as_long_as_it_is_as_it_was_f_018
             no_mark_is_confirmed_twice_whatever_comes_in_whatever_order
+            a_filled_store_holds_subjects_that_can_be_found_and_can_log_in
         }
     };
 }

@@ -10,8 +10,8 @@ use rusqlite::{Connection, OpenFlags};
 use crate::login::verdict::{Fault, FaultKind};
 use crate::store::sqlite::fault::fault;
 
-/// How long a statement waits while another process writes.
-pub(super) const BUSY: Duration = Duration::from_secs(3);
+/// How long a reader waits; only while another process repairs the log after a crash does it have to.
+const READER_PATIENCE: Duration = Duration::from_secs(1);
 /// Prepared statements that a connection keeps; there are fewer.
 const STATEMENTS: usize = 48;
 /// A write-ahead log that grew beyond this is cut when it is next reset.
@@ -24,7 +24,7 @@ pub(super) struct Inode(u64, u64);
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    Writer { max_pages: Option<u32> },
+    Writer { max_pages: Option<u32>, patience: Duration },
     Reader,
 }
 
@@ -70,13 +70,13 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection, Fault> {
 }
 
 fn set_up(connection: &Connection, role: Role) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     match role {
-        Role::Writer { max_pages } => {
+        Role::Writer { max_pages, patience } => {
+            connection.busy_timeout(patience)?;
             connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update_and_check(None, "journal_size_limit", LARGEST_LOG, |_| Ok(()))?;
@@ -89,6 +89,7 @@ fn set_up(connection: &Connection, role: Role) -> rusqlite::Result<()> {
             }
         }
         Role::Reader => {
+            connection.busy_timeout(READER_PATIENCE)?;
             connection.pragma_update(None, "query_only", true)?;
             connection.pragma_update(None, "cache_size", -2048)?;
         }

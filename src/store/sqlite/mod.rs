@@ -15,6 +15,7 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::params;
@@ -51,11 +52,13 @@ pub struct Size {
     pub readers: usize,
     /// Most pages of 4 KiB that the file may have; `None` for as many as the disk takes.
     pub max_pages: Option<u32>,
+    /// How long a write waits while another process writes.
+    pub patience: Duration,
 }
 
 impl Default for Size {
     fn default() -> Self {
-        Self { queue: 8192, readers: 2, max_pages: None }
+        Self { queue: 8192, readers: 2, max_pages: None, patience: Duration::from_secs(3) }
     }
 }
 
@@ -77,7 +80,7 @@ impl Sqlite {
     /// As [`Sqlite::open`].
     pub fn open_with(path: &Path, size: Size) -> Result<Self, Fault> {
         let path: Arc<Path> = file::prepare(path)?.into();
-        let role = Role::Writer { max_pages: size.max_pages };
+        let role = Role::Writer { max_pages: size.max_pages, patience: size.patience };
         let mut connection = file::connect(&path, role)?;
         migrate::migrate(&mut connection)?;
         let place = Place { path, role, generation: Arc::new(AtomicU64::new(0)) };

@@ -45,7 +45,7 @@ const fn field(
 
 const SUBJECT: &str = "until the subject is forgotten";
 const ENROLMENT: &str = "until the enrolment is revoked or replaced";
-const FAILURE: &str = "until an administrator releases the lock";
+const FAILURE: &str = "until the lock is released or the subject is forgotten";
 
 /// Every column of the store (F-001).
 pub const INVENTORY: &[Field] = {

@@ -208,3 +208,18 @@ fn the_log_is_empty_after_a_clean_end() {
     assert!(!lab.folder.path().join("store.db-wal").exists());
     assert!(fs::metadata(lab.path()).unwrap().len() > 4096);
 }
+
+#[test]
+fn a_process_that_holds_the_lock_for_long_causes_a_fault_and_no_harm() {
+    let lab = Lab::new();
+    let size = Size { patience: Duration::from_millis(10), ..Size::default() };
+    let store = Sqlite::open_with(&lab.path(), size).unwrap();
+    let other = Connection::open(lab.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let fault = wait(store.adopt(subject("p1"))).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::StoreUnavailable);
+    assert!(fault.what.contains("another process"), "{fault}");
+    assert_eq!(wait(store.pseudonym(&subject("p1").digest)), Ok(None), "reading goes on");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(wait(store.adopt(subject("p1"))), Ok(Adopted::New));
+}

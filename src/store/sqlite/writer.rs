@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::login::verdict::{Fault, FaultKind};
 use crate::store::sqlite::fault::{fault, spoils_connection};
-use crate::store::sqlite::file::{BUSY, Inode, Role, connect, inode};
+use crate::store::sqlite::file::{Inode, Role, connect, inode};
 use crate::store::sqlite::migrate::migrate;
 
 /// Jobs in one commit. More would let the first wait long for the last.
@@ -211,11 +211,12 @@ impl Desk {
     /// readers are in the way, the next pause will do.
     fn fold_log(&mut self) {
         self.dirty = false;
+        let Role::Writer { patience, .. } = self.place.role else { return };
         let Some((connection, _)) = &self.connection else { return };
         let folded = connection
             .busy_timeout(CHECKPOINT_PATIENCE)
             .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
-            .and_then(|()| connection.busy_timeout(BUSY));
+            .and_then(|()| connection.busy_timeout(patience));
         if folded.is_err() {
             self.connection = None;
         }
@@ -257,3 +258,6 @@ fn run_one(tx: &mut Transaction<'_>, job: &mut dyn Job) -> rusqlite::Result<()> 
     job.run(&savepoint)?;
     savepoint.commit()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+use std::fs;
+
+use super::*;
+use crate::store::sqlite::file::prepare;
+
+/// A writer without its thread, so that its pauses can be called for.
+fn desk(folder: &Path) -> Desk {
+    let path: Arc<Path> = prepare(&folder.join("store.db")).unwrap().into();
+    let role = Role::Writer { max_pages: None, patience: Duration::from_secs(1) };
+    Desk { place: Place { path, role, generation: Arc::default() }, connection: None, dirty: false }
+}
+
+fn log_length(folder: &Path) -> u64 {
+    fs::metadata(folder.join("store.db-wal")).unwrap().len()
+}
+
+fn write(desk: &mut Desk, name: &'static str) -> Result<usize, Fault> {
+    let (reply, mut result) = oneshot::channel();
+    let work = move |db: &Connection| {
+        db.execute("INSERT INTO subject VALUES (?1, 1, randomblob(32), 1, x'00', 5)", [name])
+    };
+    desk.commit(vec![Box::new(Task { doing: "write", work: Some(work), done: None, reply })]);
+    result.try_recv().unwrap()
+}
+
+#[test]
+fn a_pause_folds_the_log_into_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = desk(folder.path());
+    assert_eq!(write(&mut desk, "p1"), Ok(1));
+    assert!(log_length(folder.path()) > 0 && desk.dirty);
+    desk.fold_log();
+    assert_eq!(log_length(folder.path()), 0);
+    assert!(!desk.dirty);
+    let copy = folder.path().join("copy.db");
+    fs::copy(folder.path().join("store.db"), &copy).unwrap();
+    let copied: i64 = Connection::open(copy)
+        .unwrap()
+        .query_row("SELECT count(*) FROM subject", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(copied, 1, "the file alone has all of it");
+}
+
+#[test]
+fn a_reader_in_the_way_of_a_pause_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = desk(folder.path());
+    write(&mut desk, "p1").unwrap();
+    let reader = connect(&desk.place.path, Role::Reader).unwrap();
+    let count = |db: &Connection| -> i64 {
+        db.query_row("SELECT count(*) FROM subject", [], |row| row.get(0)).unwrap()
+    };
+    let held = reader.unchecked_transaction().unwrap();
+    assert_eq!(count(&held), 1);
+    write(&mut desk, "p2").unwrap();
+    desk.fold_log();
+    assert_eq!(count(&held), 1, "a reader sees one state");
+    held.commit().unwrap();
+    write(&mut desk, "p3").unwrap();
+    desk.fold_log();
+    assert_eq!((count(&reader), log_length(folder.path())), (3, 0));
+}
+
+#[test]
+fn a_batch_that_finds_no_file_answers_every_caller() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = desk(folder.path());
+    fs::remove_file(&desk.place.path).unwrap();
+    let fault = write(&mut desk, "p1").unwrap_err();
+    assert_eq!(fault.kind, FaultKind::StoreUnavailable);
+    assert!(fault.what.contains("put it back"), "{fault}");
+}
