@@ -26,8 +26,6 @@ pub mod gateway;
 pub mod login;
 /// Sockets and TLS, without protocol.
 pub mod net;
-/// Checks the first credential.
-pub mod primary;
 /// What must survive a restart.
 pub mod store;
 /// What is done to an account outside a login.

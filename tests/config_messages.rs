@@ -3,7 +3,7 @@
 //! `tests/config_messages/<case>.toml` is read as `doorward.toml`; `<case>.expected` is what is shown. To
 //! write the expected texts anew, run with `DOORWARD_BLESS=1` and read the difference.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 
 use doorward::base::clock::UnixTime;
 use doorward::base::report::render;
-use doorward::config::settings::Settings;
+use doorward::config::settings::{LogFormat, LogLevel, MessageAuthenticator, Settings};
 use doorward::config::{Environment, Problems};
+use doorward::login::client::{CodeEntry, Typed, WhenUnable};
+use doorward::login::throttle::FlowLimits;
 
 /// 2026-11-21T00:00:00Z
 const NOW: UnixTime = UnixTime::from_seconds(1_795_219_200);
@@ -37,6 +39,11 @@ impl Site {
         ] {
             site.write(&format!("secrets/{name}"), text, mode);
         }
+        // What the system trusts differs from machine to machine.
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        site.write("ca.pem", &params.self_signed(&key).unwrap().pem(), 0o644);
         site.write("secrets/long", &"x".repeat(5000), 0o600);
         let user =
             String::from("[[user]]\nid = \"1f0c54ab-5a39-4a4e-8b26-5b7f2f0d9a11\"\nname = \"alice\"\n");
@@ -61,8 +68,8 @@ impl Site {
 
     fn load(&self, variables: &[(&str, &str)]) -> Result<(Settings, String), Problems> {
         let credentials = self.0.path().join("secrets");
-        let mut all = vec![("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap())];
-        all.extend(variables);
+        let mut all = variables.to_vec();
+        all.push(("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap()));
         let loaded = Settings::load(&self.0.path().join("doorward.toml"), &Environment::of(&all), NOW);
         loaded.map(|(settings, warnings)| (settings, self.short(&render(&warnings))))
     }
@@ -128,4 +135,255 @@ fn no_message_holds_a_secret() {
             assert!(!shown.contains(secret), "{}: {secret}", case.display());
         }
     }
+}
+
+/// A configuration without a mistake; `more` is put behind it.
+fn sound(more: &str) -> Site {
+    Site::new(&format!(
+        "[keys]\nfile = {{ credential = \"good\" }}\n\
+         [[directory]]\nname = \"local\"\nkind = \"file\"\npath = \"users.toml\"\n\
+         [[client]]\nname = \"vpn-1\"\naddresses = [\"192.0.2.10\"]\nsecret = {{ file = \"secrets/good2\" }}\n\
+         directory = \"local\"\n{more}"
+    ))
+}
+
+#[test]
+fn mistakes_in_the_environment_name_the_variable() {
+    let variables = [
+        ("DOORWARD_CONFIG", "/etc/doorward/doorward.toml"),
+        ("DOORWARD_LOG__LEVEL", "loud"),
+        ("DOORWARD_LOG__LEVL", "info"),
+        ("DOORWARD_LOG_FORMAT", "json"),
+        ("DOORWARD_RADIUS__WORKERS", "many"),
+        ("DOORWARD_RADIUS__LISTEN", "[\"127.0.0.1\"]"),
+        ("DOORWARD_KEYS__FILE", "x"),
+        ("DOORWARD_CLIENT__SECRET", "x"),
+        ("DOORWARD_LIMIT__LOGINS", "5"),
+    ];
+    let expected = "\
+errors:
+$DOORWARD_CLIENT__SECRET: client cannot be set from the environment
+  x
+  ^
+  hint: write it into the file, or into a file in conf.d
+$DOORWARD_KEYS__FILE: keys cannot be set from the environment
+  x
+  ^
+  hint: write it into the file, or into a file in conf.d
+$DOORWARD_LIMIT__LOGINS: there is no section \"limit\"
+  5
+  ^
+  hint: did you mean limits?
+$DOORWARD_LOG_FORMAT: the variable names no setting
+  json
+  ^^^^
+  hint: section and key are divided by two underscores, as in DOORWARD_LOG__LEVEL=debug
+$DOORWARD_LOG__LEVEL: log: level is \"loud\", it may be \"error\", \"warn\", \"info\", \"debug\" or \"trace\"
+  loud
+  ^^^^
+$DOORWARD_LOG__LEVL: log: there is no key \"levl\"
+  info
+  ^^^^
+  hint: did you mean \"level\"?
+$DOORWARD_RADIUS__LISTEN: radius: listen: \"127.0.0.1\" is not an address with a port
+  [\"127.0.0.1\"]
+  ^^^^^^^^^^^^^
+  hint: for example \"0.0.0.0:1812\" or \"[::]:1812\"
+$DOORWARD_RADIUS__WORKERS: radius: workers is a text, it must be a number
+  many
+  ^^^^
+  hint: the default is 0
+warnings:
+";
+    assert_eq!(sound("").messages(&variables), expected);
+}
+
+#[test]
+fn the_environment_lies_over_conf_d_which_lies_over_the_main_file_key_by_key() {
+    let site =
+        sound("[log]\nlevel = \"warn\"\nformat = \"json\"\n[limits]\nfactor = { free = 3, per-day = 9 }\n");
+    site.write("conf.d/20-b.toml", "[log]\nlevel = \"error\"\n[limits]\nfactor = { per-day = 8 }\n", 0o644);
+    site.write("conf.d/10-a.toml", "[log]\nlevel = \"trace\"\n[drain]\ntimeout = \"7s\"\n", 0o644);
+    site.write("conf.d/.hidden.toml", "broken", 0o644);
+    site.write("conf.d/notes.txt", "broken", 0o644);
+    let variables = [("DOORWARD_DRAIN__TIMEOUT", "5s"), ("DOORWARD_LIMITS__FACTOR__FREE", "2")];
+    let (settings, warnings) = site.load(&variables).unwrap();
+    assert_eq!(warnings, "");
+    assert_eq!(settings.log.level, LogLevel::Error);
+    assert_eq!(settings.log.format, LogFormat::Json);
+    assert_eq!(settings.drain_timeout.as_secs(), 5);
+    let factor = settings.limits.failures.factor;
+    assert_eq!((factor.free, factor.per_day, factor.first_wait.as_secs()), (2, 8, 900));
+}
+
+#[test]
+fn tables_that_repeat_are_joined_in_the_order_of_the_files_and_a_mistake_names_its_file() {
+    let site = sound("");
+    let rules =
+        |name: &str| format!("[[rule]]\nname = \"{name}\"\nnetwork = \"unknown\"\nthen = \"refuse\"\n");
+    site.write("conf.d/20.toml", &rules("second"), 0o644);
+    site.write("conf.d/10.toml", &rules("first"), 0o644);
+    let (settings, _) = site.load(&[]).unwrap();
+    let names: Vec<_> = settings.policy.rules.iter().map(|rule| &*rule.name).collect();
+    assert_eq!(names, ["first", "second"]);
+    site.write("conf.d/30.toml", &rules("First"), 0o644);
+    site.write("conf.d/40.toml", "[log]\nlevle = 1\n", 0o644);
+    assert_eq!(
+        site.messages(&[]),
+        "errors:\nconf.d/30.toml:2:8: two rules are called \"First\"\n  name = \"First\"\n         ^^^^^^^\n  \
+         see: conf.d/10.toml:2:8\n  hint: give one of them another name\n\
+         conf.d/40.toml:2:1: log: there is no key \"levle\"\n  levle = 1\n  ^^^^^\n  \
+         hint: did you mean \"level\"?\nwarnings:\n"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_said_so() {
+    let site = sound("");
+    fs::remove_file(site.0.path().join("doorward.toml")).unwrap();
+    assert_eq!(
+        site.messages(&[]),
+        "errors:\ndoorward.toml cannot be read: no such file or directory\n  \
+         hint: check the path and who may read it\nwarnings:\n"
+    );
+    fs::write(site.0.path().join("doorward.toml"), b"\xff\xfe").unwrap();
+    assert_eq!(
+        site.messages(&[]),
+        "errors:\ndoorward.toml is not UTF-8\n  hint: save it as UTF-8\nwarnings:\n"
+    );
+}
+
+#[test]
+fn without_credentials_the_message_says_how_to_try_by_hand() {
+    let site = sound("");
+    let path = site.0.path().join("doorward.toml");
+    let problems = Settings::load(&path, &Environment::default(), NOW).unwrap_err();
+    let shown = problems.to_string();
+    assert!(shown.contains("there are no credentials here, CREDENTIALS_DIRECTORY is not set"), "{shown}");
+    assert!(shown.contains("CREDENTIALS_DIRECTORY=/etc/doorward/credentials doorward check"), "{shown}");
+}
+
+#[test]
+fn a_folder_that_the_unit_loads_as_credentials_is_found_under_the_plain_names() {
+    let site = sound("");
+    site.write("doorward.toml", &fs::read_to_string(site.0.path().join("doorward.toml")).unwrap(), 0o644);
+    site.write("loaded/doorward_good", "key file", 0o400);
+    let loaded = site.0.path().join("loaded");
+    let (settings, warnings) = site.load(&[("CREDENTIALS_DIRECTORY", loaded.to_str().unwrap())]).unwrap();
+    assert_eq!((settings.keys, warnings.as_str()), (loaded.join("doorward_good"), ""));
+}
+
+#[test]
+fn a_secret_loses_the_end_of_its_line_and_nothing_else() {
+    let site = sound("");
+    let secret = |text: &str| {
+        site.write("secrets/good2", text, 0o600);
+        site.load(&[]).map(|(settings, _)| settings.clients[0].secret.expose().to_vec()).ok()
+    };
+    assert_eq!(secret(" a secret with blanks \n").unwrap(), b" a secret with blanks ");
+    assert_eq!(secret("a secret of windows\r\n").unwrap(), b"a secret of windows");
+    assert_eq!(secret("two ends of a line\n\n").unwrap(), b"two ends of a line\n");
+    assert_eq!(secret("\r\n"), None, "A-030");
+    assert_eq!(secret(""), None, "A-030");
+    let long = "x".repeat(64);
+    assert_eq!(secret(&long).unwrap().len(), 64, "A-031");
+}
+
+#[test]
+fn what_is_not_said_has_the_default_that_the_manual_names() {
+    let (settings, warnings) = sound("").load(&[]).unwrap();
+    assert_eq!(warnings, "");
+    assert_eq!(settings.radius.listen, ["0.0.0.0:1812".parse().unwrap(), "[::]:1812".parse().unwrap()]);
+    assert_eq!(settings.status, None);
+    assert_eq!(settings.limits.failures, FlowLimits::default());
+    let client = &settings.clients[0];
+    assert_eq!(client.message_authenticator, MessageAuthenticator::Required, "A-038");
+    assert!(client.limit_proxy_state, "A-039");
+    assert_eq!(client.login.when_unable, WhenUnable::Silence, "A-124");
+    assert_eq!(client.login.entry, CodeEntry { challenge: true, typed: Typed::Nothing });
+    assert!(settings.policy.rules.is_empty() && settings.numbered().is_empty());
+}
+
+/// Uses every key of a client and of a rule.
+const FULL: &str = "
+previous-secret = { env = \"OLD\" }
+primary = \"directory\"
+code-entry = [\"append\", \"challenge\"]
+code-digits = 8
+prompt = \"Code?\"
+message-authenticator = \"auto\"
+limit-proxy-state = false
+user-address-from = [\"Cisco-AVPair:ip:source-ip\", \"PaloAlto-Client-Source-IP\"]
+login-timeout = \"45s\"
+challenge-life = \"90s\"
+reject-delay = \"500ms\"
+when-unable = \"reject\"
+password-charset = \"latin1-fallback\"
+
+[status]
+listen = \"[::1]:9812\"
+
+[audit]
+to = \"stdout\"
+network-prefix = { v4 = 24, v6 = 48 }
+
+[[directory]]
+name = \"corp\"
+kind = \"active-directory\"
+servers = [\"dc1.corp.example\", \"[2001:db8::1]:3269\"]
+base-dn = \"DC=corp,DC=example\"
+tls = \"none\"
+bind-dn = \"CN=doorward,DC=corp,DC=example\"
+bind-password = { credential = \"good3\" }
+server-timeout = \"5s\"
+group-lookup = \"in-chain\"
+upn-suffixes = [\"example.org\"]
+
+[[client]]
+name = \"app\"
+addresses = [\"192.0.2.11\"]
+secret = { env = \"OLD\" }
+directory = \"corp\"
+code-entry = \"separator\"
+code-separator = \"+\"
+
+[[rule]]
+name = \"night\"
+client = \"vpn-1\"
+group = [\"CN=VPN, OU=x,DC=corp,DC=example\", \"S-1-5-21-1-2-3-512\"]
+subject = \"p7f3k\"
+network = [\"10.0.0.0/8\", \"2001:db8::/32\", \"unknown\"]
+time = [{ days = [\"fri-mon\"], from = \"22:00\", to = \"24:00\", zone = \"Europe/Berlin\" }]
+then = { require = [\"totp\", \"recovery\"] }
+grace-until = 2026-12-31
+
+[[rule]]
+name = \"rest\"
+then = \"refuse\"
+";
+
+#[test]
+fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
+    let site = sound(FULL);
+    let old = [("OLD", "Vb5yTq9wMz3dGh8jNc2fXa4UpL7xRk1s")];
+    let (settings, warnings) = site.load(&old).unwrap();
+    let shown = settings.to_toml();
+    for secret in SECRETS.iter().chain(&["Vb5yTq9w"]) {
+        assert!(!shown.contains(secret) && !settings.to_json().contains(secret));
+        assert!(!format!("{settings:?}").contains(secret), "{secret}");
+    }
+    for key in doorward::config::file::CLIENT.iter().chain(doorward::config::file::RULE) {
+        let json: serde_json::Value = serde_json::from_str(&settings.to_json()).unwrap();
+        let table = |name: &str| json[name].as_array().unwrap().iter().any(|table| table.get(*key).is_some());
+        assert!(table("client") || table("rule"), "{key} is not shown");
+    }
+    site.write("doorward.toml", &shown, 0o644);
+    let (again, warnings_again) = site.load(&old).unwrap();
+    assert_eq!(again.to_toml(), shown);
+    assert_eq!(warnings_again.lines().count(), warnings.lines().count());
+    let json: serde_json::Value = serde_json::from_str(&settings.to_json()).unwrap();
+    assert_eq!(json["rule"][0]["grace-until"], "2027-01-01T00:00:00Z");
+    assert_eq!(json["rule"][0]["group"][0], "cn=vpn,ou=x,dc=corp,dc=example");
+    assert_eq!(json["rule"][0]["time"][0]["days"], serde_json::json!(["fri", "sat", "sun", "mon"]));
+    assert_eq!(json["client"][1]["code-separator"], "+");
 }

@@ -327,7 +327,7 @@ pub fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let word = word.to_lowercase().replace('_', "-");
     let close = |known: &&&'k str| distance(&word, known);
     let best = known.iter().min_by_key(close)?;
-    let allowed = (best.chars().count() / 3).clamp(1, 3);
+    let allowed = (best.chars().count().saturating_add(1) / 3).clamp(1, 3);
     (distance(&word, best) <= allowed).then_some(*best)
 }
 

@@ -147,11 +147,11 @@ fn doubtful_secret(draft: &client::Draft, out: &mut Complaints) {
         let (Some(secret), Some(place)) = (secret, place) else { continue };
         if is_common(secret) {
             let what = format!("client \"{name}\": {key} is one that everybody tries first");
-            out.warn(Complaint::wrong(place, what).hint("doorward secret makes a good one"));
+            out.warn(Complaint::wrong(place, what).hint("openssl rand -base64 24 makes a good one"));
         } else if secret.len() <= 12 {
             let what =
                 format!("client \"{name}\": {key} has {} bytes, at least 24 are advised", secret.len());
-            out.warn(Complaint::wrong(place, what).hint("doorward secret makes a good one"));
+            out.warn(Complaint::wrong(place, what).hint("openssl rand -base64 24 makes a good one"));
         }
     }
     if let (Some(previous), Some(place)) = (&settings.previous_secret, &draft.previous_secret)

@@ -60,7 +60,7 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>, around: Surrounding
     let (addresses, places) = addresses(reader);
     let secret = secret(reader, "secret", around);
     if secret.is_none() && reader.node("secret").is_none() {
-        reader.missing("secret", "write secret = { file = \"…\" }; doorward secret makes a good one");
+        reader.missing("secret", "write secret = { file = \"…\" }; openssl rand -base64 24 makes a good one");
     }
     let previous = secret_or_none(reader, "previous-secret", around);
     let login = login(reader, name.as_ref(), directory.as_ref());

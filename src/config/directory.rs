@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::base::report::{Place, Source};
+use crate::base::report::{Complaints, Place, Source};
 use crate::base::table::{Reader, Table, Value, parse};
 use crate::config::client::check_name;
 use crate::config::file;
+use crate::config::ldap as config_ldap;
 use crate::config::load::called;
 use crate::config::secret::{Surroundings, bytes_of, path_of, source};
-use crate::config::settings::{DirectoryKind, DirectorySettings, SecretSource};
+use crate::config::settings::{DirectoryKind, DirectorySettings, Pseudonyms, SecretSource};
 use crate::directory::file::Users;
+use crate::directory::ldap;
 
 /// No users file is longer than this many bytes.
 const LONGEST: usize = 16 * 1024 * 1024;
@@ -24,26 +26,46 @@ pub(in crate::config) struct Draft {
     pub(in crate::config) name_at: Option<Place>,
 }
 
-/// The kinds there are.
-const KINDS: [&str; 1] = ["file"];
+/// What kind of directory it is.
+#[derive(Clone, Copy)]
+enum Kind {
+    File,
+    Ldap(ldap::Kind),
+}
+
+/// The words of `kind`.
+const KINDS: [(&str, Kind); 3] = [
+    ("active-directory", Kind::Ldap(ldap::Kind::ActiveDirectory)),
+    ("ldap", Kind::Ldap(ldap::Kind::Ldap)),
+    ("file", Kind::File),
+];
 
 /// Reads one directory. A users file becomes a source of its own.
 pub(in crate::config) fn settle(
-    root: &mut Reader<'_, '_>,
+    out: &mut Complaints,
     table: &Table,
+    pseudonyms: &Pseudonyms,
     around: Surroundings<'_>,
     sources: &mut Vec<Source>,
 ) -> Draft {
-    let who = called("directory", table);
-    let mut reader = Reader::new(table, who, file::DIRECTORY_FILE, root.out());
+    let known = match table.entries.get("kind").map(|(_, node)| &node.value) {
+        Some(Value::Text(kind)) if kind == "file" => file::DIRECTORY_FILE.to_vec(),
+        Some(Value::Text(kind)) if KINDS.iter().any(|(word, _)| word == kind) => {
+            file::DIRECTORY_LDAP.to_vec()
+        }
+        _ => [file::DIRECTORY_FILE, file::DIRECTORY_LDAP].concat(),
+    };
+    let mut reader = Reader::new(table, called("directory", table), &known, out);
     let name = reader.need_text("name", "clients name the directory by it");
     if let Some(name) = &name {
         check_name(&mut reader, name);
     }
-    let words: Vec<(&str, ())> = KINDS.iter().map(|kind| (*kind, ())).collect();
-    let kind = reader.need_text("kind", "kind = \"file\"");
-    let known = kind.and_then(|text| reader.word("kind", &text, &words));
-    let kind = known.and_then(|()| users_file(&mut reader, around, sources));
+    let kind = reader.need_text("kind", "kind = \"active-directory\", \"ldap\" or \"file\"");
+    let kind = match kind.and_then(|text| reader.word("kind", &text, &KINDS)) {
+        Some(Kind::File) => users_file(&mut reader, pseudonyms, around, sources),
+        Some(Kind::Ldap(kind)) => config_ldap::settle(&mut reader, kind, pseudonyms, around),
+        None => None,
+    };
     let called: Arc<str> = name.as_ref().map_or("", |name| name.value).into();
     Draft {
         settings: kind.map(|kind| DirectorySettings { name: Arc::clone(&called), kind }),
@@ -55,6 +77,7 @@ pub(in crate::config) fn settle(
 
 fn users_file(
     reader: &mut Reader<'_, '_>,
+    pseudonyms: &Pseudonyms,
     around: Surroundings<'_>,
     sources: &mut Vec<Source>,
 ) -> Option<DirectoryKind> {
@@ -79,5 +102,10 @@ fn users_file(
     let table = parse(number, &text, reader.out());
     sources.push(Source { name: path.display().to_string(), text });
     let users = Users::read(&table, reader.out());
+    let missing = users.without_number();
+    if *pseudonyms != Pseudonyms::Random && missing > 0 {
+        let what = format!("path: {missing} of its {} users have no number", users.len());
+        reader.wrong(&place, what, "give each its number, or write subjects.pseudonym = \"random\"");
+    }
     Some(DirectoryKind::File { path, users: Arc::new(users) })
 }

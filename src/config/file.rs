@@ -18,10 +18,12 @@ pub const SINGLE: [(&str, &[&str]); 9] = [
 
 /// Tables that stand any number of times; those of later files come after those of earlier ones.
 pub const REPEATED: [(&str, &[&str]); 3] =
-    [("directory", DIRECTORY_FILE), ("client", CLIENT), ("rule", RULE)];
+    [("directory", DIRECTORY_LDAP), ("client", CLIENT), ("rule", RULE)];
 
 /// Tables inside tables, by the path to them.
-pub const INNER: [(&str, &[&str]); 5] = [
+pub const INNER: [(&str, &[&str]); 7] = [
+    ("directory", DIRECTORY_FILE),
+    ("subjects.pseudonym", PSEUDONYM),
     ("limits.password", LIMITS_PASSWORD),
     ("limits.factor", LIMITS_FACTOR),
     ("audit.network-prefix", NETWORK_PREFIX),
@@ -37,6 +39,8 @@ pub const STORE: &[&str] = &["path"];
 pub const KEYS: &[&str] = &["file"];
 /// `[subjects]`
 pub const SUBJECTS: &[&str] = &["pseudonym"];
+/// `subjects.pseudonym`
+pub const PSEUDONYM: &[&str] = &["attribute"];
 /// `[audit]`
 pub const AUDIT: &[&str] = &["to", "network-prefix"];
 /// `audit.network-prefix`
@@ -61,6 +65,27 @@ pub const LIMITS_PASSWORD: &[&str] = &["free", "first-wait", "longest-wait"];
 pub const LIMITS_FACTOR: &[&str] = &["free", "first-wait", "longest-wait", "per-day"];
 /// `[drain]`
 pub const DRAIN: &[&str] = &["timeout"];
+/// `[[directory]]` of kind `active-directory` and `ldap`
+pub const DIRECTORY_LDAP: &[&str] = &[
+    "name",
+    "kind",
+    "servers",
+    "tls",
+    "ca-file",
+    "base-dn",
+    "bind-dn",
+    "bind-password",
+    "server-timeout",
+    "group-lookup",
+    "domain",
+    "netbios-domain",
+    "upn-suffixes",
+    "login-attributes",
+    "user-class",
+    "id-attribute",
+    "group-base-dn",
+    "group-member-attribute",
+];
 /// `[[directory]]` of kind `file`
 pub const DIRECTORY_FILE: &[&str] = &["name", "kind", "path"];
 /// `[[client]]`

@@ -185,10 +185,11 @@ fn settle(
     let known: Vec<&str> = SINGLE.iter().chain(&REPEATED).map(|(name, _)| *name).collect();
     let none = Table { place: whole.place.clone(), entries: BTreeMap::new() };
     let mut root = Reader::new(whole, "", &known, out);
+    let pseudonyms = sections::subjects(&mut root, &none);
     let directories: Vec<directory::Draft> = root
         .tables("directory")
         .into_iter()
-        .map(|table| directory::settle(&mut root, table, around, sources))
+        .map(|table| directory::settle(root.out(), table, &pseudonyms, around, sources))
         .collect();
     let clients = clients(&mut root, around);
     let rules = rules(&mut root);
@@ -197,7 +198,7 @@ fn settle(
         radius: sections::radius(&mut root, &none),
         store: sections::store(&mut root, &none, around.folder),
         keys: sections::keys(&mut root, &none, around),
-        pseudonyms: sections::subjects(&mut root, &none),
+        pseudonyms,
         audit: sections::audit(&mut root, &none, around.folder),
         log: sections::log(&mut root, &none),
         status: sections::status(&mut root),

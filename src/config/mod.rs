@@ -5,6 +5,7 @@ mod client;
 mod directory;
 mod environment;
 pub mod file;
+mod ldap;
 mod load;
 mod rule;
 mod secret;

@@ -57,7 +57,7 @@ pub(in crate::config) fn read(
     }?;
     let secret = without_line_end(bytes);
     if secret.is_empty() {
-        reader.wrong(&place, format!("{key} is empty"), "make one with: doorward secret");
+        reader.wrong(&place, format!("{key} is empty"), "openssl rand -base64 24 makes a good one");
         return None;
     }
     Some(Found { secret, from, place })
@@ -147,6 +147,31 @@ pub(in crate::config) fn bytes_of(
     longest: usize,
 ) -> Option<Vec<u8>> {
     let shown = path.display();
+    let file = open(reader, key, path, place, private)?;
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
+    if let Err(error) = file.take(limit).read_to_end(&mut bytes) {
+        let what = format!("{key}: {shown} cannot be read: {}", reason(&error));
+        reader.wrong(place, what, "check the disk");
+        return None;
+    }
+    if bytes.len() > longest {
+        let what = format!("{key}: {shown} is longer than {longest} bytes");
+        reader.wrong(place, what, "is it the right file?");
+        return None;
+    }
+    Some(bytes)
+}
+
+/// Opens a file that is asked for under `key`. With `private`, nobody but its owner may read it.
+pub(in crate::config) fn open(
+    reader: &mut Reader<'_, '_>,
+    key: &str,
+    path: &Path,
+    place: &Place,
+    private: bool,
+) -> Option<File> {
+    let shown = path.display();
     let opened = File::open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
     let (file, metadata) = match opened {
         Ok(opened) => opened,
@@ -165,19 +190,7 @@ pub(in crate::config) fn bytes_of(
         let what = format!("{key}: others than its owner can read {shown} (mode {mode:04o})");
         reader.wrong(place, what, format!("chmod 600 {shown}"));
     }
-    let mut bytes = Vec::new();
-    let limit = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
-    if let Err(error) = file.take(limit).read_to_end(&mut bytes) {
-        let what = format!("{key}: {shown} cannot be read: {}", reason(&error));
-        reader.wrong(place, what, "check the disk");
-        return None;
-    }
-    if bytes.len() > longest {
-        let what = format!("{key}: {shown} is longer than {longest} bytes");
-        reader.wrong(place, what, "is it the right file?");
-        return None;
-    }
-    Some(bytes)
+    Some(file)
 }
 
 /// What the system said, without the number.

@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::base::report::Complaints;
 use crate::base::table::{Reader, Table, Value, Written};
 use crate::config::file;
-use crate::config::secret::{Surroundings, path_of, source};
+use crate::config::secret::{Surroundings, open, path_of, source};
 use crate::config::settings::{
     AuditSettings, AuditTarget, LimitSettings, LogFormat, LogLevel, LogSettings, Pseudonyms, RadiusSettings,
+    SecretSource,
 };
-use crate::login::throttle::FlowLimits;
-use crate::login::throttle::Limits;
+use crate::login::throttle::{FlowLimits, Limits};
 
 /// Default of `store.path`.
 const STORE: &str = "/var/lib/doorward/doorward.db";
@@ -95,13 +95,22 @@ pub(in crate::config) fn keys<'a>(
     let table = section(root, "keys", none);
     let mut reader = Reader::new(table, "keys", file::KEYS, root.out());
     if reader.node("file").is_none() {
-        let hint = "write [keys] with file = { credential = \"keys\" } or { file = \"/etc/doorward/keys\" }";
+        let hint = "write [keys] with file = { credential = \"keys\" } or file = \"/etc/doorward/keys\"";
         reader.missing("file", hint);
         return PathBuf::new();
     }
-    let Some((from, place)) = source(&mut reader, "file") else { return PathBuf::new() };
+    let written = match reader.node("file").map(|node| (&node.value, &node.place)) {
+        // A path is no secret, so it may stand here without braces.
+        Some((Value::Text(path), place)) if !path.is_empty() => {
+            Some((SecretSource::File(PathBuf::from(path)), place.clone()))
+        }
+        _ => source(&mut reader, "file"),
+    };
+    let Some((from, place)) = written else { return PathBuf::new() };
     let Some(path) = path_of(&mut reader, "file", &from, &place, around) else { return PathBuf::new() };
-    if !path.exists() {
+    if path.exists() {
+        open(&mut reader, "file", &path, &place, matches!(from, SecretSource::File(_)));
+    } else {
         let what = format!("file: {} does not exist", path.display());
         reader.doubt(&place, what, "doorward key new writes the first one");
     }
@@ -117,7 +126,7 @@ pub(in crate::config) fn subjects<'a>(root: &mut Reader<'a, '_>, none: &'a Table
         reader.choice("pseudonym", &[("random", ())], ());
         return Pseudonyms::Random;
     };
-    let mut inner = Reader::new(inner, "subjects: pseudonym", &["attribute"], reader.out());
+    let mut inner = Reader::new(inner, "subjects: pseudonym", file::PSEUDONYM, reader.out());
     let Some(text) = inner.need_text("attribute", "for example { attribute = \"employeeNumber\" }") else {
         return Pseudonyms::Random;
     };

@@ -1,5 +1,6 @@
 //! Everything valid, as used.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,12 +9,13 @@ use std::time::Duration;
 use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
 use crate::directory::file::Users;
+use crate::directory::ldap::LdapSettings;
 use crate::login::client::Client;
 use crate::login::policy::Policy;
 use crate::login::throttle::FlowLimits;
 
 /// The whole configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Settings {
     /// `[radius]`
     pub radius: RadiusSettings,
@@ -41,6 +43,17 @@ pub struct Settings {
     pub policy: Arc<Policy>,
 }
 
+impl Settings {
+    /// The directories whose accounts bring the site's own anonymous number.
+    #[must_use]
+    pub fn numbered(&self) -> BTreeSet<Arc<str>> {
+        match self.pseudonyms {
+            Pseudonyms::Random => BTreeSet::new(),
+            Pseudonyms::Attribute(_) => self.directories.iter().map(|d| Arc::clone(&d.name)).collect(),
+        }
+    }
+}
+
 /// `[radius]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RadiusSettings {
@@ -57,7 +70,7 @@ pub struct RadiusSettings {
 pub enum Pseudonyms {
     /// Drawn at random.
     Random,
-    /// The site's own numbers, from this attribute of the directory.
+    /// The site's own numbers: from this attribute of LDAP accounts, from `number` in users files.
     Attribute(Box<str>),
 }
 
@@ -132,7 +145,7 @@ pub struct LimitSettings {
 }
 
 /// `[[directory]]`
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct DirectorySettings {
     /// Its name in clients, audit and log.
     pub name: Arc<str>,
@@ -141,7 +154,7 @@ pub struct DirectorySettings {
 }
 
 /// What a directory is.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum DirectoryKind {
     /// A file with users.
     File {
@@ -149,6 +162,13 @@ pub enum DirectoryKind {
         path: PathBuf,
         /// What was in it.
         users: Arc<Users>,
+    },
+    /// LDAP servers.
+    Ldap {
+        /// How to ask them.
+        settings: Box<LdapSettings>,
+        /// What was written, with the defaults, without secrets.
+        shown: toml::Table,
     },
 }
 

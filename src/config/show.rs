@@ -7,12 +7,14 @@ use toml::{Table, Value};
 use crate::base::cidr::Prefix;
 use crate::base::table::friendly;
 use crate::config::client::{AUTHENTICATORS, CHARSETS, PRIMARIES, UNABLE};
+use crate::config::ldap::{lookup_word, tls_word};
 use crate::config::rule::day_word;
 use crate::config::sections::{FORMATS, LEVELS};
 use crate::config::settings::{
     AddressFrom, AuditTarget, ClientSettings, DirectoryKind, DirectorySettings, LimitSettings, Pseudonyms,
     SecretSource, Settings,
 };
+use crate::directory::ldap::{Kind, LdapConfig};
 use crate::login::client::Typed;
 use crate::login::policy::{Requirement, Rule, TimeWindow};
 use crate::login::throttle::Limits;
@@ -42,7 +44,7 @@ impl Settings {
             ],
         );
         put("store", vec![("path", path(&self.store))]);
-        put("keys", vec![("file", table(vec![("file", path(&self.keys))]))]);
+        put("keys", vec![("file", path(&self.keys))]);
         put(
             "subjects",
             vec![(
@@ -120,7 +122,50 @@ fn directory(directory: &DirectorySettings) -> Value {
         DirectoryKind::File { path: file, .. } => {
             table(vec![("name", (*directory.name).into()), ("kind", "file".into()), ("path", path(file))])
         }
+        DirectoryKind::Ldap { shown, .. } => Value::Table(shown.clone()),
     }
+}
+
+/// An LDAP directory; what is not said keeps its default, which its kind decides.
+pub(in crate::config) fn ldap(config: &LdapConfig, password: Option<&SecretSource>) -> Table {
+    let kind = match config.kind {
+        Kind::ActiveDirectory => "active-directory",
+        Kind::Ldap => "ldap",
+    };
+    let seconds = config.server_timeout.as_ref().map_or(3, |seconds| *seconds.get_ref());
+    let mut table: Table = [
+        ("name", Value::from(config.name.as_str())),
+        ("kind", kind.into()),
+        ("servers", list(config.servers.get_ref().iter().map(String::as_str))),
+        ("tls", tls_word(config.tls).into()),
+        ("base-dn", config.base_dn.get_ref().as_str().into()),
+        ("server-timeout", friendly(std::time::Duration::from_secs(seconds.into())).into()),
+    ]
+    .into_iter()
+    .map(|(key, value)| (key.to_owned(), value))
+    .collect();
+    let mut put =
+        |key: &str, value: Option<Value>| value.and_then(|value| table.insert(key.to_owned(), value));
+    put("ca-file", config.ca_file.as_ref().map(|file| path(file.get_ref())));
+    put("bind-password", password.map(source));
+    put("group-lookup", config.group_lookup.as_ref().map(|lookup| lookup_word(*lookup.get_ref()).into()));
+    for (key, text) in [
+        ("bind-dn", &config.bind_dn),
+        ("domain", &config.domain),
+        ("netbios-domain", &config.netbios_domain),
+        ("user-class", &config.user_class),
+        ("id-attribute", &config.id_attribute),
+        ("group-base-dn", &config.group_base_dn),
+        ("group-member-attribute", &config.group_member_attribute),
+    ] {
+        put(key, text.as_ref().map(|text| text.get_ref().as_str().into()));
+    }
+    for (key, texts) in
+        [("upn-suffixes", &config.upn_suffixes), ("login-attributes", &config.login_attributes)]
+    {
+        put(key, texts.as_ref().map(|texts| list(texts.get_ref().iter().map(String::as_str))));
+    }
+    table
 }
 
 fn source(source: &SecretSource) -> Value {

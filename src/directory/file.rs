@@ -94,6 +94,12 @@ impl Users {
         self.list.is_empty()
     }
 
+    /// How many of them have no number of the site's own.
+    #[must_use]
+    pub fn without_number(&self) -> usize {
+        self.list.iter().filter(|user| user.number.is_none()).count()
+    }
+
     fn named(&self, name: &LoginName) -> Option<&User> {
         self.by_name.get(name.prepared()).and_then(|at| self.list.get(*at))
     }

@@ -1,0 +1,208 @@
+//! A record as one line of JSON: fixed order of keys, fixed words, nothing that needs escaping from outside.
+
+use std::io::Write;
+
+use crate::base::cidr::Prefix;
+use crate::gateway::ports::AuditRecord;
+
+/// How much of a user's address is kept (F-006).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NetworkPrefix {
+    /// Bits of an IPv4 address, 0 to 32.
+    pub v4: u8,
+    /// Bits of an IPv6 address, 0 to 128.
+    pub v6: u8,
+}
+
+impl NetworkPrefix {
+    /// All of it.
+    pub const WHOLE: Self = Self { v4: 32, v6: 128 };
+}
+
+/// Puts `record` behind what is in `line`, with a line feed at its end.
+///
+/// ```json
+/// {"time":"2026-11-21T08:30:00.125000Z","event":"login","attempt":"0011223344556677","client":"vpn-1",
+///  "subject":"p7f3k","stage":"factor","outcome":"accept","reason":"confirmed","factor":"totp",
+///  "rule":"vpn","network":"203.0.113.0/24","elapsed_ms":12.345}
+/// ```
+///
+/// Keys whose value is not known are left out, their order never changes. `time` is UTC (RFC 3339),
+/// `elapsed_ms` has the precision of a microsecond. A whole address stands without its length.
+pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
+    line.extend_from_slice(b"{\"time\":\"");
+    time(line, record.at.0);
+    line.push(b'"');
+    text(line, "event", record.event);
+    if let Some(attempt) = record.attempt {
+        show(line, "attempt", attempt);
+    }
+    if let Some(client) = &record.client {
+        text(line, "client", client);
+    }
+    if let Some(pseudonym) = &record.pseudonym {
+        text(line, "subject", pseudonym.as_str());
+    }
+    text(line, "stage", record.stage);
+    text(line, "outcome", record.outcome);
+    text(line, "reason", record.reason);
+    if let Some(factor) = record.factor {
+        text(line, "factor", factor.word());
+    }
+    if let Some(rule) = &record.rule {
+        text(line, "rule", rule);
+    }
+    if let Some(address) = record.network {
+        let prefix = Prefix::around(address, keep.v4, keep.v6);
+        let whole = if prefix.is_v4() { 32 } else { 128 };
+        if prefix.bits() == whole {
+            show(line, "network", crate::base::cidr::canonical(address));
+        } else {
+            show(line, "network", prefix);
+        }
+    }
+    let (ms, us) = (record.elapsed_us / 1000, record.elapsed_us % 1000);
+    // Writing into memory cannot fail; here and below.
+    let _ = writeln!(line, ",\"elapsed_ms\":{ms}.{us:03}}}");
+}
+
+/// `2026-11-21T08:30:00.125000Z`; our clock counts milliseconds. A time beyond the year 9999 is cut to it.
+fn time(line: &mut Vec<u8>, unix_ms: i64) {
+    let stamp = jiff::Timestamp::from_millisecond(unix_ms).unwrap_or(jiff::Timestamp::MAX);
+    let time = jiff::tz::TimeZone::UTC.to_datetime(stamp);
+    let micros = time.subsec_nanosecond() / 1000;
+    let _ = write!(
+        line,
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{micros:06}Z",
+        time.year(),
+        time.month(),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    );
+}
+
+/// `,"key":"value"`, for values that show themselves with letters, digits and signs that JSON takes as
+/// they are.
+fn show(line: &mut Vec<u8>, key: &str, value: impl std::fmt::Display) {
+    let _ = write!(line, ",\"{key}\":\"{value}\"");
+}
+
+/// `,"key":"value"` with everything escaped that may not stand in JSON or would move a reader's eye
+/// (D-104).
+fn text(line: &mut Vec<u8>, key: &str, value: &str) {
+    let _ = write!(line, ",\"{key}\":\"");
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => {
+                let _ = write!(line, "\\{c}");
+            }
+            c if crate::base::text::is_hidden(c) => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    let _ = write!(line, "\\u{unit:04x}");
+                }
+            }
+            c => {
+                let mut bytes = [0; 4];
+                line.extend_from_slice(c.encode_utf8(&mut bytes).as_bytes());
+            }
+        }
+    }
+    line.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::UnixTime;
+    use crate::login::attempt::AttemptId;
+    use crate::login::factor::FactorKind;
+    use crate::login::identity::Pseudonym;
+
+    fn record() -> AuditRecord {
+        AuditRecord {
+            at: UnixTime(1_795_249_800_125),
+            event: "login",
+            attempt: Some(AttemptId([0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77])),
+            client: Some("vpn-1".into()),
+            pseudonym: Pseudonym::new("p7f3k"),
+            stage: "factor",
+            outcome: "accept",
+            reason: "confirmed",
+            factor: Some(FactorKind::Totp),
+            rule: Some("vpn".into()),
+            network: "203.0.113.77".parse().ok(),
+            elapsed_us: 12_345,
+        }
+    }
+
+    fn line(record: &AuditRecord, keep: NetworkPrefix) -> String {
+        let mut line = Vec::new();
+        write(&mut line, record, keep);
+        String::from_utf8(line).unwrap()
+    }
+
+    #[test]
+    fn a_record_is_one_line_with_its_keys_in_their_order_f_007() {
+        assert_eq!(
+            line(&record(), NetworkPrefix { v4: 24, v6: 48 }),
+            "{\"time\":\"2026-11-21T08:30:00.125000Z\",\"event\":\"login\",\"attempt\":\"0011223344556677\",\
+             \"client\":\"vpn-1\",\"subject\":\"p7f3k\",\"stage\":\"factor\",\"outcome\":\"accept\",\
+             \"reason\":\"confirmed\",\"factor\":\"totp\",\"rule\":\"vpn\",\"network\":\"203.0.113.0/24\",\
+             \"elapsed_ms\":12.345}\n"
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        let bare = AuditRecord {
+            attempt: None,
+            client: None,
+            pseudonym: None,
+            factor: None,
+            rule: None,
+            network: None,
+            elapsed_us: 7,
+            ..record()
+        };
+        assert_eq!(
+            line(&bare, NetworkPrefix::WHOLE),
+            "{\"time\":\"2026-11-21T08:30:00.125000Z\",\"event\":\"login\",\"stage\":\"factor\",\
+             \"outcome\":\"accept\",\"reason\":\"confirmed\",\"elapsed_ms\":0.007}\n"
+        );
+    }
+
+    #[test]
+    fn an_address_is_shortened_or_whole_f_006() {
+        let network = |address: &str, v4, v6| {
+            let record = AuditRecord { network: address.parse().ok(), ..record() };
+            let line = line(&record, NetworkPrefix { v4, v6 });
+            let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+            value["network"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(network("203.0.113.77", 32, 128), "203.0.113.77");
+        assert_eq!(network("::ffff:203.0.113.77", 32, 128), "203.0.113.77");
+        assert_eq!(network("2001:db8:1:2::3", 24, 48), "2001:db8:1::/48");
+        assert_eq!(network("203.0.113.77", 0, 0), "0.0.0.0/0");
+    }
+
+    #[test]
+    fn whatever_a_text_holds_the_record_stays_one_line_of_json_d_104() {
+        let odd = "a\"b\\c\n\u{1b}[2J\u{202e}ü\u{e0001}";
+        let line = line(&AuditRecord { client: Some(odd.into()), ..record() }, NetworkPrefix::WHOLE);
+        assert_eq!(line.matches('\n').count(), 1);
+        assert!(!line.contains('\u{202e}') && !line.contains('\u{1b}'));
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(value["client"], odd);
+    }
+
+    #[test]
+    fn every_time_there_is_can_be_written() {
+        for at in [i64::MIN, -1, 0, i64::MAX] {
+            let line = line(&AuditRecord { at: UnixTime(at), ..record() }, NetworkPrefix::WHOLE);
+            assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok(), "{line}");
+        }
+    }
+}
