@@ -61,6 +61,11 @@ impl Failure {
         Self { code: 78, text: text.into() }
     }
 
+    /// Whether it is [`Failure::no_user`].
+    pub(super) const fn is_no_user(&self) -> bool {
+        self.code == 67
+    }
+
     /// The code for the shell.
     pub(super) fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code)

@@ -1,9 +1,17 @@
 //! The command line: one file per group of commands; each ends in one call into another part.
 
 mod appliance;
+mod audit;
 mod decode;
+mod demo;
+mod desk;
+mod enrol;
 mod exit;
+mod explain;
+mod key;
 mod login;
+mod run;
+mod subject;
 mod terminal;
 
 use std::path::PathBuf;
@@ -34,7 +42,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::RunArgs),
+    Check(run::CheckArgs),
+    Show(run::ShowArgs),
+    Explain(explain::Args),
+    Demo(demo::Args),
     Login(login::Args),
+    Enrol(enrol::Args),
+    Subject(subject::SubjectArgs),
+    Factor(subject::FactorArgs),
+    Audit(audit::Args),
+    Key(key::Args),
+    HashPassword(key::HashArgs),
     Decode(decode::Args),
 }
 
@@ -52,7 +71,7 @@ pub fn main() -> ExitCode {
             return if asked_for { ExitCode::SUCCESS } else { Failure::usage("").exit_code() };
         }
     };
-    match run(cli) {
+    match obey(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             terminal::complain(&failure.to_string());
@@ -61,9 +80,21 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<(), Failure> {
-    match cli.command {
-        Command::Login(args) => login::run(&args),
-        Command::Decode(args) => decode::run(&args),
+fn obey(cli: &Cli) -> Result<(), Failure> {
+    let config = &cli.config;
+    match &cli.command {
+        Command::Run(args) => run::run(config, args),
+        Command::Check(args) => run::check(config, args),
+        Command::Show(args) => run::show(config, args),
+        Command::Explain(args) => explain::run(config, args),
+        Command::Demo(args) => demo::run(args),
+        Command::Login(args) => login::run(args),
+        Command::Enrol(args) => enrol::run(config, args),
+        Command::Subject(args) => subject::subject(config, args),
+        Command::Factor(args) => subject::factor(config, args),
+        Command::Audit(args) => audit::run(config, args),
+        Command::Key(args) => key::run(config, args),
+        Command::HashPassword(args) => key::hash_password(args),
+        Command::Decode(args) => decode::run(args),
     }
 }

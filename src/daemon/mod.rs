@@ -1,5 +1,231 @@
-//! Puts it together.
+//! Puts it together: the recipe of start, life and end.
 
+pub mod assemble;
+pub mod keys;
+pub mod listeners;
 pub mod logging;
 pub mod metrics;
 pub mod notify;
+pub mod reload;
+pub mod status;
+pub mod stock;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::base::clock::{Clock, SystemClock};
+pub use crate::config::Warning;
+use crate::config::settings::{LogFormat, LogLevel, Settings};
+use crate::config::{Environment, Problems};
+use crate::daemon::listeners::Listeners;
+use crate::daemon::logging::LevelHandle;
+use crate::daemon::reload::Reloads;
+use crate::daemon::status::Status;
+use crate::daemon::stock::Stock;
+use crate::frontend::radius::udp::Front;
+use crate::gateway::drive::{Gateway, Parts};
+use crate::login::verdict::Fault;
+
+/// Between two rounds of housekeeping.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// Why the program did not start, or ended by itself.
+#[derive(Debug)]
+pub enum Stopped {
+    /// The configuration is wrong.
+    Configuration(Problems),
+    /// Store, keys, audit or a directory could not be opened.
+    Fault(Fault),
+    /// A socket could not be bound, or the system refused something else.
+    System(String),
+    /// A task that runs as long as the program ended by itself.
+    Internal(String),
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Configuration(problems) => problems.fmt(f),
+            Self::Fault(fault) => fault.fmt(f),
+            Self::System(what) | Self::Internal(what) => f.write_str(what),
+        }
+    }
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Reads the settings at `path` with the environment of this process.
+///
+/// # Errors
+///
+/// All problems at once.
+pub fn load(path: &Path) -> Result<(Settings, Vec<Warning>), Problems> {
+    Settings::load(path, &Environment::of_process(), SystemClock.now().unix)
+}
+
+/// Runs until told to stop.
+///
+/// # Errors
+///
+/// [`Stopped`] when it could not start, or ended by itself.
+pub fn run(config: &Path) -> Result<(), Stopped> {
+    let (settings, warnings) = load(config).map_err(Stopped::Configuration)?;
+    let log = logging::start(level(settings.log.level), format(settings.log.format));
+    for warning in &warnings {
+        tracing::warn!(event = "config.warning", "{warning}");
+    }
+    // A core dump would hold passwords.
+    if let Err(error) = rustix::process::setrlimit(
+        rustix::process::Resource::Core,
+        rustix::process::Rlimit { current: Some(0), maximum: Some(0) },
+    ) {
+        tracing::warn!(event = "daemon.core-dumps", "core dumps could not be switched off: {error}");
+    }
+    let runtime = runtime(settings.radius.workers)?;
+    let outcome = runtime
+        .block_on(Daemon::start(config.to_owned(), settings, log))
+        .and_then(|daemon| runtime.block_on(daemon.live()));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
+}
+
+fn runtime(workers: u32) -> Result<tokio::runtime::Runtime, Stopped> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Ok(workers @ 1..) = usize::try_from(workers) {
+        builder.worker_threads(workers);
+    }
+    builder
+        .enable_all()
+        .build()
+        .map_err(|error| Stopped::System(format!("the runtime could not start: {error}")))
+}
+
+/// The running program.
+pub struct Daemon {
+    config: PathBuf,
+    log: LevelHandle,
+    stock: Arc<Stock>,
+    gateway: Arc<Gateway>,
+    front: Arc<Front>,
+    listeners: Listeners,
+    status: Status,
+    reloads: Arc<Reloads>,
+    drain: Duration,
+}
+
+impl Daemon {
+    /// Opens everything, binds the sockets, begins to serve.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`].
+    pub async fn start(config: PathBuf, mut settings: Settings, log: LevelHandle) -> Result<Self, Stopped> {
+        let stock = Arc::new(Stock::open(&settings)?);
+        let clients = assemble::clients(&settings)?;
+        let live = assemble::live(&mut settings, &stock.clock, &*stock.random)?;
+        let gateway = Arc::new(Gateway::new(parts(&stock), live));
+        let front = Front::new(clients, gateway.clone(), stock.clock.clone(), stock.random.clone());
+        let front = Arc::new(front);
+        let reloads = Arc::new(Reloads::default());
+        let mut listeners = Listeners::new(front.clone(), settings.radius.workers, settings.drain_timeout);
+        listeners.change(&settings.radius.listen)?;
+        let mut status = Status::new(stock.clone(), gateway.clone(), front.clone(), reloads.clone());
+        status.change(settings.status).await?;
+        let drain = settings.drain_timeout;
+        Ok(Self { config, log, stock, gateway, front, listeners, status, reloads, drain })
+    }
+
+    /// Where RADIUS is answered.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<std::net::SocketAddr> {
+        self.listeners.addresses()
+    }
+
+    /// Serves until SIGTERM or SIGINT; SIGHUP reads the settings again.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped::Internal`] when a task that should run for ever has ended.
+    pub async fn live(mut self) -> Result<(), Stopped> {
+        let (mut hangup, mut terminate, mut interrupt) = (
+            handler(SignalKind::hangup())?,
+            handler(SignalKind::terminate())?,
+            handler(SignalKind::interrupt())?,
+        );
+        let mut round = tokio::time::interval(ROUND);
+        round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let clients = self.front.clients().iter().count();
+        tracing::info!(event = "daemon.ready", clients, "ready");
+        notify::ready(&format!("{clients} clients"));
+        loop {
+            tokio::select! {
+                biased;
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => self.reload().await,
+                ended = self.listeners.ended() => return Err(Stopped::Internal(ended)),
+                _ = round.tick() => self.round().await,
+            }
+        }
+        self.stop().await;
+        Ok(())
+    }
+
+    /// Housekeeping. The watchdog is fed only after a round has passed through the gateway and the runtime
+    /// has had its turn, so a stuck program is started anew.
+    async fn round(&mut self) {
+        self.gateway.tidy();
+        self.status.look().await;
+        if notify::watchdog_period().is_some() {
+            notify::alive();
+        }
+    }
+
+    async fn stop(self) {
+        tracing::info!(event = "daemon.stopping", "no new logins are taken; running ones end");
+        notify::stopping();
+        self.gateway.hurry();
+        let cut_off = self.listeners.stop(self.drain).await;
+        tracing::info!(event = "daemon.stopped", cut_off, "stopped");
+    }
+}
+
+fn parts(stock: &Stock) -> Parts {
+    Parts {
+        store: stock.store.clone(),
+        naming: stock.naming(),
+        factors: stock.factors(),
+        audit: stock.audit.clone(),
+        clock: stock.clock.clone(),
+        random: stock.random.clone(),
+    }
+}
+
+fn handler(kind: SignalKind) -> Result<Signal, Stopped> {
+    signal(kind).map_err(|error| Stopped::System(format!("a signal cannot be handled: {error}")))
+}
+
+const fn level(level: LogLevel) -> tracing::Level {
+    match level {
+        LogLevel::Error => tracing::Level::ERROR,
+        LogLevel::Warn => tracing::Level::WARN,
+        LogLevel::Info => tracing::Level::INFO,
+        LogLevel::Debug => tracing::Level::DEBUG,
+        LogLevel::Trace => tracing::Level::TRACE,
+    }
+}
+
+const fn format(format: LogFormat) -> logging::Format {
+    match format {
+        LogFormat::Text => logging::Format::Text,
+        LogFormat::Json => logging::Format::Json,
+    }
+}

@@ -1,0 +1,115 @@
+//! `doorward audit`: reads the audit file.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::cli::desk::settings;
+use crate::cli::exit::Failure;
+use crate::cli::terminal::say;
+use crate::config::settings::AuditTarget;
+
+/// Print records of the audit file, oldest first. They hold anonymous ids, never names.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorward audit --outcome reject --since 2026-12-24T00:00:00Z")]
+pub(super) struct Args {
+    /// Only of this subject (anonymous id).
+    #[arg(long, value_name = "ID")]
+    subject: Option<String>,
+    /// Only of this client.
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
+    /// Only with this outcome: accept, reject, unable, done.
+    #[arg(long, value_name = "WORD")]
+    outcome: Option<String>,
+    /// Only with this reason.
+    #[arg(long, value_name = "WORD")]
+    reason: Option<String>,
+    /// Only of this login.
+    #[arg(long, value_name = "ID")]
+    attempt: Option<String>,
+    /// Not before this time.
+    #[arg(long, value_name = "TIME")]
+    since: Option<jiff::Timestamp>,
+    /// At most the last N that fit.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    last: usize,
+    /// Another file, for example a rotated one.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Print the records as they are.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does it.
+pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
+    let path = match (&args.file, settings) {
+        (Some(path), _) => path.clone(),
+        (None, settings) => match settings(config)?.audit.to {
+            AuditTarget::File(path) => path,
+            AuditTarget::Stdout => {
+                return Err(Failure::usage(
+                    "the audit goes to standard output: ask journalctl, or say --file",
+                ));
+            }
+        },
+    };
+    let file =
+        File::open(&path).map_err(|error| Failure::no_input(format!("{}: {error}", path.display())))?;
+    let mut kept = std::collections::VecDeque::new();
+    for line in BufReader::new(file).lines() {
+        let line = line?;
+        // A line that was cut by a crash is not a record.
+        let Ok(record) = serde_json::from_str::<Value>(&line) else { continue };
+        if args.wants(&record) {
+            if kept.len() >= args.last {
+                kept.pop_front();
+            }
+            kept.push_back(if args.json { line } else { sentence(&record) });
+        }
+    }
+    kept.iter().try_for_each(|line| say(line))
+}
+
+impl Args {
+    fn wants(&self, record: &Value) -> bool {
+        let is = |key: &str, wanted: &Option<String>| {
+            wanted.as_deref().is_none_or(|wanted| word(record, key) == Some(wanted))
+        };
+        let recent = self.since.is_none_or(|since| {
+            word(record, "time")
+                .and_then(|time| time.parse::<jiff::Timestamp>().ok())
+                .is_some_and(|time| time >= since)
+        });
+        recent
+            && is("subject", &self.subject)
+            && is("client", &self.client)
+            && is("outcome", &self.outcome)
+            && is("reason", &self.reason)
+            && is("attempt", &self.attempt)
+    }
+}
+
+fn word<'a>(record: &'a Value, key: &str) -> Option<&'a str> {
+    record.get(key)?.as_str()
+}
+
+fn sentence(record: &Value) -> String {
+    let part = |key: &str| word(record, key).unwrap_or("-");
+    format!(
+        "{}  {}  {:<8} {:<20} client {}  subject {}  factor {}  rule {}  from {}  stage {}",
+        part("time"),
+        part("event"),
+        part("outcome"),
+        part("reason"),
+        part("client"),
+        part("subject"),
+        part("factor"),
+        part("rule"),
+        part("network"),
+        part("stage"),
+    )
+}

@@ -1,0 +1,126 @@
+//! What the commands of an administrator work with: settings, stock, and the accounts behind names.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::secret::Secret;
+use crate::cli::exit::Failure;
+use crate::config::settings::Settings;
+use crate::daemon;
+use crate::daemon::assemble::{self, Directories};
+use crate::daemon::stock::Stock;
+use crate::factor::provision::Provisioner;
+use crate::gateway::ports::{Audit, Naming, Vault};
+use crate::login::identity::{Account, LoginName, Pseudonym};
+use crate::subjects::enrol::{Enrolling, Tools};
+
+/// How long a directory may take for one question of an administrator.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An opened desk.
+pub(super) struct Desk {
+    pub(super) settings: Settings,
+    pub(super) stock: Stock,
+    directories: Directories,
+}
+
+/// Loads the settings; warnings are for `check`.
+pub(super) fn settings(config: &Path) -> Result<Settings, Failure> {
+    daemon::load(config)
+        .map(|(settings, _)| settings)
+        .map_err(|problems| Failure::config(problems.to_string()))
+}
+
+/// Runs `work` with an opened desk.
+pub(super) fn with_desk<T>(
+    config: &Path,
+    work: impl AsyncFnOnce(&Desk) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut settings = settings(config)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let stock = Stock::open(&settings)?;
+        let directories = assemble::directories(&mut settings, &stock.clock, &*stock.random)?;
+        work(&Desk { settings, stock, directories }).await
+    })
+}
+
+impl Desk {
+    /// The account that `user` means in `directory`, or in the only one there is.
+    pub(super) async fn account(&self, directory: Option<&str>, user: &str) -> Result<Account, Failure> {
+        let directory = match (directory, self.directories.len()) {
+            (Some(name), _) => self.directories.get(name).ok_or_else(|| {
+                Failure::usage(format!(
+                    "there is no directory \"{name}\"; there are: {}",
+                    self.names().join(", ")
+                ))
+            })?,
+            (None, 1) => self.directories.values().next().ok_or_else(|| Failure::software("no directory"))?,
+            (None, _) => {
+                return Err(Failure::usage(format!(
+                    "say --directory; there are: {}",
+                    self.names().join(", ")
+                )));
+            }
+        };
+        let name = LoginName::parse(user.as_bytes()).map_err(|error| Failure::data(error.to_string()))?;
+        let now = self.stock.clock.now().steady;
+        let found = directory.find(&name, now.checked_add(PATIENCE).unwrap_or(now)).await?;
+        found.ok_or_else(|| Failure::no_user("the directory knows no such account"))
+    }
+
+    /// The anonymous id of an account; a new account gets one.
+    pub(super) async fn subject(&self, who: &Who) -> Result<Pseudonym, Failure> {
+        if let Some(text) = &who.subject {
+            return Pseudonym::new(text).ok_or_else(|| Failure::data("that is no anonymous id"));
+        }
+        let Some(user) = &who.user else { return Err(Failure::usage("say --user or --subject")) };
+        let account = self.account(who.directory.as_deref(), user).await?;
+        Ok(self.stock.names.subject(account).await?.pseudonym)
+    }
+
+    /// The tools for enrolments.
+    pub(super) fn enrolling(&self) -> Enrolling {
+        let vault: Arc<dyn Vault> = self.stock.keys.clone();
+        Enrolling::new(Tools {
+            store: self.stock.store.clone(),
+            vault,
+            random: self.stock.random.clone(),
+            clock: self.stock.clock.clone(),
+            factors: self.stock.factors(),
+            provision: Arc::new(Provisioner::new(self.stock.random.clone())),
+            audit: self.audit(),
+        })
+    }
+
+    /// The audit as a port.
+    pub(super) fn audit(&self) -> Arc<dyn Audit> {
+        self.stock.audit.clone()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.directories.keys().map(|name| &**name).collect();
+        names.sort_unstable();
+        names
+    }
+}
+
+/// Who is meant: by name, or by anonymous id.
+#[derive(Debug, clap::Args)]
+pub(super) struct Who {
+    /// Login name.
+    #[arg(long, value_name = "NAME", conflicts_with = "subject")]
+    pub(super) user: Option<String>,
+    /// The directory that knows the name; not needed when there is only one.
+    #[arg(long, value_name = "NAME", conflicts_with = "subject")]
+    pub(super) directory: Option<String>,
+    /// Anonymous id, instead of a name.
+    #[arg(long, value_name = "ID")]
+    pub(super) subject: Option<String>,
+}
+
+/// Text of a secret that is meant to be read.
+pub(super) fn shown(secret: &Secret) -> &str {
+    secret.expose_str().unwrap_or_default()
+}

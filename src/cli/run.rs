@@ -1,0 +1,111 @@
+//! `doorward run`: the daemon. `doorward check` and `doorward show`: its settings.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::random::SystemRandom;
+use crate::cli::desk::settings;
+use crate::cli::exit::Failure;
+use crate::cli::terminal::{complain, say};
+use crate::daemon::{self, Stopped, assemble};
+
+/// How long a directory may take to answer `check --connect`.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Run the gateway until it is told to stop.
+///
+/// SIGHUP reads the settings again; with any mistake in them the old ones stay. SIGTERM and SIGINT end it
+/// once the running logins are answered.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorward run --config /etc/doorward/doorward.toml")]
+pub(super) struct RunArgs {}
+
+/// Check the settings without starting anything.
+///
+/// All mistakes are shown at once, each with its place and what to do; then the doubtful things.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorward check --connect && systemctl reload doorward")]
+pub(super) struct CheckArgs {
+    /// Ask each directory whether it answers, too.
+    #[arg(long)]
+    connect: bool,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Show the settings that hold, defaults included and secrets left out.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorward show --json | jq .client")]
+pub(super) struct ShowArgs {
+    /// Print as JSON instead of TOML.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the daemon.
+pub(super) fn run(config: &Path, _args: &RunArgs) -> Result<(), Failure> {
+    daemon::run(config).map_err(|stopped| match stopped {
+        Stopped::Configuration(problems) => Failure::config(problems.to_string()),
+        Stopped::Fault(fault) => Failure::unavailable(fault.what),
+        Stopped::System(what) => Failure::system(what),
+        Stopped::Internal(what) => Failure::software(what),
+    })
+}
+
+/// Checks the settings.
+pub(super) fn check(config: &Path, args: &CheckArgs) -> Result<(), Failure> {
+    let (errors, warnings, settings) = match daemon::load(config) {
+        Ok((settings, warnings)) => (Vec::new(), warnings, Some(settings)),
+        Err(problems) => (problems.errors, problems.warnings, None),
+    };
+    let faults = match settings {
+        Some(mut settings) if args.connect => probe(&mut settings)?,
+        _ => Vec::new(),
+    };
+    if args.json {
+        let text =
+            |findings: &[daemon::Warning]| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let report = serde_json::json!({
+            "errors": text(&errors), "warnings": text(&warnings), "directories": faults,
+        });
+        say(&report.to_string())?;
+    } else {
+        errors.iter().for_each(|finding| complain(&finding.to_string()));
+        warnings.iter().for_each(|finding| complain(&format!("warning: {finding}")));
+        faults.iter().for_each(|fault| complain(fault));
+    }
+    if !errors.is_empty() {
+        return Err(Failure::config(if args.json { String::new() } else { count(errors.len(), "mistake") }));
+    }
+    if !faults.is_empty() {
+        return Err(Failure::unavailable(""));
+    }
+    if args.json { Ok(()) } else { say("the settings are good") }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+fn probe(settings: &mut crate::config::settings::Settings) -> Result<Vec<String>, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let clock: std::sync::Arc<dyn Clock> = std::sync::Arc::new(SystemClock);
+        let mut faults = Vec::new();
+        for (name, directory) in assemble::directories(settings, &clock, &SystemRandom)? {
+            let now = clock.now().steady;
+            if let Err(fault) = directory.probe(now.checked_add(PATIENCE).unwrap_or(now)).await {
+                faults.push(format!("directory \"{name}\" does not answer: {fault}"));
+            }
+        }
+        Ok(faults)
+    })
+}
+
+/// Shows the settings.
+pub(super) fn show(config: &Path, args: &ShowArgs) -> Result<(), Failure> {
+    let settings = settings(config)?;
+    say(if args.json { settings.to_json() } else { settings.to_toml() }.trim_end())
+}

@@ -1,0 +1,271 @@
+//! `doorward subject` and `doorward factor`: what is known about somebody, and how to take it away.
+
+use std::path::Path;
+
+use clap::{Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::base::clock::UnixTime;
+use crate::base::text::safe;
+use crate::cli::desk::{Desk, Who, with_desk};
+use crate::cli::exit::Failure;
+use crate::cli::terminal::say;
+use crate::gateway::ports::Counted;
+use crate::login::factor::{Enrolment, EnrolmentId, FactorKind};
+use crate::login::identity::Pseudonym;
+use crate::login::throttle::Failures;
+
+/// Subjects that are read at once.
+const PAGE: usize = 1000;
+
+/// Show subjects, release their locks, tell who is behind an anonymous id.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorward subject show --user alice")]
+pub(super) struct SubjectArgs {
+    #[command(subcommand)]
+    what: SubjectWhat,
+    /// Print as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum SubjectWhat {
+    /// The anonymous ids of all subjects.
+    #[command(after_help = "Example:\n  doorward subject list --json")]
+    List,
+    /// Anonymous id, enrolments and failures of one subject.
+    #[command(after_help = "Example:\n  doorward subject show --user alice")]
+    Show(Who),
+    /// The person behind an anonymous id. Asking is recorded in the audit.
+    #[command(after_help = "Example:\n  doorward subject name --subject pabcdefghijklmnopqrs")]
+    Name {
+        /// Anonymous id.
+        #[arg(long, value_name = "ID")]
+        subject: String,
+    },
+    /// Forget failures and release locks.
+    #[command(after_help = "Example:\n  doorward subject unlock --user alice")]
+    Unlock {
+        #[command(flatten)]
+        who: Who,
+        /// Only this; without it, everything.
+        #[arg(long, value_enum)]
+        what: Option<Lock>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Lock {
+    Password,
+    Totp,
+    Hotp,
+    Recovery,
+}
+
+impl Lock {
+    const ALL: [Self; 4] = [Self::Password, Self::Totp, Self::Hotp, Self::Recovery];
+
+    const fn counted(self) -> Counted {
+        match self {
+            Self::Password => Counted::Password,
+            Self::Totp => Counted::Factor(FactorKind::Totp),
+            Self::Hotp => Counted::Factor(FactorKind::Hotp),
+            Self::Recovery => Counted::Factor(FactorKind::Recovery),
+        }
+    }
+}
+
+/// Show and revoke enrolments.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  doorward factor list --user alice")]
+pub(super) struct FactorArgs {
+    #[command(subcommand)]
+    what: FactorWhat,
+    /// Print as JSON.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum FactorWhat {
+    /// The enrolments of a subject.
+    #[command(after_help = "Example:\n  doorward factor list --user alice")]
+    List(Who),
+    /// Forget an enrolment: it no longer lets anybody in.
+    #[command(
+        after_help = "Example:\n  doorward factor revoke --user alice --id 00112233445566778899aabbccddeeff"
+    )]
+    Revoke {
+        #[command(flatten)]
+        who: Who,
+        /// The enrolment, as `factor list` shows it.
+        #[arg(long, value_name = "ID", value_parser = enrolment_id)]
+        id: EnrolmentId,
+    },
+}
+
+fn enrolment_id(text: &str) -> Result<EnrolmentId, String> {
+    let bytes =
+        data_encoding::HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(|error| error.to_string())?;
+    bytes.try_into().map(EnrolmentId).map_err(|_| "an enrolment's id has 32 hexadecimal digits".to_owned())
+}
+
+/// `doorward subject`
+pub(super) fn subject(config: &Path, args: &SubjectArgs) -> Result<(), Failure> {
+    with_desk(config, async |desk: &Desk| match &args.what {
+        SubjectWhat::List => list(desk, args.json).await,
+        SubjectWhat::Show(who) => show(desk, who, args.json).await,
+        SubjectWhat::Name { subject } => name(desk, subject, args.json).await,
+        SubjectWhat::Unlock { who, what } => unlock(desk, who, *what, args.json).await,
+    })
+}
+
+/// `doorward factor`
+pub(super) fn factor(config: &Path, args: &FactorArgs) -> Result<(), Failure> {
+    with_desk(config, async |desk: &Desk| match &args.what {
+        FactorWhat::List(who) => factors(desk, who, args.json).await,
+        FactorWhat::Revoke { who, id } => revoke(desk, who, *id, args.json).await,
+    })
+}
+
+async fn list(desk: &Desk, json: bool) -> Result<(), Failure> {
+    let mut after: Option<Pseudonym> = None;
+    loop {
+        let rows = desk.stock.store.subjects(after.as_ref(), PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        for row in &rows {
+            let since = time(row.created);
+            if json {
+                say(&json!({ "subject": row.pseudonym.as_str(), "created": since }).to_string())?;
+            } else {
+                say(&format!("{:<24}  since {since}", row.pseudonym))?;
+            }
+        }
+        after = Some(last.pseudonym.clone());
+    }
+}
+
+async fn show(desk: &Desk, who: &Who, json: bool) -> Result<(), Failure> {
+    let who = known(desk, who).await?;
+    let record = desk.stock.store.recall(&who).await?;
+    let mut failures: Vec<(&str, Failures)> = record.codes.iter().map(|(k, f)| (k.word(), *f)).collect();
+    failures.extend(record.password.map(|f| ("password", f)));
+    if json {
+        let failures: Vec<Value> = failures.iter().map(|(what, f)| failures_json(what, f)).collect();
+        let enrolments: Vec<Value> = record.enrolments.iter().map(enrolment_json).collect();
+        let report = json!({ "subject": who.as_str(), "enrolments": enrolments, "failures": failures });
+        return say(&report.to_string());
+    }
+    say(&format!("subject {who}"))?;
+    record.enrolments.iter().try_for_each(|e| say(&format!("  {}", enrolment_text(e))))?;
+    for (what, f) in failures {
+        let state = if f.locked {
+            "; locked".to_owned()
+        } else if f.wait_until > desk.stock.clock.now().unix {
+            format!("; no try before {}", time(f.wait_until))
+        } else {
+            String::new()
+        };
+        say(&format!("  {what}: {} failures in a row, {} on the last day{state}", f.row, f.today))?;
+    }
+    Ok(())
+}
+
+async fn name(desk: &Desk, subject: &str, json: bool) -> Result<(), Failure> {
+    let who = Pseudonym::new(subject).ok_or_else(|| Failure::data("that is no anonymous id"))?;
+    let person = desk.stock.names.name_of(&who, &desk.audit()).await?;
+    let person = person.ok_or_else(|| Failure::no_user("no subject has this id"))?;
+    if json {
+        let report =
+            json!({ "subject": who.as_str(), "directory": person.directory, "name": person.display });
+        return say(&report.to_string());
+    }
+    say(&format!("{} in directory \"{}\"", safe(&person.display), person.directory))
+}
+
+async fn unlock(desk: &Desk, who: &Who, what: Option<Lock>, json: bool) -> Result<(), Failure> {
+    let who = known(desk, who).await?;
+    let enrolling = desk.enrolling();
+    let mut released = Vec::new();
+    for lock in Lock::ALL {
+        let wanted = what.is_none_or(|only| only.counted() == lock.counted());
+        if wanted && enrolling.unlock(&who, lock.counted()).await? {
+            released.push(match lock.counted() {
+                Counted::Password => "password",
+                Counted::Factor(kind) => kind.word(),
+            });
+        }
+    }
+    if json {
+        return say(&json!({ "subject": who.as_str(), "released": released }).to_string());
+    }
+    if released.is_empty() {
+        return say("there was nothing to release");
+    }
+    say(&format!("released: {}", released.join(", ")))
+}
+
+async fn factors(desk: &Desk, who: &Who, json: bool) -> Result<(), Failure> {
+    let who = known(desk, who).await?;
+    let enrolments = desk.stock.store.recall(&who).await?.enrolments;
+    if json {
+        return say(&Value::from(enrolments.iter().map(enrolment_json).collect::<Vec<_>>()).to_string());
+    }
+    enrolments.iter().try_for_each(|enrolment| say(&enrolment_text(enrolment)))
+}
+
+async fn revoke(desk: &Desk, who: &Who, id: EnrolmentId, json: bool) -> Result<(), Failure> {
+    let who = known(desk, who).await?;
+    if !desk.enrolling().revoke(&who, id).await? {
+        return Err(Failure::no_user("this subject has no such enrolment"));
+    }
+    if json {
+        return say(&json!({ "subject": who.as_str(), "revoked": id.to_string() }).to_string());
+    }
+    say("revoked")
+}
+
+/// The anonymous id; asking gives out no new one.
+async fn known(desk: &Desk, who: &Who) -> Result<Pseudonym, Failure> {
+    let unknown = || Failure::no_user("nothing is known about this subject");
+    match (&who.user, &who.subject) {
+        (Some(user), _) => {
+            let account = desk.account(who.directory.as_deref(), user).await?;
+            desk.stock.names.known(&account).await?.ok_or_else(unknown)
+        }
+        (None, Some(_)) => {
+            let who = desk.subject(who).await?;
+            let found = desk.stock.store.subject(&who).await?;
+            found.map(|row| row.pseudonym).ok_or_else(unknown)
+        }
+        (None, None) => Err(Failure::usage("say --user or --subject")),
+    }
+}
+
+fn enrolment_text(enrolment: &Enrolment) -> String {
+    let used =
+        enrolment.progress.last_used.map_or("never used".into(), |at| format!("last used {}", time(at)));
+    format!("{}  {:<8}  since {}, {used}", enrolment.id, enrolment.kind(), time(enrolment.created))
+}
+
+fn enrolment_json(enrolment: &Enrolment) -> Value {
+    json!({
+        "id": enrolment.id.to_string(),
+        "factor": enrolment.kind().word(),
+        "created": time(enrolment.created),
+        "last_used": enrolment.progress.last_used.map(time),
+    })
+}
+
+fn failures_json(what: &str, failures: &Failures) -> Value {
+    let wait = (failures.wait_until > UnixTime(0)).then(|| time(failures.wait_until));
+    json!({
+        "what": what, "in_a_row": failures.row, "on_the_last_day": failures.today,
+        "not_before": wait, "locked": failures.locked,
+    })
+}
+
+fn time(at: UnixTime) -> String {
+    jiff::Timestamp::from_second(at.seconds()).map_or_else(|_| "?".into(), |at| at.to_string())
+}

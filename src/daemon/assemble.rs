@@ -1,0 +1,138 @@
+//! Settings → directories, admission, clients.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::clock::Clock;
+use crate::base::random::Random;
+use crate::config::settings::{
+    AddressFrom, ClientSettings, DirectoryKind, DirectorySettings, LimitSettings,
+    MessageAuthenticator as Demand, PasswordCharset, Settings,
+};
+use crate::directory::file::FileDirectory;
+use crate::directory::ldap::LdapDirectory;
+use crate::frontend::radius::address::AddressSource;
+use crate::frontend::radius::clients::{Charset, ClientTable, MessageAuthenticator, RadiusClient};
+use crate::gateway::admit::{Admission, AdmissionLimits};
+use crate::gateway::drive::Live;
+use crate::gateway::ports::Directory;
+use crate::login::verdict::{Fault, FaultKind};
+use crate::wire::radius::authenticator::SharedSecret;
+
+/// The directories by name.
+pub type Directories = HashMap<Arc<str>, Arc<dyn Directory>>;
+
+/// Password hashes that are computed at the same time; each takes a core for tens of milliseconds and
+/// 19 MiB of memory.
+fn hashing_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Everything that a reload exchanges. Takes the directories out of `settings`.
+///
+/// # Errors
+///
+/// A fault when a directory cannot be made.
+pub fn live(settings: &mut Settings, clock: &Arc<dyn Clock>, random: &dyn Random) -> Result<Live, Fault> {
+    let clients = settings.clients.iter().map(|client| client.login.name.clone());
+    let admission = Arc::new(Admission::new(limits(&settings.limits), clients, clock));
+    let directories = directories(settings, clock, random)?;
+    Ok(Live { policy: settings.policy.clone(), limits: settings.limits.failures, directories, admission })
+}
+
+/// Makes the directories out of their settings, which are taken out. To be called inside the runtime: they start tasks of their own.
+///
+/// # Errors
+///
+/// A fault when one cannot be made.
+pub fn directories(
+    settings: &mut Settings,
+    clock: &Arc<dyn Clock>,
+    random: &dyn Random,
+) -> Result<Directories, Fault> {
+    let all = std::mem::take(&mut settings.directories);
+    all.into_iter().map(|one| Ok((one.name.clone(), directory(one, clock, random)?))).collect()
+}
+
+fn directory(
+    settings: DirectorySettings,
+    clock: &Arc<dyn Clock>,
+    random: &dyn Random,
+) -> Result<Arc<dyn Directory>, Fault> {
+    Ok(match settings.kind {
+        DirectoryKind::File { users, .. } => {
+            Arc::new(FileDirectory::new(settings.name, users, hashing_threads()))
+        }
+        DirectoryKind::Ldap { settings, .. } => {
+            let no_name = |_| Fault::new(FaultKind::Internal, "the system gave no randomness");
+            Arc::new(LdapDirectory::start(*settings, clock.clone(), random).map_err(no_name)?)
+        }
+    })
+}
+
+fn limits(settings: &LimitSettings) -> AdmissionLimits {
+    let at_once = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+    let rate = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+    AdmissionLimits {
+        at_once: at_once(settings.logins),
+        at_once_per_client: at_once(settings.logins_per_client),
+        client_per_second: rate(settings.client_per_second),
+        source_per_minute: rate(settings.source_per_minute),
+        subject_per_minute: rate(settings.subject_per_minute),
+    }
+}
+
+/// The RADIUS clients by address.
+///
+/// # Errors
+///
+/// A fault for what the check of the settings should have found: an empty secret, a prefix twice.
+pub fn clients(settings: &Settings) -> Result<ClientTable, Fault> {
+    let mut table = ClientTable::default();
+    for client in &settings.clients {
+        let taken = |(prefix, other)| {
+            Fault::new(
+                FaultKind::Internal,
+                format!("{prefix} belongs to clients \"{}\" and \"{other}\"", client.login.name),
+            )
+        };
+        table
+            .add(radius_client(client, settings.radius.answer_memory)?, client.addresses.iter().copied())
+            .map_err(taken)?;
+    }
+    Ok(table)
+}
+
+fn radius_client(settings: &ClientSettings, answer_memory: Duration) -> Result<RadiusClient, Fault> {
+    let empty = |_| {
+        Fault::new(FaultKind::Internal, format!("the secret of client \"{}\" is empty", settings.login.name))
+    };
+    let secret = SharedSecret::new(settings.secret.clone()).map_err(empty)?;
+    let mut client = RadiusClient::new(settings.login.clone(), secret);
+    client.previous_secret =
+        settings.previous_secret.clone().map(SharedSecret::new).transpose().map_err(empty)?;
+    client.message_authenticator = match settings.message_authenticator {
+        Demand::Required => MessageAuthenticator::Required,
+        Demand::Auto => MessageAuthenticator::Auto,
+        Demand::Off => MessageAuthenticator::Off,
+    };
+    client.answer_memory = answer_memory;
+    client.limit_proxy_state = settings.limit_proxy_state;
+    client.address_from = settings.user_address_from.iter().map(|from| source(*from)).collect();
+    client.charset = match settings.password_charset {
+        PasswordCharset::Utf8 => Charset::Utf8,
+        PasswordCharset::Latin1Fallback => Charset::Latin1Fallback,
+    };
+    Ok(client)
+}
+
+const fn source(from: AddressFrom) -> AddressSource {
+    match from {
+        AddressFrom::CallingStationId => AddressSource::CallingStationId,
+        AddressFrom::TunnelClientEndpoint => AddressSource::TunnelClientEndpoint,
+        AddressFrom::CiscoSourceIp => AddressSource::CiscoAvPair,
+        AddressFrom::PaloAltoClientSourceIp => AddressSource::PaloAltoClientSourceIp,
+    }
+}

@@ -1,0 +1,115 @@
+//! The RADIUS sockets that are open, by the address in the settings.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::daemon::Stopped;
+use crate::frontend::radius::udp::{self, Front, Listener};
+
+/// Opens and closes sockets.
+pub struct Listeners {
+    front: Arc<Front>,
+    sockets: usize,
+    drain: Duration,
+    open: HashMap<SocketAddr, Open>,
+    tasks: JoinSet<(SocketAddr, usize)>,
+}
+
+struct Open {
+    stop: watch::Sender<bool>,
+    bound: SocketAddr,
+}
+
+impl Listeners {
+    /// None open yet. Every address gets a socket per worker; 0 workers are one per core.
+    #[must_use]
+    pub fn new(front: Arc<Front>, workers: u32, drain: Duration) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let sockets = usize::try_from(workers).ok().filter(|n| *n > 0).unwrap_or(cores);
+        Self { front, sockets, drain, open: HashMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Opens what is wanted and not open, then closes what is open and not wanted. Sockets that stay lose
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped::System`] when an address cannot be bound; then nothing has changed.
+    pub fn change(&mut self, wanted: &[SocketAddr]) -> Result<(), Stopped> {
+        let new: Vec<SocketAddr> = wanted.iter().filter(|a| !self.open.contains_key(a)).copied().collect();
+        let mut bound: Vec<(SocketAddr, Vec<Listener>)> = Vec::new();
+        for address in new {
+            let listeners = udp::bind(address, self.sockets).map_err(|error| cannot_bind(address, &error))?;
+            bound.push((address, listeners));
+        }
+        for (address, listeners) in bound {
+            self.serve(address, listeners);
+        }
+        // Their tasks end when they have drained.
+        self.open.retain(|address, _| wanted.contains(address));
+        Ok(())
+    }
+
+    fn serve(&mut self, address: SocketAddr, listeners: Vec<Listener>) {
+        let stop = watch::Sender::new(false);
+        let bound = listeners.first().and_then(|l| l.local_addr().ok()).unwrap_or(address);
+        tracing::info!(event = "radius.listening", address = %bound, sockets = listeners.len(), "RADIUS is answered");
+        for listener in listeners {
+            let serving = listener.serve(self.front.clone(), stop.subscribe(), self.drain);
+            self.tasks.spawn(async move { (address, serving.await) });
+        }
+        self.open.insert(address, Open { stop, bound });
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.open.values().map(|open| open.bound).collect()
+    }
+
+    /// Waits for a task that ended though its address is still wanted, which is a mistake of ours.
+    pub async fn ended(&mut self) -> String {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok((address, _))) if self.open.contains_key(&address) => {
+                    return format!("the task that serves {address} ended by itself");
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return format!("a task that serves RADIUS broke: {error}"),
+                None => std::future::pending::<()>().await,
+            }
+        }
+    }
+
+    /// Closes all and waits for their logins. Returns how many logins were cut off after `drain`.
+    pub async fn stop(mut self, drain: Duration) -> usize {
+        for open in self.open.values() {
+            open.stop.send_replace(true);
+        }
+        let mut cut_off = 0usize;
+        // Each task keeps to `drain` by itself; a little more is for those that are stuck.
+        let patience = drain.saturating_add(Duration::from_secs(1));
+        let all = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                cut_off = cut_off.saturating_add(ended.map_or(0, |(_, cut_off)| cut_off));
+            }
+        };
+        let _in_time = tokio::time::timeout(patience, all).await;
+        cut_off
+    }
+}
+
+fn cannot_bind(address: SocketAddr, error: &std::io::Error) -> Stopped {
+    let advice = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "; another program has it: see \"ss -lunp\"",
+        std::io::ErrorKind::AddrNotAvailable => "; this machine does not have the address",
+        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need CAP_NET_BIND_SERVICE",
+        _ => "",
+    };
+    Stopped::System(format!("radius.listen: {address} cannot be bound: {error}{advice}"))
+}

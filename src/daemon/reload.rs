@@ -1,0 +1,72 @@
+//! New settings in place of old, or a reason why not.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::config::settings::Settings;
+use crate::daemon::{Daemon, Stopped, assemble, level, load, notify};
+
+/// Counts reloads.
+#[derive(Debug, Default)]
+pub struct Reloads {
+    done: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Reloads {
+    /// How many took effect and how many did not.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
+    }
+}
+
+impl Daemon {
+    /// Reads the settings again. With any problem the old ones stay and the log says why; otherwise the new
+    /// ones hold for every login that begins from now on, and nothing that is under way is lost.
+    pub(in crate::daemon) async fn reload(&mut self) {
+        notify::reloading();
+        match self.take_over().await {
+            Ok(warnings) => {
+                let reloads = self.reloads.done.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+                tracing::info!(event = "daemon.reloaded", reloads, warnings, "the new settings hold");
+            }
+            Err(stopped) => {
+                self.reloads.failed.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(event = "daemon.reload-failed", "the old settings stay: {stopped}");
+            }
+        }
+        notify::ready(&format!("{} clients", self.front.clients().iter().count()));
+    }
+
+    /// Everything that can fail comes before everything that changes something.
+    async fn take_over(&mut self) -> Result<usize, Stopped> {
+        // Reading files and parsing takes a while; sockets are served meanwhile.
+        let path = self.config.clone();
+        let read = tokio::task::spawn_blocking(move || load(&path)).await;
+        let read =
+            read.map_err(|error| Stopped::Internal(format!("reading the settings broke off: {error}")))?;
+        let (mut settings, warnings) = read.map_err(Stopped::Configuration)?;
+        for warning in &warnings {
+            tracing::warn!(event = "config.warning", "{warning}");
+        }
+        self.refuse_what_needs_a_restart(&settings)?;
+        let clients = assemble::clients(&settings)?;
+        let live = assemble::live(&mut settings, &self.stock.clock, &*self.stock.random)?;
+        self.listeners.change(&settings.radius.listen)?;
+        self.status.change(settings.status).await?;
+        self.stock.reopen(&settings)?;
+        self.gateway.reload(live);
+        self.front.reload(clients);
+        self.log.set(level(settings.log.level));
+        self.drain = settings.drain_timeout;
+        Ok(warnings.len())
+    }
+
+    fn refuse_what_needs_a_restart(&self, settings: &Settings) -> Result<(), Stopped> {
+        let keys = self.stock.needs_restart(settings);
+        if keys.is_empty() {
+            return Ok(());
+        }
+        Err(Stopped::System(format!("{} cannot change while the program runs; restart it", keys.join(", "))))
+    }
+}

@@ -1,0 +1,158 @@
+//! The status pages: `/health` for a balancer or a monitor, `/metrics` for Prometheus.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::AbortHandle;
+
+use crate::daemon::Stopped;
+use crate::daemon::metrics::{self, Sources};
+use crate::daemon::reload::Reloads;
+use crate::daemon::stock::Stock;
+use crate::frontend::radius::udp::Front;
+use crate::gateway::drive::Gateway;
+use crate::net::http::{self, Page, Pages};
+
+/// How often the store is tried and counted.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The pages and what they are made of.
+pub struct Status {
+    stock: Arc<Stock>,
+    state: Arc<State>,
+    pages: Pages,
+    serving: Option<(SocketAddr, AbortHandle)>,
+    looked: Option<Instant>,
+}
+
+/// What was seen at the last look.
+#[derive(Debug, Default)]
+struct State {
+    store_failing: AtomicBool,
+    subjects: AtomicU64,
+    enrolments: AtomicU64,
+}
+
+impl Status {
+    /// Not served yet.
+    #[must_use]
+    pub fn new(stock: Arc<Stock>, gateway: Arc<Gateway>, front: Arc<Front>, reloads: Arc<Reloads>) -> Self {
+        let state = Arc::new(State::default());
+        let registry = metrics::registry(Sources {
+            gateway,
+            radius: Arc::new(move || front.counters().all()),
+            totals: {
+                let state = state.clone();
+                Arc::new(move || state.totals())
+            },
+            reloads: Arc::new(move || reloads.counts()),
+        });
+        let audit = stock.audit.clone();
+        let (health, registry) = (state.clone(), Arc::new(registry));
+        let pages: Pages = Arc::new(move |path| match path {
+            "/health" => Some(health.page(audit.is_failing())),
+            "/metrics" => Some(match metrics::page(&registry) {
+                Ok(body) => Page {
+                    status: 200,
+                    kind: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+                    body,
+                },
+                Err(_) => Page {
+                    status: 500,
+                    kind: "text/plain",
+                    body: "the metrics could not be written\n".into(),
+                },
+            }),
+            _ => None,
+        });
+        Self { stock, state, pages, serving: None, looked: None }
+    }
+
+    /// Serves the pages at `address`, or nowhere.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped::System`] when the address cannot be bound; then the pages stay where they were.
+    pub async fn change(&mut self, address: Option<SocketAddr>) -> Result<(), Stopped> {
+        if self.serving.as_ref().map(|(address, _)| *address) == address {
+            return Ok(());
+        }
+        let fresh = match address {
+            None => None,
+            Some(address) => {
+                let listener = http::listen(address).await.map_err(|error| {
+                    Stopped::System(format!("status.listen: {address} cannot be bound: {error}"))
+                })?;
+                let bound = listener.local_addr().unwrap_or(address);
+                tracing::info!(event = "status.listening", address = %bound, "status pages are served");
+                Some((address, tokio::spawn(http::serve(listener, self.pages.clone())).abort_handle()))
+            }
+        };
+        if let Some((_, before)) = self.serving.take() {
+            before.abort();
+        }
+        self.serving = fresh;
+        Ok(())
+    }
+
+    /// Tries and counts the store when it is time to.
+    pub async fn look(&mut self) {
+        let now = self.stock.clock.now().steady;
+        if self.looked.is_some_and(|before| now.saturating_duration_since(before) < LOOK_EVERY) {
+            return;
+        }
+        self.looked = Some(now);
+        let store = &self.stock.store;
+        let look = async {
+            store.probe().await?;
+            store.totals().await
+        };
+        match tokio::time::timeout(LOOK_EVERY, look).await {
+            Ok(Ok(totals)) => {
+                if self.state.store_failing.swap(false, Ordering::Relaxed) {
+                    tracing::info!(event = "store.recovered", "the store can be written again");
+                }
+                self.state.subjects.store(totals.subjects, Ordering::Relaxed);
+                self.state.enrolments.store(totals.enrolments, Ordering::Relaxed);
+            }
+            Ok(Err(fault)) => self.state.store_fails(&fault.what),
+            Err(_) => self.state.store_fails("the store did not answer in time"),
+        }
+    }
+}
+
+impl Drop for Status {
+    fn drop(&mut self) {
+        if let Some((_, serving)) = self.serving.take() {
+            serving.abort();
+        }
+    }
+}
+
+impl State {
+    fn store_fails(&self, what: &str) {
+        if !self.store_failing.swap(true, Ordering::Relaxed) {
+            tracing::error!(event = "store.failing", "{what}");
+        }
+    }
+
+    fn totals(&self) -> Option<(u64, u64)> {
+        let failing = self.store_failing.load(Ordering::Relaxed);
+        (!failing).then(|| (self.subjects.load(Ordering::Relaxed), self.enrolments.load(Ordering::Relaxed)))
+    }
+
+    /// 200 while logins can be accepted, 503 otherwise.
+    fn page(&self, audit_failing: bool) -> Page {
+        let word = |failing: bool| if failing { "failing" } else { "ok" };
+        let store_failing = self.store_failing.load(Ordering::Relaxed);
+        let failing = store_failing || audit_failing;
+        let body = serde_json::json!({
+            "status": word(failing),
+            "store": word(store_failing),
+            "audit": word(audit_failing),
+        });
+        Page { status: if failing { 503 } else { 200 }, kind: "application/json", body: format!("{body}\n") }
+    }
+}

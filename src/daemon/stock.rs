@@ -1,0 +1,149 @@
+//! What stays from start to end, through every reload: store, keys, names, audit.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::audit::NetworkPrefix;
+use crate::audit::file::AuditLog;
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::random::{Random, SystemRandom};
+use crate::config::settings::{AuditSettings, AuditTarget, Settings};
+use crate::daemon::keys::{self, Keys};
+use crate::gateway::ports::{Audit, AuditRecord, Naming, SecondFactor, Store, Vault};
+use crate::login::verdict::Fault;
+use crate::store::sqlite::Sqlite;
+use crate::subjects::pseudonym::Names;
+
+/// Opened from the settings once; also what the commands of an administrator work with.
+pub struct Stock {
+    /// The system's clock.
+    pub clock: Arc<dyn Clock>,
+    /// The system's randomness.
+    pub random: Arc<dyn Random>,
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The sealing keys.
+    pub keys: Arc<Keys>,
+    /// Anonymous ids.
+    pub names: Arc<Names>,
+    /// The audit.
+    pub audit: Arc<AuditSwitch>,
+    fixed: Fixed,
+}
+
+/// Settings that a reload cannot change.
+#[derive(Debug, PartialEq, Eq)]
+struct Fixed {
+    store: PathBuf,
+    keys: PathBuf,
+    numbered: BTreeSet<Arc<str>>,
+    workers: u32,
+}
+
+impl Fixed {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            store: settings.store.clone(),
+            keys: settings.keys.clone(),
+            numbered: settings.numbered(),
+            workers: settings.radius.workers,
+        }
+    }
+}
+
+impl Stock {
+    /// Opens store, keys and audit.
+    ///
+    /// # Errors
+    ///
+    /// The first of them that cannot be opened, with what to do about it.
+    pub fn open(settings: &Settings) -> Result<Self, Fault> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
+        let keys = Arc::new(Keys::new(keys::read(&settings.keys, random.clone())?));
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&settings.store)?);
+        let fixed = Fixed::of(settings);
+        let numbered = fixed.numbered.clone();
+        let names =
+            Arc::new(Names::new(store.clone(), keys.clone(), random.clone(), clock.clone(), numbered));
+        let audit = Arc::new(AuditSwitch::open(&settings.audit)?);
+        Ok(Self { clock, random, store, keys, names, audit, fixed })
+    }
+
+    /// The second factors, with our keys.
+    #[must_use]
+    pub fn factors(&self) -> Vec<Arc<dyn SecondFactor>> {
+        let vault: Arc<dyn Vault> = self.keys.clone();
+        crate::factor::all(&vault)
+    }
+
+    /// The anonymous ids as a port.
+    #[must_use]
+    pub fn naming(&self) -> Arc<dyn Naming> {
+        self.names.clone()
+    }
+
+    /// What in `settings` needs a restart; empty when nothing does.
+    #[must_use]
+    pub fn needs_restart(&self, settings: &Settings) -> Vec<&'static str> {
+        let new = Fixed::of(settings);
+        let checks = [
+            (self.fixed.store != new.store, "store.path"),
+            (self.fixed.keys != new.keys, "keys.file"),
+            (self.fixed.numbered != new.numbered, "subjects.pseudonym"),
+            (self.fixed.workers != new.workers, "radius.workers"),
+        ];
+        checks.into_iter().filter(|(changed, _)| *changed).map(|(_, key)| key).collect()
+    }
+
+    /// Reads the key file again and opens the audit anew, the latter also for those who rotate its file.
+    ///
+    /// # Errors
+    ///
+    /// A fault of either; then nothing has changed.
+    pub fn reopen(&self, settings: &Settings) -> Result<(), Fault> {
+        let ring = keys::read(&settings.keys, self.random.clone())?;
+        let audit = open(&settings.audit)?;
+        self.keys.exchange(ring);
+        self.audit.target.store(Arc::new(audit));
+        Ok(())
+    }
+}
+
+/// An audit whose target can be exchanged, and that knows whether the last record could be written.
+pub struct AuditSwitch {
+    target: ArcSwap<AuditLog>,
+    failing: AtomicBool,
+}
+
+impl AuditSwitch {
+    fn open(settings: &AuditSettings) -> Result<Self, Fault> {
+        Ok(Self { target: ArcSwap::from_pointee(open(settings)?), failing: AtomicBool::new(false) })
+    }
+
+    /// The last record could not be written.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+}
+
+impl Audit for AuditSwitch {
+    fn record(&self, record: &AuditRecord) -> Result<(), Fault> {
+        let written = self.target.load().record(record);
+        self.failing.store(written.is_err(), Ordering::Relaxed);
+        written
+    }
+}
+
+fn open(settings: &AuditSettings) -> Result<AuditLog, Fault> {
+    let keep = NetworkPrefix { v4: settings.v4, v6: settings.v6 };
+    match &settings.to {
+        AuditTarget::File(path) => AuditLog::file(path, keep),
+        AuditTarget::Stdout => Ok(AuditLog::stdout(keep)),
+    }
+}
