@@ -211,8 +211,8 @@ pub trait Store: Send + Sync {
     async fn recall(&self, who: &Pseudonym) -> Result<Record, Fault>;
 
     /// Settles one typed code: kinds that are locked at `now` are left out; the first mark that is still
-    /// good is used up, and its kind's failures in a row end; otherwise every kind that was looked at has
-    /// one more failure. All in one step, so that fifty users of one code are one accept and forty-nine
+    /// good is used up, and its kind's failures in a row end; a mark that was used up before is a replay and
+    /// counts nothing; otherwise every kind that was looked at has one more failure. All in one step, so that fifty users of one code are one accept and forty-nine
     /// replays, and parallel guesses do not multiply the allowance (C-001, C-002).
     ///
     /// # Errors

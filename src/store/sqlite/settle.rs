@@ -42,11 +42,15 @@ pub(super) fn settle(
             Use::Misfit => {}
         }
     }
+    // A code that was right once is no guess: a client that repeats its last login must not lock its user.
+    if let Some(kind) = replayed {
+        return Ok(FactorOutcome::Replayed(kind));
+    }
     for (kind, failures) in &open {
         let more = after_failure(&failures.unwrap_or(Failures::NONE), now, limits);
         rows::put_failures(db, who, Counted::Factor(*kind), &more)?;
     }
-    Ok(replayed.map_or(FactorOutcome::Wrong, FactorOutcome::Replayed))
+    Ok(FactorOutcome::Wrong)
 }
 
 enum Use {
