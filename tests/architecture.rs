@@ -48,7 +48,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Parts that decide or decode, and the outside crates they may use: hashes, MACs, comparisons, and for
 /// `login` the tables of Unicode and of time zones. All of them compute; none reads a clock or a socket.
 const MAY_LINK: &[(&str, &[&str])] = &[
-    ("wire", &["hmac", "md5", "sha1", "sha2", "subtle", "zeroize", "thiserror", "data_encoding"]),
+    (
+        "wire",
+        &[
+            "hmac",
+            "md5",
+            "sha1",
+            "sha2",
+            "subtle",
+            "zeroize",
+            "thiserror",
+            "data_encoding",
+            "unicode_normalization",
+        ],
+    ),
     (
         "login",
         &["thiserror", "data_encoding", "jiff", "unicode_normalization", "unicode_properties", "proptest"],

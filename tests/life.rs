@@ -39,7 +39,7 @@ fn a_good_reload_takes_the_new_rules_and_a_bad_one_keeps_the_old() {
 #[test]
 fn no_request_is_dropped_by_reloads() {
     let lab = Lab::start(
-        "primary = \"trusted\"\ncode-entry = \"append\"",
+        "primary = \"trusted\"",
         "[limits]\nsource-per-minute = 100000\nsubject-per-minute = 100000\n",
     );
     let vpn = lab.appliance();

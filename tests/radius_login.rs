@@ -55,7 +55,7 @@ fn a_code_typed_after_the_password_needs_no_question() {
 
 #[test]
 fn a_client_that_checks_passwords_itself_sends_the_code_alone() {
-    let lab = Lab::start("primary = \"trusted\"\ncode-entry = \"append\"", "");
+    let lab = Lab::start("primary = \"trusted\"", "");
     lab.enrol_totp("alice");
     let code = totp(SEED, quiet_step(10));
     assert_eq!(lab.appliance().ask("alice", &code).code, Code::AccessAccept);
@@ -126,7 +126,7 @@ fn a_changed_packet_under_the_same_identifier_is_a_new_request_a_113() {
 #[test]
 fn fifty_users_of_one_code_are_one_accept_d_106() {
     let lab = Lab::start(
-        "primary = \"trusted\"\ncode-entry = \"append\"",
+        "primary = \"trusted\"",
         "[limits]\nsubject-per-minute = 1000\nsource-per-minute = 1000\n",
     );
     lab.enrol_totp("alice");
@@ -145,7 +145,7 @@ fn fifty_users_of_one_code_are_one_accept_d_106() {
 
 #[test]
 fn a_used_code_stays_used_after_kill_9_d_118() {
-    let mut lab = Lab::start("primary = \"trusted\"\ncode-entry = \"append\"", "");
+    let mut lab = Lab::start("primary = \"trusted\"", "");
     lab.enrol_totp("alice");
     let code = totp(SEED, quiet_step(20));
     assert_eq!(lab.appliance().ask("alice", &code).code, Code::AccessAccept);

@@ -60,7 +60,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let settings = daemon::load(&config).map_err(|problems| Failure::config(problems.to_string()))?.0;
     let log = logging::start(tracing::Level::WARN, Format::Text);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let gateway = runtime.block_on(Daemon::start(config, settings, log)).map_err(unstarted)?;
+    let gateway =
+        runtime.block_on(Daemon::start(config, settings, log)).map_err(|stopped| unstarted(&stopped))?;
     let server = gateway.addresses().first().copied().ok_or_else(|| Failure::software("no address"))?;
     let running = runtime.spawn(gateway.live());
     show_logins(&folder.0, server, &app)?;
@@ -69,10 +70,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     show_commands(&folder.0, server)?;
     let ended = runtime.block_on(running).map_err(|error| Failure::software(error.to_string()))?;
-    ended.map_err(unstarted)
+    ended.map_err(|stopped| unstarted(&stopped))
 }
 
-fn unstarted(stopped: daemon::Stopped) -> Failure {
+fn unstarted(stopped: &daemon::Stopped) -> Failure {
     Failure::unavailable(stopped.to_string())
 }
 

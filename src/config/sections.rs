@@ -112,7 +112,7 @@ pub(in crate::config) fn keys<'a>(
         open(&mut reader, "file", &path, &place, matches!(from, SecretSource::File(_)));
     } else {
         let what = format!("file: {} does not exist", path.display());
-        reader.doubt(&place, what, "doorward key new writes the first one");
+        reader.doubt(&place, what, "doorward key generate writes the first one");
     }
     path
 }

@@ -35,7 +35,7 @@ pub enum BadKeyFile {
     #[error("the key file is not UTF-8 text")]
     NotText,
     /// No line holds a key.
-    #[error("the key file holds no key; `doorward key new` makes one")]
+    #[error("the key file holds no key; `doorward key generate` makes one")]
     Empty,
     /// A line is not `<id> <64 hexadecimal digits>`.
     #[error("line {0} of the key file is not a key id from 1 to 4294967295 and 64 hexadecimal digits")]

@@ -339,7 +339,7 @@ mod tests {
         for name in [
             "OTHER\\anna",
             "anna@other.example",
-            "anna@corp.example.evil",
+            "anna@corp.example.invalid",
             "CORP\\",
             "@corp.example",
             "\\anna",
