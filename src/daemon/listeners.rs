@@ -20,6 +20,13 @@ pub struct Listeners {
     tasks: JoinSet<(SocketAddr, usize)>,
 }
 
+/// Sockets that are bound but not served yet.
+#[derive(Debug)]
+pub struct Bound {
+    wanted: Vec<SocketAddr>,
+    fresh: Vec<(SocketAddr, Vec<Listener>)>,
+}
+
 struct Open {
     stop: watch::Sender<bool>,
     bound: SocketAddr,
@@ -34,25 +41,28 @@ impl Listeners {
         Self { front, sockets, drain, open: HashMap::new(), tasks: JoinSet::new() }
     }
 
-    /// Opens what is wanted and not open, then closes what is open and not wanted. Sockets that stay lose
-    /// nothing.
+    /// Binds what is wanted and not open yet; nothing is served by that.
     ///
     /// # Errors
     ///
-    /// [`Stopped::System`] when an address cannot be bound; then nothing has changed.
-    pub fn change(&mut self, wanted: &[SocketAddr]) -> Result<(), Stopped> {
-        let new: Vec<SocketAddr> = wanted.iter().filter(|a| !self.open.contains_key(a)).copied().collect();
-        let mut bound: Vec<(SocketAddr, Vec<Listener>)> = Vec::new();
-        for address in new {
-            let listeners = udp::bind(address, self.sockets).map_err(|error| cannot_bind(address, &error))?;
-            bound.push((address, listeners));
+    /// [`Stopped::System`] when an address cannot be bound.
+    pub fn bind(&self, wanted: &[SocketAddr]) -> Result<Bound, Stopped> {
+        let mut fresh = Vec::new();
+        for address in wanted.iter().filter(|address| !self.open.contains_key(address)) {
+            let listeners =
+                udp::bind(*address, self.sockets).map_err(|error| cannot_bind(*address, &error))?;
+            fresh.push((*address, listeners));
         }
-        for (address, listeners) in bound {
+        Ok(Bound { wanted: wanted.to_vec(), fresh })
+    }
+
+    /// Serves what was bound and closes what is no longer wanted. Sockets that stay lose nothing.
+    pub fn change(&mut self, bound: Bound) {
+        for (address, listeners) in bound.fresh {
             self.serve(address, listeners);
         }
         // Their tasks end when they have drained.
-        self.open.retain(|address, _| wanted.contains(address));
-        Ok(())
+        self.open.retain(|address, _| bound.wanted.contains(address));
     }
 
     fn serve(&mut self, address: SocketAddr, listeners: Vec<Listener>) {

@@ -136,9 +136,11 @@ impl Daemon {
         let front = Arc::new(front);
         let reloads = Arc::new(Reloads::default());
         let mut listeners = Listeners::new(front.clone(), settings.radius.workers, settings.drain_timeout);
-        listeners.change(&settings.radius.listen)?;
+        let sockets = listeners.bind(&settings.radius.listen)?;
+        listeners.change(sockets);
         let mut status = Status::new(stock.clone(), gateway.clone(), front.clone(), reloads.clone());
-        status.change(settings.status).await?;
+        let place = status.bind(settings.status).await?;
+        status.change(place);
         let drain = settings.drain_timeout;
         Ok(Self { config, log, stock, gateway, front, listeners, status, reloads, drain })
     }

@@ -52,10 +52,14 @@ impl Daemon {
         self.refuse_what_needs_a_restart(&settings)?;
         let clients = assemble::clients(&settings)?;
         let live = assemble::live(&mut settings, &self.stock.clock, &*self.stock.random)?;
-        self.listeners.change(&settings.radius.listen)?;
-        self.status.change(settings.status).await?;
-        self.stock.reopen(&settings)?;
+        let fresh = self.stock.read_again(&settings)?;
+        let place = self.status.bind(settings.status).await?;
+        let sockets = self.listeners.bind(&settings.radius.listen)?;
+        // Nothing below can fail.
+        self.stock.exchange(fresh);
         self.gateway.reload(live);
+        self.status.change(place);
+        self.listeners.change(sockets);
         self.front.reload(clients);
         self.log.set(level(settings.log.level));
         self.drain = settings.drain_timeout;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::daemon::Stopped;
@@ -25,6 +26,17 @@ pub struct Status {
     pages: Pages,
     serving: Option<(SocketAddr, AbortHandle)>,
     looked: Option<Instant>,
+}
+
+/// Where the pages are to be served.
+#[derive(Debug)]
+pub enum Place {
+    /// Where they are.
+    AsBefore,
+    /// Not at all.
+    Nowhere,
+    /// Here.
+    Fresh(SocketAddr, TcpListener),
 }
 
 /// What was seen at the last look.
@@ -70,21 +82,28 @@ impl Status {
         Self { stock, state, pages, serving: None, looked: None }
     }
 
-    /// Serves the pages at `address`, or nowhere.
+    /// Binds `address` unless the pages are served there already; nothing is served by that.
     ///
     /// # Errors
     ///
-    /// [`Stopped::System`] when the address cannot be bound; then the pages stay where they were.
-    pub async fn change(&mut self, address: Option<SocketAddr>) -> Result<(), Stopped> {
-        if self.serving.as_ref().map(|(address, _)| *address) == address {
-            return Ok(());
+    /// [`Stopped::System`] when the address cannot be bound.
+    pub async fn bind(&self, address: Option<SocketAddr>) -> Result<Place, Stopped> {
+        let Some(address) = address else { return Ok(Place::Nowhere) };
+        if self.serving.as_ref().is_some_and(|(served, _)| *served == address) {
+            return Ok(Place::AsBefore);
         }
-        let fresh = match address {
-            None => None,
-            Some(address) => {
-                let listener = http::listen(address).await.map_err(|error| {
-                    Stopped::System(format!("status.listen: {address} cannot be bound: {error}"))
-                })?;
+        let listener = http::listen(address).await;
+        let listener = listener
+            .map_err(|error| Stopped::System(format!("status.listen: {address} cannot be bound: {error}")))?;
+        Ok(Place::Fresh(address, listener))
+    }
+
+    /// Serves the pages at that place from now on, and no longer where they were.
+    pub fn change(&mut self, place: Place) {
+        let fresh = match place {
+            Place::AsBefore => return,
+            Place::Nowhere => None,
+            Place::Fresh(address, listener) => {
                 let bound = listener.local_addr().unwrap_or(address);
                 tracing::info!(event = "status.listening", address = %bound, "status pages are served");
                 Some((address, tokio::spawn(http::serve(listener, self.pages.clone())).abort_handle()))
@@ -94,7 +113,6 @@ impl Status {
             before.abort();
         }
         self.serving = fresh;
-        Ok(())
     }
 
     /// Tries and counts the store when it is time to.

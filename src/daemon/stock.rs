@@ -15,6 +15,7 @@ use crate::config::settings::{AuditSettings, AuditTarget, Settings};
 use crate::daemon::keys::{self, Keys};
 use crate::gateway::ports::{Audit, AuditRecord, Naming, SecondFactor, Store, Vault};
 use crate::login::verdict::Fault;
+use crate::store::seal::KeyRing;
 use crate::store::sqlite::Sqlite;
 use crate::subjects::pseudonym::Names;
 
@@ -101,17 +102,26 @@ impl Stock {
     }
 
     /// Reads the key file again and opens the audit anew, the latter also for those who rotate its file.
+    /// Nothing changes by that.
     ///
     /// # Errors
     ///
-    /// A fault of either; then nothing has changed.
-    pub fn reopen(&self, settings: &Settings) -> Result<(), Fault> {
-        let ring = keys::read(&settings.keys, self.random.clone())?;
-        let audit = open(&settings.audit)?;
-        self.keys.exchange(ring);
-        self.audit.target.store(Arc::new(audit));
-        Ok(())
+    /// A fault of either.
+    pub fn read_again(&self, settings: &Settings) -> Result<Fresh, Fault> {
+        Ok(Fresh { ring: keys::read(&settings.keys, self.random.clone())?, audit: open(&settings.audit)? })
     }
+
+    /// Uses what was read from now on.
+    pub fn exchange(&self, fresh: Fresh) {
+        self.keys.exchange(fresh.ring);
+        self.audit.target.store(Arc::new(fresh.audit));
+    }
+}
+
+/// Keys and audit that wait to be used.
+pub struct Fresh {
+    ring: KeyRing,
+    audit: AuditLog,
 }
 
 /// An audit whose target can be exchanged, and that knows whether the last record could be written.
