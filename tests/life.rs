@@ -80,10 +80,7 @@ fn a_running_login_is_answered_before_the_end() {
     let vpn = lab.appliance();
     let packet = vpn.request("mallory", "whatever", None);
     vpn.socket.send(&packet).unwrap();
-    let running = || lab.page("/metrics").contains("doorward_logins_running 1");
-    while !running() {
-        std::thread::yield_now();
-    }
+    lab.wait_for_page("/metrics", "doorward_logins_running 1");
     let status = lab.end("TERM");
     assert_eq!(status.code(), Some(0));
     assert_eq!(vpn.receive(&packet).code, Code::AccessReject);
@@ -127,4 +124,25 @@ fn without_an_audit_nobody_is_let_in_d_117() {
     lab.signal("HUP");
     lab.wait_for(|line| line.matches("daemon.reloaded").count() > 0 && line.contains("\"reloads\":2"));
     assert_eq!(vpn.ask("alice", PASSWORD).code, Code::AccessAccept, "it recovers");
+}
+
+#[test]
+fn a_client_that_has_signed_once_must_sign_for_ever_restarts_included_a_038() {
+    let mut lab = Lab::start("message-authenticator = \"auto\"", "");
+    let unsigned = |lab: &Lab| {
+        let mut packet = lab.appliance().request("mallory", "x", None);
+        packet.drain(20..38);
+        let length = u16::try_from(packet.len()).unwrap().to_be_bytes();
+        packet[2..4].copy_from_slice(&length);
+        packet
+    };
+    let vpn = lab.appliance();
+    assert_eq!(vpn.exchange(&unsigned(&lab)).code, Code::AccessReject, "nothing is known of it yet");
+    assert_eq!(vpn.ask("mallory", "x").code, Code::AccessReject, "a signed one");
+    vpn.hears_nothing(&unsigned(&lab), Duration::from_millis(300));
+    lab.wait_for_page("/metrics", "message-authenticator-missing\"} 1");
+    lab.end("TERM");
+    lab.run();
+    let vpn = lab.appliance();
+    vpn.hears_nothing(&unsigned(&lab), Duration::from_millis(300));
 }

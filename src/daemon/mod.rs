@@ -7,6 +7,7 @@ pub mod logging;
 pub mod metrics;
 pub mod notify;
 pub mod reload;
+pub mod signing;
 pub mod status;
 pub mod stock;
 
@@ -24,6 +25,7 @@ use crate::config::{Environment, Problems};
 use crate::daemon::listeners::Listeners;
 use crate::daemon::logging::LevelHandle;
 use crate::daemon::reload::Reloads;
+use crate::daemon::signing::Signing;
 use crate::daemon::status::Status;
 use crate::daemon::stock::Stock;
 use crate::frontend::radius::udp::Front;
@@ -117,6 +119,7 @@ pub struct Daemon {
     front: Arc<Front>,
     listeners: Listeners,
     status: Status,
+    signing: Signing,
     reloads: Arc<Reloads>,
     drain: Duration,
 }
@@ -134,6 +137,8 @@ impl Daemon {
         let gateway = Arc::new(Gateway::new(parts(&stock), live));
         let front = Front::new(clients, gateway.clone(), stock.clock.clone(), stock.random.clone());
         let front = Arc::new(front);
+        let signing = Signing::read(stock.store.clone()).await?;
+        signing.tell(&front);
         let reloads = Arc::new(Reloads::default());
         let mut listeners = Listeners::new(front.clone(), settings.radius.workers, settings.drain_timeout);
         let sockets = listeners.bind(&settings.radius.listen)?;
@@ -142,7 +147,7 @@ impl Daemon {
         let place = status.bind(settings.status).await?;
         status.change(place);
         let drain = settings.drain_timeout;
-        Ok(Self { config, log, stock, gateway, front, listeners, status, reloads, drain })
+        Ok(Self { config, log, stock, gateway, front, listeners, status, signing, reloads, drain })
     }
 
     /// Where RADIUS is answered.
@@ -185,15 +190,17 @@ impl Daemon {
     /// has had its turn, so a stuck program is started anew.
     async fn round(&mut self) {
         self.gateway.tidy();
+        self.signing.learn(&self.front).await;
         self.status.look().await;
         if notify::watchdog_period().is_some() {
             notify::alive();
         }
     }
 
-    async fn stop(self) {
+    async fn stop(mut self) {
         tracing::info!(event = "daemon.stopping", "no new logins are taken; running ones end");
         notify::stopping();
+        self.signing.learn(&self.front).await;
         self.gateway.hurry();
         let cut_off = self.listeners.stop(self.drain).await;
         tracing::info!(event = "daemon.stopped", cut_off, "stopped");

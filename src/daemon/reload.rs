@@ -61,6 +61,7 @@ impl Daemon {
         self.status.change(place);
         self.listeners.change(sockets);
         self.front.reload(clients);
+        self.signing.tell(&self.front);
         self.log.set(level(settings.log.level));
         self.drain = settings.drain_timeout;
         Ok(warnings.len())

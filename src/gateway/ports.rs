@@ -292,6 +292,20 @@ pub trait Store: Send + Sync {
     /// As above.
     async fn rekey_enrolment(&self, id: EnrolmentId, before: &Sealed, after: Sealed) -> Result<bool, Fault>;
 
+    /// Names of the clients that have shown that they sign their requests.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    async fn signing_clients(&self) -> Result<Vec<Box<str>>, Fault>;
+
+    /// Remembers that a client signs its requests.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    async fn note_signing_client(&self, name: &str) -> Result<(), Fault>;
+
     /// Number of subjects and of enrolments.
     ///
     /// # Errors

@@ -287,6 +287,19 @@ impl Lab {
         page
     }
 
+    /// Asks for a page until it holds `text`.
+    pub fn wait_for_page(&self, path: &str, text: &str) -> String {
+        let until = SystemClock.now().steady + PATIENCE;
+        loop {
+            let page = self.page(path);
+            if page.contains(text) {
+                return page;
+            }
+            assert!(SystemClock.now().steady < until, "{text} never came: {page}");
+            std::thread::yield_now();
+        }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

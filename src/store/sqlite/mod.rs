@@ -251,6 +251,25 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn signing_clients(&self) -> Result<Vec<Box<str>>, Fault> {
+        self.readers.read("cannot read the clients that sign", |db| {
+            let mut all = db.prepare_cached("SELECT name FROM signing_client")?;
+            let names = all.query_map([], |row| row.get::<_, String>(0).map(String::into_boxed_str))?;
+            names.collect()
+        })
+    }
+
+    async fn note_signing_client(&self, name: &str) -> Result<(), Fault> {
+        let name = name.to_owned();
+        self.writer
+            .write("cannot remember that a client signs", move |db| {
+                db.prepare_cached("INSERT OR IGNORE INTO signing_client (name) VALUES (?1)")?
+                    .execute(params![name])
+                    .map(drop)
+            })
+            .await
+    }
+
     async fn totals(&self) -> Result<Totals, Fault> {
         self.readers.read("cannot read the totals", |db| {
             db.prepare_cached(

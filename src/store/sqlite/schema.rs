@@ -5,7 +5,7 @@ pub(super) const APPLICATION_ID: i32 = 0x446f_6f72;
 
 /// The steps from an empty file to today's schema. Step n leads from version n to n + 1; a step that was
 /// released is never changed.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 /// One column of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,6 +101,13 @@ pub const INVENTORY: &[Field] = {
         field("failure", "day", Pseudonymous, "which day the next column counts", FAILURE),
         field("failure", "today", Pseudonymous, "failures on that day", FAILURE),
         field("failure", "locked", Pseudonymous, "an administrator must release it", FAILURE),
+        field(
+            "signing_client",
+            "name",
+            Plain,
+            "a client that has shown that it signs its requests, by its name in the configuration",
+            "as long as the store",
+        ),
         field("tally", "what", Plain, "name of a table", "as long as the store"),
         field(
             "tally",
@@ -178,4 +185,9 @@ END;
 CREATE TRIGGER enrolment_goes AFTER DELETE ON enrolment BEGIN
     UPDATE tally SET amount = amount - 1 WHERE what = 'enrolment';
 END;
+";
+
+/// A client in mode `auto` that has signed once must sign for ever, restarts included.
+const VERSION_3: &str = "
+CREATE TABLE signing_client (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 ";
