@@ -45,8 +45,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Parts that decide or decode, and the outside crates they may use: hashes, MACs, comparisons, and for
-/// `login` the tables of Unicode and of time zones. All of them compute; none reads a clock or a socket.
+/// Parts that decide or decode, and the outside crates they may use: hashes, MACs, comparisons, the tables of
+/// Unicode, and for `login` those of time zones. All of them compute; none reads a clock or a socket.
 const MAY_LINK: &[(&str, &[&str])] = &[
     (
         "wire",

@@ -159,7 +159,7 @@ fn a_refused_service_account_is_our_fault_and_not_asked_again_at_once() {
     for _ in 0..3 {
         let fault = lab.find("anna").unwrap_err();
         assert_eq!(fault.kind, FaultKind::DirectoryRefusedUs);
-        assert!(fault.what.contains("check bind-dn and bind-password-file"), "{fault}");
+        assert!(fault.what.contains("check bind-dn and bind-password"), "{fault}");
     }
 }
 

@@ -4,7 +4,11 @@
 
 use doorward::wire::ldap::ber::{Flaw, MAX_DEPTH, Reader};
 use doorward::wire::ldap::frame::{BadFrame, CHUNK, Inbox, MAX_MESSAGE};
-use doorward::wire::ldap::message::{Entry, ExtendedResponse, LdapResult, Message};
+use doorward::wire::ldap::message::Message;
+use proptest::prelude::*;
+
+#[path = "support/fuzz_ldap.rs"]
+mod fuzz_ldap;
 
 /// Most memory this process has ever used, in KiB.
 fn peak_memory() -> usize {
@@ -27,21 +31,10 @@ fn feed(stream: &[u8]) -> Result<usize, BadFrame> {
         inbox.push(chunk)?;
         while let Some(whole) = inbox.take()? {
             messages += 1;
-            read_all(whole);
+            fuzz_ldap::message(whole);
         }
     }
     Ok(messages)
-}
-
-fn read_all(whole: &[u8]) {
-    let Ok(message) = Message::read(whole) else { return };
-    let _ = (LdapResult::read(&message.operation), ExtendedResponse::read(&message.operation));
-    let _ = message.control("1.2.3");
-    if let Ok(entry) = Entry::read(&message.operation) {
-        for attribute in entry.attributes().flatten() {
-            assert!(attribute.values().count() <= whole.len());
-        }
-    }
 }
 
 #[test]
@@ -114,4 +107,47 @@ fn an_entry_of_many_empty_attributes_is_read_in_its_own_memory() {
     let before = peak_memory();
     assert_eq!(feed(&message), Ok(1));
     assert!(peak_memory() - before < 32 * 1024, "more than 32 MiB were used");
+}
+
+/// Elements inside elements with tags that LDAP has, and lengths that are sometimes wrong.
+fn nearly_ldap() -> impl Strategy<Value = Vec<u8>> {
+    let tag = prop_oneof![
+        Just(0x30_u8),
+        Just(0x31),
+        Just(4),
+        Just(2),
+        Just(10),
+        Just(0x61),
+        Just(0x64),
+        Just(0x78),
+        any::<u8>()
+    ];
+    let leaf = (tag.clone(), proptest::collection::vec(any::<u8>(), 0..12))
+        .prop_map(|(tag, body)| around(tag, &body));
+    leaf.prop_recursive(6, 64, 5, move |inner| {
+        (tag.clone(), proptest::collection::vec(inner, 0..5), prop_oneof![9 => Just(0_u8), 1 => any::<u8>()])
+            .prop_map(|(tag, parts, skew)| {
+                let mut element = around(tag, &parts.concat());
+                if let Some(length) = element.get_mut(5) {
+                    *length ^= skew;
+                }
+                element
+            })
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_stream_of_a_directory_harms_a_reader(piece: u8, parts in proptest::collection::vec(nearly_ldap(), 1..4)) {
+        let whole: Vec<Vec<u8>> = parts.iter().map(|part| around(0x30, &[&[2, 1, 1][..], part].concat())).collect();
+        fuzz_ldap::stream(piece, &whole.concat());
+        fuzz_ldap::stream(piece, &parts.concat());
+    }
+
+    #[test]
+    fn no_text_harms_the_reader_of_names(text in "[a-z=,+;#\"\\\\ 0-9ü]{0,60}|\\PC{0,60}|[^a]{0,30}") {
+        fuzz_ldap::name(&text);
+    }
 }

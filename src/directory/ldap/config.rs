@@ -235,18 +235,26 @@ impl LdapConfig {
             (None, None) => return None,
             (Some(name), Some(file)) => (name, file),
             (Some(one), None) => {
-                complaints.add(one.span(), "bind-dn without bind-password-file", "add bind-password-file");
+                complaints.add(
+                    one.span(),
+                    "bind-dn without a password",
+                    "say where the password is, or leave out both keys to search anonymously",
+                );
                 return None;
             }
             (None, Some(one)) => {
-                complaints.add(one.span(), "bind-password-file without bind-dn", "add bind-dn");
+                complaints.add(
+                    one.span(),
+                    "a password without bind-dn",
+                    "add bind-dn, the name it belongs to",
+                );
                 return None;
             }
         };
         if name.get_ref().trim().is_empty() {
             complaints.add(name.span(), "bind-dn is empty", "leave out both keys to search anonymously");
         }
-        let mut password = read_file(file, "bind-password-file", read, complaints)?;
+        let mut password = read_file(file, "bind-password", read, complaints)?;
         if password.last() == Some(&b'\n') {
             password.pop();
             if password.last() == Some(&b'\r') {
@@ -257,8 +265,8 @@ impl LdapConfig {
         if password.is_empty() || password.expose().contains(&0) {
             complaints.add(
                 file.span(),
-                "the password file is empty or holds a NUL",
-                "put the password on its first line",
+                "the service account's password is empty or holds a NUL",
+                "no directory takes such a password",
             );
             return None;
         }

@@ -24,6 +24,8 @@ const MAX_PENDING: usize = 256;
 const MAX_ANSWER_MESSAGES: usize = 4096;
 /// Most octets in one answer.
 const MAX_ANSWER_BYTES: usize = 2 * MAX_MESSAGE;
+/// Most octets in all unfinished answers of one connection together.
+const MAX_HELD_BYTES: usize = 4 * MAX_MESSAGE;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -127,6 +129,7 @@ impl Connection {
             writer,
             jobs: inbox,
             pending: HashMap::new(),
+            held: 0,
             out: Vec::new(),
             written: 0,
             shared: shared.clone(),
@@ -209,6 +212,8 @@ struct Driver<S> {
     writer: WriteHalf<S>,
     jobs: mpsc::Receiver<Job>,
     pending: HashMap<u32, Pending>,
+    /// Octets in the answers of all of them.
+    held: usize,
     /// What is being written; one message at a time, so that a peer that does not read costs one.
     out: Vec<Zeroizing<Vec<u8>>>,
     written: usize,
@@ -279,6 +284,7 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
             Job::Send { id, bytes, ends_with, reply } => {
                 if self.pending.len() >= MAX_PENDING {
                     self.pending.retain(|_, pending| !pending.reply.is_closed());
+                    self.held = self.pending.values().map(|pending| pending.answer.bytes).sum();
                 }
                 if self.pending.len() >= MAX_PENDING {
                     let _ = reply.send(Err(Broken::Full));
@@ -288,9 +294,10 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
                 self.out.push(bytes);
             }
             Job::Forget { id } => {
-                let was_search = |pending: &Pending| pending.ends_with == op::SEARCH_DONE;
+                let Some(pending) = self.pending.remove(&id) else { return };
+                self.held = self.held.saturating_sub(pending.answer.bytes);
                 // A bind cannot be abandoned (RFC 4511 section 4.11); its connection is given up instead.
-                if self.pending.remove(&id).is_some_and(|pending| was_search(&pending)) {
+                if pending.ends_with == op::SEARCH_DONE {
                     let next = self.shared.next_id.fetch_add(1, Ordering::AcqRel).saturating_add(1);
                     self.out.push(abandon(next.min(MAX_MESSAGE_ID), id));
                 }
@@ -330,6 +337,7 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
         }
         pending.answer.messages.push(whole.into());
         if ends && let Some(done) = self.pending.remove(&message.id) {
+            self.held = self.held.saturating_sub(done.answer.bytes);
             let _ = done.reply.send(Ok(done.answer));
         }
         Ok(())

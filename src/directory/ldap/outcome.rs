@@ -54,7 +54,7 @@ pub(crate) fn service_refused(directory: &str, server: &Endpoint, code: ResultCo
             Some(Trouble::Refused(Fault::new(
                 FaultKind::DirectoryRefusedUs,
                 format!(
-                    "directory \"{directory}\": {server} refused the service account with {code}; check bind-dn and bind-password-file"
+                    "directory \"{directory}\": {server} refused the service account with {code}; check bind-dn and bind-password"
                 ),
             )))
         }

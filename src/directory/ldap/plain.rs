@@ -38,7 +38,7 @@ pub(crate) struct Settings {
 /// Where memberships are written.
 #[derive(Debug)]
 pub(crate) enum GroupLookup {
-    /// At the account, nested ones included: memberOf as an overlay or plug-in keeps it.
+    /// At the account, nested ones as far as the server writes them there: memberOf.
     MemberOf,
     /// At the group.
     Member {

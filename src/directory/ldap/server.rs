@@ -123,6 +123,7 @@ impl Server {
     }
 
     async fn search_unjudged(&self, request: &Search<'_>, until: Instant) -> Result<Answer, Trouble> {
+        let had_its_time = self.has_its_time(until);
         let until = self.limit(until);
         loop {
             let (connection, fresh) = self.searcher(until).await?;
@@ -133,9 +134,10 @@ impl Server {
                 Ok(answer) => return able(answer),
                 Err(Broken::Transport(_) | Broken::Disconnected(_)) if !fresh => connection.close(),
                 Err(broken) => {
-                    let silent = broken == Broken::Late && connection.received() == before;
-                    if silent {
+                    // One slow search among others that are answered says nothing about the server.
+                    if broken == Broken::Late && had_its_time && connection.received() == before {
                         connection.close();
+                        return Err(silent().into());
                     }
                     return Err(broken.into());
                 }
@@ -153,6 +155,7 @@ impl Server {
         password: &Secret,
         until: Instant,
     ) -> Result<Answer, BindTrouble> {
+        let had_its_time = self.has_its_time(until);
         let (mut connection, mut fresh) = match self.binder(until).await {
             Ok(connection) => connection,
             Err(trouble) => {
@@ -179,6 +182,7 @@ impl Server {
                 }
                 Err(broken) => {
                     connection.close();
+                    let broken = if broken == Broken::Late && had_its_time { silent() } else { broken };
                     let trouble = Trouble::Broken(broken);
                     self.judge(Some(&trouble));
                     return Err(BindTrouble::Asked(trouble));
@@ -224,6 +228,11 @@ impl Server {
     /// One server may not use up all of a login's time.
     fn limit(&self, until: Instant) -> Instant {
         self.clock.now().steady.checked_add(self.access.server_timeout).map_or(until, |own| own.min(until))
+    }
+
+    /// A login that has less time left than a server may take cannot tell a slow server from a dead one.
+    fn has_its_time(&self, until: Instant) -> bool {
+        until.saturating_duration_since(self.clock.now().steady) >= self.access.server_timeout
     }
 
     fn current(&self) -> Option<Arc<Connection>> {
@@ -302,8 +311,8 @@ impl Server {
                     *health = Health::Up;
                 }
             }
-            // Our own queue, or one slow search, says nothing about the server.
-            Some(Trouble::Broken(Broken::Full | Broken::Unsendable)) => {}
+            // Our own queue and our own haste say nothing about the server.
+            Some(Trouble::Broken(Broken::Full | Broken::Unsendable | Broken::Late)) => {}
             Some(Trouble::Broken(broken)) => {
                 if matches!(*health, Health::Up) {
                     warn!(event = "directory.server-down", directory = %self.access.directory, server = %self.endpoint, cause = %broken, "the server is of no use: {broken}");
@@ -329,6 +338,10 @@ pub(crate) enum BindTrouble {
     NotAsked(Trouble),
     /// It may have: nobody else is asked.
     Asked(Trouble),
+}
+
+fn silent() -> Broken {
+    Broken::Transport("no sign of life in time".into())
 }
 
 fn is_fresh(since: Instant, now: Instant) -> bool {
