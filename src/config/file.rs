@@ -3,6 +3,8 @@
 //! Every list here is what the reader of that table accepts; `conf/doorward.toml` and
 //! `docs/configuration.md` name the same keys, and a test compares them.
 
+use crate::directory::file::USER;
+
 /// Tables that stand once and may be spread over several files; a later file wins, key by key.
 pub const SINGLE: [(&str, &[&str]); 9] = [
     ("radius", RADIUS),
@@ -21,14 +23,16 @@ pub const REPEATED: [(&str, &[&str]); 3] =
     [("directory", DIRECTORY_LDAP), ("client", CLIENT), ("rule", RULE)];
 
 /// Tables inside tables, by the path to them.
-pub const INNER: [(&str, &[&str]); 7] = [
+pub const INNER: [(&str, &[&str]); 9] = [
     ("directory", DIRECTORY_FILE),
     ("subjects.pseudonym", PSEUDONYM),
     ("limits.password", LIMITS_PASSWORD),
     ("limits.factor", LIMITS_FACTOR),
     ("audit.network-prefix", NETWORK_PREFIX),
     ("rule.time", RULE_TIME),
-    ("client.secret", SECRET),
+    ("rule.then", RULE_THEN),
+    ("secret", SECRET),
+    ("user", USER),
 ];
 
 /// `[radius]`
@@ -109,6 +113,8 @@ pub const CLIENT: &[&str] = &[
     "when-unable",
     "password-charset",
 ];
+/// `rule.then`
+pub const RULE_THEN: &[&str] = &["require"];
 /// `secret` and whatever else is read from elsewhere
 pub const SECRET: &[&str] = &["file", "credential", "env"];
 /// `[[rule]]`

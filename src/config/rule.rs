@@ -139,7 +139,7 @@ fn then(reader: &mut Reader<'_, '_>) -> Option<Requirement> {
     match &node.value {
         Value::Table(table) => {
             let who = format!("{}: then", reader.who());
-            let mut inner = Reader::new(table, who, &["require"], reader.out());
+            let mut inner = Reader::new(table, who, file::RULE_THEN, reader.out());
             if inner.node("require").is_none() {
                 inner.missing("require", WAYS);
                 return None;
