@@ -387,3 +387,38 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
     assert_eq!(json["rule"][0]["time"][0]["days"], serde_json::json!(["fri", "sat", "sun", "mon"]));
     assert_eq!(json["client"][1]["code-separator"], "+");
 }
+
+#[test]
+fn a_large_file_that_is_all_wrong_is_judged_at_once() {
+    let garbage = "= [[ \" ' {{ x\n".repeat(70_000);
+    let unknown: String = (0..60_000).map(|n| format!("key{n} = {n}\n")).collect();
+    let mixed = format!("{}[log]\nlevel = info\n{unknown}", "a b\n".repeat(10_000));
+    for text in [&garbage, &unknown, &mixed] {
+        let shown = Site::new(text).messages(&[]);
+        assert!(shown.contains("and ") && shown.contains(" more\n"), "{}", shown.len());
+        assert!(shown.len() < 100_000);
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config { cases: 200, failure_persistence: None, ..Default::default() })]
+
+    /// Whatever is cut out of a configuration or put into it, there is an answer.
+    #[test]
+    fn no_damage_to_a_configuration_is_too_much(
+        cut in 0usize..2000,
+        length in 0usize..60,
+        into in "[\\[\\]{}\"'=#\n\u{fc}\u{1f511}\ta-z0-9.,-]{0,12}",
+    ) {
+        let text = fs::read_to_string(cases().into_iter().find(|case| case.ends_with("client.toml")).unwrap());
+        let text = text.unwrap() + FULL;
+        let near = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap();
+        let (from, to) = (near(cut), near(cut + length));
+        let damaged = format!("{}{into}{}", &text[..from], &text[to..]);
+        let shown = Site::new(&damaged).messages(&[("OLD", "x")]);
+        proptest::prop_assert!(shown.starts_with("errors:\n"));
+        for secret in SECRETS {
+            proptest::prop_assert!(!shown.contains(secret), "{}", secret);
+        }
+    }
+}

@@ -1,6 +1,12 @@
 //! The samples are sound, and code, sample and manual name the same keys. The unit keeps its promises.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "test code"
+)]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,10 +1,17 @@
 //! Complaints about text that people wrote, shown with the line they are about.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 
 use crate::base::problem::Problem;
 use crate::base::text::safe;
+
+/// No more complaints than this are looked at; each costs a walk through its text.
+const MOST_JUDGED: usize = 5000;
+
+/// No more complaints than this are brought into their order and shown.
+const MOST_KEPT: usize = 1000;
 
 /// No report shows more of its errors or warnings than this; it says how many there are beyond.
 const MOST_SHOWN: usize = 100;
@@ -142,20 +149,21 @@ impl Complaints {
     /// a syntax error.
     #[must_use]
     pub fn errors_in(&self, sources: &[Source]) -> Vec<Finding> {
-        let broken: Vec<(usize, usize)> = self
-            .errors
-            .iter()
-            .filter(|c| c.nature == Nature::Syntax)
-            .filter_map(|c| c.place.as_ref())
-            .map(|place| (place.source, line_number(sources, place)))
-            .collect();
+        let syntax =
+            self.errors.iter().filter(|c| c.nature == Nature::Syntax).filter_map(|c| c.place.as_ref());
+        let broken: HashSet<(usize, usize)> =
+            syntax.map(|place| (place.source, line_number(sources, place))).collect();
+        let sources_broken: HashSet<usize> = broken.iter().map(|(source, _)| *source).collect();
         let follows = |complaint: &Complaint| match (&complaint.place, complaint.nature) {
             (_, Nature::Syntax) | (None, Nature::Wrong) => false,
             (None, Nature::Missing) => !broken.is_empty(),
-            (Some(place), Nature::Missing) => broken.iter().any(|(source, _)| *source == place.source),
-            (Some(place), Nature::Wrong) => broken.contains(&(place.source, line_number(sources, place))),
+            (Some(place), Nature::Missing) => sources_broken.contains(&place.source),
+            (Some(place), Nature::Wrong) => {
+                sources_broken.contains(&place.source)
+                    && broken.contains(&(place.source, line_number(sources, place)))
+            }
         };
-        resolve(self.errors.iter().filter(|c| !follows(c)), sources)
+        resolve(self.errors.iter().filter(|c| !follows(c)).take(MOST_JUDGED), sources)
     }
 
     /// The warnings as they are shown.
@@ -169,7 +177,7 @@ fn resolve<'a>(complaints: impl Iterator<Item = &'a Complaint>, sources: &[Sourc
     let mut sorted: Vec<&Complaint> = complaints.collect();
     sorted.sort_by(|a, b| (a.place.is_none(), &a.place).cmp(&(b.place.is_none(), &b.place)));
     let mut findings: Vec<Finding> = Vec::new();
-    for complaint in sorted {
+    for complaint in sorted.into_iter().take(MOST_KEPT) {
         let finding = Finding::new(complaint, sources);
         if findings.last() != Some(&finding) {
             findings.push(finding);

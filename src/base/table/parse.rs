@@ -23,6 +23,9 @@ pub fn parse(source: usize, text: &str, out: &mut Complaints) -> Table {
             errors.into_iter().map(|error| (error.span().map_or(0, |span| span.start), error)).collect();
         found.sort_by_key(|(at, _)| *at);
         for (at, error) in found {
+            if lines.len() >= MOST_ERRORS {
+                break;
+            }
             let (number, line) = line_of(&covered, at);
             if line.trim_start().starts_with('[') && again.is_none() && !lines.contains(&number) {
                 again = cover(&covered, at);
@@ -42,6 +45,9 @@ pub fn parse(source: usize, text: &str, out: &mut Complaints) -> Table {
     }
     Table { place: Place::whole(source), entries: BTreeMap::new() }
 }
+
+/// How many syntax errors of one text are looked at; what is no TOML at all has one in every line.
+const MOST_ERRORS: usize = 500;
 
 /// How many broken headers are looked past.
 const MOST_HEADERS: usize = 20;
