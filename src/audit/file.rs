@@ -1,4 +1,5 @@
-//! Records at the end of a file, or on standard output.
+//! Records at the end of a file, or on standard output. After somebody moved the file away, open the log
+//! anew and put it in place of the old one; until then records go into the file that was moved.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -50,21 +51,6 @@ impl AuditLog {
     fn over(out: impl Write + Send + 'static, keep: NetworkPrefix) -> Self {
         let inner = Inner { out: Box::new(out), line: Vec::with_capacity(USUAL_LINE), torn: false };
         Self { keep, path: None, inner: Mutex::new(inner) }
-    }
-
-    /// Opens the file anew, after somebody moved it away. Records go on into the old one until the new one is
-    /// open, and stay there when it cannot be opened.
-    ///
-    /// # Errors
-    ///
-    /// A fault when the file cannot be opened or made.
-    pub fn reopen(&self) -> Result<(), Fault> {
-        let Some(path) = &self.path else { return Ok(()) };
-        let file = open(path).map_err(|error| fault(Some(path), "cannot open", &error))?;
-        let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        inner.out = Box::new(file);
-        inner.torn = false;
-        Ok(())
     }
 }
 
