@@ -73,9 +73,13 @@ fn named_tests(attacks: &str) -> Vec<(usize, String, String)> {
     lines(attacks).flat_map(of_line).collect()
 }
 
-/// Whether `source` holds a test of that name: the function, and an attribute that makes it a test above it.
+/// Whether `source` holds a test of that name: the function, and an attribute that makes it a test above it;
+/// or the function, and its name in a list from which a macro makes tests.
 fn holds_test(source: &str, name: &str) -> bool {
     let lines: Vec<_> = source.lines().map(str::trim).collect();
+    if source.contains("#[test]\n                fn $") && lines.contains(&name) {
+        return source.contains(&format!("fn {name}("));
+    }
     let named = |line: &str| line.contains(&format!("fn {name}("));
     lines.iter().enumerate().filter(|(_, line)| named(line)).any(|(no, _)| {
         let above =
@@ -126,6 +130,10 @@ fn a_helper_and_an_ignored_test_do_not_count_as_tests() {
     let source = "#[test]\nfn real() {}\n\n#[test]\n#[ignore]\nfn skipped() {}\n\nfn helper() {}\n\
                   proptest! {\n    /// Holds.\n    #[test]\n    fn drawn(x in 0..9) {}\n}\n\
                   #[tokio::test(start_paused = true)]\nasync fn waits() {}\n";
+    let made = "macro_rules! all { ($($name:ident)+) => {\n            $(\n                #[test]\n                \
+                fn $name() { super::$name() }\n            )+\n} }\nfn listed() {}\nfn forgotten() {}\n\
+                all! {\n    listed\n    nowhere\n}\n";
+    assert!(holds_test(made, "listed") && !holds_test(made, "forgotten") && !holds_test(made, "nowhere"));
     assert!(["real", "drawn", "waits"].iter().all(|name| holds_test(source, name)));
     assert!(["skipped", "helper", "absent"].iter().all(|name| !holds_test(source, name)));
 }
