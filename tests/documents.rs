@@ -3,10 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use doorward::frontend::radius::counters::{Dropped, Refusal, Sent};
+use doorward::gateway::admit::Refused;
+use doorward::login::verdict::{FaultKind, Reason};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -347,4 +351,124 @@ fn every_command_that_is_shown_can_be_typed() {
     assert!(usages.len() > 20, "only {} uses of the program were found", usages.len());
     let wrong: Vec<_> = usages.iter().filter_map(|usage| complaint(usage, &mut helps)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+// ---- manual -------------------------------------------------------------------------------------------
+
+/// Every command that does something itself: those with commands below them only lead there.
+fn commands() -> Vec<Vec<String>> {
+    let below = |parent: &[String]| {
+        let words: Vec<&str> = parent.iter().map(String::as_str).collect();
+        let names = listed(&help(&words)).into_iter().filter(|name| name != "help");
+        names.map(|name| [parent, &[name]].concat()).collect::<Vec<_>>()
+    };
+    let mut leaves = Vec::new();
+    for command in below(&[]) {
+        let children = below(&command);
+        leaves.extend(if children.is_empty() { vec![command] } else { children });
+    }
+    leaves
+}
+
+/// The long options in a text, each once.
+fn options(text: &str) -> BTreeSet<String> {
+    let ends = |c: char| !c.is_ascii_lowercase() && c != '-';
+    let named = text.split("--").skip(1).map(|rest| rest.split(ends).next().unwrap().to_owned());
+    named.filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase())).collect()
+}
+
+#[test]
+fn every_command_and_option_is_in_the_manual_and_nothing_else() {
+    let manual = fs::read_to_string(root().join("docs/man/doorward.1.md")).unwrap();
+    let section = |command: &str| {
+        let rest = manual.split(&format!("\n### doorward {command}\n")).nth(1)?;
+        Some(rest.split("\n### ").next()?.split("\n## ").next()?.to_owned())
+    };
+    let mut wrong = Vec::new();
+    let commands = commands();
+    for command in &commands {
+        let (name, words) = (command.join(" "), command.iter().map(String::as_str).collect::<Vec<_>>());
+        let Some(section) = section(&name) else {
+            wrong.push(format!("doorward {name}: not in the manual"));
+            continue;
+        };
+        let usage = help(&words);
+        let usage = usage.split("Options:").nth(1).unwrap().split("Example").next().unwrap();
+        let mut known = options(usage);
+        known.retain(|option| !["config", "help", "version"].contains(&option.as_str()));
+        let told: BTreeSet<_> = lines(&section)
+            .filter(|(_, line, _)| line.starts_with("`--"))
+            .flat_map(|(_, line, _)| options(line))
+            .collect();
+        wrong.extend(known.difference(&told).map(|o| format!("doorward {name} --{o}: not in the manual")));
+        wrong.extend(told.difference(&known).map(|o| format!("doorward {name} --{o}: only in the manual")));
+    }
+    let sections = manual.matches("\n### doorward ").count();
+    assert_eq!(sections, commands.len(), "one section for each command\n{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_word_of_audit_metrics_and_log_is_in_the_manual() {
+    let manual = fs::read_to_string(root().join("docs/man/doorward-words.7.md")).unwrap();
+    let mut words: BTreeSet<String> = BTreeSet::new();
+    words.extend(Reason::ALL.iter().map(|word| word.code().to_owned()));
+    words.extend(FaultKind::ALL.iter().map(|word| word.code().to_owned()));
+    words.extend(Refused::ALL.iter().map(|word| word.code().to_owned()));
+    words.extend(Dropped::ALL.iter().map(|word| word.code().to_owned()));
+    words.extend(Refusal::ALL.iter().map(|word| word.code().to_owned()));
+    words.extend(Sent::ALL.iter().map(|word| word.code().to_owned()));
+    let sources = written().into_iter().filter(|(path, _)| path.starts_with("src/"));
+    for (_, text) in sources {
+        for before in ["event = \"", "event: \"", "\"admin."] {
+            for rest in text.split(before).skip(1) {
+                let word = rest.split(['"', ' ']).next().unwrap();
+                let word = if before == "\"admin." { format!("admin.{word}") } else { word.to_owned() };
+                words.extend(word.contains('.').then_some(word));
+            }
+        }
+    }
+    let told = |word: &String| manual.contains(&format!("\n| `{word}` |"));
+    let missing: Vec<_> = words.iter().filter(|word| !told(word)).cloned().collect();
+    assert!(words.len() > 90, "only {} words were found", words.len());
+    assert!(missing.is_empty(), "docs/man/doorward-words.7.md does not explain: {missing:?}");
+}
+
+// ---- the first ten minutes ----------------------------------------------------------------------------
+
+/// A file that only its owner can read.
+fn private(path: &Path, text: &str) {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+#[test]
+fn the_settings_in_the_readme_have_neither_mistakes_nor_doubts() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let settings = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let settings = settings.replace("/etc/doorward", here.to_str().unwrap());
+    fs::write(here.join("doorward.toml"), settings).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
+    fs::write(here.join("corp-ca.pem"), authority.pem()).unwrap();
+    private(&here.join("corp-service"), "not a real password\n");
+    private(&here.join("vpn-1"), "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u\n");
+    for command in [&["key", "generate"][..], &["check"], &["show", "--json"]] {
+        let output = Command::new(env!("CARGO_BIN_EXE_doorward"))
+            .env("CREDENTIALS_DIRECTORY", here)
+            .arg("--config")
+            .arg(here.join("doorward.toml"))
+            .args(command)
+            .output()
+            .unwrap();
+        let (said, complained) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "doorward {}: {complained}", command.join(" "));
+        assert!(complained.is_empty(), "doorward {}: {complained}", command.join(" "));
+        assert!(!said.contains("not a real password"), "a secret was shown");
+    }
 }
