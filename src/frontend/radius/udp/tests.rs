@@ -158,6 +158,12 @@ impl Store for World {
     async fn rekey_enrolment(&self, _: EnrolmentId, _: &Sealed, _: Sealed) -> Result<bool, Fault> {
         Err(not_asked())
     }
+    async fn signing_clients(&self) -> Result<Vec<Box<str>>, Fault> {
+        Err(not_asked())
+    }
+    async fn note_signing_client(&self, _: &str) -> Result<(), Fault> {
+        Err(not_asked())
+    }
     async fn totals(&self) -> Result<Totals, Fault> {
         Err(not_asked())
     }
