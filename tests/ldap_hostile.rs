@@ -343,3 +343,38 @@ fn values_in_parts_that_never_end_are_a_fault_and_not_a_shorter_list() {
     assert_eq!(fault.kind, FaultKind::DirectoryConfusing);
     assert!(fault.what.contains("does not end"), "{fault}");
 }
+
+#[test]
+fn a_login_in_a_hurry_does_not_give_a_server_a_bad_name() {
+    let late = |request: &Request| if request.holds("sloth") { Act::Hang } else { honest(request) };
+    let (first, second) = (FakeDirectory::start(late), FakeDirectory::start(honest));
+    let lab = lab(&[&first, &second]);
+    lab.account("anna");
+    for _ in 0..3 {
+        assert!(lab.find_within("sloth", Duration::from_millis(50)).is_err());
+        assert!(lab.account("anna").groups.is_empty());
+    }
+    assert_eq!(second.requests().len(), 0, "the first server was never given up");
+}
+
+#[test]
+fn many_unfinished_answers_together_stay_within_one_limit() {
+    // Each search is given three mebibytes and no end; a hundred of them would be three hundred.
+    let fake = FakeDirectory::start(|request| {
+        let value = vec![b'x'; 1 << 20];
+        Act::Send(entry(request.id, ANNA, &[("x", &[&value])]).repeat(3))
+    });
+    let lab = lab(&[&fake]);
+    let tasks: Vec<_> = (0..100)
+        .map(|_| {
+            let directory = lab.directory.clone();
+            lab.spawn(async move { directory.find(&login("anna"), after(Duration::from_secs(5))).await })
+        })
+        .collect();
+    let faults: Vec<_> = tasks.into_iter().map(|task| lab.block_on(task).unwrap().unwrap_err()).collect();
+    assert!(faults.iter().any(|fault| fault.kind == FaultKind::DirectoryConfusing), "{faults:?}");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    let kibibytes: usize = peak.split_whitespace().nth(1).unwrap().parse().unwrap();
+    assert!(kibibytes < 400 * 1024, "{peak}");
+}

@@ -330,8 +330,10 @@ impl<S: AsyncRead + AsyncWrite> Driver<S> {
             return Err(Broken::Protocol(format!("an operation with tag {tag:#04x} where another belongs")));
         }
         pending.answer.bytes = pending.answer.bytes.saturating_add(whole.len());
-        let too_large =
-            pending.answer.bytes > MAX_ANSWER_BYTES || pending.answer.messages.len() >= MAX_ANSWER_MESSAGES;
+        self.held = self.held.saturating_add(whole.len());
+        let too_large = pending.answer.bytes > MAX_ANSWER_BYTES
+            || pending.answer.messages.len() >= MAX_ANSWER_MESSAGES
+            || self.held > MAX_HELD_BYTES;
         if too_large {
             return Err(Broken::TooLarge);
         }

@@ -57,7 +57,7 @@ pub(crate) async fn dial(
 ) -> Result<Connection, Broken> {
     match timeout(within, connect(endpoint, protection, within)).await {
         Ok(made) => made,
-        Err(_) => Err(Broken::Transport("no connection in time".into())),
+        Err(_) => Err(Broken::Late),
     }
 }
 
@@ -95,7 +95,7 @@ async fn tcp(endpoint: &Endpoint, within: Duration) -> Result<TcpStream, Broken>
                 return Ok(stream);
             }
             Ok(Err(error)) => last = Broken::Transport(format!("connect: {}", error.kind())),
-            Err(_) => last = Broken::Transport("connect: no answer in time".into()),
+            Err(_) => last = Broken::Late,
         }
     }
     Err(last)

@@ -63,6 +63,16 @@ pub(crate) enum Trouble {
     Refused(Fault),
 }
 
+impl Trouble {
+    /// The same, knowing whether the server had all the time that it may take: then no answer is a sign.
+    fn after(self, had_its_time: bool) -> Self {
+        match self {
+            Self::Broken(Broken::Late) if had_its_time => Self::Broken(silent()),
+            Self::Broken(_) | Self::Refused(_) => self,
+        }
+    }
+}
+
 impl From<Broken> for Trouble {
     fn from(broken: Broken) -> Self {
         Self::Broken(broken)
@@ -126,7 +136,8 @@ impl Server {
         let had_its_time = self.has_its_time(until);
         let until = self.limit(until);
         loop {
-            let (connection, fresh) = self.searcher(until).await?;
+            let found = self.searcher(until).await;
+            let (connection, fresh) = found.map_err(|trouble| trouble.after(had_its_time))?;
             let before = connection.received();
             let asked =
                 connection.request(op::SEARCH_DONE, until.into(), |id| Some(search(id, request))).await;
@@ -159,6 +170,7 @@ impl Server {
         let (mut connection, mut fresh) = match self.binder(until).await {
             Ok(connection) => connection,
             Err(trouble) => {
+                let trouble = trouble.after(had_its_time);
                 self.judge(Some(&trouble));
                 return Err(BindTrouble::NotAsked(trouble));
             }
@@ -175,15 +187,14 @@ impl Server {
                     fresh = true;
                     let redialed = self.dial(self.limit(until)).await;
                     connection = redialed.map_err(|broken| {
-                        let trouble = Trouble::Broken(broken);
+                        let trouble = Trouble::Broken(broken).after(had_its_time);
                         self.judge(Some(&trouble));
                         BindTrouble::NotAsked(trouble)
                     })?;
                 }
                 Err(broken) => {
                     connection.close();
-                    let broken = if broken == Broken::Late && had_its_time { silent() } else { broken };
-                    let trouble = Trouble::Broken(broken);
+                    let trouble = Trouble::Broken(broken).after(had_its_time);
                     self.judge(Some(&trouble));
                     return Err(BindTrouble::Asked(trouble));
                 }
