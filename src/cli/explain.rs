@@ -17,8 +17,7 @@ use crate::login::policy::{Facts, Requirement};
 
 /// Say which rules a login would meet and how it would go, without any login.
 ///
-/// Nobody is contacted but the directory that knows the user; nothing is written but the audit record that
-/// somebody asked.
+/// Nobody is contacted but the directory that knows the user, and nothing is written.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  doorward explain --client vpn-1 --user alice --from 203.0.113.7 --at 2026-12-24T18:00"

@@ -20,7 +20,8 @@ const PAGE: usize = 500;
 
 /// Make and change the keys that seal seeds and names.
 ///
-/// Keep a copy of the key file apart from the store: without it nothing in the store can be used.
+/// Keep a copy of the key file apart from the store: without it nothing in the store can be used. Where the
+/// service manager hands the file over as a credential, it does so at start: restart instead of reload.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A change of keys:\n  doorward key add && systemctl reload doorward\n  doorward key reseal\n  \
