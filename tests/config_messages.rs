@@ -395,9 +395,10 @@ fn a_large_file_that_is_all_wrong_is_judged_at_once() {
     let mixed = format!("{}[log]\nlevel = info\n{unknown}", "a b\n".repeat(10_000));
     for text in [&garbage, &unknown, &mixed] {
         let shown = Site::new(text).messages(&[]);
-        assert!(shown.contains("and ") && shown.contains(" more\n"), "{}", shown.len());
-        assert!(shown.len() < 100_000);
+        assert!((20..=600).contains(&shown.lines().count()), "{shown}");
+        assert!(shown.len() < 50_000);
     }
+    assert!(Site::new(&unknown).messages(&[]).contains("\nand more\n"));
 }
 
 proptest::proptest! {

@@ -7,13 +7,10 @@ use std::ops::Range;
 use crate::base::problem::Problem;
 use crate::base::text::safe;
 
-/// No more complaints than this are looked at; each costs a walk through its text.
-const MOST_JUDGED: usize = 5000;
-
-/// No more complaints than this are brought into their order and shown.
+/// No more errors, and no more warnings, are kept than this.
 const MOST_KEPT: usize = 1000;
 
-/// No report shows more of its errors or warnings than this; it says how many there are beyond.
+/// No report shows more of its errors or warnings than this; it says that there are more.
 const MOST_SHOWN: usize = 100;
 
 /// A text that was read: a file, or one variable of the environment.
@@ -124,31 +121,44 @@ pub struct Complaints {
 }
 
 impl Complaints {
-    /// Adds an error.
+    /// Adds an error, unless there are so many that nobody would read it.
     pub fn error(&mut self, complaint: Complaint) {
-        self.errors.push(complaint);
+        if !self.is_full() {
+            self.errors.push(complaint);
+        }
     }
 
-    /// Adds a warning.
+    /// Adds a warning, unless there are so many that nobody would read it.
     pub fn warn(&mut self, complaint: Complaint) {
-        self.warnings.push(complaint);
+        if self.warnings.len() < MOST_KEPT {
+            self.warnings.push(complaint);
+        }
+    }
+
+    /// No further error would be kept.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.errors.len() >= MOST_KEPT
     }
 
     /// Adds the problems that another part found in source number `source`.
     pub fn extend_from(&mut self, source: usize, problems: Vec<Problem>) {
-        self.errors.extend(problems.into_iter().map(|problem| Complaint {
-            place: problem.at.map(|span| Place::new(source, &span)),
-            what: problem.what,
-            hint: problem.hint,
-            see: None,
-            nature: Nature::Wrong,
-        }));
+        for problem in problems {
+            self.error(Complaint {
+                place: problem.at.map(|span| Place::new(source, &span)),
+                what: problem.what,
+                hint: problem.hint,
+                see: None,
+                nature: Nature::Wrong,
+            });
+        }
     }
 
     /// The errors as they are shown: in the order of their places, without those that only follow from
     /// a syntax error.
     #[must_use]
     pub fn errors_in(&self, sources: &[Source]) -> Vec<Finding> {
+        let sources = &Texts::of(sources);
         let syntax =
             self.errors.iter().filter(|c| c.nature == Nature::Syntax).filter_map(|c| c.place.as_ref());
         let broken: HashSet<(usize, usize)> =
@@ -163,21 +173,21 @@ impl Complaints {
                     && broken.contains(&(place.source, line_number(sources, place)))
             }
         };
-        resolve(self.errors.iter().filter(|c| !follows(c)).take(MOST_JUDGED), sources)
+        resolve(self.errors.iter().filter(|c| !follows(c)), sources)
     }
 
     /// The warnings as they are shown.
     #[must_use]
     pub fn warnings_in(&self, sources: &[Source]) -> Vec<Finding> {
-        resolve(self.warnings.iter(), sources)
+        resolve(self.warnings.iter(), &Texts::of(sources))
     }
 }
 
-fn resolve<'a>(complaints: impl Iterator<Item = &'a Complaint>, sources: &[Source]) -> Vec<Finding> {
+fn resolve<'a>(complaints: impl Iterator<Item = &'a Complaint>, sources: &Texts<'_>) -> Vec<Finding> {
     let mut sorted: Vec<&Complaint> = complaints.collect();
     sorted.sort_by(|a, b| (a.place.is_none(), &a.place).cmp(&(b.place.is_none(), &b.place)));
     let mut findings: Vec<Finding> = Vec::new();
-    for complaint in sorted.into_iter().take(MOST_KEPT) {
+    for complaint in sorted.into_iter().take(MOST_SHOWN.saturating_add(1)) {
         let finding = Finding::new(complaint, sources);
         if findings.last() != Some(&finding) {
             findings.push(finding);
@@ -201,7 +211,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(complaint: &Complaint, sources: &[Source]) -> Self {
+    fn new(complaint: &Complaint, sources: &Texts<'_>) -> Self {
         let place = complaint.place.as_ref();
         Self {
             place: place.map(|place| position(sources, place)),
@@ -240,31 +250,44 @@ pub fn render(findings: &[Finding]) -> String {
         out.push_str(&finding.to_string());
         out.push('\n');
     }
-    if let Some(more) = findings.len().checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
-        out.push_str(&format!("and {more} more\n"));
+    if findings.len() > MOST_SHOWN {
+        out.push_str("and more\n");
     }
     out
 }
 
-/// The line that `place` begins in: its number counted from 1, its first byte, its text.
-fn line_at<'a>(sources: &'a [Source], place: &Place) -> Option<(usize, usize, &'a str)> {
-    let text = sources.get(place.source)?.text.as_str();
-    let mut at = place.start.min(text.len());
-    while !text.is_char_boundary(at) {
-        at = at.saturating_sub(1);
-    }
-    let before = text.get(..at)?;
-    let start = before.rfind('\n').map_or(0, |n| n.saturating_add(1));
-    let line = text.get(start..)?.lines().next().unwrap_or("");
-    Some((before.matches('\n').count().saturating_add(1), start, line))
+/// Sources, and where the lines of each begin.
+struct Texts<'a> {
+    sources: &'a [Source],
+    starts: Vec<Vec<usize>>,
 }
 
-fn line_number(sources: &[Source], place: &Place) -> usize {
+impl<'a> Texts<'a> {
+    fn of(sources: &'a [Source]) -> Self {
+        let starts_of = |source: &Source| {
+            let after = source.text.match_indices('\n').map(|(at, _)| at.saturating_add(1));
+            std::iter::once(0).chain(after).collect()
+        };
+        Self { sources, starts: sources.iter().map(starts_of).collect() }
+    }
+}
+
+/// The line that `place` begins in: its number counted from 1, its first byte, its text.
+fn line_at<'a>(texts: &Texts<'a>, place: &Place) -> Option<(usize, usize, &'a str)> {
+    let text = texts.sources.get(place.source)?.text.as_str();
+    let starts = texts.starts.get(place.source)?;
+    let number = starts.partition_point(|start| *start <= place.start.min(text.len()));
+    let start = *starts.get(number.checked_sub(1)?)?;
+    let line = text.get(start..)?.lines().next().unwrap_or("");
+    Some((number, start, line))
+}
+
+fn line_number(sources: &Texts<'_>, place: &Place) -> usize {
     line_at(sources, place).map_or(0, |(number, _, _)| number)
 }
 
-fn position(sources: &[Source], place: &Place) -> String {
-    let name = sources.get(place.source).map_or("?", |source| source.name.as_str());
+fn position(sources: &Texts<'_>, place: &Place) -> String {
+    let name = sources.sources.get(place.source).map_or("?", |source| source.name.as_str());
     let Some((number, start, line)) = line_at(sources, place) else { return name.to_owned() };
     if name.starts_with('$') || place.is_whole() {
         return name.to_owned();
@@ -278,7 +301,7 @@ fn chars_before(line: &str, bytes: usize) -> usize {
 }
 
 /// The line and the carets below it; nothing when the line may hold a secret in plain text.
-fn snippet(sources: &[Source], place: &Place) -> Option<(String, String)> {
+fn snippet(sources: &Texts<'_>, place: &Place) -> Option<(String, String)> {
     let (_, start, line) = line_at(sources, place)?;
     if line.is_empty() || place.is_whole() || line.len() > 400 || holds_a_secret(line) {
         return None;
@@ -314,7 +337,8 @@ mod tests {
 
     fn shown(text: &str, span: Range<usize>) -> String {
         let sources = [Source { name: "a.toml".into(), text: text.into() }];
-        Finding::new(&Complaint::wrong(&Place::new(0, &span), "is odd").hint("mend it"), &sources).to_string()
+        let complaint = Complaint::wrong(&Place::new(0, &span), "is odd").hint("mend it");
+        Finding::new(&complaint, &Texts::of(&sources)).to_string()
     }
 
     #[test]

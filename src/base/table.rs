@@ -90,6 +90,9 @@ impl<'a, 'o> Reader<'a, 'o> {
     pub fn new(table: &'a Table, who: impl Into<String>, known: &[&str], out: &'o mut Complaints) -> Self {
         let who = who.into();
         for (key, (place, _)) in &table.entries {
+            if out.is_full() {
+                break;
+            }
             if !known.contains(&key.as_str()) {
                 let what = if who.is_empty() { "there is no table" } else { "there is no key" };
                 let complaint = Complaint::wrong(place, about(&who, &format!("{what} \"{}\"", safe(key))));

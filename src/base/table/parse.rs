@@ -16,6 +16,8 @@ use crate::base::table::{Node, Table, Value};
 pub fn parse(source: usize, text: &str, out: &mut Complaints) -> Table {
     let mut covered = text.to_owned();
     let mut lines: Vec<usize> = Vec::new();
+    // A cover is as long as what it covers, so lines begin where they began.
+    let starts: Vec<usize> = text.match_indices('\n').map(|(at, _)| at.saturating_add(1)).collect();
     for _ in 0..MOST_HEADERS {
         let (table, errors) = DeTable::parse_recoverable(&covered);
         let mut again = None;
@@ -26,7 +28,7 @@ pub fn parse(source: usize, text: &str, out: &mut Complaints) -> Table {
             if lines.len() >= MOST_ERRORS {
                 break;
             }
-            let (number, line) = line_of(&covered, at);
+            let (number, line) = line_of(&covered, &starts, at);
             if line.trim_start().starts_with('[') && again.is_none() && !lines.contains(&number) {
                 again = cover(&covered, at);
             }
@@ -55,10 +57,12 @@ const MOST_HEADERS: usize = 20;
 /// A header that stands for a broken one; tables of this name are left out.
 const COVER: char = '_';
 
-fn line_of(text: &str, at: usize) -> (usize, &str) {
-    let before = text.get(..at).unwrap_or(text);
-    let start = before.rfind('\n').map_or(0, |n| n.saturating_add(1));
-    (before.matches('\n').count(), text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or(""))
+/// The line around `at`: its number counted from 0, and its text. `starts` holds where all lines but the first
+/// begin.
+fn line_of<'t>(text: &'t str, starts: &[usize], at: usize) -> (usize, &'t str) {
+    let number = starts.partition_point(|start| *start <= at);
+    let start = number.checked_sub(1).and_then(|before| starts.get(before)).copied().unwrap_or(0);
+    (number, text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or(""))
 }
 
 /// `text` with the line around `at` turned into a header of the same length that is read as one.
@@ -82,7 +86,8 @@ fn syntax_error(source: usize, text: &str, error: &toml::de::Error) -> Complaint
     } else {
         Complaint::whole(format!("not valid TOML: {}", message.replace('\n', "; ")))
     };
-    let place = error.span().map(|span| Place::new(source, &span));
+    // An empty range at the beginning would stand for the whole text.
+    let place = error.span().map(|span| Place::new(source, &(span.start..span.end.max(1))));
     Complaint { place, nature: Nature::Syntax, ..complaint }
 }
 
