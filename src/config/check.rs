@@ -9,8 +9,8 @@ use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::secret::Secret;
 use crate::base::table::nearest;
 use crate::base::text::safe;
-use crate::config::settings::MessageAuthenticator;
 use crate::config::{client, directory, rule};
+use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::login::policy::{Conditions, Requirement};
 
 /// Secrets that everybody tries first (D-111).

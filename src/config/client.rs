@@ -9,8 +9,10 @@ use crate::base::secret::Secret;
 use crate::base::table::{Reader, Written};
 use crate::base::text::{is_hidden, safe};
 use crate::config::secret::{Found, Surroundings, read};
+use crate::config::settings::ClientSettings;
 use crate::config::settings::SecretSource;
-use crate::config::settings::{AddressFrom, ClientSettings, MessageAuthenticator, PasswordCharset};
+use crate::frontend::radius::address::AddressSource;
+use crate::frontend::radius::clients::{Charset, MessageAuthenticator};
 use crate::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,8 +36,8 @@ pub(in crate::config) const AUTHENTICATORS: [(&str, MessageAuthenticator); 3] = 
 pub(in crate::config) const UNABLE: [(&str, WhenUnable); 2] =
     [("silence", WhenUnable::Silence), ("reject", WhenUnable::Reject)];
 /// The words of `password-charset`.
-pub(in crate::config) const CHARSETS: [(&str, PasswordCharset); 2] =
-    [("utf-8", PasswordCharset::Utf8), ("latin1-fallback", PasswordCharset::Latin1Fallback)];
+pub(in crate::config) const CHARSETS: [(&str, Charset); 2] =
+    [("utf-8", Charset::Utf8), ("latin1-fallback", Charset::Latin1Fallback)];
 
 /// A client and where the things stand that are compared with other tables.
 pub(in crate::config) struct Draft {
@@ -94,7 +96,7 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>, around: Surrounding
             ),
             limit_proxy_state: reader.flag("limit-proxy-state", true),
             user_address_from: user_address_from(reader),
-            password_charset: reader.choice("password-charset", &CHARSETS, PasswordCharset::Utf8),
+            password_charset: reader.choice("password-charset", &CHARSETS, Charset::Utf8),
         },
     }
 }
@@ -283,13 +285,13 @@ fn separator(reader: &mut Reader<'_, '_>) -> u8 {
     }
 }
 
-fn user_address_from(reader: &mut Reader<'_, '_>) -> Vec<AddressFrom> {
+fn user_address_from(reader: &mut Reader<'_, '_>) -> Vec<AddressSource> {
     let Some(texts) = reader.texts("user-address-from") else {
-        return vec![AddressFrom::CallingStationId, AddressFrom::TunnelClientEndpoint];
+        return vec![AddressSource::CallingStationId, AddressSource::TunnelClientEndpoint];
     };
     let mut from = Vec::new();
     for text in texts {
-        match reader.word("user-address-from", &text, &AddressFrom::ALL) {
+        match reader.word("user-address-from", &text, &AddressSource::WORDS) {
             Some(place) if from.contains(&place) => {
                 let what = format!("user-address-from names \"{}\" twice", safe(text.value));
                 reader.wrong(&text.place, what, "remove one of them");

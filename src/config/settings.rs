@@ -10,6 +10,8 @@ use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
 use crate::directory::file::Users;
 use crate::directory::ldap::LdapSettings;
+use crate::frontend::radius::address::AddressSource;
+use crate::frontend::radius::clients::{Charset, MessageAuthenticator};
 use crate::login::client::Client;
 use crate::login::policy::Policy;
 use crate::login::throttle::FlowLimits;
@@ -192,52 +194,9 @@ pub struct ClientSettings {
     /// Whether a request with Proxy-State and without Message-Authenticator is dropped.
     pub limit_proxy_state: bool,
     /// Where the user's address is looked for, in this order (E-003).
-    pub user_address_from: Vec<AddressFrom>,
+    pub user_address_from: Vec<AddressSource>,
     /// How passwords are read (E-005).
-    pub password_charset: PasswordCharset,
-}
-
-/// Whether Message-Authenticator is demanded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessageAuthenticator {
-    /// Always.
-    Required,
-    /// From the first valid one on.
-    Auto,
-    /// Never; a wrong one is refused all the same.
-    Off,
-}
-
-/// Where a user's address is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AddressFrom {
-    /// Attribute 31.
-    CallingStationId,
-    /// Attribute 66.
-    TunnelClientEndpoint,
-    /// Vendor 9, attribute 1, text `ip:source-ip=…`.
-    CiscoSourceIp,
-    /// Vendor 25461, attribute 7.
-    PaloAltoClientSourceIp,
-}
-
-impl AddressFrom {
-    /// Every place and its word.
-    pub const ALL: [(&'static str, Self); 4] = [
-        ("Calling-Station-Id", Self::CallingStationId),
-        ("Tunnel-Client-Endpoint", Self::TunnelClientEndpoint),
-        ("Cisco-AVPair:ip:source-ip", Self::CiscoSourceIp),
-        ("PaloAlto-Client-Source-IP", Self::PaloAltoClientSourceIp),
-    ];
-}
-
-/// How passwords are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PasswordCharset {
-    /// As UTF-8; anything else is refused.
-    Utf8,
-    /// What is no UTF-8 is taken for ISO 8859-1.
-    Latin1Fallback,
+    pub password_charset: Charset,
 }
 
 /// Where a secret is read from.

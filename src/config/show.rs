@@ -11,10 +11,11 @@ use crate::config::ldap::{lookup_word, tls_word};
 use crate::config::rule::day_word;
 use crate::config::sections::{FORMATS, LEVELS};
 use crate::config::settings::{
-    AddressFrom, AuditTarget, ClientSettings, DirectoryKind, DirectorySettings, LimitSettings, Pseudonyms,
-    SecretSource, Settings,
+    AuditTarget, ClientSettings, DirectoryKind, DirectorySettings, LimitSettings, Pseudonyms, SecretSource,
+    Settings,
 };
 use crate::directory::ldap::{Kind, LdapConfig};
+use crate::frontend::radius::address::AddressSource;
 use crate::login::client::Typed;
 use crate::login::policy::{Requirement, Rule, TimeWindow};
 use crate::login::throttle::Limits;
@@ -213,7 +214,7 @@ fn client(client: &ClientSettings) -> Value {
     }
     pairs.push(("code-entry", list(ways.into_iter())));
     let word_of =
-        |from: &AddressFrom| AddressFrom::ALL.iter().find(|(_, known)| known == from).map(|(w, _)| *w);
+        |from: &AddressSource| AddressSource::WORDS.iter().find(|(_, known)| known == from).map(|(w, _)| *w);
     pairs.push(("user-address-from", list(client.user_address_from.iter().filter_map(word_of))));
     table(pairs)
 }

@@ -7,14 +7,10 @@ use std::time::Duration;
 
 use crate::base::clock::Clock;
 use crate::base::random::Random;
-use crate::config::settings::{
-    AddressFrom, ClientSettings, DirectoryKind, DirectorySettings, LimitSettings,
-    MessageAuthenticator as Demand, PasswordCharset, Settings,
-};
+use crate::config::settings::{ClientSettings, DirectoryKind, DirectorySettings, LimitSettings, Settings};
 use crate::directory::file::FileDirectory;
 use crate::directory::ldap::LdapDirectory;
-use crate::frontend::radius::address::AddressSource;
-use crate::frontend::radius::clients::{Charset, ClientTable, MessageAuthenticator, RadiusClient};
+use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::gateway::admit::{Admission, AdmissionLimits};
 use crate::gateway::drive::Live;
 use crate::gateway::ports::Directory;
@@ -113,26 +109,10 @@ fn radius_client(settings: &ClientSettings, answer_memory: Duration) -> Result<R
     let mut client = RadiusClient::new(settings.login.clone(), secret);
     client.previous_secret =
         settings.previous_secret.clone().map(SharedSecret::new).transpose().map_err(empty)?;
-    client.message_authenticator = match settings.message_authenticator {
-        Demand::Required => MessageAuthenticator::Required,
-        Demand::Auto => MessageAuthenticator::Auto,
-        Demand::Off => MessageAuthenticator::Off,
-    };
+    client.message_authenticator = settings.message_authenticator;
     client.answer_memory = answer_memory;
     client.limit_proxy_state = settings.limit_proxy_state;
-    client.address_from = settings.user_address_from.iter().map(|from| source(*from)).collect();
-    client.charset = match settings.password_charset {
-        PasswordCharset::Utf8 => Charset::Utf8,
-        PasswordCharset::Latin1Fallback => Charset::Latin1Fallback,
-    };
+    client.address_from.clone_from(&settings.user_address_from);
+    client.charset = settings.password_charset;
     Ok(client)
-}
-
-const fn source(from: AddressFrom) -> AddressSource {
-    match from {
-        AddressFrom::CallingStationId => AddressSource::CallingStationId,
-        AddressFrom::TunnelClientEndpoint => AddressSource::TunnelClientEndpoint,
-        AddressFrom::CiscoSourceIp => AddressSource::CiscoAvPair,
-        AddressFrom::PaloAltoClientSourceIp => AddressSource::PaloAltoClientSourceIp,
-    }
 }

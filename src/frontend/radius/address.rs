@@ -24,6 +24,14 @@ pub enum AddressSource {
 }
 
 impl AddressSource {
+    /// The word for each in the configuration: the attribute's name.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("Calling-Station-Id", Self::CallingStationId),
+        ("Tunnel-Client-Endpoint", Self::TunnelClientEndpoint),
+        ("Cisco-AVPair:ip:source-ip", Self::CiscoAvPair),
+        ("PaloAlto-Client-Source-IP", Self::PaloAltoClientSourceIp),
+    ];
+
     /// The first address that stands in `packet` at this place.
     #[must_use]
     pub fn read(self, packet: &Packet<'_>) -> Option<IpAddr> {
