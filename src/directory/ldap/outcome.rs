@@ -85,6 +85,10 @@ pub(crate) fn refused(directory: &str, server: &Endpoint, what: &str, code: Resu
         ResultCode::BUSY | ResultCode::UNAVAILABLE | ResultCode::TIME_LIMIT_EXCEEDED => {
             (FaultKind::DirectoryUnreachable, "it has too much to do; look at its load")
         }
+        ResultCode::SIZE_LIMIT_EXCEEDED => (
+            FaultKind::DirectoryConfusing,
+            "an account has more groups than it gives at once: raise its limit, or use another group-lookup",
+        ),
         _ => (FaultKind::DirectoryConfusing, "look into its log"),
     };
     Fault::new(kind, format!("directory \"{directory}\": {server} answered {what} with {code}; {advice}"))
