@@ -193,11 +193,11 @@ impl Slapd {
         });
         let slapd = Self { child, folder, authority, port, tls_port };
         started.recv_timeout(Duration::from_secs(20)).ok()?;
-        slapd.add(ldapadd, PEOPLE);
-        Some(slapd)
+        // Where another test's server answers on a port of ours, the certificate is not ours either.
+        slapd.add(ldapadd, PEOPLE).then_some(slapd)
     }
 
-    fn add(&self, ldapadd: &Path, ldif: &str) {
+    fn add(&self, ldapadd: &Path, ldif: &str) -> bool {
         let mut child = Command::new(ldapadd)
             .env("LDAPTLS_CACERT", self.ca_file())
             .args(["-x", "-H", &format!("ldaps://127.0.0.1:{}", self.tls_port)])
@@ -206,8 +206,9 @@ impl Slapd {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(ldif.as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success(), "ldapadd");
+        // One that gives up does not read to the end; its exit says so.
+        let _ = child.stdin.take().unwrap().write_all(ldif.as_bytes());
+        child.wait().unwrap().success()
     }
 
     /// The authority's certificate as a file.
