@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 
 use doorward::base::clock::UnixTime;
 use doorward::base::report::render;
-use doorward::config::settings::{LogFormat, LogLevel, MessageAuthenticator, Settings};
+use doorward::config::settings::{LogFormat, LogLevel, Settings};
 use doorward::config::{Environment, Problems};
+use doorward::frontend::radius::clients::MessageAuthenticator;
 use doorward::login::client::{CodeEntry, Typed, WhenUnable};
 use doorward::login::throttle::FlowLimits;
 
