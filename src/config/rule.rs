@@ -9,8 +9,9 @@ use crate::base::table::{Reader, Table, Value, Written};
 use crate::base::text::safe;
 use crate::config::client::{check_name, prefix};
 use crate::config::file;
+use crate::directory::group_name;
 use crate::login::factor::{FactorKind, FactorKinds};
-use crate::login::identity::{Pseudonym, group_key};
+use crate::login::identity::Pseudonym;
 use crate::login::policy::{Conditions, NetworkCondition, Requirement, Rule, TimeWindow};
 
 /// A rule and where the things stand that are compared with other tables.
@@ -66,36 +67,13 @@ fn groups(reader: &mut Reader<'_, '_>) -> Option<Vec<Box<str>>> {
     let texts = reader.texts("group")?;
     let mut keys = Vec::with_capacity(texts.len());
     for text in texts {
-        let key = group_key(&without_gaps(text.value));
+        let key = group_name(text.value);
         if key.is_empty() {
             reader.wrong(&text.place, "group names nothing", "the short name of a group, or its whole DN");
         }
         keys.push(key);
     }
     Some(keys)
-}
-
-/// A distinguished name as directories write it: `CN=VPN, OU=Groups` and `CN=VPN,OU=Groups` are one name
-/// (RFC 4514 section 2.1 has no blanks around commas, RFC 1779 had). Other names are left alone.
-fn without_gaps(name: &str) -> String {
-    if !name.contains('=') {
-        return name.to_owned();
-    }
-    let mut parts: Vec<String> = vec![String::new()];
-    let mut escaped = false;
-    for c in name.chars() {
-        match parts.last_mut() {
-            Some(_) if c == ',' && !escaped => parts.push(String::new()),
-            Some(part) => part.push(c),
-            None => {}
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    let tidy = |part: &String| match part.split_once('=') {
-        Some((kind, value)) => format!("{}={}", kind.trim(), value.trim_start()),
-        None => part.clone(),
-    };
-    parts.iter().map(tidy).collect::<Vec<_>>().join(",")
 }
 
 fn subjects(reader: &mut Reader<'_, '_>) -> Option<Vec<Pseudonym>> {
@@ -281,13 +259,6 @@ fn zone(reader: &mut Reader<'_, '_>) -> Option<TimeZone> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_distinguished_name_loses_the_blanks_that_people_put_after_commas() {
-        assert_eq!(without_gaps("CN=VPN Users, OU = Groups,DC=x"), "CN=VPN Users,OU=Groups,DC=x");
-        assert_eq!(without_gaps("CN=Doe\\, John, OU=x"), "CN=Doe\\, John,OU=x");
-        assert_eq!(without_gaps("VPN, Users"), "VPN, Users");
-    }
 
     #[test]
     fn a_day_of_grace_ends_with_the_day() {

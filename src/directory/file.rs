@@ -24,8 +24,9 @@ use crate::base::table::{Reader, Table, Value, Written, parse};
 use crate::base::text::safe;
 use crate::directory::file::hash::Hash;
 pub use crate::directory::file::hash::{HashFault, hash_password};
+use crate::directory::group_name;
 use crate::gateway::ports::Directory;
-use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing, group_key};
+use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::{Fault, FaultKind};
 
@@ -131,7 +132,7 @@ impl Gathered {
         let hash = password(reader);
         let groups = reader.texts("groups").unwrap_or_default();
         let groups =
-            groups.iter().map(|group| group_key(group.value)).filter(|key| !key.is_empty()).collect();
+            groups.iter().map(|group| group_name(group.value)).filter(|key| !key.is_empty()).collect();
         let disabled = reader.flag("disabled", false);
         let number = self.number(reader);
         let (Some((id, handle)), Some(name), Some(hash)) = (id, name, hash) else { return };

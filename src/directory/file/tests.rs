@@ -56,7 +56,7 @@ async fn all_spellings_and_aliases_lead_to_one_account_d_102() {
     for name in ids {
         let account = found(&directory, name).await.unwrap();
         assert_eq!((&*account.handle, account.number.as_deref()), (ALICE, Some("1004")), "{name}");
-        assert!(account.groups.contains(&group_key("vpn USERS")));
+        assert!(account.groups.contains(&group_name("vpn USERS")));
         assert_eq!(account.standing, Standing::Active);
     }
     assert!(found(&directory, "alic").await.is_none());

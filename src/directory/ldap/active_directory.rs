@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::bounded::BoundedMap;
 use crate::base::clock::UnixTime;
+use crate::directory::group_name;
 use crate::directory::ldap::pool::Pool;
 use crate::directory::ldap::search::{self, Record};
 use crate::login::identity::{Account, Groups, LoginName, NameForm, Standing, group_key};
@@ -171,7 +172,7 @@ impl ActiveDirectory {
         for sid in &sids {
             groups.extend(sid_text(sid).map(|text| group_key(&text)));
             if let Some(found) = names.get(sid) {
-                groups.insert(group_key(&found.dn));
+                groups.insert(group_name(&found.dn));
                 groups.extend(found.account.as_deref().map(group_key));
             }
         }

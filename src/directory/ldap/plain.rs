@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::base::clock::UnixTime;
+use crate::directory::group_name;
 use crate::directory::ldap::pool::Pool;
 use crate::directory::ldap::search::{self, Record};
 use crate::login::identity::{Account, Groups, LoginName, Standing, group_key};
@@ -127,7 +128,7 @@ async fn groups(settings: &Settings, pool: &Pool, record: &Record, until: Instan
         if let Ok(dn) = name.parse::<Dn>() {
             groups.extend(dn.leaf().map(group_key));
         }
-        groups.insert(group_key(&name));
+        groups.insert(group_name(&name));
     }
     Ok(groups)
 }
@@ -141,7 +142,7 @@ async fn upwards(
     until: Instant,
 ) -> Result<Vec<String>, Fault> {
     let mut all = Vec::new();
-    let mut seen = BTreeSet::from([group_key(&dn)]);
+    let mut seen = BTreeSet::from([group_name(&dn)]);
     let mut latest = vec![dn];
     for _ in 0..MAX_NESTING {
         if latest.is_empty() {
@@ -152,7 +153,7 @@ async fn upwards(
             let members: Vec<&[u8]> = some.iter().map(String::as_bytes).collect();
             next.extend(holding(pool, base, attribute, &members, until).await?);
         }
-        next.retain(|group| seen.insert(group_key(group)));
+        next.retain(|group| seen.insert(group_name(group)));
         all.extend(next.iter().cloned());
         if all.len() > MAX_GROUPS {
             return Err(too_many(pool));

@@ -76,6 +76,17 @@ impl Dn {
         self.0.ends_with(&base.0)
     }
 
+    /// The name as a text that is the same for every spelling of it, so that names can be kept in sets.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let part = |(kind, value): &(String, Value)| match value {
+            Value::Text(text) => format!("{kind}={}", escape(text)),
+            Value::Octets(octets) => format!("{kind}=#{}", data_encoding::HEXLOWER.encode(octets)),
+        };
+        let step = |rdn: &Rdn| rdn.iter().map(part).collect::<Vec<_>>().join("+");
+        self.0.iter().map(step).collect::<Vec<_>>().join(",")
+    }
+
     /// Number of steps; 0 for the root.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -299,6 +310,19 @@ mod tests {
 
     fn dn(text: &str) -> Dn {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn every_spelling_of_a_name_has_one_key_b_102() {
+        let key = |text: &str| text.parse::<Dn>().unwrap().key();
+        for spelling in [
+            "CN=VPN\\, Users,OU=Groups,DC=x",
+            "cn = vpn\\2c  USERS, ou=groups ; dc=X",
+            "2.5.4.3=VPN\\, Users,2.5.4.11=Groups,DC=x",
+        ] {
+            assert_eq!(key(spelling), "cn=vpn\\, users,ou=groups,dc=x", "{spelling}");
+        }
+        assert_ne!(key("CN=a,DC=x"), key("CN=a\\,DC\\=x"), "an escaped comma separates nothing");
     }
 
     #[test]
