@@ -30,8 +30,10 @@ bench: ## the figures of docs/performance.md, measured on this machine
 
 fuzz: ## every fuzz target for SECONDS_EACH seconds (default 60); needs cargo-fuzz and a C++ compiler
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
-	@cd fuzz && for target in $$(ls fuzz_targets | sed 's/\.rs$$//'); do \
-	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target -- -max_total_time=$${SECONDS_EACH:-60} -rss_limit_mb=1024; done
+	@cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz build
+	@cd fuzz && for target in $$(ls fuzz_targets | sed 's/\.rs$$//'); do mkdir -p corpus/$$target; \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target corpus/$$target seeds/$$target -- \
+	    -max_total_time=$${SECONDS_EACH:-60} -timeout=10 -rss_limit_mb=1024 -print_final_stats=1; done
 
 release: ## the optimised binary, target/release/doorward
 	@cargo build --locked --release

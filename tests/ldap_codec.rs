@@ -150,4 +150,9 @@ proptest! {
     fn no_text_harms_the_reader_of_names(text in "[a-z=,+;#\"\\\\ 0-9ü]{0,60}|\\PC{0,60}|[^a]{0,30}") {
         fuzz_ldap::name(&text);
     }
+
+    #[test]
+    fn what_we_send_carries_every_value_as_it_is_b_100(value in proptest::collection::vec(any::<u8>(), 0..300)) {
+        fuzz_ldap::request(&value);
+    }
 }

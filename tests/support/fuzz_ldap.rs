@@ -1,58 +1,152 @@
-//! Bodies of the LDAP fuzz targets. The targets in `fuzz/` and the property tests in `tests/ldap_codec.rs`
-//! call the same functions, so what the fuzzer looks for is looked for in every run.
+//! Bodies of the LDAP fuzz targets. The targets in `fuzz/` and the property tests in
+//! `tests/ldap_codec.rs` call the same functions, so what the fuzzer looks for is looked for in every run.
 
+use doorward::wire::ldap::ber::{OCTET_STRING, Reader, SEQUENCE};
 use doorward::wire::ldap::dn::{Dn, escape, prepared};
-use doorward::wire::ldap::frame::Inbox;
+use doorward::wire::ldap::filter::Filter;
+use doorward::wire::ldap::frame::{CHUNK, Inbox, MAX_MESSAGE, cut};
 use doorward::wire::ldap::message::{
-    Entry, ExtendedResponse, LdapResult, Message, PAGED_RESULTS, page_cookie,
+    Entry, ExtendedResponse, LdapResult, MAX_MESSAGE_ID, Message, PAGED_RESULTS, op, page_cookie,
 };
+use doorward::wire::ldap::request::{Page, Scope, Search, abandon, search, simple_bind, start_tls};
 use doorward::wire::ldap::result::bind_data;
 
+/// Longest message in [`stream`]; small, so that a short input meets the limit.
 const LIMIT: usize = 4096;
 
-/// A directory sends anything, in pieces of any size: no panic, a bounded buffer, and every reader survives.
+/// A directory sends anything, in pieces of any size: they do not change what is read, memory stays within
+/// the limit, and every reader survives.
 pub(crate) fn stream(piece: u8, stream: &[u8]) {
+    let in_pieces = messages(stream, usize::from(piece).max(1));
+    let at_once = messages(stream, CHUNK);
+    assert_eq!(in_pieces, at_once, "the network's pieces are no boundaries");
+}
+
+/// The messages in a stream, and whether it ended in nonsense.
+fn messages(stream: &[u8], piece: usize) -> (Vec<Vec<u8>>, bool) {
     let mut inbox = Inbox::new(LIMIT);
-    for chunk in stream.chunks(usize::from(piece).max(1)) {
-        if inbox.push(chunk).is_err() {
-            return;
-        }
+    let mut found = Vec::new();
+    for chunk in stream.chunks(piece) {
+        inbox.push(chunk).expect("there is room for a piece when all messages were taken");
         loop {
             match inbox.take() {
-                Ok(Some(whole)) => message(whole),
+                Ok(Some(whole)) => {
+                    message(whole);
+                    found.push(whole.to_vec());
+                }
                 Ok(None) => break,
-                Err(_) => return,
+                Err(_) => return (found, true),
             }
         }
         assert!(inbox.waiting() < LIMIT, "what waits is less than one message");
     }
+    (found, false)
 }
 
-/// Every reader over one message.
+/// Any octets as one message: whatever is accepted is one whole frame, and all that is read out of it lies
+/// inside it.
 pub(crate) fn message(whole: &[u8]) {
     let Ok(message) = Message::read(whole) else { return };
+    assert!(message.id <= MAX_MESSAGE_ID);
+    assert_eq!(cut(whole, whole.len()), Ok(Some(whole.len())), "the framer agrees");
+    let inside = |part: &[u8]| whole.as_ptr_range().contains(&part.as_ptr()) || part.is_empty();
+    assert!(inside(message.operation.whole) && inside(message.operation.body));
     if let Ok(result) = LdapResult::read(&message.operation) {
-        let _ = bind_data(result.diagnostic);
+        assert!(inside(result.matched) && inside(result.diagnostic));
+        let _hint = bind_data(result.diagnostic);
     }
-    let _ = ExtendedResponse::read(&message.operation);
+    if let Ok(response) = ExtendedResponse::read(&message.operation) {
+        assert_eq!(LdapResult::read(&message.operation), Ok(response.result));
+        assert!(response.name.is_none_or(inside) && response.value.is_none_or(inside));
+    }
     if let Ok(Some(control)) = message.control(PAGED_RESULTS) {
-        let _ = control.value.map(page_cookie);
+        assert_eq!(control.oid, PAGED_RESULTS.as_bytes());
+        assert!(control.value.is_none_or(|value| page_cookie(value).map_or(true, inside)));
     }
     if let Ok(entry) = Entry::read(&message.operation) {
+        let mut octets = entry.dn.len();
         for attribute in entry.attributes().flatten() {
-            let _ = (attribute.range(), attribute.values().count());
+            let _part = attribute.range();
+            octets += attribute.values().flatten().map(<[u8]>::len).sum::<usize>();
         }
+        assert!(octets <= whole.len(), "nothing is read twice");
     }
 }
 
-/// Any text as a name: no panic; an escaped value stays one value.
+/// Any octets as name, password, filter value and page cookie of what we send: each arrives as the one value
+/// it was, wherever it stands (B-041, B-100).
+pub(crate) fn request(bytes: &[u8]) {
+    let Some((id, value)) = bytes.split_first_chunk::<4>() else { return };
+    let id = u32::from_be_bytes(*id) & MAX_MESSAGE_ID;
+    let name = String::from_utf8_lossy(value);
+    match simple_bind(id, &name, value) {
+        None => assert!(value.is_empty() || value.contains(&0)),
+        Some(sent) => {
+            let mut bind = operation(&sent, id, op::BIND_REQUEST);
+            assert_eq!(bind.element().unwrap().integer(), Ok(3));
+            assert_eq!(bind.expect(OCTET_STRING).unwrap().body, name.as_bytes());
+            assert_eq!(bind.expect(0x80).unwrap().body, value);
+            assert!(bind.is_empty());
+        }
+    }
+    let filter = Filter::And(vec![Filter::Equal("uid", value), Filter::Not(Box::new(Filter::Present("cn")))]);
+    let page = Some(Page { size: id, cookie: value });
+    let sent = search(
+        id,
+        &Search {
+            base: &name,
+            scope: Scope::Subtree,
+            size_limit: id,
+            time_limit: id,
+            filter: &filter,
+            attributes: &["cn"],
+            page,
+        },
+    );
+    let mut query = operation(&sent, id, op::SEARCH_REQUEST);
+    assert_eq!(query.expect(OCTET_STRING).unwrap().body, name.as_bytes());
+    for _ in 0..5 {
+        query.element().unwrap();
+    }
+    let mut and = query.enter(0xa0).unwrap();
+    let mut equal = and.enter(0xa3).unwrap();
+    assert_eq!(equal.expect(OCTET_STRING).unwrap().body, b"uid");
+    assert_eq!(equal.expect(OCTET_STRING).unwrap().body, value);
+    assert!(equal.is_empty());
+    and.enter(0xa2).unwrap();
+    assert!(and.is_empty(), "no value becomes a condition");
+    query.enter(SEQUENCE).unwrap();
+    assert!(query.is_empty());
+    let control = Message::read(&sent).unwrap().control(PAGED_RESULTS).unwrap().unwrap();
+    assert_eq!(page_cookie(control.value.unwrap()), Ok(value));
+    operation(&start_tls(id), id, op::EXTENDED_REQUEST);
+    assert_eq!(Message::read(&abandon(id, id)).unwrap().operation.tag, op::ABANDON_REQUEST);
+}
+
+/// The inside of a message that we wrote; it must be one whole frame.
+fn operation(sent: &[u8], id: u32, tag: u8) -> Reader<'_> {
+    assert_eq!(cut(sent, MAX_MESSAGE), Ok(Some(sent.len())));
+    let message = Message::read(sent).unwrap();
+    assert_eq!((message.id, message.operation.tag), (id, tag));
+    message.operation.enter().unwrap()
+}
+
+/// Any text as a distinguished name: no panic; an escaped value stays one value; equality is not fooled.
 pub(crate) fn name(text: &str) {
     if let Ok(name) = text.parse::<Dn>() {
         assert!(name.is_under(&name));
+        assert_eq!(text.parse::<Dn>().as_ref(), Ok(&name));
+        if name.depth() > 0 {
+            let below: Dn = format!("cn=x,{text}").parse().expect("one more step in front");
+            assert_eq!(below.depth(), name.depth() + 1);
+            assert!(below.is_under(&name) && !name.is_under(&below), "B-103");
+        }
     }
     if text.len() < 1000 {
-        let name: Dn = format!("cn={},dc=org", escape(text)).parse().unwrap();
+        let name: Dn = format!("cn={},dc=org", escape(text)).parse().expect("an escaped value is a value");
         assert_eq!(name.depth(), 2);
         assert_eq!(name.leaf(), Some(prepared(text).as_str()));
+        let upper: Dn = format!("CN = {} , DC=ORG", escape(text)).parse().expect("the older spelling");
+        assert_eq!(upper, name);
     }
 }

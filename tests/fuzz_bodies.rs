@@ -1,0 +1,97 @@
+//! The bodies of the fuzz targets on inputs that are nearly right, and on every seed. Those of the RADIUS
+//! targets are also in `radius_codec.rs`, those of LDAP in `ldap_codec.rs`, that of the login in `login::flow`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code"
+)]
+
+#[path = "support/fuzz_configuration.rs"]
+mod fuzz_configuration;
+#[path = "support/fuzz_ldap.rs"]
+mod fuzz_ldap;
+#[path = "support/fuzz_radius.rs"]
+mod fuzz_radius;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use fuzz_configuration::Site;
+use proptest::prelude::*;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_target_is_built_and_has_seeds() {
+    let targets = names(&root().join("fuzz/fuzz_targets"));
+    let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();
+    for target in &targets {
+        let path = format!("path = \"fuzz_targets/{target}.rs\"");
+        assert!(manifest.contains(&path), "{target} is not in fuzz/Cargo.toml");
+        assert!(!names(&root().join("fuzz/seeds").join(target)).is_empty(), "{target} has no seeds");
+    }
+    assert_eq!(manifest.matches("[[bin]]").count(), targets.len());
+}
+
+#[test]
+fn every_seed_keeps_the_promises_of_its_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::new(folder.path());
+    for target in names(&root().join("fuzz/seeds")) {
+        for seed in fs::read_dir(root().join("fuzz/seeds").join(&target)).unwrap() {
+            let bytes = fs::read(seed.unwrap().path()).unwrap();
+            match target.as_str() {
+                "configuration" => site.file(&bytes),
+                "configuration_structured" => site.mutated(&bytes),
+                "ldap_dn" => fuzz_ldap::name(std::str::from_utf8(&bytes).unwrap()),
+                "ldap_message" => {
+                    fuzz_ldap::message(&bytes);
+                    fuzz_ldap::request(&bytes);
+                }
+                "ldap_stream" => fuzz_ldap::stream(bytes[0], &bytes[1..]),
+                // Its body is in the library and is built for its own tests alone.
+                "login_flow" => {}
+                "radius_packet" => fuzz_radius::packet(&bytes),
+                "radius_session" => fuzz_radius::session(&bytes),
+                other => panic!("{other} has seeds and no body"),
+            }
+        }
+    }
+}
+
+#[test]
+fn the_sample_is_accepted_before_anything_is_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(Site::new(folder.path()).accepts_the_sample());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn scripts_against_a_session_keep_its_promises(script in prop::collection::vec(any::<u8>(), 0..200)) {
+        fuzz_radius::session(&script);
+    }
+}
+
+#[test]
+fn configurations_that_are_nearly_right_are_accepted_or_refused_with_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::new(folder.path());
+    let config = ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(config, |(script in prop::collection::vec(any::<u8>(), 0..30), bytes in "[#\\[\\]{}=\"a-z0-9 .\n]{0,80}")| {
+        site.mutated(&script);
+        site.file(bytes.as_bytes());
+    });
+}
