@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod clients;
+pub mod complaints;
 pub mod counters;
 pub mod duplicates;
 pub mod session;

@@ -16,10 +16,10 @@ use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
-use crate::base::bounded::BoundedMap;
 use crate::base::clock::{Clock, Now};
 use crate::base::random::{self, Random};
 use crate::frontend::radius::clients::ClientTable;
+use crate::frontend::radius::complaints::{Complaints, Said};
 use crate::frontend::radius::counters::{Counters, Dropped, Refusal};
 use crate::frontend::radius::session::{Action, Outgoing, Session, Ticket};
 use crate::frontend::radius::translate::Arrival;
@@ -37,10 +37,6 @@ const BATCHES_IN_A_ROW: usize = 16;
 const BUFFER: usize = 65_535;
 /// Pause after the kernel refused to give us anything.
 const AFTER_FAULT: Duration = Duration::from_millis(100);
-/// One line per sender and reason in this time.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
-/// Senders and reasons for which that is remembered.
-const MOST_COMPLAINTS: usize = 1024;
 
 /// What all sockets share.
 pub struct Front {
@@ -49,6 +45,7 @@ pub struct Front {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     counters: Arc<Counters>,
+    complaints: Complaints,
 }
 
 impl Front {
@@ -61,7 +58,7 @@ impl Front {
         random: Arc<dyn Random>,
     ) -> Self {
         let clients = ArcSwap::from_pointee(clients);
-        Self { clients, gateway, clock, random, counters: Arc::default() }
+        Self { clients, gateway, clock, random, counters: Arc::default(), complaints: Complaints::default() }
     }
 
     /// Exchanges the clients. Requests that are being worked on are answered under the settings they came
@@ -178,7 +175,7 @@ struct Desk {
     /// Drawn when the last one was used up.
     id: Option<AttemptId>,
     buffers: [Vec<u8>; BATCH],
-    complaints: BoundedMap<(Option<IpAddr>, &'static str), ()>,
+    said: Said,
 }
 
 impl Desk {
@@ -190,7 +187,7 @@ impl Desk {
             running: JoinSet::new(),
             id: None,
             buffers: std::array::from_fn(|_| vec![0; BUFFER]),
-            complaints: BoundedMap::new(MOST_COMPLAINTS, COMPLAIN_EVERY),
+            said: Said::default(),
         }
     }
 
@@ -313,7 +310,7 @@ impl Desk {
         let sent = socket.try_io(Interest::WRITABLE, || state.try_send(socket.into(), &transmit));
         if let Err(fault) = sent {
             self.front.counters.dropped(Dropped::NotSent);
-            if self.is_news(now, Some(peer.ip()), Dropped::NotSent.code()) {
+            if self.is_news(now, peer.ip(), Dropped::NotSent.code()) {
                 tracing::warn!(event = "radius.not-sent", %peer, bytes = bytes.len(), %fault, "the system did not take an answer");
             }
         }
@@ -332,32 +329,24 @@ impl Desk {
         self.running.len()
     }
 
-    /// Says once a minute why packets of a sender are dropped. Strangers share one line.
+    /// Says once a minute why packets of a client are dropped. Strangers share one line.
     fn complain(&mut self, now: Now, peer: IpAddr, why: Dropped) {
-        let who = match why {
-            Dropped::UnknownClient => None,
-            // The device does what it should.
-            Dropped::InWork => return,
-            _ => Some(peer),
-        };
-        if self.is_news(now, who, why.code()) {
+        // The device does what it should.
+        if why != Dropped::InWork && self.is_news(now, peer, why.code()) {
             tracing::warn!(event = "radius.dropped", %peer, reason = why.code(), "a packet was dropped without an answer: {}", advice(why));
         }
     }
 
     fn explain(&mut self, now: Now, peer: IpAddr, why: Refusal) {
-        if self.is_news(now, Some(peer), why.code()) {
+        if self.is_news(now, peer, why.code()) {
             tracing::warn!(event = "radius.refused", %peer, reason = why.code(), "a request was no login that can be checked here");
         }
     }
 
-    fn is_news(&mut self, now: Now, who: Option<IpAddr>, what: &'static str) -> bool {
-        let key = (who, what);
-        if self.complaints.get(&key, now.steady).is_some() {
-            return false;
-        }
-        self.complaints.insert(key, (), now.steady);
-        true
+    fn is_news(&mut self, now: Now, peer: IpAddr, cause: &'static str) -> bool {
+        let clients = self.front.clients.load();
+        let client = clients.get(peer).map(|client| &client.client.name);
+        self.front.complaints.is_news(&mut self.said, client, cause, now.steady)
     }
 }
 
