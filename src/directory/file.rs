@@ -12,7 +12,7 @@ mod hash;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::secret::Secret;
 use crate::base::table::{Reader, Table, Value, Written, parse};
 use crate::base::text::safe;
-use crate::directory::file::hash::Hash;
+use crate::directory::file::hash::{Hash, Scratch};
 pub use crate::directory::file::hash::{HashFault, hash_password};
 use crate::directory::group_name;
 use crate::gateway::ports::Directory;
@@ -239,6 +239,8 @@ pub struct FileDirectory {
     name: Arc<str>,
     users: Arc<Users>,
     hashing: Arc<Semaphore>,
+    /// At most one for each place of `hashing`.
+    memory: Arc<Mutex<Vec<Scratch>>>,
 }
 
 impl FileDirectory {
@@ -246,7 +248,7 @@ impl FileDirectory {
     /// same time, each on a thread for blocking work.
     #[must_use]
     pub fn new(name: Arc<str>, users: Arc<Users>, threads: usize) -> Self {
-        Self { name, users, hashing: Arc::new(Semaphore::new(threads.clamp(1, 64))) }
+        Self { name, users, hashing: Arc::new(Semaphore::new(threads.clamp(1, 64))), memory: Arc::default() }
     }
 
     fn fault(&self, kind: FaultKind, what: &str) -> Fault {
@@ -261,8 +263,12 @@ impl FileDirectory {
         let place =
             tokio::time::timeout_at(until, Arc::clone(&self.hashing).acquire_owned()).await.map_err(late)?;
         let place = place.map_err(|_| self.fault(FaultKind::Internal, "password checks have ended"))?;
+        let memory = Arc::clone(&self.memory);
         let work = tokio::task::spawn_blocking(move || {
-            let fits = hash.fits(&password);
+            let idle = || memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut scratch = idle().pop().unwrap_or_default();
+            let fits = hash.fits(&password, &mut scratch);
+            idle().push(scratch);
             drop(place);
             fits
         });

@@ -1,7 +1,9 @@
 //! argon2id hashes of passwords in the PHC string format (RFC 9106).
 
+use std::fmt;
+
 use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use data_encoding::BASE64_NOPAD;
 use subtle::ConstantTimeEq;
 
@@ -21,6 +23,29 @@ pub(in crate::directory) struct Hash {
     params: Params,
     salt: Box<[u8]>,
     output: Box<[u8]>,
+}
+
+/// The memory of one hash at a time, kept from one to the next.
+///
+/// Handed back to the system's allocator, every thread that ever hashed would keep its own share of it: with
+/// a few hundred threads for blocking work that is gigabytes.
+#[derive(Default)]
+pub(in crate::directory) struct Scratch(Vec<Block>);
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scratch({} KiB)", self.0.len())
+    }
+}
+
+impl Scratch {
+    /// As many blocks, grown once to what the costliest hash needs.
+    fn blocks(&mut self, count: usize) -> Result<&mut [Block], HashFault> {
+        let more = count.saturating_sub(self.0.len());
+        self.0.try_reserve_exact(more).map_err(|_| HashFault::Argon2)?;
+        self.0.resize(count.max(self.0.len()), Block::default());
+        self.0.get_mut(..count).ok_or(HashFault::Argon2)
+    }
 }
 
 /// Why a text is not a hash that we check passwords against.
@@ -81,13 +106,18 @@ impl Hash {
 
     /// Whether `password` gives this hash. Takes tens of milliseconds and the memory of its cost; not for
     /// a thread that serves.
-    pub(in crate::directory) fn fits(&self, password: &Secret) -> Result<bool, HashFault> {
+    pub(in crate::directory) fn fits(
+        &self,
+        password: &Secret,
+        scratch: &mut Scratch,
+    ) -> Result<bool, HashFault> {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
         // Nobody's hash is empty; it costs as much as any other.
         let length = if self.output.is_empty() { Params::DEFAULT_OUTPUT_LEN } else { self.output.len() };
         let mut output = vec![0; length];
+        let blocks = scratch.blocks(self.params.block_count())?;
         argon2
-            .hash_password_into(password.expose(), &self.salt, &mut output)
+            .hash_password_into_with_memory(password.expose(), &self.salt, &mut output, blocks)
             .map_err(|_| HashFault::Argon2)?;
         Ok(bool::from(output.ct_eq(&self.output)))
     }
@@ -119,8 +149,8 @@ mod tests {
     fn what_was_hashed_fits_and_nothing_else_does() {
         let text = hash_password(&Secret::copied(b"hunter2"), &SeededRandom::new(1)).unwrap();
         let hash = Hash::read(&text).unwrap();
-        assert!(hash.fits(&Secret::copied(b"hunter2")).unwrap());
-        assert!(!hash.fits(&Secret::copied(b"hunter3")).unwrap());
+        assert!(hash.fits(&Secret::copied(b"hunter2"), &mut Scratch::default()).unwrap());
+        assert!(!hash.fits(&Secret::copied(b"hunter3"), &mut Scratch::default()).unwrap());
         assert!(!hash.is_weak());
     }
 
@@ -128,7 +158,9 @@ mod tests {
     fn the_hash_of_another_implementation_fits() {
         // The phc-winner-argon2 reference tool: `echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1 -l 32`
         let text = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-        assert!(Hash::read(text).unwrap().fits(&Secret::copied(b"password")).unwrap());
+        assert!(
+            Hash::read(text).unwrap().fits(&Secret::copied(b"password"), &mut Scratch::default()).unwrap()
+        );
     }
 
     #[test]
@@ -136,7 +168,23 @@ mod tests {
         let text = hash_password(&Secret::copied(b"x"), &SeededRandom::new(1)).unwrap();
         let nobody = Hash::of_nobody(Hash::read(&text).ok().as_ref());
         assert_eq!(nobody.cost(), Hash::read(&text).unwrap().cost());
-        assert!(!nobody.fits(&Secret::copied(b"")).unwrap());
+        assert!(!nobody.fits(&Secret::copied(b""), &mut Scratch::default()).unwrap());
+    }
+
+    #[test]
+    fn what_an_earlier_hash_left_in_memory_changes_nothing() {
+        let dear = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let dear = Hash::read(dear).unwrap();
+        let cheap = hash_password(&Secret::copied(b"hunter2"), &SeededRandom::new(1)).unwrap();
+        let cheap = Hash::read(&cheap).unwrap();
+        let mut scratch = Scratch::default();
+        for _ in 0..2 {
+            assert!(dear.fits(&Secret::copied(b"password"), &mut scratch).unwrap());
+            assert!(!dear.fits(&Secret::copied(b"hunter2"), &mut scratch).unwrap());
+            assert!(cheap.fits(&Secret::copied(b"hunter2"), &mut scratch).unwrap());
+            assert!(!cheap.fits(&Secret::copied(b"password"), &mut scratch).unwrap());
+        }
+        assert_eq!(scratch.0.len(), 65_536, "no more than the costliest needs");
     }
 
     #[test]
