@@ -27,7 +27,7 @@ fn messages(stream: &[u8], piece: usize) -> (Vec<Vec<u8>>, bool) {
     let mut inbox = Inbox::new(LIMIT);
     let mut found = Vec::new();
     for chunk in stream.chunks(piece) {
-        inbox.push(chunk).expect("there is room for a piece when all messages were taken");
+        inbox.push(chunk).unwrap();
         loop {
             match inbox.take() {
                 Ok(Some(whole)) => {
@@ -137,16 +137,16 @@ pub(crate) fn name(text: &str) {
         assert!(name.is_under(&name));
         assert_eq!(text.parse::<Dn>().as_ref(), Ok(&name));
         if name.depth() > 0 {
-            let below: Dn = format!("cn=x,{text}").parse().expect("one more step in front");
+            let below: Dn = format!("cn=x,{text}").parse().unwrap();
             assert_eq!(below.depth(), name.depth() + 1);
             assert!(below.is_under(&name) && !name.is_under(&below), "B-103");
         }
     }
     if text.len() < 1000 {
-        let name: Dn = format!("cn={},dc=org", escape(text)).parse().expect("an escaped value is a value");
+        let name: Dn = format!("cn={},dc=org", escape(text)).parse().unwrap();
         assert_eq!(name.depth(), 2);
         assert_eq!(name.leaf(), Some(prepared(text).as_str()));
-        let upper: Dn = format!("CN = {} , DC=ORG", escape(text)).parse().expect("the older spelling");
+        let upper: Dn = format!("CN = {} , DC=ORG", escape(text)).parse().unwrap();
         assert_eq!(upper, name);
     }
 }
