@@ -33,7 +33,7 @@ fuzz: ## every fuzz target for SECONDS_EACH seconds (default 60); needs cargo-fu
 	@cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz build
 	@cd fuzz && for target in $$(ls fuzz_targets | sed 's/\.rs$$//'); do mkdir -p corpus/$$target; \
 	  RUSTC_BOOTSTRAP=1 cargo fuzz run $$target corpus/$$target seeds/$$target -- \
-	    -max_total_time=$${SECONDS_EACH:-60} -timeout=10 -rss_limit_mb=1024 -print_final_stats=1; done
+	    $$(find dictionaries -name $$target.dict -printf '-dict=%p') -max_total_time=$${SECONDS_EACH:-60} -timeout=10 -rss_limit_mb=1024 -print_final_stats=1; done
 
 release: ## the optimised binary, target/release/doorward
 	@cargo build --locked --release
