@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::base::problem::Problem;
-use crate::base::text::safe;
+use crate::base::text::{safe, visible};
 
 /// No more errors, and no more warnings, are kept than this.
 const MOST_KEPT: usize = 1000;
@@ -215,8 +215,9 @@ impl Finding {
         let place = complaint.place.as_ref();
         Self {
             place: place.map(|place| position(sources, place)),
-            what: complaint.what.clone(),
-            hint: complaint.hint.clone(),
+            // Paths are in both, and may hold anything (D-104).
+            what: visible(&complaint.what),
+            hint: complaint.hint.as_deref().map(visible),
             see: complaint.see.as_ref().map(|place| position(sources, place)),
             snippet: place.and_then(|place| snippet(sources, place)),
         }
@@ -287,10 +288,10 @@ fn line_number(sources: &Texts<'_>, place: &Place) -> usize {
 }
 
 fn position(sources: &Texts<'_>, place: &Place) -> String {
-    let name = sources.sources.get(place.source).map_or("?", |source| source.name.as_str());
-    let Some((number, start, line)) = line_at(sources, place) else { return name.to_owned() };
+    let name = visible(sources.sources.get(place.source).map_or("?", |source| source.name.as_str()));
+    let Some((number, start, line)) = line_at(sources, place) else { return name };
     if name.starts_with('$') || place.is_whole() {
-        return name.to_owned();
+        return name;
     }
     let column = chars_before(line, place.start.saturating_sub(start)).saturating_add(1);
     format!("{name}:{number}:{column}")

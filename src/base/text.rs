@@ -28,6 +28,12 @@ impl fmt::Display for Safe<'_> {
     }
 }
 
+/// The whole of `text` on one line, in which every hidden character is escaped.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    Safe { text, max: usize::MAX }.to_string()
+}
+
 /// Characters that a reader cannot see or that move what he sees: C0 and C1 controls, DEL, line and
 /// paragraph separators, bidirectional controls, zero-width characters.
 #[must_use]
@@ -43,6 +49,12 @@ mod tests {
     #[test]
     fn one_event_stays_one_line() {
         assert_eq!(safe("a\r\nb\u{1b}[2J\u{202e}c").to_string(), "a\\u{d}\\u{a}b\\u{1b}[2J\\u{202e}c");
+    }
+
+    #[test]
+    fn visible_text_is_whole() {
+        let long = "x".repeat(500);
+        assert_eq!(visible(&format!("{long}\u{1b}")), format!("{long}\\u{{1b}}"));
     }
 
     #[test]
