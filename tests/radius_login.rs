@@ -13,7 +13,7 @@ mod lab;
 
 use std::time::Duration;
 
-use doorward::wire::radius::dictionary::REPLY_MESSAGE;
+use doorward::wire::radius::dictionary::{REPLY_MESSAGE, SESSION_TIMEOUT};
 use doorward::wire::radius::packet::{Code, Packet};
 use lab::{Appliance, Lab, PASSWORD, SECRET, SEED, quiet_step, totp};
 
@@ -227,4 +227,23 @@ fn neither_names_nor_secrets_reach_log_audit_or_metrics_f_007() {
     for secret in [b"alice".as_slice(), SEED] {
         assert!(!store.windows(secret.len()).any(|w| w == secret), "in the store, F-003");
     }
+}
+
+#[test]
+fn a_session_ends_with_the_hours_of_the_rule_that_let_it_in_a_079() {
+    let hours = "[[rule]]\nname = \"day\"\nthen = \"none\"\n\
+                 time = [{ days = [\"mon-sun\"], from = \"00:00\", to = \"23:59\", zone = \"ZONE\" }]\n";
+    // In one of the two zones it is not the last minute of the day.
+    for zone in ["UTC", "Asia/Kolkata"] {
+        let lab = Lab::start("", &hours.replace("ZONE", zone));
+        let reply = lab.appliance().ask("alice", PASSWORD);
+        if reply.code != Code::AccessAccept {
+            continue;
+        }
+        let packet = Packet::parse(&reply.bytes).unwrap();
+        let seconds: [u8; 4] = packet.find(SESSION_TIMEOUT).expect("a Session-Timeout").try_into().unwrap();
+        assert!((1..86_400).contains(&u32::from_be_bytes(seconds)), "{seconds:?}");
+        return;
+    }
+    panic!("no zone let alice in");
 }

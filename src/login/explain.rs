@@ -39,9 +39,7 @@ pub fn explain(policy: &Policy, client: &Client, facts: &Facts<'_>, known: Known
             break;
         }
     }
-    let unknown =
-        Decision { requirement: Requirement::OneOf(FactorKinds::ALL), rule: None, grace_until: None };
-    let decision = policy.decide(facts).unwrap_or(unknown);
+    let decision = policy.decide(facts).unwrap_or(Decision::DEFAULT);
     let path = path(client, facts, known, &decision);
     Explanation { rules, decision, path }
 }

@@ -140,7 +140,7 @@ impl Flow {
                 Err(fault) => unable(fault.kind),
             },
             (Stage::Asking, Event::Answered(answer)) => self.answered(answer, now),
-            (Stage::Checking, Event::Worked(Outcome::Factor(outcome))) => self.checked(outcome),
+            (Stage::Checking, Event::Worked(Outcome::Factor(outcome))) => self.checked(outcome, now),
             (_, Event::Began | Event::Worked(_) | Event::Answered(_)) => unable(FaultKind::Internal),
         };
         if let Step::Done(_) = step {
@@ -289,7 +289,7 @@ impl Flow {
             Standing::MustChange => return reject(Reason::MustChangePassword),
         }
         let kinds = match decision.requirement {
-            Requirement::None => return accept(Basis::RuleAsksNone),
+            Requirement::None => return self.accept(Basis::RuleAsksNone, now),
             Requirement::Refuse => return reject(Reason::RefusedByRule),
             Requirement::OneOf(kinds) => kinds,
         };
@@ -297,7 +297,7 @@ impl Flow {
             self.record.enrolments.iter().filter(|e| kinds.contains(e.kind())).collect();
         if enrolled.is_empty() {
             let grace = decision.grace_until.is_some_and(|until| now.unix < until);
-            return if grace { accept(Basis::Grace) } else { reject(Reason::NotEnrolled) };
+            return if grace { self.accept(Basis::Grace, now) } else { reject(Reason::NotEnrolled) };
         }
         if enrolled.iter().all(|e| self.is_locked(e.kind(), now)) {
             return reject(Reason::FactorLocked);
@@ -332,11 +332,11 @@ impl Flow {
         Step::Do(Work::FindSubject)
     }
 
-    fn checked(&mut self, outcome: Result<FactorOutcome, Fault>) -> Step {
+    fn checked(&mut self, outcome: Result<FactorOutcome, Fault>, now: Now) -> Step {
         match outcome {
             Ok(FactorOutcome::Confirmed(kind)) => {
                 self.factor = Some(kind);
-                accept(Basis::Confirmed(kind))
+                self.accept(Basis::Confirmed(kind), now)
             }
             Ok(FactorOutcome::Wrong) => reject(Reason::WrongCode),
             Ok(FactorOutcome::Replayed(kind)) => {
@@ -346,6 +346,11 @@ impl Flow {
             Ok(FactorOutcome::Locked) => reject(Reason::FactorLocked),
             Err(fault) => unable(fault.kind),
         }
+    }
+
+    fn accept(&self, basis: Basis, now: Now) -> Step {
+        let ends = self.decision.as_ref().and_then(|decision| decision.ends);
+        Step::Done(Verdict::Accept(Grant::new(basis, ends.map(|end| end.since(now.unix)))))
     }
 
     fn facts(&self, now: Now) -> Facts<'_> {
@@ -366,10 +371,6 @@ impl Flow {
 
 fn later(from: Instant, by: std::time::Duration) -> Instant {
     from.checked_add(by).unwrap_or(from)
-}
-
-const fn accept(basis: Basis) -> Step {
-    Step::Done(Verdict::Accept(Grant::new(basis)))
 }
 
 const fn reject(reason: Reason) -> Step {

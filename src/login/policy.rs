@@ -102,6 +102,8 @@ pub struct Decision {
     pub rule: Option<Arc<str>>,
     /// As [`Rule::grace_until`].
     pub grace_until: Option<UnixTime>,
+    /// When the hours of that rule end; `None` when it has none, or they never end.
+    pub ends: Option<UnixTime>,
 }
 
 /// How one rule fared.
@@ -143,14 +145,21 @@ impl Policy {
                         requirement: rule.then,
                         rule: Some(rule.name.clone()),
                         grace_until: rule.grace_until,
+                        ends: rule.ends(facts.at),
                     });
                 }
                 Looked::NeedsSubject => return None,
                 Looked::Fails(_) => {}
             }
         }
-        Some(Decision { requirement: Requirement::OneOf(FactorKinds::ALL), rule: None, grace_until: None })
+        Some(Decision::DEFAULT)
     }
+}
+
+impl Decision {
+    /// What holds when no rule matches (D-122).
+    pub const DEFAULT: Self =
+        Self { requirement: Requirement::OneOf(FactorKinds::ALL), rule: None, grace_until: None, ends: None };
 }
 
 impl Rule {
@@ -187,7 +196,37 @@ impl Rule {
     }
 }
 
+/// A chain of windows that goes on for longer has no end worth telling.
+const LONGEST_CHAIN: usize = 16;
+
+impl Rule {
+    /// When the hours that hold at `at` end, those that follow without a gap included.
+    fn ends(&self, at: UnixTime) -> Option<UnixTime> {
+        let windows = self.when.time.as_ref()?;
+        let mut end = at;
+        for _ in 0..LONGEST_CHAIN {
+            let next = windows.iter().filter(|w| w.contains(end)).filter_map(|w| w.end(end)).max();
+            match next {
+                Some(later) if later > end => end = later,
+                _ => return (end > at).then_some(end),
+            }
+        }
+        None
+    }
+}
+
 impl TimeWindow {
+    /// The end of the window that is open at `at`.
+    fn end(&self, at: UnixTime) -> Option<UnixTime> {
+        let local = jiff::Timestamp::from_millisecond(at.0).ok()?.to_zoned(self.zone.clone());
+        let over_midnight = self.from >= self.to;
+        let ends_tomorrow =
+            over_midnight && local.time() >= self.from && self.days.contains(&local.weekday());
+        let day = if ends_tomorrow { local.date().tomorrow().ok()? } else { local.date() };
+        let end = day.to_datetime(self.to).to_zoned(self.zone.clone()).ok()?;
+        Some(UnixTime(end.timestamp().as_millisecond()))
+    }
+
     /// Whether the window is open at `at`, on the clock of its zone. An hour that daylight saving repeats is
     /// inside both times; one that it skips does not come (D-116).
     #[must_use]
@@ -335,5 +374,26 @@ mod tests {
         assert!(window.contains(at("2026-11-21T00:00:00Z")));
         assert!(window.contains(at("2026-11-21T23:59:59Z")));
         assert!(!window.contains(at("2026-11-22T00:00:00Z")));
+    }
+
+    #[test]
+    fn a_rule_with_hours_says_when_they_end_a_079() {
+        let ends = |windows: Vec<TimeWindow>, time: &str| {
+            let when = Conditions { time: Some(windows), ..Conditions::default() };
+            rule("hours", when, Requirement::None)
+                .ends(at(time))
+                .map(|end| jiff::Timestamp::from_millisecond(end.0).unwrap().to_string())
+        };
+        let week =
+            [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
+        let every = Weekday::Monday.cycle_forward().take(7).collect::<Vec<_>>();
+        let office = || hours(&week, 8, 18, "Europe/Berlin");
+        assert_eq!(ends(vec![office()], "2026-11-20T12:00:00Z").as_deref(), Some("2026-11-20T17:00:00Z"));
+        let night = || hours(&[Weekday::Friday], 18, 6, "Europe/Berlin");
+        assert_eq!(ends(vec![night()], "2026-11-20T22:00:00Z").as_deref(), Some("2026-11-21T05:00:00Z"));
+        assert_eq!(ends(vec![night()], "2026-11-21T04:00:00Z").as_deref(), Some("2026-11-21T05:00:00Z"));
+        let both = vec![office(), night()];
+        assert_eq!(ends(both, "2026-11-20T12:00:00Z").as_deref(), Some("2026-11-21T05:00:00Z"), "no gap");
+        assert_eq!(ends(vec![hours(&every, 0, 0, "UTC")], "2026-11-20T12:00:00Z"), None, "never");
     }
 }

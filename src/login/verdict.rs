@@ -1,6 +1,7 @@
 //! How a login ends, and the words for it.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::login::factor::FactorKind;
 
@@ -21,6 +22,7 @@ pub enum Verdict {
 #[derive(Debug)]
 pub struct Grant {
     basis: Basis,
+    session: Option<Duration>,
 }
 
 /// Why a login was granted.
@@ -35,14 +37,21 @@ pub enum Basis {
 }
 
 impl Grant {
-    pub(in crate::login) const fn new(basis: Basis) -> Self {
-        Self { basis }
+    pub(in crate::login) const fn new(basis: Basis, session: Option<Duration>) -> Self {
+        Self { basis, session }
     }
 
     /// Why it was granted.
     #[must_use]
     pub const fn basis(&self) -> Basis {
         self.basis
+    }
+
+    /// How long a session may last: to the end of the hours of the rule that let it in; `None` where
+    /// the rule has no hours.
+    #[must_use]
+    pub const fn session(&self) -> Option<Duration> {
+        self.session
     }
 }
 

@@ -20,8 +20,8 @@ use crate::wire::radius::attribute::vendor_attributes;
 use crate::wire::radius::build::{Buffer, DoesNotFit, ReplyBuilder, ReplyTo};
 use crate::wire::radius::dictionary::{
     ARAP_PASSWORD, CHAP_PASSWORD, EAP_MESSAGE, MICROSOFT, MS_CHAP_RESPONSE, MS_CHAP2_RESPONSE,
-    NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_IPV6_ADDRESS, PROMPT, REPLY_MESSAGE, SERVICE_TYPE, STATE, USER_NAME,
-    USER_PASSWORD, VENDOR_SPECIFIC,
+    NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_IPV6_ADDRESS, PROMPT, REPLY_MESSAGE, SERVICE_TYPE, SESSION_TIMEOUT,
+    STATE, USER_NAME, USER_PASSWORD, VENDOR_SPECIFIC,
 };
 use crate::wire::radius::packet::{Code, Packet};
 use crate::wire::radius::password::{BadPassword, reveal};
@@ -221,9 +221,15 @@ const fn is_silent(kind: FaultKind, when_unable: WhenUnable) -> bool {
     }
 }
 
-fn accept<'b>(buffer: &'b mut Buffer, to: &Addressee<'_>, _proof: &Grant) -> Result<&'b [u8], DoesNotFit> {
+/// A session ends with the hours of the rule that let it in; where there is no room to say so, the
+/// device hears nothing.
+fn accept<'b>(buffer: &'b mut Buffer, to: &Addressee<'_>, proof: &Grant) -> Result<&'b [u8], DoesNotFit> {
     let mut reply = ReplyBuilder::new(buffer, Code::AccessAccept, to.to)?;
     keep_small(&mut reply, to)?;
+    if let Some(session) = proof.session() {
+        let seconds = u32::try_from(session.as_secs()).unwrap_or(u32::MAX).max(1);
+        reply.attribute(SESSION_TIMEOUT, &seconds.to_be_bytes())?;
+    }
     reply.sign(to.client.secret(to.which))
 }
 
