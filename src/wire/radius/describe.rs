@@ -8,6 +8,7 @@ use crate::base::text::safe;
 use crate::wire::radius::attribute::{Attribute, untagged, vendor_attributes};
 use crate::wire::radius::authenticator::{Proof, SharedSecret};
 use crate::wire::radius::dictionary::{self, Entry, Form};
+use crate::wire::radius::extended::{Extended, extended, is_extended};
 use crate::wire::radius::packet::{Code, HEADER_LEN, Packet, ParseError};
 use crate::wire::radius::password::{BadPassword, reveal};
 
@@ -39,9 +40,11 @@ impl fmt::Display for Line {
 pub fn describe(datagram: &[u8], secret: Option<&SharedSecret>) -> Result<Vec<Line>, ParseError> {
     let packet = Packet::parse(datagram)?;
     let mut lines = header(&packet);
-    for attribute in packet.attributes() {
+    for attribute in packet.attributes().filter(|attribute| !is_extended(attribute.kind)) {
         lines.extend(attribute_lines(&packet, &attribute, secret));
     }
+    lines.extend(extended(packet.attributes()).iter().map(extended_line));
+    lines.sort_by_key(|line| line.offset);
     let padding = datagram.len().saturating_sub(packet.bytes().len());
     if padding > 0 {
         let value = format!("{padding} bytes behind the packet, ignored");
@@ -77,6 +80,15 @@ fn attribute_lines(packet: &Packet<'_>, a: &Attribute<'_>, secret: Option<&Share
         _ => shown(entry, a.value),
     };
     vec![line(a.offset, name, value)]
+}
+
+/// What stands in an attribute that we do not know may well be a key.
+fn extended_line(attribute: &Extended) -> Line {
+    let (name, value) = match attribute.extended {
+        Some(extended) => (format!("attribute {}.{extended}", attribute.kind), hidden(&attribute.value)),
+        None => (format!("attribute {}", attribute.kind), "(invalid, ignored)".to_owned()),
+    };
+    line(attribute.offset, name, value)
 }
 
 fn vendor_lines(a: &Attribute<'_>) -> Vec<Line> {

@@ -5,6 +5,7 @@ pub mod authenticator;
 pub mod build;
 pub mod describe;
 pub mod dictionary;
+pub mod extended;
 pub mod packet;
 pub mod password;
 
