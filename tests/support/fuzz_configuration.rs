@@ -155,6 +155,11 @@ impl Site {
     /// The first byte chooses: the rest as the main file, or as the users file of a sound one.
     pub(crate) fn file(&self, bytes: &[u8]) {
         let Some((which, bytes)) = bytes.split_first() else { return };
+        // The fuzzer learns from comparisons and writes the secrets themselves.
+        let holds = |secret: &str| bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
+        if holds(SECRET) || holds(PLAIN) {
+            return;
+        }
         if which % 2 == 0 {
             fs::write(self.folder.join("users.toml"), USERS).unwrap();
             self.read(bytes);
@@ -176,10 +181,6 @@ impl Site {
     /// A configuration is accepted or refused with a reason. What is accepted can be used and shown, and what
     /// is shown means the same. Nothing that is printed holds a secret or moves a terminal's cursor.
     fn read(&self, main: &[u8]) {
-        let holds = |text: &[u8], secret: &str| text.windows(secret.len()).any(|w| w == secret.as_bytes());
-        if holds(main, SECRET) {
-            return;
-        }
         let path = self.folder.join("doorward.toml");
         fs::write(&path, main).unwrap();
         let (shown, warnings) = match Settings::load(&path, &self.environment, NOW) {
