@@ -24,15 +24,15 @@ use doorward::factor::provision::Provisioner;
 use doorward::gateway::admit::{Admission, AdmissionLimits};
 use doorward::gateway::drive::{Gateway, Live, Parts, Reply};
 use doorward::gateway::ports::provision::Label;
-use doorward::gateway::ports::{Audit, AuditRecord, Directory, Naming, Store, Vault};
+use doorward::gateway::ports::{Audit, AuditRecord, Directory, Naming, NewEnrolment, Store, Vault};
 use doorward::login::attempt::{Answer, Attempt, AttemptId, ChallengeId, Origin};
 use doorward::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
 use doorward::login::credential::PrimaryCredential;
-use doorward::login::factor::{OtpAlgorithm, Parameters};
+use doorward::login::factor::{EnrolmentId, OtpAlgorithm, Parameters, Progress, Sealed};
 use doorward::login::identity::{Account, Groups, LoginName, Standing};
 use doorward::login::policy::Policy;
 use doorward::login::step::PrimaryOutcome;
-use doorward::login::throttle::FlowLimits;
+use doorward::login::throttle::{FlowLimits, Limits};
 use doorward::login::verdict::{Fault, FaultKind, Reason};
 use doorward::store::seal::KeyRing;
 use doorward::store::sqlite::Sqlite;
@@ -345,7 +345,7 @@ async fn after_the_wait_the_right_password_lets_in_and_the_row_is_over() {
         let _reply = world.begin("alice", b"wrong").await;
     }
     assert!(matches!(world.begin("alice", PASSWORD).await, Reply::Reject(Reason::PasswordThrottled)));
-    world.clock.advance(Duration::from_secs(61));
+    world.clock.advance(Limits::PASSWORD.first_wait + Duration::from_secs(1));
     let id = world.question().await;
     assert!(matches!(world.answer(id, &world.code()).await, Reply::Accept(_)));
     for _ in 0..3 {
@@ -371,6 +371,31 @@ async fn a_login_that_is_dropped_in_the_middle_blocks_nobody() {
     let id = world.question().await;
     assert!(matches!(world.answer(id, &world.code()).await, Reply::Accept(_)));
     assert_eq!(world.gateway.admission().running(), 0, "places come back");
+}
+
+#[tokio::test]
+async fn a_seed_that_does_not_open_does_not_make_guessing_at_the_others_free_c_002() {
+    let world = World::new().await;
+    let store = Sqlite::open(&world._folder.path().join("db")).unwrap();
+    let who = store.subjects(None, 1).await.unwrap()[0].pseudonym.clone();
+    let lost = NewEnrolment {
+        id: EnrolmentId([9; 16]),
+        parameters: Parameters::Totp { algorithm: OtpAlgorithm::Sha1, digits: 6, period: 30 },
+        sealed: Sealed { key_id: 99, bytes: [0; 49].into() },
+        progress: Progress::UNUSED,
+        created: world.clock.now().unix,
+        replaces: false,
+    };
+    store.enrol(&who, lost).await.unwrap();
+    let id = world.question().await;
+    assert!(matches!(world.answer(id, &world.code()).await, Reply::Accept(_)), "the other one is whole");
+    for _ in 0..Limits::FACTOR.free {
+        let id = world.question().await;
+        let reply = world.answer(id, "000000").await;
+        assert!(matches!(reply, Reply::Unable(FaultKind::KeyMissing)), "{reply:?}");
+    }
+    let reply = world.begin("alice", PASSWORD).await;
+    assert!(matches!(reply, Reply::Reject(Reason::FactorLocked)), "{reply:?}");
 }
 
 #[tokio::test]

@@ -256,7 +256,8 @@ impl Gateway {
         Ok(record)
     }
 
-    /// A seed that does not open leaves its own enrolment out; it is a fault only when no other fits.
+    /// A seed that does not open leaves its own enrolment out. When no other fits it is a fault, but a guess
+    /// at those others is counted all the same: one broken seed must not make guessing free (C-002).
     async fn check(
         &self,
         who: &Pseudonym,
@@ -276,10 +277,13 @@ impl Gateway {
                 None => fault = Some(Fault::new(FaultKind::Internal, format!("no one judges factor {kind}"))),
             }
         }
-        match fault {
-            Some(fault) if tries.iter().all(|t| t.mark.is_none()) => Err(fault),
-            _ if tries.is_empty() => Ok(FactorOutcome::Wrong),
-            _ => self.parts.store.settle(who, &tries, now, &live.limits.factor).await,
+        if tries.is_empty() {
+            return fault.map_or(Ok(FactorOutcome::Wrong), Err);
+        }
+        let outcome = self.parts.store.settle(who, &tries, now, &live.limits.factor).await?;
+        match (outcome, fault) {
+            (FactorOutcome::Wrong, Some(fault)) => Err(fault),
+            (outcome, _) => Ok(outcome),
         }
     }
 
