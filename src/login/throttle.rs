@@ -46,13 +46,18 @@ impl Limits {
         per_day: 20,
     };
 
-    /// For wrong passwords: stays below the usual lock-out threshold of a directory (B-087), never locks.
+    /// For wrong passwords; never locks. A directory that locks accounts forgets failures only when none came
+    /// for its whole observation window, 30 minutes as Windows proposes it: four, then one in each such
+    /// window, stay below the lowest usual threshold of five (B-087).
     pub const PASSWORD: Self = Self {
         free: 4,
-        first_wait: Duration::from_secs(60),
-        longest_wait: Duration::from_secs(15 * 60),
+        first_wait: Duration::from_secs(30 * 60),
+        longest_wait: Duration::from_secs(30 * 60),
         per_day: 0,
     };
+
+    /// Failures in a row after which only an administrator helps, however patient the guesser (C-003).
+    const MOST_IN_A_ROW: u32 = 100;
 }
 
 /// The limits a flow judges by.
@@ -109,7 +114,8 @@ pub fn after_failure(failures: &Failures, now: UnixTime, limits: &Limits) -> Fai
     } else {
         failures.wait_until.min(now)
     };
-    let locked = failures.locked || (limits.per_day > 0 && today >= limits.per_day);
+    let too_many = today >= limits.per_day || row >= Limits::MOST_IN_A_ROW;
+    let locked = failures.locked || (limits.per_day > 0 && too_many);
     Failures { row, wait_until, day, today, locked }
 }
 
@@ -152,6 +158,36 @@ mod tests {
         assert_eq!(allowed(&failures, T0, &Limits::FACTOR), Allowed::Locked);
         let next_year = T0.plus(Duration::from_secs(365 * 86_400));
         assert_eq!(allowed(&failures, next_year, &Limits::FACTOR), Allowed::Locked);
+    }
+
+    #[test]
+    fn a_hundred_failures_in_a_row_lock_whatever_time_lies_between_c_003() {
+        let mut failures = Failures::NONE;
+        for n in 0..100 {
+            assert!(!failures.locked, "after {n}");
+            let at = T0.plus(Duration::from_secs(n * 2 * 86_400));
+            failures = after_failure(&failures, at, &Limits::FACTOR);
+        }
+        assert!(failures.locked);
+    }
+
+    #[test]
+    fn whoever_guesses_as_fast_as_we_let_him_never_locks_an_account_of_active_directory_b_087() {
+        const THRESHOLD: u32 = 5;
+        const WINDOW: Duration = Duration::from_secs(30 * 60);
+        let (mut ours, mut bad, mut last) = (Failures::NONE, 0, T0);
+        for second in 0..3 * 86_400 {
+            let now = T0.plus(Duration::from_secs(second));
+            if allowed(&ours, now, &Limits::PASSWORD) != Allowed::Yes {
+                continue;
+            }
+            // badPwdCount begins anew when badPasswordTime lies a window back (MS-SAMR 3.1.1.8.7).
+            bad = if now.since(last) >= WINDOW { 1 } else { bad + 1 };
+            last = now;
+            assert!(bad < THRESHOLD, "after {second} s");
+            ours = after_failure(&ours, now, &Limits::PASSWORD);
+        }
+        assert!(ours.row > THRESHOLD, "he did try");
     }
 
     #[test]
