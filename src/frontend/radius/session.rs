@@ -288,10 +288,18 @@ fn check<'a>(clients: &'a ClientTable, arrival: &Arrival<'a>) -> Result<Checked<
         Proof::Wrong => Err(Dropped::WrongSignature),
         Proof::Absent => Ok(Checked { packet, client, which, proven: false }),
         Proof::Valid => {
-            client.note_signed();
+            if shows_that_it_signs(&packet) {
+                client.note_signed();
+            }
             Ok(Checked { packet, client, which, proven: true })
         }
     }
+}
+
+/// Status-Server and EAP must be signed by every device (RFC 5997 section 3, RFC 3579 section 3.2), so they
+/// say nothing about the logins of this one: a device that signs nothing else would be shut out.
+fn shows_that_it_signs(packet: &Packet<'_>) -> bool {
+    packet.code() == Code::AccessRequest && !packet.has(EAP_MESSAGE)
 }
 
 /// Whether Message-Authenticator is there where it must be; costs no cryptography.

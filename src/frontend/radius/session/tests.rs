@@ -146,6 +146,17 @@ fn a_038_auto_becomes_required_with_the_first_valid_signature_and_not_with_a_wro
 }
 
 #[test]
+fn a_038_what_every_device_must_sign_does_not_make_auto_required() {
+    let mut bench = Bench::new(auto());
+    let probe = signed_with(&secret("s3cret"), Code::StatusServer, 1, 1, None, &[]);
+    assert!(matches!(bench.send(&probe), Action::Send(_)));
+    let eap =
+        signed_with(&secret("s3cret"), Code::AccessRequest, 2, 2, None, &[(EAP_MESSAGE, &[2, 1, 0, 4])]);
+    assert!(matches!(bench.send(&eap), Action::Refuse(..)));
+    let _ticket = bench.begun(&unsigned(&request(3, 3, &[])));
+}
+
+#[test]
 fn a_039_proxy_state_needs_a_signature_unless_the_client_is_excused() {
     let proxied = request(1, 1, &[(PROXY_STATE, b"p")]);
     let mut bench = Bench::new(off());
