@@ -205,7 +205,8 @@ impl Flow {
 
     fn recalled(&mut self, record: Record, now: Now) -> Step {
         self.record = record;
-        if self.record.over_rate {
+        // Who has shown his password may finish, however often a stranger types his name meanwhile.
+        if self.record.over_rate && !self.primary_done {
             return reject(Reason::TooManyLogins);
         }
         let Some(decision) = self.policy.decide(&self.facts(now)) else {

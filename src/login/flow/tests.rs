@@ -306,6 +306,24 @@ fn a_name_that_leads_elsewhere_after_the_question_stays_out() {
 }
 
 #[test]
+fn a_stranger_who_types_the_name_too_often_does_not_stop_an_answer_a_122() {
+    let over_rate =
+        || Outcome::Record(Ok(Record { enrolments: vec![totp()], over_rate: true, ..Record::default() }));
+    let case = case();
+    let (mut flow, _step) = case.begin();
+    let _step = case.worked(&mut flow, found());
+    assert_eq!(rejected(&case.worked(&mut flow, over_rate())), Some(Reason::TooManyLogins));
+
+    let (mut flow, _step) = case.begin();
+    let _step = case.worked(&mut flow, found());
+    let _step = case.worked(&mut flow, record(vec![totp()]));
+    assert!(matches!(case.worked(&mut flow, primary(PrimaryOutcome::Correct)), Step::Ask(_)));
+    let _step = case.answer(&mut flow, "123456");
+    let _step = case.worked(&mut flow, found());
+    assert!(matches!(case.worked(&mut flow, over_rate()), Step::Do(Work::Check(..))));
+}
+
+#[test]
 fn an_empty_reply_is_a_wrong_reply_d_027() {
     let case = case();
     let (mut flow, _) = up_to_second(&case, vec![totp()]);
