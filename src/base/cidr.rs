@@ -40,7 +40,18 @@ impl FromStr for Prefix {
         if trunc.addr() != net.addr() {
             return Err(NotAPrefix::HostBits(Self(trunc)));
         }
-        Ok(Self(trunc))
+        Ok(Self(unmapped(trunc)))
+    }
+}
+
+/// The IPv4 form of a prefix of IPv4-mapped addresses: in its IPv6 form it would contain nobody, and a rule
+/// that refuses by it would refuse nobody.
+fn unmapped(net: IpNet) -> IpNet {
+    let IpNet::V6(v6) = net else { return net };
+    let bits = v6.prefix_len().checked_sub(96);
+    match (v6.addr().to_ipv4_mapped(), bits) {
+        (Some(v4), Some(bits)) => Ipv4Net::new(v4, bits).map_or(net, IpNet::V4),
+        (Some(_) | None, _) => net,
     }
 }
 
@@ -133,6 +144,13 @@ mod tests {
         assert_eq!(get("10.1.9.9"), Some("middle"));
         assert_eq!(get("::ffff:10.9.9.9"), Some("wide"), "A-026");
         assert_eq!(get("192.0.2.1"), None);
+    }
+
+    #[test]
+    fn a_prefix_of_mapped_addresses_is_one_of_ipv4_addresses_a_026() {
+        assert_eq!(prefix("::ffff:203.0.113.0/120"), prefix("203.0.113.0/24"));
+        assert!(prefix("::ffff:0:0/96").contains("192.0.2.1".parse().unwrap()));
+        assert!(!prefix("::/0").is_v4() && !prefix("::fffe:0:0/95").is_v4());
     }
 
     #[test]
