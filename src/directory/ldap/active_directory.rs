@@ -173,7 +173,7 @@ impl ActiveDirectory {
             groups.extend(sid_text(sid).map(|text| group_key(&text)));
             if let Some(found) = names.get(sid) {
                 groups.insert(group_name(&found.dn));
-                groups.extend(found.account.as_deref().map(group_key));
+                groups.extend(found.account.as_deref().and_then(short_name));
             }
         }
         Ok(groups)
@@ -245,6 +245,13 @@ impl ActiveDirectory {
         }
         Ok(found)
     }
+}
+
+/// The key of a group's account name. One that reads like a SID is none: whoever may create a group
+/// somewhere would be in the group that a rule names by its SID.
+fn short_name(account: &str) -> Option<Box<str>> {
+    let key = group_key(account);
+    (!key.starts_with("s-1-") && !key.contains('=')).then_some(key)
 }
 
 fn lacks(pool: &Pool, what: &str) -> Fault {
@@ -362,6 +369,14 @@ mod tests {
             [&[][..], &[1, 1, 0, 0, 0, 0, 0, 5], &[2, 0, 0, 0, 0, 0, 0, 5], &[1, 0, 0, 0, 0, 0, 0, 5, 9]]
         {
             assert_eq!(sid_text(bad), None);
+        }
+    }
+
+    #[test]
+    fn a_groups_account_name_never_passes_for_a_sid_or_a_distinguished_name() {
+        assert_eq!(short_name("VPN Users").as_deref(), Some("vpn users"));
+        for name in ["S-1-5-21-1-2-3-512", " s-1-5-32-544", "CN=Domain Admins,DC=corp,DC=example"] {
+            assert_eq!(short_name(name), None, "{name}");
         }
     }
 

@@ -125,12 +125,17 @@ async fn groups(settings: &Settings, pool: &Pool, record: &Record, until: Instan
     }
     let mut groups = Groups::new();
     for name in names {
-        if let Ok(dn) = name.parse::<Dn>() {
-            groups.extend(dn.leaf().map(group_key));
-        }
+        groups.extend(short_name(&name));
         groups.insert(group_name(&name));
     }
     Ok(groups)
+}
+
+/// The key of a group's first RDN. One that reads like a distinguished name is none: whoever may create a
+/// group somewhere would be in the group that a rule names by its whole name.
+fn short_name(dn: &str) -> Option<Box<str>> {
+    let dn = dn.parse::<Dn>().ok()?;
+    dn.leaf().filter(|leaf| !leaf.contains('=')).map(group_key)
 }
 
 /// The groups that hold `dn`, the groups that hold those, and so on, each once.
@@ -208,5 +213,16 @@ fn standing(record: &Record, now: UnixTime) -> Standing {
         Standing::MustChange
     } else {
         Standing::Active
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_groups_short_name_never_passes_for_a_whole_name() {
+        assert_eq!(short_name("cn=VPN Users,ou=groups,dc=x").as_deref(), Some("vpn users"));
+        assert_eq!(short_name("cn=cn\\3dadmins\\,ou\\3dgroups\\,dc\\3dx,ou=mine,dc=x"), None);
     }
 }
