@@ -102,6 +102,24 @@ async fn fifty_users_of_one_code_are_one_accept_and_forty_nine_replays_c_001(ope
     }
 }
 
+async fn a_code_that_fits_two_enrolments_is_good_once_d_016(open: Open) {
+    let lab = Lab::new(open).await;
+    lab.store.enrol(&lab.who, enrolment(8, FactorKind::Totp)).await.unwrap();
+    let both = |number| [good(0, step(number)), good(8, step(number))];
+    let confirmed = FactorOutcome::Confirmed(FactorKind::Totp);
+    let replayed = FactorOutcome::Replayed(FactorKind::Totp);
+    assert_eq!(lab.settle(&both(7), NOW, &PATIENT).await, confirmed);
+    assert_eq!(lab.settle(&both(7), NOW, &PATIENT).await, replayed);
+    assert_eq!(lab.settle(&[good(8, step(7))], NOW, &PATIENT).await, replayed);
+    assert_eq!(lab.settle(&[good(0, step(8))], NOW, &PATIENT).await, confirmed);
+    assert_eq!(lab.settle(&both(8), NOW, &PATIENT).await, replayed, "used in one is used in all");
+    assert_eq!(lab.settle(&both(9), NOW, &PATIENT).await, confirmed);
+    let kinds = [good(0, step(10)), good(1, Mark::Counter(0))];
+    assert_eq!(lab.settle(&kinds, NOW, &PATIENT).await, confirmed, "the first one names the factor");
+    let other = lab.settle(&[good(1, Mark::Counter(0))], NOW, &PATIENT).await;
+    assert_eq!(other, FactorOutcome::Replayed(FactorKind::Hotp));
+}
+
 async fn parallel_guesses_do_not_multiply_the_allowance_c_002(open: Open) {
     let lab = Lab::new(open).await;
     let counts =
@@ -194,17 +212,6 @@ async fn a_clock_that_jumps_back_lets_no_old_code_in_c_028(open: Open) {
         FactorOutcome::Confirmed(FactorKind::Totp)
     );
     assert_eq!(progress(&lab).await.last_used, Some(NOW), "the time of last use does not go back either");
-}
-
-async fn the_first_good_mark_is_used_up_and_the_others_are_not(open: Open) {
-    let lab = Lab::new(open).await;
-    lab.settle(&[good(0, step(5))], NOW, &PATIENT).await;
-    let both = [good(0, step(5)), good(1, Mark::Counter(0))];
-    assert_eq!(lab.settle(&both, NOW, &PATIENT).await, FactorOutcome::Confirmed(FactorKind::Hotp));
-    let both = [good(0, step(6)), good(1, Mark::Counter(1))];
-    assert_eq!(lab.settle(&both, NOW, &PATIENT).await, FactorOutcome::Confirmed(FactorKind::Totp));
-    let left = lab.settle(&[good(1, Mark::Counter(1))], NOW, &PATIENT).await;
-    assert_eq!(left, FactorOutcome::Confirmed(FactorKind::Hotp));
 }
 
 async fn every_kind_that_was_looked_at_counts_a_failure_and_a_success_ends_its_own_row(open: Open) {
@@ -447,12 +454,12 @@ macro_rules! contract {
     ($store:ident, $open:expr) => {
         keeps_the_contract! { $store, $open,
             fifty_users_of_one_code_are_one_accept_and_forty_nine_replays_c_001
+            a_code_that_fits_two_enrolments_is_good_once_d_016
             parallel_guesses_do_not_multiply_the_allowance_c_002
             two_processes_share_one_use_and_one_allowance
             the_last_used_step_never_goes_back
             everything_is_still_there_after_a_restart
             a_clock_that_jumps_back_lets_no_old_code_in_c_028
-            the_first_good_mark_is_used_up_and_the_others_are_not
             every_kind_that_was_looked_at_counts_a_failure_and_a_success_ends_its_own_row
             a_kind_that_is_locked_is_left_out_and_the_others_are_not
             a_mark_of_somebody_else_or_of_a_revoked_enrolment_fits_nothing_c_008

@@ -177,6 +177,7 @@ pub(super) fn failure(error: CannotEnrol) -> Failure {
         | CannotEnrol::Provision(_)
         | CannotEnrol::NotAGenerator
         | CannotEnrol::TooMany
+        | CannotEnrol::SameSeed
         | CannotEnrol::Counter => Failure::data(error.to_string()),
     }
 }

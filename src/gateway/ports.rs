@@ -210,10 +210,12 @@ pub trait Store: Send + Sync {
     /// As above.
     async fn recall(&self, who: &Pseudonym) -> Result<Record, Fault>;
 
-    /// Settles one typed code: kinds that are locked at `now` are left out; the first mark that is still
-    /// good is used up, and its kind's failures in a row end; a mark that was used up before is a replay and
-    /// counts nothing; otherwise every kind that was looked at has one more failure. All in one step, so that fifty users of one code are one accept and forty-nine
-    /// replays, and parallel guesses do not multiply the allowance (C-001, C-002).
+    /// Settles one typed code: kinds that are locked at `now` are left out; every mark that is still good is
+    /// used up, so that a code is good once however many enrolments it fits; if one of them was used up
+    /// before, it is a replay and counts nothing; if not, the failures in a row of the first good one's kind
+    /// end; without any mark every kind that was looked at has one more failure. All in one step, so that
+    /// fifty users of one code are one accept and forty-nine replays, and parallel guesses do not multiply
+    /// the allowance (C-001, C-002).
     ///
     /// # Errors
     ///

@@ -86,6 +86,9 @@ pub enum CannotEnrol {
     /// The subject has [`MOST`] enrolments already.
     #[error("the subject has {MOST} enrolments already; revoke one first")]
     TooMany,
+    /// One of the subject's enrolments has this seed: its codes would be good twice.
+    #[error("the subject has an enrolment with this seed already; revoke that one first")]
+    SameSeed,
     /// A next counter below 0.
     #[error("a counter is 0 or more")]
     Counter,
@@ -180,6 +183,9 @@ impl Enrolling {
     ) -> Result<Imported, CannotEnrol> {
         self.check_room(who).await?;
         let brought = self.provision.brought(&parameters, seed, label)?;
+        if self.has_seed(who, &brought.secret).await? {
+            return Err(CannotEnrol::SameSeed);
+        }
         let mut enrolment = self.sealed(self.fresh_id()?, parameters, &brought.secret)?;
         if let Parameters::Hotp { .. } = parameters {
             let last = next_counter.checked_sub(1).filter(|last| *last >= Progress::UNUSED.last);
@@ -225,6 +231,13 @@ impl Enrolling {
             return Err(CannotEnrol::TooMany);
         }
         Ok(())
+    }
+
+    /// Whether one of the subject's enrolments that can be opened has this seed (C-021).
+    async fn has_seed(&self, who: &Pseudonym, seed: &Secret) -> Result<bool, Fault> {
+        let record = self.store.recall(who).await?;
+        let opened = record.enrolments.iter().map(|e| self.vault.open(Place::Seed(e.id), &e.sealed));
+        Ok(opened.flatten().any(|other| other == *seed))
     }
 
     fn fresh_id(&self) -> Result<EnrolmentId, Fault> {

@@ -28,23 +28,25 @@ pub(super) fn settle(
     if open.is_empty() && !tries.is_empty() {
         return Ok(FactorOutcome::Locked);
     }
-    let mut replayed = None;
+    let (mut good, mut replayed) = (None, None);
     for one in tries {
         let Some((kind, failures)) = open.iter().find(|(kind, _)| *kind == one.kind) else { continue };
         match use_up(db, who, one, now)? {
-            Use::Good => {
-                if let Some(failures) = failures.filter(|f| f.row > 0 || f.wait_until != UnixTime(0)) {
-                    rows::put_failures(db, who, Counted::Factor(*kind), &after_success(&failures))?;
-                }
-                return Ok(FactorOutcome::Confirmed(*kind));
-            }
+            Use::Good => good = good.or(Some((*kind, *failures))),
             Use::Spent => replayed = replayed.or(Some(*kind)),
             Use::Misfit => {}
         }
     }
     // A code that was right once is no guess: a client that repeats its last login must not lock its user.
+    // And it is used up in every enrolment that it fits: two with one seed are one, not two uses.
     if let Some(kind) = replayed {
         return Ok(FactorOutcome::Replayed(kind));
+    }
+    if let Some((kind, failures)) = good {
+        if let Some(failures) = failures.filter(|f| f.row > 0 || f.wait_until != UnixTime(0)) {
+            rows::put_failures(db, who, Counted::Factor(kind), &after_success(&failures))?;
+        }
+        return Ok(FactorOutcome::Confirmed(kind));
     }
     for (kind, failures) in &open {
         let more = after_failure(&failures.unwrap_or(Failures::NONE), now, limits);

@@ -69,11 +69,11 @@ fn a_begun_enrolment_is_stored_only_after_a_correct_code_which_is_used_up_by_it_
 fn replacing_forgets_the_other_generators_of_the_kind_and_nothing_else() {
     let lab = Lab::new();
     let (who, enrolling) = (anna(&lab), lab.enrolling());
-    for replaces in [false, false, true] {
+    for (replaces, letter) in [(false, "A"), (false, "B"), (true, "C")] {
         let begun = wait(enrolling.begin(&who, TOTP, &LABEL)).unwrap();
         wait(enrolling.confirm(&begun, &code_now(&lab, &begun), replaces)).unwrap();
         if !replaces {
-            wait(enrolling.import(&who, HOTP, &secret(RFC_SEED), 0, &LABEL)).unwrap();
+            wait(enrolling.import(&who, HOTP, &secret(&letter.repeat(32)), 0, &LABEL)).unwrap();
         }
     }
     let mut kinds: Vec<FactorKind> =
@@ -146,6 +146,19 @@ fn revoking_and_unlocking_say_whether_there_was_anything() {
 }
 
 #[test]
+fn a_seed_is_not_enrolled_twice_so_that_no_code_is_good_twice_c_021() {
+    let lab = Lab::new();
+    let (who, enrolling) = (anna(&lab), lab.enrolling());
+    let first = wait(enrolling.import(&who, HOTP, &secret(RFC_SEED), 5, &LABEL)).unwrap().id;
+    for parameters in [HOTP, TOTP, Parameters::Hotp { digits: 8 }] {
+        let again = wait(enrolling.import(&who, parameters, &secret(RFC_SEED), 0, &LABEL));
+        assert_eq!(again.err(), Some(CannotEnrol::SameSeed));
+    }
+    assert_eq!(wait(enrolling.revoke(&who, first)), Ok(true));
+    assert!(wait(enrolling.import(&who, HOTP, &secret(RFC_SEED), 0, &LABEL)).is_ok());
+}
+
+#[test]
 fn an_act_that_cannot_be_recorded_does_not_happen_d_117() {
     let lab = Lab::new();
     let (who, enrolling) = (anna(&lab), lab.enrolling());
@@ -161,8 +174,9 @@ fn an_unknown_subject_and_a_seventeenth_enrolment_are_refused() {
     let (who, enrolling) = (anna(&lab), lab.enrolling());
     let nobody = Pseudonym::new("nobody").unwrap();
     assert_eq!(wait(enrolling.begin(&nobody, TOTP, &LABEL)).unwrap_err(), CannotEnrol::UnknownSubject);
-    for _ in 0..MOST {
-        wait(enrolling.import(&who, HOTP, &secret(RFC_SEED), 0, &LABEL)).unwrap();
+    for letter in ('A'..='Z').take(MOST) {
+        let seed = secret(&letter.to_string().repeat(32));
+        wait(enrolling.import(&who, HOTP, &seed, 0, &LABEL)).unwrap();
     }
     assert_eq!(wait(enrolling.begin(&who, TOTP, &LABEL)).unwrap_err(), CannotEnrol::TooMany);
     let set = wait(enrolling.begin(&who, Parameters::Recovery, &LABEL));
