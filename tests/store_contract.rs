@@ -11,7 +11,7 @@ use doorward::base::clock::UnixTime;
 use doorward::base::random::SystemRandom;
 use doorward::factor::totp::Totp;
 use doorward::gateway::ports::{
-    Adopted, Counted, NewEnrolment, NewSubject, SecondFactor, Store, Totals, Vault,
+    Adopted, Counted, NewEnrolment, NewSubject, SecondFactor, Store, SubjectDigest, Totals, Vault,
 };
 use doorward::login::credential::Code;
 use doorward::login::factor::{FactorKind, FactorOutcome, Mark, Sealed, Try};
@@ -309,9 +309,17 @@ async fn a_digest_has_one_pseudonym_and_a_pseudonym_one_digest(open: Open) {
     let same_name = NewSubject { pseudonym: pseudonym(0), ..subject(5) };
     assert_eq!(lab.store.adopt(same_name).await, Ok(Adopted::Taken));
     assert_eq!(lab.store.pseudonym(&subject(5).digest).await, Ok(None));
-    let other_key = doorward::gateway::ports::SubjectDigest { key_id: 2, ..subject(0).digest };
+    let other_key = SubjectDigest { key_id: 2, ..subject(0).digest };
     assert_eq!(lab.store.pseudonym(&other_key).await, Ok(None), "a digest counts under its own key alone");
-    assert_eq!(lab.store.totals().await, Ok(Totals { subjects: 1, enrolments: 3 }));
+    let newer = NewSubject { digest: other_key, ..subject(6) };
+    assert_eq!(lab.store.adopt(newer.clone()).await, Ok(Adopted::New));
+    assert_eq!(lab.store.adopt(subject(7)).await, Ok(Adopted::Outdated(2)), "its key is not the newest");
+    assert_eq!(
+        lab.store.adopt(subject(0)).await,
+        Ok(Adopted::Known(pseudonym(0))),
+        "who is known stays known"
+    );
+    assert_eq!(lab.store.totals().await, Ok(Totals { subjects: 2, enrolments: 3 }));
 }
 
 async fn replacing_forgets_the_subjects_others_of_the_kind_alone(open: Open) {
@@ -362,13 +370,14 @@ async fn a_seal_is_replaced_only_as_long_as_it_is_as_it_was_f_018(open: Open) {
     let lab = Lab::new(open).await;
     let row = lab.store.subject(&lab.who).await.unwrap().unwrap();
     let fresh = Sealed { key_id: 2, bytes: [2; 60].into() };
-    let digest = doorward::gateway::ports::SubjectDigest { key_id: 2, digest: [2; 32] };
+    let digest = SubjectDigest { key_id: 2, digest: [2; 32] };
     assert_eq!(lab.store.rekey_subject(&row, digest, fresh.clone()).await, Ok(true));
     assert_eq!(lab.store.rekey_subject(&row, digest, fresh.clone()).await, Ok(false));
     assert_eq!(lab.store.pseudonym(&digest).await, Ok(Some(lab.who.clone())));
     assert_eq!(lab.store.pseudonym(&row.digest).await, Ok(None));
 
-    lab.store.adopt(subject(1)).await.unwrap();
+    let second = NewSubject { digest: SubjectDigest { key_id: 2, ..subject(1).digest }, ..subject(1) };
+    assert_eq!(lab.store.adopt(second).await, Ok(Adopted::New));
     let other = lab.store.subject(&pseudonym(1)).await.unwrap().unwrap();
     assert_eq!(
         lab.store.rekey_subject(&other, digest, fresh.clone()).await,

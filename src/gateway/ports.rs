@@ -144,6 +144,9 @@ pub enum Adopted {
     Known(Pseudonym),
     /// The pseudonym belongs to another digest.
     Taken,
+    /// Digests of a newer key are in use than the one that came, so whoever asks cannot tell a new account
+    /// from a known one; nothing is remembered. The number of that key.
+    Outdated(u32),
 }
 
 /// An enrolment to be remembered.

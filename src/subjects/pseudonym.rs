@@ -111,6 +111,7 @@ impl Names {
             match self.store.adopt(new).await? {
                 Adopted::New => return Ok(pseudonym),
                 Adopted::Known(known) => return Ok(known),
+                Adopted::Outdated(newest) => return Err(outdated(newest)),
                 Adopted::Taken if numbered => {
                     return Err(confusing(account, "belongs to another account too"));
                 }
@@ -162,6 +163,17 @@ fn own_number(account: &Account) -> Result<Pseudonym, Fault> {
     };
     Pseudonym::new(number)
         .ok_or_else(|| confusing(account, "is not 1 to 64 letters, digits, dashes, underscores and dots"))
+}
+
+/// Without this a person would get a second id, and leave factors, locks and failures behind with the first.
+fn outdated(newest: u32) -> Fault {
+    Fault::new(
+        FaultKind::KeyMissing,
+        format!(
+            "gave out no anonymous id: the store is in use under key {newest}, which is not among our keys; \
+             reload, or restart where the key file is a credential"
+        ),
+    )
 }
 
 fn confusing(account: &Account, what: &str) -> Fault {

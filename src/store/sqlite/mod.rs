@@ -101,6 +101,10 @@ impl Store for Sqlite {
                 if let Some(known) = rows::pseudonym_of(db, &subject.digest)? {
                     return Ok(Adopted::Known(known));
                 }
+                let newest = rows::newest_key(db)?;
+                if newest > subject.digest.key_id {
+                    return Ok(Adopted::Outdated(newest));
+                }
                 let added = db
                     .prepare_cached(
                         "INSERT INTO subject (pseudonym, digest_key, digest, identity_key, identity, created)

@@ -27,6 +27,11 @@ pub(super) fn pseudonym_of(db: &Connection, digest: &SubjectDigest) -> Result<Op
         .optional()
 }
 
+/// The newest key that a digest was ever made with.
+pub(super) fn newest_key(db: &Connection) -> Result<u32> {
+    db.prepare_cached("SELECT number FROM newest_key")?.query_row([], |row| row.get(0))
+}
+
 pub(super) fn subject_of(db: &Connection, who: &Pseudonym) -> Result<Option<SubjectRow>> {
     db.prepare_cached(concat!("SELECT ", subject_columns!(), " FROM subject WHERE pseudonym = ?1"))?
         .query_row([who.as_str()], subject)

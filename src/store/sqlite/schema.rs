@@ -5,7 +5,7 @@ pub(super) const APPLICATION_ID: i32 = 0x446f_6f72;
 
 /// The steps from an empty file to today's schema. Step n leads from version n to n + 1; a step that was
 /// released is never changed.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
 
 /// One column of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +108,14 @@ pub const INVENTORY: &[Field] = {
             "a client that has shown that it signs its requests, by its name in the configuration",
             "as long as the store",
         ),
+        field("newest_key", "one", Plain, "the table has one row", "as long as the store"),
+        field(
+            "newest_key",
+            "number",
+            Plain,
+            "newest key that a digest was made with; stops whoever lacks it from giving out second ids",
+            "as long as the store",
+        ),
         field("tally", "what", Plain, "name of a table", "as long as the store"),
         field(
             "tally",
@@ -190,4 +198,21 @@ END;
 /// A client in mode `auto` that has signed once must sign for ever, restarts included.
 const VERSION_3: &str = "
 CREATE TABLE signing_client (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+";
+
+/// A process whose key file is older than the store finds nobody and would take everybody for new.
+const VERSION_4: &str = "
+CREATE TABLE newest_key (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    number INTEGER NOT NULL CHECK (number >= 0)
+) STRICT;
+
+INSERT INTO newest_key SELECT 1, coalesce(max(digest_key), 0) FROM subject;
+
+CREATE TRIGGER subject_has_key AFTER INSERT ON subject BEGIN
+    UPDATE newest_key SET number = NEW.digest_key WHERE number < NEW.digest_key;
+END;
+CREATE TRIGGER subject_changes_key AFTER UPDATE OF digest_key ON subject BEGIN
+    UPDATE newest_key SET number = NEW.digest_key WHERE number < NEW.digest_key;
+END;
 ";

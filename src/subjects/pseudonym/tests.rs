@@ -96,6 +96,25 @@ fn an_account_found_under_an_old_key_moves_to_the_newest_with_its_next_login_f_0
 }
 
 #[test]
+fn whoever_has_an_older_key_file_than_the_store_gives_out_no_second_id_c_008() {
+    let mut lab = Lab::new();
+    let id = subject(&lab.names(&[]), account("corp", b"guid-1", "Anna")).unwrap();
+    let old = lab.ring.clone();
+    lab.ring = lab.ring.with_new_key().unwrap();
+    assert!(wait(lab.rekeying().run(None, 10, |_| ())).unwrap().is_complete());
+
+    let new = std::mem::replace(&mut lab.ring, old);
+    for guid in [b"guid-1", b"guid-2"] {
+        let fault = subject(&lab.names(&[]), account("corp", guid, "Anna")).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::KeyMissing);
+        assert!(fault.what.contains("key 2") && fault.what.contains("reload"), "{fault}");
+    }
+    lab.ring = new;
+    assert_eq!(subject(&lab.names(&[]), account("corp", b"guid-1", "Anna")).unwrap(), id);
+    assert_eq!(wait(lab.store().totals()), Ok(Totals { subjects: 1, enrolments: 0 }));
+}
+
+#[test]
 fn the_way_back_to_a_name_is_a_recorded_act_and_nothing_happens_when_it_cannot_be_recorded_f_008() {
     let lab = Lab::new();
     let names = lab.names(&[]);
