@@ -20,6 +20,8 @@ pub struct Source {
     pub name: String,
     /// All of it.
     pub text: String,
+    /// People stand in it: messages, which end up in logs, say where and never repeat a line.
+    pub people: bool,
 }
 
 /// A byte range in one of the sources.
@@ -304,7 +306,8 @@ fn chars_before(line: &str, bytes: usize) -> usize {
 /// The line and the carets below it; nothing when the line may hold a secret in plain text.
 fn snippet(sources: &Texts<'_>, place: &Place) -> Option<(String, String)> {
     let (_, start, line) = line_at(sources, place)?;
-    if line.is_empty() || place.is_whole() || line.len() > 400 || holds_a_secret(line) {
+    let people = sources.sources.get(place.source).is_none_or(|source| source.people);
+    if people || line.is_empty() || place.is_whole() || line.len() > 400 || holds_a_secret(line) {
         return None;
     }
     let column = chars_before(line, place.start.saturating_sub(start));
@@ -337,7 +340,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str, span: Range<usize>) -> String {
-        let sources = [Source { name: "a.toml".into(), text: text.into() }];
+        let sources = [Source { name: "a.toml".into(), text: text.into(), people: false }];
         let complaint = Complaint::wrong(&Place::new(0, &span), "is odd").hint("mend it");
         Finding::new(&complaint, &Texts::of(&sources)).to_string()
     }
@@ -371,6 +374,14 @@ mod tests {
         }
         assert!(shown("secret = { file = \"x\" }", 0..1).contains("file"));
         assert!(shown("password = { free = 4 }", 0..1).contains("free"));
+    }
+
+    #[test]
+    fn a_line_about_people_is_never_repeated_f_007() {
+        let text = "email = 'anna@example.org'\n";
+        let sources = [Source { name: "users.toml".into(), text: text.into(), people: true }];
+        let complaint = Complaint::wrong(&Place::new(0, &(0..5)), "is odd");
+        assert_eq!(Finding::new(&complaint, &Texts::of(&sources)).to_string(), "users.toml:1:1: is odd");
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn users_file(
     };
     let number = sources.len();
     let table = parse(number, &text, reader.out());
-    sources.push(Source { name: path.display().to_string(), text });
+    sources.push(Source { name: path.display().to_string(), text, people: true });
     let users = Users::read(&table, reader.out());
     let missing = users.without_number();
     if *pseudonyms != Pseudonyms::Random && missing > 0 {

@@ -67,7 +67,7 @@ impl Environment {
                 continue;
             }
             let place = Place::new(sources.len(), &(0..value.len()));
-            sources.push(Source { name: format!("${name}"), text: value.clone() });
+            sources.push(Source { name: format!("${name}"), text: value.clone(), people: false });
             match path_of(name) {
                 Ok(path) => layers = layers.merge(Variable { name: format!("${name}"), path, value }),
                 Err((what, hint)) => out.error(Complaint::wrong(&place, what).hint(hint)),

@@ -81,7 +81,7 @@ fn read(
     for file in files(path, out) {
         if let Some(text) = text_of(&file, out) {
             let table = parse(sources.len(), &text, out);
-            sources.push(Source { name: file.display().to_string(), text });
+            sources.push(Source { name: file.display().to_string(), text, people: false });
             lay_over(&mut whole, table);
         }
     }

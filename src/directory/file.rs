@@ -20,8 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::secret::Secret;
-use crate::base::table::{Reader, Table, Value, Written, parse};
-use crate::base::text::safe;
+use crate::base::table::{Reader, Table, Written, parse};
 use crate::directory::file::hash::{Hash, Scratch};
 pub use crate::directory::file::hash::{HashFault, hash_password};
 use crate::directory::group_name;
@@ -66,11 +65,8 @@ impl Users {
         let mut root = Reader::new(table, "the users file", &["user"], out);
         let mut gathered = Gathered::default();
         for table in root.tables("user") {
-            let who = match table.entries.get("name").map(|(_, node)| &node.value) {
-                Some(Value::Text(name)) => format!("user \"{}\"", safe(name)),
-                _ => "user".to_owned(),
-            };
-            let mut reader = Reader::new(table, who, USER, root.out());
+            // Without the name: what is said here ends up in the log (F-007).
+            let mut reader = Reader::new(table, "user", USER, root.out());
             gathered.add(&mut reader);
         }
         gathered.finish(out)
@@ -194,14 +190,12 @@ impl Gathered {
         let first = self.list.first().map(|user| &user.hash);
         let usual = first.map(Hash::cost);
         for (user, place) in self.list.iter().zip(&self.places) {
-            let name = safe(&user.name);
             if user.hash.is_weak() {
-                let what = format!("user \"{name}\": the hash is cheap to try for whoever gets this file");
+                let what = "user: the hash is cheap to try for whoever gets this file";
                 out.warn(Complaint::wrong(place, what).hint("doorward hash-password makes a better one"));
             }
             if Some(user.hash.cost()) != usual {
-                let what =
-                    format!("user \"{name}\": the hash costs more or less than that of the first user");
+                let what = "user: the hash costs more or less than that of the first user";
                 let hint =
                     "the time of an answer then tells who exists; doorward hash-password makes equal ones";
                 out.warn(Complaint::wrong(place, what).hint(hint));

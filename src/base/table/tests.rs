@@ -6,7 +6,7 @@ fn with<T>(text: &str, known: &[&str], read: impl FnOnce(&mut Reader<'_, '_>) ->
     let table = parse(0, text, &mut out);
     let mut reader = Reader::new(&table, "box", known, &mut out);
     let got = read(&mut reader);
-    let sources = [Source { name: "t".into(), text: text.into() }];
+    let sources = [Source { name: "t".into(), text: text.into(), people: false }];
     (got, render(&out.errors_in(&sources)))
 }
 
@@ -82,7 +82,7 @@ fn distance_counts_single_letter_edits() {
 fn syntax(text: &str) -> Vec<String> {
     let mut out = Complaints::default();
     parse(0, text, &mut out);
-    let sources = [Source { name: "t".into(), text: text.into() }];
+    let sources = [Source { name: "t".into(), text: text.into(), people: false }];
     out.errors_in(&sources).iter().map(|f| format!("{}: {}", f.place.as_deref().unwrap(), f.what)).collect()
 }
 

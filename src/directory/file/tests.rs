@@ -24,7 +24,7 @@ fn file() -> String {
 fn complaints(text: &str) -> (String, String) {
     let mut out = Complaints::default();
     drop(Users::parse(text, &mut out));
-    let sources = [Source { name: "users.toml".into(), text: text.into() }];
+    let sources = [Source { name: "users.toml".into(), text: text.into(), people: true }];
     (render(&out.errors_in(&sources)), render(&out.warnings_in(&sources)))
 }
 
@@ -108,7 +108,7 @@ async fn an_account_that_a_reload_removed_is_nobody() {
 }
 
 #[test]
-fn every_mistake_in_a_users_file_is_shown_with_its_place() {
+fn every_mistake_in_a_users_file_is_shown_with_its_place_and_names_nobody_f_007() {
     let text = format!(
         "[[user]]\nname = \"alice\"\npassword = \"hunter2\"\n\
          [[user]]\nid = \"{ALICE}\"\nname = \"bob\"\nalias = \"b\"\npassword = '{hash}'\n\
@@ -118,37 +118,23 @@ fn every_mistake_in_a_users_file_is_shown_with_its_place() {
     );
     let (errors, _) = complaints(&text);
     let expected = "\
-users.toml:1:1: user \"alice\": id is missing
-  [[user]]
-  ^^^^^^^^
+users.toml:1:1: user: id is missing
   hint: uuidgen makes one; it stays with the person whatever else changes
-users.toml:3:12: user \"alice\": password is not a hash we can use: it does not have the form of a hash
+users.toml:3:12: user: password is not a hash we can use: it does not have the form of a hash
   hint: doorward hash-password asks for the password and prints its hash
-users.toml:7:1: user \"bob\": there is no key \"alias\"
-  alias = \"b\"
-  ^^^^^
+users.toml:7:1: user: there is no key \"alias\"
   hint: did you mean \"aliases\"?
-users.toml:10:6: user \"BOB\": this id is another user's already
-  id = \"1f0c54ab-5a39-4a4e-8b26-5b7f2f0d9a11\"
-       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+users.toml:10:6: user: this id is another user's already
   see: users.toml:5:6
   hint: every user has one alone
-users.toml:11:8: user \"BOB\": this name is another user's already
-  name = \"BOB\"
-         ^^^^^
+users.toml:11:8: user: this name is another user's already
   see: users.toml:6:8
   hint: every user has one alone
-users.toml:14:6: user \"\": id is not a UUID
-  id = \"12\"
-       ^^^^
+users.toml:14:6: user: id is not a UUID
   hint: uuidgen makes one; it stays with the person whatever else changes
-users.toml:15:8: user \"\": the login name is empty
-  name = \"\"
-         ^^
+users.toml:15:8: user: the login name is empty
   hint: nobody could log in by it
-users.toml:17:10: user \"\": number cannot be an anonymous id
-  number = \"a b\"
-           ^^^^^
+users.toml:17:10: user: number cannot be an anonymous id
   hint: 1 to 64 of the letters a-z and A-Z, digits, \"-\", \"_\" and \".\"
 ";
     assert_eq!(errors, expected);
@@ -164,8 +150,8 @@ fn a_cheap_hash_and_unequal_costs_are_doubtful() {
     );
     let (errors, warnings) = complaints(&text);
     assert_eq!(errors, "");
-    assert!(warnings.contains("user \"bob\": the hash is cheap to try"), "{warnings}");
-    assert!(warnings.contains("user \"bob\": the hash costs more or less"), "{warnings}");
+    assert!(warnings.contains("user: the hash is cheap to try"), "{warnings}");
+    assert!(warnings.contains("user: the hash costs more or less"), "{warnings}");
 }
 
 #[test]
