@@ -15,6 +15,16 @@ pub struct Now {
     pub unix: UnixTime,
 }
 
+impl Now {
+    /// How far the time of day was set since `before`, in milliseconds, forward being positive: what it gained
+    /// beyond the time that has passed.
+    #[must_use]
+    pub fn jumped_since(self, before: Self) -> i64 {
+        let passed = self.steady.saturating_duration_since(before.steady);
+        self.unix.0.saturating_sub(before.unix.plus(passed).0)
+    }
+}
+
 /// Milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(pub i64);
@@ -105,6 +115,18 @@ mod tests {
         assert_eq!(clock.now().unix.seconds(), 10);
         assert_eq!(clock.now().steady, before.steady);
         assert_eq!(clock.now().unix.since(before.unix), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_shows_by_how_much_and_one_that_runs_shows_nothing_d_116() {
+        let clock = ManualClock::at(UnixTime::from_seconds(1_000));
+        let before = clock.now();
+        clock.advance(Duration::from_secs(7));
+        assert_eq!(clock.now().jumped_since(before), 0);
+        clock.jump_to(UnixTime::from_seconds(1_107));
+        assert_eq!(clock.now().jumped_since(before), 100_000);
+        clock.jump_to(UnixTime::from_seconds(907));
+        assert_eq!(clock.now().jumped_since(before), -100_000);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::base::clock::{Clock, SystemClock};
+use crate::base::clock::{Clock, Now, SystemClock};
 pub use crate::config::Warning;
 use crate::config::settings::{LogFormat, LogLevel, Settings};
 use crate::config::{Environment, Problems};
@@ -34,6 +34,8 @@ use crate::login::verdict::Fault;
 
 /// Between two rounds of housekeeping.
 const ROUND: Duration = Duration::from_secs(1);
+/// A time of day that was set by more than this, in milliseconds, is worth a line (D-116).
+const JUMP: u64 = 5_000;
 
 /// Why the program did not start, or ended by itself.
 #[derive(Debug)]
@@ -122,6 +124,8 @@ pub struct Daemon {
     signing: Signing,
     reloads: Arc<Reloads>,
     drain: Duration,
+    /// Time of the last round.
+    seen: Now,
 }
 
 impl Daemon {
@@ -147,7 +151,8 @@ impl Daemon {
         let place = status.bind(settings.status).await?;
         status.change(place);
         let drain = settings.drain_timeout;
-        Ok(Self { config, log, stock, gateway, front, listeners, status, signing, reloads, drain })
+        let seen = stock.clock.now();
+        Ok(Self { config, log, stock, gateway, front, listeners, status, signing, reloads, drain, seen })
     }
 
     /// Where RADIUS is answered.
@@ -189,11 +194,26 @@ impl Daemon {
     /// Housekeeping. The watchdog is fed only after a round has passed through the gateway and the runtime
     /// has had its turn, so a stuck program is started anew.
     async fn round(&mut self) {
+        self.watch_the_clock();
         self.gateway.tidy();
         self.signing.learn(&self.front).await;
         self.status.look().await;
         if notify::watchdog_period().is_some() {
             notify::alive();
+        }
+    }
+
+    /// Time-based codes and rules about hours follow the time of day, so whoever sets it should be seen
+    /// (C-028). Used codes stay used whatever it says.
+    fn watch_the_clock(&mut self) {
+        let now = self.stock.clock.now();
+        let jumped_ms = now.jumped_since(std::mem::replace(&mut self.seen, now));
+        if jumped_ms.unsigned_abs() > JUMP {
+            tracing::warn!(
+                event = "clock.jumped",
+                jumped_ms,
+                "the time of day was set; time-based codes and hours in rules follow it"
+            );
         }
     }
 
