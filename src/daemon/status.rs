@@ -122,6 +122,7 @@ impl Status {
             return;
         }
         self.looked = Some(now);
+        self.stock.audit.try_again(self.stock.clock.now().unix);
         let store = &self.stock.store;
         let look = async {
             store.probe().await?;

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 
 use crate::audit::NetworkPrefix;
 use crate::audit::file::AuditLog;
-use crate::base::clock::{Clock, SystemClock};
+use crate::base::clock::{Clock, SystemClock, UnixTime};
 use crate::base::random::{Random, SystemRandom};
 use crate::config::settings::{AuditSettings, AuditTarget, Settings};
 use crate::daemon::keys::{self, Keys};
@@ -135,6 +135,31 @@ impl AuditSwitch {
         Ok(Self { target: ArcSwap::from_pointee(open(settings)?), failing: AtomicBool::new(false) })
     }
 
+    /// When the last record could not be written, writes one that says so. Without it the health page would
+    /// stay red for want of logins, and no logins would come because it is red (D-117).
+    pub fn try_again(&self, at: UnixTime) {
+        if !self.is_failing() {
+            return;
+        }
+        let gap = AuditRecord {
+            at,
+            event: "audit",
+            attempt: None,
+            client: None,
+            pseudonym: None,
+            stage: "end",
+            outcome: "done",
+            reason: "records-were-lost",
+            factor: None,
+            rule: None,
+            network: None,
+            elapsed_us: 0,
+        };
+        if self.record(&gap).is_ok() {
+            tracing::info!(event = "audit.recovered", "audit records can be written again");
+        }
+    }
+
     /// The last record could not be written.
     #[must_use]
     pub fn is_failing(&self) -> bool {
@@ -155,5 +180,28 @@ fn open(settings: &AuditSettings) -> Result<AuditLog, Fault> {
     match &settings.to {
         AuditTarget::File(path) => AuditLog::file(path, keep),
         AuditTarget::Stdout => Ok(AuditLog::stdout(keep)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_audit_that_failed_is_tried_again_without_a_login_and_says_that_records_are_missing_d_117() {
+        let settings = |path: &str| AuditSettings { to: AuditTarget::File(path.into()), v4: 32, v6: 128 };
+        let audit = AuditSwitch::open(&settings("/dev/full")).unwrap();
+        audit.try_again(UnixTime(0));
+        assert!(!audit.is_failing(), "nothing is written while all is well");
+        audit.failing.store(true, Ordering::Relaxed);
+        audit.try_again(UnixTime(0));
+        assert!(audit.is_failing());
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        audit.target.store(Arc::new(open(&settings(path.to_str().unwrap())).unwrap()));
+        audit.try_again(UnixTime(0));
+        assert!(!audit.is_failing());
+        assert!(std::fs::read_to_string(path).unwrap().contains("\"reason\":\"records-were-lost\""));
     }
 }
