@@ -103,7 +103,7 @@ fn groups_in_groups_are_found_and_a_circle_of_them_ends() {
 fn a_name_that_two_accounts_have_is_a_fault_b_052() {
     let Some(slapd) = Slapd::start() else { return };
     let fault = ldaps(&slapd, "").find("twin").unwrap_err();
-    assert_eq!(fault.kind, FaultKind::DirectoryConfusing);
+    assert_eq!(fault.kind, FaultKind::UnclearAccount);
     assert!(fault.what.contains("two accounts for one login name"), "{fault}");
     assert!(!fault.what.contains("twin"), "no name in a fault: {fault}");
 }

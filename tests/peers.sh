@@ -3,19 +3,29 @@
 # Never starts or stops a service of the machine it runs on.
 set -euo pipefail
 
-# program:package
+# What must be there (a program, or a file by its pattern), and the package that has it.
 wanted=(
     radclient:freeradius-utils
     slapd:slapd
-    ldapsearch:ldap-utils
+    ldapadd:ldap-utils
     samba:samba
     samba-tool:samba
-    tshark:tshark
+    winbindd:winbind
+    /usr/share/samba/setup/ad-schema:samba-ad-provision
+    '/usr/lib/*/samba/ldb/acl.so':samba-dsdb-modules
+    '/usr/lib/*/samba/vfs/acl_xattr.so':samba-vfs-modules
+    /usr/lib/python3/dist-packages/markdown:python3-markdown
+    systemd-analyze:systemd
 )
 
+PATH="$PATH:/usr/sbin:/sbin"
 missing=()
 for pair in "${wanted[@]}"; do
-    PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+    thing=${pair%%:*} package=${pair##*:}
+    case "$thing" in
+        /*) compgen -G "$thing" >/dev/null ;;
+        *) command -v "$thing" >/dev/null ;;
+    esac || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 

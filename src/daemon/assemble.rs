@@ -26,14 +26,23 @@ fn hashing_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Everything that a reload exchanges. Takes the directories out of `settings`.
+/// Everything that a reload exchanges. Takes the directories out of `settings`; keeps the admission `before`
+/// it where nothing in it would change.
 ///
 /// # Errors
 ///
 /// A fault when a directory cannot be made.
-pub fn live(settings: &mut Settings, clock: &Arc<dyn Clock>, random: &dyn Random) -> Result<Live, Fault> {
-    let clients = settings.clients.iter().map(|client| client.login.name.clone());
-    let admission = Arc::new(Admission::new(limits(&settings.limits), clients, clock));
+pub fn live(
+    settings: &mut Settings,
+    before: Option<Arc<Admission>>,
+    clock: &Arc<dyn Clock>,
+    random: &dyn Random,
+) -> Result<Live, Fault> {
+    let clients: Vec<Arc<str>> = settings.clients.iter().map(|c| c.login.name.clone()).collect();
+    let limits = limits(&settings.limits);
+    let admission = before
+        .filter(|before| before.is_for(&limits, &clients))
+        .unwrap_or_else(|| Arc::new(Admission::new(limits, clients, clock)));
     let directories = directories(settings, clock, random)?;
     Ok(Live { policy: settings.policy.clone(), limits: settings.limits.failures, directories, admission })
 }

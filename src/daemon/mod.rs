@@ -137,7 +137,7 @@ impl Daemon {
     pub async fn start(config: PathBuf, mut settings: Settings, log: LevelHandle) -> Result<Self, Stopped> {
         let stock = Arc::new(Stock::open(&settings)?);
         let clients = assemble::clients(&settings)?;
-        let live = assemble::live(&mut settings, &stock.clock, &*stock.random)?;
+        let live = assemble::live(&mut settings, None, &stock.clock, &*stock.random)?;
         let gateway = Arc::new(Gateway::new(parts(&stock), live));
         let front = Front::new(clients, gateway.clone(), stock.clock.clone(), stock.random.clone());
         let front = Arc::new(front);

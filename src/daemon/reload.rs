@@ -51,7 +51,12 @@ impl Daemon {
         }
         self.refuse_what_needs_a_restart(&settings)?;
         let clients = assemble::clients(&settings)?;
-        let live = assemble::live(&mut settings, &self.stock.clock, &*self.stock.random)?;
+        let live = assemble::live(
+            &mut settings,
+            Some(self.gateway.admission()),
+            &self.stock.clock,
+            &*self.stock.random,
+        )?;
         let fresh = self.stock.read_again(&settings)?;
         let place = self.status.bind(settings.status).await?;
         let sockets = self.listeners.bind(&settings.radius.listen)?;

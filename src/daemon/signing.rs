@@ -3,10 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::frontend::radius::udp::Front;
 use crate::gateway::ports::Store;
 use crate::login::verdict::Fault;
+
+/// How long the store may take; signals wait meanwhile.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is remembered already.
 pub struct Signing {
@@ -41,11 +45,13 @@ impl Signing {
             .map(|client| Box::from(&*client.client.name))
             .collect();
         for name in fresh {
-            match self.store.note_signing_client(&name).await {
-                Ok(()) => {
+            let noted = tokio::time::timeout(PATIENCE, self.store.note_signing_client(&name)).await;
+            match noted {
+                Ok(Ok(())) => {
                     self.remembered.insert(name);
                 }
-                Err(fault) => tracing::warn!(event = "radius.signing", "{fault}"),
+                Ok(Err(fault)) => tracing::warn!(event = "radius.signing", "{fault}"),
+                Err(_) => tracing::warn!(event = "radius.signing", "the store did not answer in time"),
             }
         }
     }

@@ -62,20 +62,23 @@ impl Refused {
     }
 }
 
-/// Most keys that a rate limit remembers; beyond, all new ones share one (D-112).
-const MOST_KEYS: usize = 100_000;
+/// Most subjects whose rate is remembered, and most user addresses for each client; beyond, all new ones
+/// share one (D-112).
+const MOST_SUBJECTS: usize = 100_000;
+const MOST_SOURCES: usize = 20_000;
 
 /// Gives places to logins.
 pub struct Admission {
     limits: AdmissionLimits,
     running: Arc<AtomicUsize>,
     clients: HashMap<Arc<str>, Gate>,
-    sources: Keyed<(Arc<str>, Option<Prefix>)>,
     subjects: Keyed<Pseudonym>,
 }
 
 struct Gate {
     running: Arc<AtomicUsize>,
+    /// Of each client by itself, so that no client can fill another's (D-121).
+    sources: Keyed<Option<Prefix>>,
     rate: RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>,
 }
 
@@ -105,6 +108,7 @@ impl Admission {
         let ticks = Ticks { clock: clock.clone(), origin: clock.now().steady };
         let gate = || Gate {
             running: Arc::default(),
+            sources: Keyed::new(MOST_SOURCES, Quota::per_minute(limits.source_per_minute), ticks.clone()),
             rate: RateLimiter::new(
                 Quota::per_second(limits.client_per_second),
                 InMemoryState::default(),
@@ -115,8 +119,7 @@ impl Admission {
             limits,
             running: Arc::default(),
             clients: clients.into_iter().map(|name| (name, gate())).collect(),
-            sources: Keyed::new(Quota::per_minute(limits.source_per_minute), ticks.clone()),
-            subjects: Keyed::new(Quota::per_minute(limits.subject_per_minute), ticks.clone()),
+            subjects: Keyed::new(MOST_SUBJECTS, Quota::per_minute(limits.subject_per_minute), ticks.clone()),
         }
     }
 
@@ -127,15 +130,16 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// [`Refused`], the client's own limits first.
+    /// [`Refused`]: no place, or too often.
     pub fn enter(&self, client: &Arc<str>, origin: &Origin) -> Result<Place, Refused> {
         let place = self.resume(client)?;
-        if self.clients.get(client).is_none_or(|gate| gate.rate.check().is_err()) {
-            return Err(Refused::ClientRate);
-        }
-        let source = (client.clone(), origin.user.map(|address| Prefix::around(address, 32, 64)));
-        if !self.sources.allows(&source) {
+        let gate = self.clients.get(client).ok_or(Refused::ClientFull)?;
+        // The source first: one that floods takes nothing from the others behind its client.
+        if !gate.sources.allows(&origin.user.map(|address| Prefix::around(address, 32, 64))) {
             return Err(Refused::SourceRate);
+        }
+        if gate.rate.check().is_err() {
+            return Err(Refused::ClientRate);
         }
         Ok(place)
     }
@@ -156,6 +160,15 @@ impl Admission {
         Ok(Place { all: self.running.clone(), client: gate.running.clone() })
     }
 
+    /// Whether this is what `limits` and `clients` would make: then a reload keeps it, with all that it
+    /// remembers.
+    #[must_use]
+    pub fn is_for(&self, limits: &AdmissionLimits, clients: &[Arc<str>]) -> bool {
+        self.limits == *limits
+            && self.clients.len() == clients.len()
+            && clients.iter().all(|name| self.clients.contains_key(name))
+    }
+
     /// Whether this subject may log in once more in this minute.
     #[must_use]
     pub fn subject_may(&self, who: &Pseudonym) -> bool {
@@ -170,7 +183,7 @@ impl Admission {
 
     /// Forgets keys whose limits have recovered; to be called every few seconds.
     pub fn tidy(&self) {
-        self.sources.tidy();
+        self.clients.values().for_each(|gate| gate.sources.tidy());
         self.subjects.tidy();
     }
 }
@@ -182,6 +195,7 @@ fn take(counter: &AtomicUsize, most: usize) -> Option<()> {
 
 /// A rate limit per key with a bound on the number of keys.
 struct Keyed<K: Hash + Eq + Clone> {
+    most: usize,
     keys: RateLimiter<K, DashMapStateStore<K>, Ticks, NoOpMiddleware<Duration>>,
     /// Of all keys for which there is no room.
     overflow: RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>,
@@ -191,8 +205,9 @@ struct Keyed<K: Hash + Eq + Clone> {
 }
 
 impl<K: Hash + Eq + Clone> Keyed<K> {
-    fn new(quota: Quota, ticks: Ticks) -> Self {
+    fn new(most: usize, quota: Quota, ticks: Ticks) -> Self {
         Self {
+            most,
             keys: RateLimiter::new(quota, DashMapStateStore::default(), ticks.clone()),
             overflow: RateLimiter::new(quota, InMemoryState::default(), ticks),
             full: false.into(),
@@ -204,7 +219,7 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
         if self.full.load(Ordering::Relaxed) {
             return self.overflow.check().is_ok();
         }
-        if self.added.fetch_add(1, Ordering::Relaxed) >= MOST_KEYS {
+        if self.added.fetch_add(1, Ordering::Relaxed) >= self.most {
             self.tidy();
             if self.full.load(Ordering::Relaxed) {
                 return self.overflow.check().is_ok();
@@ -218,7 +233,7 @@ impl<K: Hash + Eq + Clone> Keyed<K> {
         self.keys.shrink_to_fit();
         let len = self.keys.len();
         self.added.store(len, Ordering::Relaxed);
-        self.full.store(len >= MOST_KEYS, Ordering::Relaxed);
+        self.full.store(len >= self.most, Ordering::Relaxed);
     }
 }
 
@@ -312,9 +327,30 @@ mod tests {
     fn a_flood_of_made_up_keys_stays_bounded_d_112() {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(UnixTime(0)));
         let ticks = Ticks { clock: clock.clone(), origin: clock.now().steady };
-        let keyed = Keyed::new(Quota::per_minute(number(5)), ticks);
-        let passed = (0..2 * MOST_KEYS).filter(|n| keyed.allows(n)).count();
-        assert!(keyed.keys.len() <= MOST_KEYS);
-        assert!(passed <= MOST_KEYS + 5, "{passed}");
+        let keyed = Keyed::new(1000, Quota::per_minute(number(5)), ticks);
+        let passed = (0..2000).filter(|n| keyed.allows(n)).count();
+        assert!(keyed.keys.len() <= 1000);
+        assert!(passed <= 1000 + 5, "{passed}");
+    }
+
+    #[test]
+    fn a_source_that_floods_takes_nothing_from_the_others_behind_its_client() {
+        let clock = Arc::new(ManualClock::at(UnixTime(0)));
+        let (admission, vpn) = admission(&clock);
+        for _ in 0..1000 {
+            let _turned_away = admission.enter(&vpn, &from(Some("203.0.113.7"))).map(drop);
+        }
+        assert_eq!(admission.enter(&vpn, &from(Some("203.0.113.8"))).map(drop), Ok(()));
+    }
+
+    #[test]
+    fn a_reload_keeps_what_is_remembered_when_the_numbers_and_clients_stay() {
+        let (admission, _) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
+        let limits = admission.limits;
+        assert!(admission.is_for(&limits, &["wifi".into(), "vpn".into()]));
+        assert!(!admission.is_for(&limits, &["vpn".into()]));
+        assert!(!admission.is_for(&limits, &["vpn".into(), "lan".into()]));
+        let other = AdmissionLimits { at_once: 4, ..limits };
+        assert!(!admission.is_for(&other, &["wifi".into(), "vpn".into()]));
     }
 }

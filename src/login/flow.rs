@@ -7,6 +7,8 @@
 //! After a question everything but the first credential is looked at again: an account that was disabled
 //! or a rule whose hours ended meanwhile keeps the user out.
 
+mod stage;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +18,7 @@ use crate::login::attempt::{Answer, Attempt};
 use crate::login::client::PrimaryKind;
 use crate::login::credential::{Code, PrimaryCredential, split};
 use crate::login::factor::{Enrolment, FactorKind, FactorKinds, FactorOutcome};
+use crate::login::flow::stage::Stage;
 use crate::login::identity::{Standing, Subject};
 use crate::login::policy::{Decision, Facts, Policy, Requirement};
 use crate::login::step::{Event, Outcome, PrimaryOutcome, Prompt, Record, Step, Trail, Work};
@@ -35,35 +38,9 @@ pub struct Flow {
     decision: Option<Decision>,
     typed: Option<Secret>,
     primary_done: bool,
+    /// Why the name leads to nobody.
+    nobody: Reason,
     factor: Option<FactorKind>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Fresh,
-    Finding,
-    Recalling,
-    VerifyingNobody,
-    Verifying,
-    Counting,
-    Forgetting,
-    Asking,
-    Checking,
-    Ended,
-}
-
-impl Stage {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Fresh => "admission",
-            Self::Finding | Self::VerifyingNobody => "subject",
-            Self::Recalling => "rules",
-            Self::Verifying | Self::Counting | Self::Forgetting => "primary",
-            Self::Asking => "challenge",
-            Self::Checking => "factor",
-            Self::Ended => "end",
-        }
-    }
 }
 
 impl Flow {
@@ -82,6 +59,7 @@ impl Flow {
             decision: None,
             typed: None,
             primary_done: false,
+            nobody: Reason::UnknownSubject,
             factor: None,
         }
     }
@@ -120,11 +98,15 @@ impl Flow {
             (Stage::Fresh, Event::Began) => self.begin(now),
             (Stage::Finding, Event::Worked(Outcome::Subject(found))) => self.found(found),
             (Stage::VerifyingNobody, Event::Worked(Outcome::Primary(outcome))) => match outcome {
-                Ok(_) => reject(Reason::UnknownSubject),
+                Ok(_) => reject(self.nobody),
                 Err(fault) => unable(fault.kind),
             },
             (Stage::Recalling, Event::Worked(Outcome::Record(record))) => match record {
                 Ok(record) => self.recalled(record, now),
+                // Silence would tell this name from one that nobody has.
+                Err(fault) if fault.kind == FaultKind::Overloaded && !self.primary_done => {
+                    reject(Reason::TooManyLogins)
+                }
                 Err(fault) => unable(fault.kind),
             },
             (Stage::Verifying, Event::Worked(Outcome::Primary(outcome))) => match outcome {
@@ -176,7 +158,10 @@ impl Flow {
     fn found(&mut self, found: Result<Option<Subject>, Fault>) -> Step {
         let subject = match found {
             Ok(Some(subject)) => subject,
-            Ok(None) => return self.nobody(),
+            Ok(None) => return self.nobody(Reason::UnknownSubject),
+            Err(fault) if fault.kind == FaultKind::UnclearAccount => {
+                return self.nobody(Reason::AccountUnclear);
+            }
             Err(fault) => return unable(fault.kind),
         };
         if self.subject.as_ref().is_some_and(|before| before.pseudonym != subject.pseudonym) {
@@ -188,18 +173,19 @@ impl Flow {
         Step::Do(Work::Recall(who))
     }
 
-    /// No such account: the same work is done against nobody.
-    fn nobody(&mut self) -> Step {
+    /// No such account, or none that is clear: the same work is done against nobody.
+    fn nobody(&mut self, why: Reason) -> Step {
         if self.primary_done {
             return reject(Reason::SubjectChanged);
         }
+        self.nobody = why;
         match (&self.attempt.client.primary, &self.attempt.credential) {
             (PrimaryKind::Directory, PrimaryCredential::Password(field)) => {
                 let password = split(field, &self.attempt.client.entry).password;
                 self.stage = Stage::VerifyingNobody;
                 Step::Do(Work::VerifyPrimary(None, password))
             }
-            (PrimaryKind::Directory | PrimaryKind::CheckedByClient, _) => reject(Reason::UnknownSubject),
+            (PrimaryKind::Directory | PrimaryKind::CheckedByClient, _) => reject(why),
         }
     }
 
@@ -297,7 +283,9 @@ impl Flow {
         let enrolled: Vec<&Enrolment> =
             self.record.enrolments.iter().filter(|e| kinds.contains(e.kind())).collect();
         if enrolled.is_empty() {
-            let grace = decision.grace_until.is_some_and(|until| now.unix < until);
+            // Grace is for who has nothing yet, not for who has another factor than the rule asks for.
+            let nothing_yet = self.record.enrolments.is_empty();
+            let grace = nothing_yet && decision.grace_until.is_some_and(|until| now.unix < until);
             return if grace { self.accept(Basis::Grace, now) } else { reject(Reason::NotEnrolled) };
         }
         if enrolled.iter().all(|e| self.is_locked(e.kind(), now)) {

@@ -72,6 +72,8 @@ impl Basis {
 pub enum Reason {
     /// No account has this name.
     UnknownSubject,
+    /// The directory has several accounts for the name, or one that lacks what makes it usable (B-052).
+    AccountUnclear,
     /// The directory says that the password is wrong.
     WrongPassword,
     /// The password field is empty, or only a code was in it.
@@ -116,8 +118,9 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for metrics and the manual.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::UnknownSubject,
+        Self::AccountUnclear,
         Self::WrongPassword,
         Self::EmptyPassword,
         Self::BadPassword,
@@ -145,6 +148,7 @@ impl Reason {
     pub const fn code(self) -> &'static str {
         match self {
             Self::UnknownSubject => "unknown-subject",
+            Self::AccountUnclear => "account-unclear",
             Self::WrongPassword => "wrong-password",
             Self::EmptyPassword => "empty-password",
             Self::BadPassword => "bad-password",
@@ -204,8 +208,11 @@ pub enum FaultKind {
     DirectoryUnreachable,
     /// A directory refused us: service account, TLS demands, configuration.
     DirectoryRefusedUs,
-    /// A directory answered what it must not: two accounts for one name, no immutable id, broken protocol.
+    /// A directory answered what it must not: a broken protocol, more than can be.
     DirectoryConfusing,
+    /// One account is not what it should be: two of one name, no immutable id, no number of its own. Says
+    /// nothing about the directory; a login that meets it is rejected (B-052).
+    UnclearAccount,
     /// The store cannot be read or written.
     StoreUnavailable,
     /// The audit record cannot be written.
@@ -222,10 +229,11 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, for metrics and the manual.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::DirectoryUnreachable,
         Self::DirectoryRefusedUs,
         Self::DirectoryConfusing,
+        Self::UnclearAccount,
         Self::StoreUnavailable,
         Self::AuditUnavailable,
         Self::KeyMissing,
@@ -241,6 +249,7 @@ impl FaultKind {
             Self::DirectoryUnreachable => "directory-unreachable",
             Self::DirectoryRefusedUs => "directory-refused-us",
             Self::DirectoryConfusing => "directory-confusing",
+            Self::UnclearAccount => "unclear-account",
             Self::StoreUnavailable => "store-unavailable",
             Self::AuditUnavailable => "audit-unavailable",
             Self::KeyMissing => "key-missing",

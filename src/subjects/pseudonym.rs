@@ -178,7 +178,7 @@ fn outdated(newest: u32) -> Fault {
 
 fn confusing(account: &Account, what: &str) -> Fault {
     Fault::new(
-        FaultKind::DirectoryConfusing,
+        FaultKind::UnclearAccount,
         format!(
             "directory \"{}\": the anonymous number of an account {what}; correct it in the directory",
             account.directory

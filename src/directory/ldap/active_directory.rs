@@ -165,7 +165,7 @@ impl ActiveDirectory {
         };
         if sids.len() > MAX_GROUPS {
             let what = format!("directory \"{}\": an account has {} groups", pool.directory(), sids.len());
-            return Err(Fault::new(FaultKind::DirectoryConfusing, what));
+            return Err(Fault::new(FaultKind::UnclearAccount, what));
         }
         let names = self.resolve(pool, &sids, until).await?;
         let mut groups = Groups::new();

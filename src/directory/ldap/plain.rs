@@ -194,7 +194,7 @@ async fn holding(
 
 fn too_many(pool: &Pool) -> Fault {
     let what = format!("directory \"{}\": an account has more than {MAX_GROUPS} groups", pool.directory());
-    Fault::new(FaultKind::DirectoryConfusing, what)
+    Fault::new(FaultKind::UnclearAccount, what)
 }
 
 /// Whether the account may be used, as far as the server shows it (B-086).

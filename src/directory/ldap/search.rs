@@ -135,7 +135,7 @@ pub(crate) async fn account(
         (ResultCode::SUCCESS, first, None) => Ok(first),
         (ResultCode::SUCCESS | ResultCode::SIZE_LIMIT_EXCEEDED, Some(_), Some(_))
         | (ResultCode::SIZE_LIMIT_EXCEEDED, _, _) => Err(Fault::new(
-            FaultKind::DirectoryConfusing,
+            FaultKind::UnclearAccount,
             format!(
                 "directory \"{}\": {} has two accounts for one login name; make the name unique there, or narrow base-dn",
                 pool.directory(),

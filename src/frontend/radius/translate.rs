@@ -210,6 +210,7 @@ const fn is_silent(kind: FaultKind, when_unable: WhenUnable) -> bool {
         FaultKind::DirectoryUnreachable
         | FaultKind::DirectoryRefusedUs
         | FaultKind::DirectoryConfusing
+        | FaultKind::UnclearAccount
         | FaultKind::StoreUnavailable
         | FaultKind::AuditUnavailable
         | FaultKind::KeyMissing

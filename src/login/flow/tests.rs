@@ -374,6 +374,42 @@ fn a_recovery_code_is_held_against_recovery_codes_only() {
 }
 
 #[test]
+fn a_name_that_several_accounts_have_is_rejected_like_one_that_nobody_has_b_052() {
+    let case = case();
+    let (mut flow, _) = case.begin();
+    let fault = Fault::new(FaultKind::UnclearAccount, "two of one name");
+    let step = case.worked(&mut flow, Outcome::Subject(Err(fault)));
+    assert!(
+        matches!(step, Step::Do(Work::VerifyPrimary(None, _))),
+        "the same work, against nobody: {step:?}"
+    );
+    let step = case.worked(&mut flow, primary(PrimaryOutcome::Wrong));
+    assert_eq!(rejected(&step), Some(Reason::AccountUnclear));
+}
+
+#[test]
+fn where_too_many_logins_of_a_name_wait_already_one_more_is_rejected_and_not_met_with_silence() {
+    let case = case();
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, found());
+    let full = Outcome::Record(Err(Fault::new(FaultKind::Overloaded, "they wait for each other")));
+    assert_eq!(rejected(&case.worked(&mut flow, full)), Some(Reason::TooManyLogins));
+}
+
+#[test]
+fn grace_is_not_for_those_who_have_another_factor_than_the_rule_asks_for() {
+    let mut case = case();
+    case.policy.rules.push(Rule {
+        name: "devices".into(),
+        when: Conditions::default(),
+        then: Requirement::OneOf([FactorKind::Hotp].into_iter().collect()),
+        grace_until: Some(T0.plus(Duration::from_secs(60))),
+    });
+    assert_eq!(basis(&up_to_second(&case, vec![]).1), Some(Basis::Grace));
+    assert_eq!(rejected(&up_to_second(&case, vec![totp()]).1), Some(Reason::NotEnrolled));
+}
+
+#[test]
 fn a_fault_is_never_a_no_and_never_a_yes() {
     let fault = || Fault::new(FaultKind::DirectoryUnreachable, "nobody there");
     let case = case();

@@ -56,7 +56,7 @@ fn a_number_that_is_missing_or_unusable_or_somebody_elses_is_a_fault_that_names_
         (Some("A-4711"), "another account"),
     ] {
         let fault = subject(&names, numbered(b"2", number)).unwrap_err();
-        assert_eq!(fault.kind, FaultKind::DirectoryConfusing);
+        assert_eq!(fault.kind, FaultKind::UnclearAccount);
         assert!(fault.what.contains(word) && fault.what.contains("\"hr\""), "{fault}");
         assert!(!fault.what.contains("4711") && !fault.what.contains("4712"), "{fault}");
     }
