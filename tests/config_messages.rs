@@ -271,7 +271,7 @@ fn a_folder_that_the_unit_loads_as_credentials_is_found_under_the_plain_names() 
     site.write("loaded/doorward_good", "key file", 0o400);
     let loaded = site.0.path().join("loaded");
     let (settings, warnings) = site.load(&[("CREDENTIALS_DIRECTORY", loaded.to_str().unwrap())]).unwrap();
-    assert_eq!((settings.keys, warnings.as_str()), (loaded.join("doorward_good"), ""));
+    assert_eq!((settings.keys.path, warnings.as_str()), (loaded.join("doorward_good"), ""));
 }
 
 #[test]

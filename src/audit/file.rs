@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use crate::audit::record::{NetworkPrefix, write};
+use crate::base::owner::open_or_make;
 use crate::gateway::ports::{Audit, AuditRecord};
 use crate::login::verdict::{Fault, FaultKind};
 
@@ -100,7 +101,7 @@ fn fault(path: Option<&Path>, did: &str, error: &io::Error) -> Fault {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    let mut file = open_or_make(OpenOptions::new().read(true).append(true).mode(0o600), path)?;
     if !file.metadata()?.is_file() {
         return Ok(file);
     }

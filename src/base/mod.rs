@@ -3,6 +3,7 @@
 pub mod bounded;
 pub mod cidr;
 pub mod clock;
+pub mod owner;
 pub mod problem;
 pub mod random;
 pub mod report;

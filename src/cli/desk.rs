@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::base::secret::Secret;
 use crate::cli::exit::Failure;
+use crate::config::Problems;
 use crate::config::settings::Settings;
 use crate::daemon;
 use crate::daemon::assemble::{self, Directories};
@@ -27,9 +28,12 @@ pub(super) struct Desk {
 
 /// Loads the settings; warnings are for `check`.
 pub(super) fn settings(config: &Path) -> Result<Settings, Failure> {
-    daemon::load(config)
-        .map(|(settings, _)| settings)
-        .map_err(|problems| Failure::config(problems.to_string()))
+    daemon::load(config).map(|(settings, _)| settings).map_err(|problems| wrong(&problems))
+}
+
+/// All mistakes in the settings.
+pub(super) fn wrong(problems: &Problems) -> Failure {
+    Failure::config(problems.to_string().trim_end())
 }
 
 /// Runs `work` with an opened desk.
@@ -40,7 +44,7 @@ pub(super) fn with_desk<T>(
     let mut settings = settings(config)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let stock = Stock::open(&settings)?;
+        let stock = Stock::open(&settings).await?;
         let directories = assemble::directories(&mut settings, &stock.clock, &*stock.random)?;
         work(&Desk { settings, stock, directories }).await
     })

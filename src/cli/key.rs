@@ -67,17 +67,17 @@ pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
     let random: Arc<dyn Random> = Arc::new(SystemRandom);
     match args.what {
         What::Generate => {
-            let path = settings(config)?.keys;
+            let path = settings(config)?.keys.path;
             let ring = KeyRing::generate(random).map_err(|error| Failure::system(error.to_string()))?;
             write(&path, &ring, true)?;
             say(&format!("made {}; keep a copy of it in a safe place", path.display()))
         }
         What::Add => {
-            let path = settings(config)?.keys;
-            let ring = keys::read(&path, random)?
+            let file = settings(config)?.keys;
+            let ring = keys::read(&file, random)?
                 .with_new_key()
                 .map_err(|error| Failure::system(error.to_string()))?;
-            write(&path, &ring, false)?;
+            write(&file.path, &ring, false)?;
             say(&format!(
                 "key {} added; reload the gateway, then run \"doorward key reseal\"",
                 ring.newest_key()
@@ -135,7 +135,7 @@ async fn reseal(desk: &Desk) -> Result<(), Failure> {
 async fn drop_old(desk: &Desk) -> Result<(), Failure> {
     reseal(desk).await?;
     let ring = desk.stock.keys.ring().newest_only();
-    write(&desk.settings.keys, &ring, false)?;
+    write(&desk.settings.keys.path, &ring, false)?;
     say("the old keys are gone from the file; reload the gateway")
 }
 

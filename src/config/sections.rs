@@ -9,8 +9,8 @@ use crate::base::table::{Reader, Table, Value, Written};
 use crate::config::file;
 use crate::config::secret::{Surroundings, open, path_of, source};
 use crate::config::settings::{
-    AuditSettings, AuditTarget, LimitSettings, LogFormat, LogLevel, LogSettings, Pseudonyms, RadiusSettings,
-    SecretSource,
+    AuditSettings, AuditTarget, KeyFile, LimitSettings, LogFormat, LogLevel, LogSettings, Pseudonyms,
+    RadiusSettings, SecretSource,
 };
 use crate::login::throttle::{FlowLimits, Limits};
 
@@ -91,13 +91,14 @@ pub(in crate::config) fn keys<'a>(
     root: &mut Reader<'a, '_>,
     none: &'a Table,
     around: Surroundings<'_>,
-) -> PathBuf {
+) -> KeyFile {
+    let none_yet = KeyFile { path: PathBuf::new(), from: SecretSource::File(PathBuf::new()) };
     let table = section(root, "keys", none);
     let mut reader = Reader::new(table, "keys", file::KEYS, root.out());
     if reader.node("file").is_none() {
         let hint = "write [keys] with file = { credential = \"keys\" } or file = \"/etc/doorward/keys\"";
         reader.missing("file", hint);
-        return PathBuf::new();
+        return none_yet;
     }
     let written = match reader.node("file").map(|node| (&node.value, &node.place)) {
         // A path is no secret, so it may stand here without braces.
@@ -106,15 +107,15 @@ pub(in crate::config) fn keys<'a>(
         }
         _ => source(&mut reader, "file"),
     };
-    let Some((from, place)) = written else { return PathBuf::new() };
-    let Some(path) = path_of(&mut reader, "file", &from, &place, around) else { return PathBuf::new() };
+    let Some((from, place)) = written else { return none_yet };
+    let Some(path) = path_of(&mut reader, "file", &from, &place, around) else { return none_yet };
     if path.exists() {
         open(&mut reader, "file", &path, &place, matches!(from, SecretSource::File(_)));
     } else {
         let what = format!("file: {} does not exist", path.display());
         reader.doubt(&place, what, "doorward key generate writes the first one");
     }
-    path
+    KeyFile { path, from }
 }
 
 /// `[subjects]`

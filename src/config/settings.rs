@@ -23,8 +23,8 @@ pub struct Settings {
     pub radius: RadiusSettings,
     /// `[store]`: file of the embedded store.
     pub store: PathBuf,
-    /// `[keys]`: file with the sealing keys. It may not exist yet.
-    pub keys: PathBuf,
+    /// `[keys]`
+    pub keys: KeyFile,
     /// `[subjects]`
     pub pseudonyms: Pseudonyms,
     /// `[audit]`
@@ -53,6 +53,24 @@ impl Settings {
             Pseudonyms::Random => BTreeSet::new(),
             Pseudonyms::Attribute(_) => self.directories.iter().map(|d| Arc::clone(&d.name)).collect(),
         }
+    }
+}
+
+/// `[keys]`: the file with the sealing keys. It may not exist yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// How that was written.
+    pub from: SecretSource,
+}
+
+impl KeyFile {
+    /// Whether nobody but its owner may be able to read it. Who may read a credential is the business of the
+    /// service manager: systemd lets the service read it by an access list, which shows as mode 0440.
+    #[must_use]
+    pub const fn must_be_private(&self) -> bool {
+        matches!(self.from, SecretSource::File(_))
     }
 }
 

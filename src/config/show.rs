@@ -45,7 +45,11 @@ impl Settings {
             ],
         );
         put("store", vec![("path", path(&self.store))]);
-        put("keys", vec![("file", path(&self.keys))]);
+        let keys = match &self.keys.from {
+            SecretSource::File(_) => path(&self.keys.path),
+            from => source(from),
+        };
+        put("keys", vec![("file", keys)]);
         put(
             "subjects",
             vec![(

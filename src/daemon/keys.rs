@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::base::random::Random;
 use crate::base::secret::Secret;
+use crate::config::settings::KeyFile;
 use crate::gateway::ports::{Place, SubjectDigest, Vault};
 use crate::login::factor::Sealed;
 use crate::login::verdict::{Fault, FaultKind};
@@ -61,8 +62,8 @@ impl Vault for Keys {
 /// # Errors
 ///
 /// A fault that says what is wrong with it and which command makes one.
-pub fn read(path: &Path, random: Arc<dyn Random>) -> Result<KeyRing, Fault> {
-    let shown = path.display();
+pub fn read(file: &KeyFile, random: Arc<dyn Random>) -> Result<KeyRing, Fault> {
+    let (path, shown) = (&file.path, file.path.display());
     let fault = |what: String| Fault::new(FaultKind::KeyMissing, what);
     let text = fs::read(path).map(Zeroizing::new).map_err(|error| {
         let advice =
@@ -70,14 +71,15 @@ pub fn read(path: &Path, random: Arc<dyn Random>) -> Result<KeyRing, Fault> {
         fault(format!("key file {shown} cannot be read: {error}{advice}"))
     })?;
     let mode = fs::metadata(path).map(|meta| meta.permissions().mode() & 0o077);
-    if mode.is_ok_and(|others| others != 0) {
+    if file.must_be_private() && mode.is_ok_and(|others| others != 0) {
         return Err(fault(format!("key file {shown} can be read by others; run: chmod 600 {shown}")));
     }
     KeyRing::parse(&Secret::copied(&text), random)
         .map_err(|error| fault(format!("key file {shown} is damaged: {error}; restore it from a backup")))
 }
 
-/// Writes the key file, readable by its owner alone: whole or not at all, and durable when this returns.
+/// Writes the key file, readable by its owner alone: whole or not at all, and durable when this returns. Its
+/// owner stays the same.
 /// `fresh` refuses to replace one.
 ///
 /// # Errors
@@ -90,6 +92,12 @@ pub fn write(path: &Path, ring: &KeyRing, fresh: bool) -> std::io::Result<()> {
     let _gone = fs::remove_file(&beside);
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(ring.text().expose())?;
+    // Whoever read the keys so far still can when root has changed them; not every root may give files away.
+    if let Ok(before) = fs::metadata(path)
+        && !fresh
+    {
+        let _given = fchown(&file, Some(before.uid()), Some(before.gid()));
+    }
     file.sync_all()?;
     if fresh {
         // A link fails where a rename would replace.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -48,12 +49,30 @@ impl Listeners {
     /// [`Stopped::System`] when an address cannot be bound.
     pub fn bind(&self, wanted: &[SocketAddr]) -> Result<Bound, Stopped> {
         let mut fresh = Vec::new();
-        for address in wanted.iter().filter(|address| !self.open.contains_key(address)) {
+        let new = || wanted.iter().filter(|address| !self.open.contains_key(address));
+        for address in new() {
+            self.must_be_free(*address).map_err(|error| cannot_bind(*address, &error))?;
+        }
+        for address in new() {
             let listeners =
                 udp::bind(*address, self.sockets).map_err(|error| cannot_bind(*address, &error))?;
             fresh.push((*address, listeners));
         }
         Ok(Bound { wanted: wanted.to_vec(), fresh })
+    }
+
+    /// Our sockets share an address among themselves. That another program shares it with us, and gets a part of
+    /// our packets, must not happen, so whether it is free is tried with a socket that shares nothing. Where a
+    /// port of our own is open already, that cannot be told.
+    fn must_be_free(&self, address: SocketAddr) -> std::io::Result<()> {
+        if address.port() == 0 || self.open.values().any(|open| open.bound.port() == address.port()) {
+            return Ok(());
+        }
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.bind(&address.into())
     }
 
     /// Serves what was bound and closes what is no longer wanted. Sockets that stay lose nothing.
@@ -62,7 +81,13 @@ impl Listeners {
             self.serve(address, listeners);
         }
         // Their tasks end when they have drained.
-        self.open.retain(|address, _| bound.wanted.contains(address));
+        self.open.retain(|address, open| {
+            let wanted = bound.wanted.contains(address);
+            if !wanted {
+                tracing::info!(event = "radius.closed", address = %open.bound, "RADIUS is answered here no longer");
+            }
+            wanted
+        });
     }
 
     fn serve(&mut self, address: SocketAddr, listeners: Vec<Listener>) {

@@ -81,7 +81,7 @@ impl Collector for Sources {
 impl Sources {
     fn times(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let (buckets, sum_us) = self.gateway.tally().times();
-        let ends = BUCKETS_MS.iter().map(|ms| seconds(ms.saturating_mul(1000))).chain([f64::MAX]);
+        let ends = BUCKETS_MS.iter().map(|ms| seconds(ms.saturating_mul(1000))).chain([f64::INFINITY]);
         let pairs: Vec<(f64, u64)> = ends.zip(buckets.iter().copied()).collect();
         let count = buckets.iter().sum();
         let help = "time from the first message of a login to its verdict, the user's own included";

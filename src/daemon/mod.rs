@@ -1,5 +1,6 @@
 //! Puts it together: the recipe of start, life and end.
 
+pub mod alone;
 pub mod assemble;
 pub mod keys;
 pub mod listeners;
@@ -22,6 +23,7 @@ use crate::base::clock::{Clock, Now, SystemClock};
 pub use crate::config::Warning;
 use crate::config::settings::{LogFormat, LogLevel, Settings};
 use crate::config::{Environment, Problems};
+use crate::daemon::alone::{Alone, alone};
 use crate::daemon::listeners::Listeners;
 use crate::daemon::logging::LevelHandle;
 use crate::daemon::reload::Reloads;
@@ -126,6 +128,7 @@ pub struct Daemon {
     drain: Duration,
     /// Time of the last round.
     seen: Now,
+    _alone: Alone,
 }
 
 impl Daemon {
@@ -135,7 +138,8 @@ impl Daemon {
     ///
     /// [`Stopped`].
     pub async fn start(config: PathBuf, mut settings: Settings, log: LevelHandle) -> Result<Self, Stopped> {
-        let stock = Arc::new(Stock::open(&settings)?);
+        let alone = alone(&settings.store)?;
+        let stock = Arc::new(Stock::open(&settings).await?);
         let clients = assemble::clients(&settings)?;
         let live = assemble::live(&mut settings, None, &stock.clock, &*stock.random)?;
         let gateway = Arc::new(Gateway::new(parts(&stock), live));
@@ -152,7 +156,20 @@ impl Daemon {
         status.change(place);
         let drain = settings.drain_timeout;
         let seen = stock.clock.now();
-        Ok(Self { config, log, stock, gateway, front, listeners, status, signing, reloads, drain, seen })
+        Ok(Self {
+            config,
+            log,
+            stock,
+            gateway,
+            front,
+            listeners,
+            status,
+            signing,
+            reloads,
+            drain,
+            seen,
+            _alone: alone,
+        })
     }
 
     /// Where RADIUS is answered.

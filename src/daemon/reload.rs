@@ -57,7 +57,7 @@ impl Daemon {
             &self.stock.clock,
             &*self.stock.random,
         )?;
-        let fresh = self.stock.read_again(&settings)?;
+        let fresh = self.stock.read_again(&settings).await?;
         let place = self.status.bind(settings.status).await?;
         let sockets = self.listeners.bind(&settings.radius.listen)?;
         // Nothing below can fail.
@@ -68,7 +68,6 @@ impl Daemon {
         self.front.reload(clients);
         self.signing.tell(&self.front);
         self.log.set(level(settings.log.level));
-        self.drain = settings.drain_timeout;
         Ok(warnings.len())
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -11,13 +12,13 @@ use crate::audit::NetworkPrefix;
 use crate::audit::file::AuditLog;
 use crate::base::clock::{Clock, SystemClock, UnixTime};
 use crate::base::random::{Random, SystemRandom};
-use crate::config::settings::{AuditSettings, AuditTarget, Settings};
+use crate::config::settings::{AuditSettings, AuditTarget, KeyFile, LogFormat, Settings};
 use crate::daemon::keys::{self, Keys};
 use crate::gateway::ports::{Audit, AuditRecord, Naming, SecondFactor, Store, Vault};
-use crate::login::verdict::Fault;
+use crate::login::verdict::{Fault, FaultKind};
 use crate::store::seal::KeyRing;
 use crate::store::sqlite::Sqlite;
-use crate::subjects::pseudonym::Names;
+use crate::subjects::pseudonym::{Names, opens};
 
 /// Opened from the settings once; also what the commands of an administrator work with.
 pub struct Stock {
@@ -40,9 +41,11 @@ pub struct Stock {
 #[derive(Debug, PartialEq, Eq)]
 struct Fixed {
     store: PathBuf,
-    keys: PathBuf,
+    keys: KeyFile,
     numbered: BTreeSet<Arc<str>>,
     workers: u32,
+    format: LogFormat,
+    drain: Duration,
 }
 
 impl Fixed {
@@ -52,21 +55,26 @@ impl Fixed {
             keys: settings.keys.clone(),
             numbered: settings.numbered(),
             workers: settings.radius.workers,
+            format: settings.log.format,
+            drain: settings.drain_timeout,
         }
     }
 }
 
 impl Stock {
-    /// Opens store, keys and audit.
+    /// Opens store, keys and audit. Keys that do not open what lies in the store are refused: with them
+    /// nobody would be known, and everybody would be given a new anonymous id.
     ///
     /// # Errors
     ///
     /// The first of them that cannot be opened, with what to do about it.
-    pub fn open(settings: &Settings) -> Result<Self, Fault> {
+    pub async fn open(settings: &Settings) -> Result<Self, Fault> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
-        let keys = Arc::new(Keys::new(keys::read(&settings.keys, random.clone())?));
+        let ring = keys::read(&settings.keys, random.clone())?;
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(&settings.store)?);
+        fits(&*store, &ring, settings).await?;
+        let keys = Arc::new(Keys::new(ring));
         let fixed = Fixed::of(settings);
         let numbered = fixed.numbered.clone();
         let names =
@@ -97,6 +105,8 @@ impl Stock {
             (self.fixed.keys != new.keys, "keys.file"),
             (self.fixed.numbered != new.numbered, "subjects.pseudonym"),
             (self.fixed.workers != new.workers, "radius.workers"),
+            (self.fixed.format != new.format, "log.format"),
+            (self.fixed.drain != new.drain, "drain.timeout"),
         ];
         checks.into_iter().filter(|(changed, _)| *changed).map(|(_, key)| key).collect()
     }
@@ -107,8 +117,10 @@ impl Stock {
     /// # Errors
     ///
     /// A fault of either.
-    pub fn read_again(&self, settings: &Settings) -> Result<Fresh, Fault> {
-        Ok(Fresh { ring: keys::read(&settings.keys, self.random.clone())?, audit: open(&settings.audit)? })
+    pub async fn read_again(&self, settings: &Settings) -> Result<Fresh, Fault> {
+        let ring = keys::read(&settings.keys, self.random.clone())?;
+        fits(&*self.store, &ring, settings).await?;
+        Ok(Fresh { ring, audit: open(&settings.audit)? })
     }
 
     /// Uses what was read from now on.
@@ -173,6 +185,22 @@ impl Audit for AuditSwitch {
         self.failing.store(written.is_err(), Ordering::Relaxed);
         written
     }
+}
+
+/// Whether the keys are those of the store.
+async fn fits(store: &dyn Store, ring: &KeyRing, settings: &Settings) -> Result<(), Fault> {
+    opens(store, ring).await.map_err(|fault| match fault.kind {
+        FaultKind::KeyMissing => Fault::new(
+            FaultKind::KeyMissing,
+            format!(
+                "the keys in {} do not belong to the store {}: {}",
+                settings.keys.path.display(),
+                settings.store.display(),
+                fault.what
+            ),
+        ),
+        _ => fault,
+    })
 }
 
 fn open(settings: &AuditSettings) -> Result<AuditLog, Fault> {

@@ -156,6 +156,19 @@ impl Naming for Names {
     }
 }
 
+/// Whether `vault` opens what lies in `store`: tried on the first subject, for keys of another store open none.
+/// A store without subjects belongs to any keys.
+///
+/// # Errors
+///
+/// A fault of the store, or [`FaultKind::KeyMissing`].
+pub async fn opens(store: &dyn Store, vault: &dyn Vault) -> Result<(), Fault> {
+    for row in store.subjects(None, 1).await? {
+        vault.open(Place::Identity(&row.pseudonym), &row.identity)?;
+    }
+    Ok(())
+}
+
 /// The number that the site keeps for this account.
 fn own_number(account: &Account) -> Result<Pseudonym, Fault> {
     let Some(number) = account.number.as_deref() else {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::base::owner::open_or_make;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::store::sqlite::fault::fault;
 
@@ -40,7 +41,7 @@ pub(super) fn prepare(path: &Path) -> Result<PathBuf, Fault> {
     if folder.mode() & 0o1002 == 0o002 {
         return Err(refused(parent, "everybody may write to this folder; chmod o-w it"));
     }
-    let opened = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    let opened = open_or_make(OpenOptions::new().write(true).mode(0o600), path);
     let file = opened
         .and_then(|file| file.metadata())
         .map_err(|why| refused(path, &format!("the file cannot be opened for writing: {why}")))?;
