@@ -16,7 +16,7 @@ use crate::config::environment::Environment;
 use crate::config::file::{REPEATED, SINGLE};
 use crate::config::secret::{Surroundings, reason};
 use crate::config::settings::Settings;
-use crate::config::{client, directory, rule, sections};
+use crate::config::{client, demands, directory, rule, sections};
 use crate::login::policy::Policy;
 
 /// No configuration file is longer than this many bytes.
@@ -193,8 +193,10 @@ fn settle(
         .collect();
     let clients = clients(&mut root, around);
     let rules = rules(&mut root);
-    check(&Drafts { directories: &directories, clients: &clients, rules: &rules }, now, root.out());
-    Settings {
+    let drafts = Drafts { directories: &directories, clients: &clients, rules: &rules };
+    check(&drafts, now, root.out());
+    demands::check(&drafts, root.out());
+    let settings = Settings {
         radius: sections::radius(&mut root, &none),
         store: sections::store(&mut root, &none, around.folder),
         keys: sections::keys(&mut root, &none, around),
@@ -207,7 +209,9 @@ fn settle(
         directories: directories.into_iter().filter_map(|draft| draft.settings).collect(),
         clients: clients.into_iter().map(|draft| draft.settings).collect(),
         policy: Arc::new(Policy { rules: rules.into_iter().map(|draft| draft.rule).collect() }),
-    }
+    };
+    demands::files_differ(&settings, root.out());
+    settings
 }
 
 /// How a table is called in messages: by its name where it has one.

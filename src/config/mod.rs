@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+mod demands;
 mod directory;
 mod environment;
 pub mod file;

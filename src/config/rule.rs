@@ -20,6 +20,7 @@ pub(in crate::config) struct Draft {
     pub(in crate::config) place: Place,
     pub(in crate::config) name: Option<Place>,
     pub(in crate::config) clients: Vec<Written<String>>,
+    pub(in crate::config) groups: Vec<Place>,
     pub(in crate::config) grace_until: Option<Place>,
     pub(in crate::config) then: Option<Place>,
 }
@@ -33,6 +34,7 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
     let clients: Option<Vec<Written<String>>> = reader.texts("client").map(|texts| {
         texts.into_iter().map(|t| Written { value: t.value.to_owned(), place: t.place }).collect()
     });
+    let groups_at = reader.texts("group").unwrap_or_default().into_iter().map(|text| text.place).collect();
     let when = Conditions {
         clients: clients.as_ref().map(|list| list.iter().map(|name| name.value.as_str().into()).collect()),
         groups: groups(reader),
@@ -58,6 +60,7 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
         },
         name: name.map(|name| name.place),
         clients: clients.unwrap_or_default(),
+        groups: groups_at,
         grace_until: grace_at,
         then: then_at,
     }

@@ -97,6 +97,12 @@ impl Users {
         self.list.iter().filter(|user| user.number.is_none()).count()
     }
 
+    /// Whether somebody is in a group, which is named by its key.
+    #[must_use]
+    pub fn has_group(&self, key: &str) -> bool {
+        self.list.iter().any(|user| user.groups.contains(key))
+    }
+
     fn named(&self, name: &LoginName) -> Option<&User> {
         self.by_name.get(name.prepared()).and_then(|at| self.list.get(*at))
     }
