@@ -9,8 +9,7 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 demo: ## a gateway with throwaway settings and a login before your eyes; ONCE=1 ends after it
-	@cargo build --quiet --locked
-	@target/debug/doorward demo $(if $(ONCE),--once)
+	@cargo run --quiet --locked -- demo $(if $(ONCE),--once)
 
 test: ## install the peers, then format, lint, and run every test
 	@tests/peers.sh

@@ -22,7 +22,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
     /// Only with this outcome: accept, reject, unable, done.
-    #[arg(long, value_name = "WORD")]
+    #[arg(long, value_name = "WORD", value_parser = ["accept", "reject", "unable", "done"], hide_possible_values = true)]
     outcome: Option<String>,
     /// Only with this reason.
     #[arg(long, value_name = "WORD")]
@@ -34,8 +34,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME")]
     since: Option<jiff::Timestamp>,
     /// At most the last N that fit.
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    last: usize,
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    last: u32,
     /// Another file, for example a rotated one.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
@@ -60,12 +60,13 @@ pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
     let file =
         File::open(&path).map_err(|error| Failure::no_input(format!("{}: {error}", path.display())))?;
     let mut kept = std::collections::VecDeque::new();
-    for line in BufReader::new(file).lines() {
-        let line = line?;
-        // A line that was cut by a crash is not a record.
+    let most = usize::try_from(args.last).unwrap_or(usize::MAX);
+    for line in BufReader::new(file).split(b'\n') {
+        // A line that was cut by a crash, or that a bad disk has changed, is not a record.
+        let Ok(line) = String::from_utf8(line?) else { continue };
         let Ok(record) = serde_json::from_str::<Value>(&line) else { continue };
         if args.wants(&record) {
-            if kept.len() >= args.last {
+            if kept.len() >= most {
                 kept.pop_front();
             }
             kept.push_back(if args.json { line } else { sentence(&record) });
@@ -100,7 +101,7 @@ fn word<'a>(record: &'a Value, key: &str) -> Option<&'a str> {
 fn sentence(record: &Value) -> String {
     let part = |key: &str| word(record, key).unwrap_or("-");
     format!(
-        "{}  {}  {:<8} {:<20} client {}  subject {}  factor {}  rule {}  from {}  stage {}",
+        "{}  {}  {:<8} {:<20} client {}  subject {}  factor {}  rule {}  from {}  stage {}  attempt {}",
         part("time"),
         part("event"),
         part("outcome"),
@@ -111,5 +112,6 @@ fn sentence(record: &Value) -> String {
         part("rule"),
         part("network"),
         part("stage"),
+        part("attempt"),
     )
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::base::random::{self, Random, SystemRandom};
 use crate::base::secret::Secret;
 use crate::cli::appliance::{Appliance, Said};
-use crate::cli::desk::{Desk, shown, with_desk};
+use crate::cli::desk::{Desk, shown, with_desk, wrong};
 use crate::cli::enrol::{failure, qr};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::say;
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let folder = folder(args.port)?;
     let config = folder.0.join("doorward.toml");
     let app = enrolled(&config)?;
-    let settings = daemon::load(&config).map_err(|problems| Failure::config(problems.to_string()))?.0;
+    let settings = daemon::load(&config).map_err(|problems| wrong(&problems))?.0;
     let log = logging::start(tracing::Level::WARN, Format::Text);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let gateway =

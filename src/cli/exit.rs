@@ -3,6 +3,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::login::verdict::{Fault, FaultKind};
+
 /// Why a command ends without success.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -80,12 +82,18 @@ impl fmt::Display for Failure {
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self { code: 74, text: error.to_string() }
+        // A reader who has seen enough, as in "| head", is no news to anybody.
+        let text =
+            if error.kind() == std::io::ErrorKind::BrokenPipe { String::new() } else { error.to_string() };
+        Self { code: 74, text }
     }
 }
 
-impl From<crate::login::verdict::Fault> for Failure {
-    fn from(fault: crate::login::verdict::Fault) -> Self {
-        Self::unavailable(fault.what)
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        match fault.kind {
+            FaultKind::KeyMissing => Self::config(fault.what),
+            _ => Self::unavailable(fault.what),
+        }
     }
 }

@@ -5,15 +5,18 @@ use std::path::Path;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use crate::base::clock::UnixTime;
 use crate::cli::desk::{Desk, with_desk};
 use crate::cli::exit::Failure;
+use crate::cli::subject::{closed, failures};
 use crate::cli::terminal::say;
 use crate::login::explain::{Explanation, Known, explain};
-use crate::login::factor::Enrolment;
+use crate::login::factor::{Enrolment, FactorKind};
 use crate::login::identity::Groups;
-use crate::login::policy::{Facts, Requirement};
+use crate::login::policy::{Facts, Looked, Requirement};
+use crate::login::throttle::Failures;
 
 /// Say which rules a login would meet and how it would go, without any login.
 ///
@@ -52,11 +55,20 @@ fn time(text: &str) -> Result<UnixTime, String> {
 
 /// Does it.
 pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
-    let explanation = with_desk(config, async |desk: &Desk| explained(desk, args).await)?;
-    tell(&explanation, args.json)
+    let told = with_desk(config, async |desk: &Desk| explained(desk, args).await)?;
+    tell(&told, args.json)
 }
 
-async fn explained(desk: &Desk, args: &Args) -> Result<Explanation, Failure> {
+/// An explanation, and what else stands in the way.
+struct Told {
+    explanation: Explanation,
+    /// The rules cannot be decided without an account, and there is none.
+    undecided: bool,
+    /// Locks and waits.
+    notes: Vec<String>,
+}
+
+async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
     let named = |client: &&crate::config::settings::ClientSettings| *client.login.name == *args.client;
     let client = desk.settings.clients.iter().find(named).ok_or_else(|| {
         let names: Vec<&str> = desk.settings.clients.iter().map(|c| &*c.login.name).collect();
@@ -68,12 +80,16 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Explanation, Failure> {
         Err(failure) if failure.is_no_user() => None,
         Err(failure) => return Err(failure),
     };
-    let mut enrolled = Vec::new();
+    let at = args.at.unwrap_or_else(|| desk.stock.clock.now().unix);
+    let (mut enrolled, mut notes) = (Vec::new(), Vec::new());
     let mut who = None;
     if let Some(account) = &account {
         who = desk.stock.names.known(account).await?;
         if let Some(who) = &who {
-            enrolled = desk.stock.store.recall(who).await?.enrolments;
+            let record = desk.stock.store.recall(who).await?;
+            let closed = |(what, f): &(&str, Failures)| closed(f, at).map(|state| format!("{what}: {state}"));
+            notes = failures(&record).iter().filter_map(closed).collect();
+            enrolled = record.enrolments;
         }
     }
     let stranger =
@@ -82,42 +98,72 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Explanation, Failure> {
     let facts = Facts {
         client: &client.login.name,
         user: args.from,
-        at: args.at.unwrap_or_else(|| desk.stock.clock.now().unix),
+        at,
         subject: account.as_ref().map(|_| (who.as_ref().unwrap_or(&stranger), &groups)),
     };
     let known = Known {
         standing: account.as_ref().map(|account| account.standing),
         enrolled: enrolled.iter().map(Enrolment::kind).collect(),
     };
-    Ok(explain(&desk.settings.policy, &client.login, &facts, known))
+    let undecided = desk.settings.policy.decide(&facts).is_none();
+    let mut explanation = explain(&desk.settings.policy, &client.login, &facts, known);
+    if undecided {
+        // Where an account is needed and there is none, it ends; the rules below are not looked at.
+        let needs =
+            desk.settings.policy.rules.iter().position(|rule| rule.look(&facts) == Looked::NeedsSubject);
+        explanation.rules.truncate(needs.map_or(0, |at| at.saturating_add(1)));
+        explanation.path = vec!["rejected: the directory knows no such account".into()];
+    }
+    Ok(Told { explanation, undecided, notes })
 }
 
-fn tell(explanation: &Explanation, json: bool) -> Result<(), Failure> {
-    let demand = match explanation.decision.requirement {
-        Requirement::None => "no second factor".to_owned(),
-        Requirement::Refuse => "nothing helps".to_owned(),
-        Requirement::OneOf(kinds) => {
-            format!("one of {}", kinds.iter().map(|k| k.word()).collect::<Vec<_>>().join(", "))
-        }
-    };
+fn tell(told: &Told, json: bool) -> Result<(), Failure> {
+    let Told { explanation, undecided, notes } = told;
+    let decision = &explanation.decision;
     if json {
         let rules: Vec<_> = explanation
             .rules
             .iter()
             .map(|(name, looked)| serde_json::json!({ "rule": &**name, "looked": looked }))
             .collect();
-        let rule = explanation.decision.rule.as_deref();
         let report = serde_json::json!({
-            "rules": rules, "rule": rule, "requirement": demand, "path": explanation.path,
+            "rules": rules,
+            "rule": decision.rule.as_deref(),
+            "then": if *undecided { Value::Null } else { then(decision.requirement) },
+            "path": explanation.path,
+            "notes": notes,
         });
         return say(&report.to_string());
     }
     for (name, looked) in &explanation.rules {
         say(&format!("rule \"{name}\": {looked}"))?;
     }
-    match &explanation.decision.rule {
-        Some(rule) => say(&format!("decided by rule \"{rule}\": {demand}"))?,
-        None => say(&format!("no rule matches: {demand}"))?,
+    match &decision.rule {
+        _ if *undecided => say("no rule decides")?,
+        Some(rule) => say(&format!("decided by rule \"{rule}\": {}", demand(decision.requirement)))?,
+        None => say(&format!("no rule matches: {}", demand(decision.requirement)))?,
     }
-    explanation.path.iter().try_for_each(|step| say(&format!("  {step}")))
+    explanation.path.iter().try_for_each(|step| say(&format!("  {step}")))?;
+    notes.iter().try_for_each(|note| say(&format!("  but {note}; \"doorward subject unlock\" releases it")))
+}
+
+/// As `then` is written in a rule.
+fn then(requirement: Requirement) -> Value {
+    match requirement {
+        Requirement::None => "none".into(),
+        Requirement::Refuse => "refuse".into(),
+        Requirement::OneOf(kinds) => {
+            serde_json::json!({ "require": kinds.iter().map(FactorKind::word).collect::<Vec<_>>() })
+        }
+    }
+}
+
+fn demand(requirement: Requirement) -> String {
+    match requirement {
+        Requirement::None => "no second factor".to_owned(),
+        Requirement::Refuse => "refuse".to_owned(),
+        Requirement::OneOf(kinds) => {
+            format!("one of {}", kinds.iter().map(FactorKind::word).collect::<Vec<_>>().join(", "))
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! `doorward login`: plays the appliance against a running gateway, prompts included.
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,9 +67,15 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn resolve(server: &str) -> Result<SocketAddr, Failure> {
-    let mut addresses =
-        server.to_socket_addrs().map_err(|error| Failure::no_input(format!("{server}: {error}")))?;
-    addresses.next().ok_or_else(|| Failure::no_input(format!("{server}: no address")))
+    let mut addresses = server.to_socket_addrs().map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => {
+            Failure::usage(format!("--server {server}: say HOST:PORT, as in 127.0.0.1:1812 or [::1]:1812"))
+        }
+        _ => Failure::unavailable(format!("--server {server}: the name was not found: {error}")),
+    })?;
+    addresses
+        .next()
+        .ok_or_else(|| Failure::unavailable(format!("--server {server}: the name has no address")))
 }
 
 fn tell(said: &Said, json: bool) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::random::SystemRandom;
-use crate::cli::desk::settings;
+use crate::cli::desk::{settings, wrong};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::{complain, say};
 use crate::daemon::{self, Stopped, assemble};
@@ -47,8 +47,8 @@ pub(super) struct ShowArgs {
 /// Runs the daemon.
 pub(super) fn run(config: &Path, _args: &RunArgs) -> Result<(), Failure> {
     daemon::run(config).map_err(|stopped| match stopped {
-        Stopped::Configuration(problems) => Failure::config(problems.to_string()),
-        Stopped::Fault(fault) => Failure::unavailable(fault.what),
+        Stopped::Configuration(problems) => wrong(&problems),
+        Stopped::Fault(fault) => fault.into(),
         Stopped::System(what) => Failure::system(what),
         Stopped::Internal(what) => Failure::software(what),
     })

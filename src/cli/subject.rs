@@ -13,6 +13,7 @@ use crate::cli::terminal::say;
 use crate::gateway::ports::Counted;
 use crate::login::factor::{Enrolment, EnrolmentId, FactorKind};
 use crate::login::identity::Pseudonym;
+use crate::login::step::Record;
 use crate::login::throttle::Failures;
 
 /// Subjects that are read at once.
@@ -31,7 +32,7 @@ pub(super) struct SubjectArgs {
 
 #[derive(Debug, Subcommand)]
 enum SubjectWhat {
-    /// The anonymous ids of all subjects.
+    /// The anonymous ids of all subjects; as JSON, one object a line.
     #[command(after_help = "Example:\n  doorward subject list --json")]
     List,
     /// Anonymous id, enrolments and failures of one subject.
@@ -149,8 +150,7 @@ async fn list(desk: &Desk, json: bool) -> Result<(), Failure> {
 async fn show(desk: &Desk, who: &Who, json: bool) -> Result<(), Failure> {
     let who = known(desk, who).await?;
     let record = desk.stock.store.recall(&who).await?;
-    let mut failures: Vec<(&str, Failures)> = record.codes.iter().map(|(k, f)| (k.word(), *f)).collect();
-    failures.extend(record.password.map(|f| ("password", f)));
+    let failures = failures(&record);
     if json {
         let failures: Vec<Value> = failures.iter().map(|(what, f)| failures_json(what, f)).collect();
         let enrolments: Vec<Value> = record.enrolments.iter().map(enrolment_json).collect();
@@ -158,18 +158,30 @@ async fn show(desk: &Desk, who: &Who, json: bool) -> Result<(), Failure> {
         return say(&report.to_string());
     }
     say(&format!("subject {who}"))?;
+    if record.enrolments.is_empty() {
+        say("  nothing is enrolled")?;
+    }
     record.enrolments.iter().try_for_each(|e| say(&format!("  {}", enrolment_text(e))))?;
     for (what, f) in failures {
-        let state = if f.locked {
-            "; locked".to_owned()
-        } else if f.wait_until > desk.stock.clock.now().unix {
-            format!("; no try before {}", time(f.wait_until))
-        } else {
-            String::new()
-        };
+        let state =
+            closed(&f, desk.stock.clock.now().unix).map(|state| format!("; {state}")).unwrap_or_default();
         say(&format!("  {what}: {} failures in a row, {} on the last day{state}", f.row, f.today))?;
     }
     Ok(())
+}
+
+/// Why no try counts at that time; `None` when one does.
+pub(super) fn closed(failures: &Failures, at: UnixTime) -> Option<String> {
+    if failures.locked {
+        return Some("locked".to_owned());
+    }
+    (failures.wait_until > at).then(|| format!("no try before {}", time(failures.wait_until)))
+}
+
+/// What failed, with its word: codes by kind, then the password.
+pub(super) fn failures(record: &Record) -> Vec<(&'static str, Failures)> {
+    let codes = record.codes.iter().map(|(kind, failures)| (kind.word(), *failures));
+    codes.chain(record.password.map(|failures| ("password", failures))).collect()
 }
 
 async fn name(desk: &Desk, subject: &str, json: bool) -> Result<(), Failure> {

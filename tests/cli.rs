@@ -1,0 +1,316 @@
+//! What the one who types commands meets: exit codes, messages, JSON; and what `doorward run` says when it
+//! cannot begin.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code"
+)]
+
+#[path = "support/lab.rs"]
+mod lab;
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use doorward::wire::radius::packet::Code;
+use lab::{Lab, PASSWORD, SEED, quiet_step, text, totp};
+use serde_json::Value;
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+fn complaint(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The program in `folder`, with its `doorward.toml`.
+fn doorward(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_doorward"))
+        .arg("--config")
+        .arg(folder.join("doorward.toml"))
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// A second program's configuration beside the lab's: the same, but for its store and its address.
+fn beside(lab: &Lab, store: &str, listen: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let config = fs::read_to_string(lab.path("doorward.toml")).unwrap();
+    let config = config
+        .replace("listen = [\"127.0.0.1:0\"]", &format!("listen = [\"{listen}\"]"))
+        .replace(lab.path("doorward.db").to_str().unwrap(), store);
+    fs::write(folder.path().join("doorward.toml"), config).unwrap();
+    folder
+}
+
+#[test]
+fn every_exit_code_is_the_one_that_the_manual_names() {
+    let lab = Lab::start("", "");
+    let revoke = ["factor", "revoke", "--user", "alice", "--id", "00112233445566778899aabbccddeeff"];
+    let cases: &[(&[&str], &str, i32)] = &[
+        (&["check"], "", 0),
+        (&[], "", 64),
+        (&["bogus"], "", 64),
+        (&["subject", "show"], "", 64),
+        (&["audit", "--outcome", "acept"], "", 64),
+        (&["audit", "--last", "0"], "", 64),
+        (&["explain", "--client", "nope", "--user", "alice"], "", 64),
+        (&["login", "--server", "127.0.0.1", "--secret-file", "Cargo.toml", "--user", "alice"], "x\n", 64),
+        (&["decode"], "zz", 65),
+        (&["hash-password"], "", 65),
+        (&["enrol", "totp", "--user", "alice"], "", 65),
+        (&["subject", "name", "--subject", "NOT AN ID"], "", 65),
+        (&["audit", "--file", "there-is-no-such-file"], "", 66),
+        (&["login", "--secret-file", "there-is-no-such-file", "--user", "alice"], "", 66),
+        (&["subject", "show", "--user", "nobody"], "", 67),
+        (&revoke, "", 67),
+        (&["key", "generate"], "", 73),
+    ];
+    for (args, input, expected) in cases {
+        let output = lab.command(args, input);
+        assert_eq!(code(&output), *expected, "{args:?}: {}", text(&output));
+    }
+    let missing = doorward(&lab.path("there-is-no-such-folder"), &["check"]);
+    assert_eq!(code(&missing), 78, "{}", text(&missing));
+}
+
+#[test]
+fn a_failure_says_what_is_wrong_on_standard_error_alone() {
+    let lab = Lab::start("", "");
+    for (args, expected) in [
+        (&["subject", "show", "--user", "nobody"][..], "doorward: the directory knows no such account\n"),
+        (&["subject", "show", "--user", "bob"], "doorward: nothing is known about this subject\n"),
+        (
+            &["login", "--server", "127.0.0.1", "--secret-file", "Cargo.toml", "--user", "alice"],
+            "doorward: --server 127.0.0.1: say HOST:PORT, as in 127.0.0.1:1812 or [::1]:1812\n",
+        ),
+        (
+            &["explain", "--client", "vpn-9", "--user", "alice"],
+            "doorward: there is no client \"vpn-9\"; there are: vpn\n",
+        ),
+    ] {
+        let output = lab.command(args, "x\n");
+        assert_eq!((complaint(&output).as_str(), output.stdout.len()), (expected, 0), "{args:?}");
+    }
+}
+
+#[test]
+fn what_is_printed_as_json_is_json() {
+    let lab = Lab::start("", "");
+    lab.enrol_totp("alice");
+    assert_eq!(lab.appliance().ask("alice", "wrong").code, Code::AccessReject);
+    let whole: &[&[&str]] = &[
+        &["check", "--json"],
+        &["check", "--connect", "--json"],
+        &["show", "--json"],
+        &["explain", "--client", "vpn", "--user", "alice", "--json"],
+        &["explain", "--client", "vpn", "--user", "nobody", "--json"],
+        &["subject", "show", "--user", "alice", "--json"],
+        &["subject", "unlock", "--user", "alice", "--json"],
+        &["factor", "list", "--user", "alice", "--json"],
+        &["key", "list", "--json"],
+    ];
+    for args in whole {
+        let printed = lab.must(args, "");
+        assert!(serde_json::from_str::<Value>(&printed).is_ok(), "{args:?}: {printed}");
+    }
+    for args in [&["subject", "list", "--json"][..], &["audit", "--json"]] {
+        let printed = lab.must(args, "");
+        assert!(!printed.is_empty(), "{args:?}");
+        for line in printed.lines() {
+            assert!(serde_json::from_str::<Value>(line).is_ok(), "{args:?}: {line}");
+        }
+    }
+    lab.edit_config("reject-delay", "reject-delai");
+    let output = lab.command(&["check", "--json"], "");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((code(&output), report["errors"].as_array().unwrap().len()), (78, 1), "{report}");
+}
+
+#[test]
+fn every_command_explains_itself_with_an_example() {
+    for words in [
+        &["run"][..],
+        &["check"],
+        &["show"],
+        &["explain"],
+        &["demo"],
+        &["login"],
+        &["enrol", "totp"],
+        &["enrol", "hotp"],
+        &["enrol", "recovery"],
+        &["subject", "list"],
+        &["subject", "show"],
+        &["subject", "name"],
+        &["subject", "unlock"],
+        &["factor", "list"],
+        &["factor", "revoke"],
+        &["audit"],
+        &["key", "generate"],
+        &["key", "add"],
+        &["key", "list"],
+        &["key", "reseal"],
+        &["key", "drop-old"],
+        &["hash-password"],
+        &["decode"],
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_doorward")).args(words).arg("--help").output().unwrap();
+        let help = String::from_utf8(output.stdout.clone()).unwrap();
+        assert!(output.status.success() && help.contains("Example:"), "{words:?}: {help}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_news() {
+    let lab = Lab::start("", "");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_doorward"));
+    command.arg("--config").arg(lab.path("doorward.toml")).arg("show").stdout(writer);
+    let output = command.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!((code(&output), complaint(&output).as_str()), (74, ""));
+}
+
+// ---- explain -----------------------------------------------------------------------------------------
+
+#[test]
+fn explain_ends_where_an_account_is_needed_and_there_is_none() {
+    let rules = "[[rule]]\nname = \"users\"\ngroup = \"vpn users\"\nthen = { require = \"totp\" }\n\
+                 [[rule]]\nname = \"rest\"\nthen = \"refuse\"\n";
+    let lab = Lab::start("", rules);
+    let told = lab.must(&["explain", "--client", "vpn", "--user", "nobody"], "");
+    let expected = "rule \"users\": no: there is no such account\nno rule decides\n  \
+                    rejected: the directory knows no such account\n";
+    assert_eq!(told, expected);
+    lab.appliance().ask("nobody", "x");
+    assert_eq!(lab.last_reason(), "unknown-subject", "and so does a login");
+}
+
+#[test]
+fn explain_tells_of_a_lock() {
+    let lab = Lab::start("code-entry = \"separator\"", "[limits]\nfactor = { free = 1, per-day = 2 }\n");
+    lab.enrol_totp("alice");
+    let vpn = lab.appliance();
+    let right = totp(SEED, quiet_step(10));
+    let wrong = if right == "000000" { "111111" } else { "000000" };
+    for _ in 0..2 {
+        assert_eq!(vpn.ask("alice", &format!("{PASSWORD},{wrong}")).code, Code::AccessReject);
+    }
+    assert_eq!(vpn.ask("alice", &format!("{PASSWORD},{right}")).code, Code::AccessReject);
+    assert_eq!(lab.last_reason(), "factor-locked");
+    let told = lab.must(&["explain", "--client", "vpn", "--user", "alice"], "");
+    assert!(told.contains("\n  but totp: no try before "), "{told}");
+    lab.must(&["subject", "unlock", "--user", "alice"], "");
+    let told = lab.must(&["explain", "--client", "vpn", "--user", "alice"], "");
+    assert!(!told.contains("  but "), "{told}");
+}
+
+// ---- audit -------------------------------------------------------------------------------------------
+
+#[test]
+fn a_damaged_line_does_not_hide_the_records_behind_it() {
+    let lab = Lab::start("", "");
+    lab.appliance().ask("mallory", "x");
+    let mut file = fs::OpenOptions::new().append(true).open(lab.path("audit.jsonl")).unwrap();
+    file.write_all(b"{\"time\":\"2026\xff\xfe\n{\"event\":\"lo\n").unwrap();
+    lab.appliance().ask("mallory", "y");
+    let told = lab.must(&["audit", "--reason", "unknown-subject"], "");
+    assert_eq!(told.lines().count(), 2, "{told}");
+}
+
+// ---- keys --------------------------------------------------------------------------------------------
+
+#[test]
+fn keys_of_another_store_are_refused_by_the_service_and_by_commands() {
+    let mut lab = Lab::start("", "");
+    lab.enrol_totp("alice");
+    let (keys, kept) = (lab.path("keys"), lab.path("keys.kept"));
+    fs::rename(&keys, &kept).unwrap();
+    lab.must(&["key", "generate"], "");
+
+    lab.signal("HUP");
+    let why = lab.wait_for_event("daemon.reload-failed");
+    assert!(why.contains("do not belong to the store"), "{why}");
+    for args in [
+        &["subject", "show", "--user", "alice"][..],
+        &["key", "drop-old"],
+        &["factor", "list", "--user", "alice"],
+    ] {
+        let output = lab.command(args, "");
+        assert_eq!(code(&output), 78, "{args:?}: {}", text(&output));
+        assert!(complaint(&output).contains("do not belong to the store"), "{}", text(&output));
+    }
+    lab.end("TERM");
+    let output = lab.command(&["run"], "");
+    assert_eq!(code(&output), 78, "{}", text(&output));
+
+    fs::rename(&kept, &keys).unwrap();
+    lab.run();
+    assert!(lab.must(&["factor", "list", "--user", "alice"], "").contains("totp"));
+}
+
+#[test]
+fn a_credential_may_show_a_readable_group_and_a_file_may_not() {
+    // systemd lets the service read its credentials by an access list, which shows as mode 0440.
+    let lab = Lab::start("", "");
+    fs::set_permissions(lab.path("keys"), fs::Permissions::from_mode(0o440)).unwrap();
+    let output = lab.command(&["key", "list"], "");
+    assert_eq!(code(&output), 78, "{}", text(&output));
+    let file = format!("file = \"{}\"", lab.path("keys").display());
+    lab.edit_config(&file, "file = { credential = \"keys\" }");
+    let output = Command::new(env!("CARGO_BIN_EXE_doorward"))
+        .env("CREDENTIALS_DIRECTORY", lab.dir.path())
+        .arg("--config")
+        .arg(lab.path("doorward.toml"))
+        .args(["key", "list"])
+        .output()
+        .unwrap();
+    assert_eq!((code(&output), &*output.stdout), (0, &b"1\n"[..]), "{}", text(&output));
+}
+
+// ---- run ---------------------------------------------------------------------------------------------
+
+#[test]
+fn a_second_service_on_the_same_store_does_not_start() {
+    let lab = Lab::start("", "");
+    let output = lab.command(&["run"], "");
+    assert_eq!(code(&output), 69, "{}", text(&output));
+    assert!(complaint(&output).contains("another gateway runs on the store"), "{}", text(&output));
+}
+
+#[test]
+fn a_second_service_on_the_same_port_does_not_start() {
+    let lab = Lab::start("", "");
+    let store = lab.path("other.db");
+    let second = beside(&lab, store.to_str().unwrap(), &lab.radius.to_string());
+    let output = doorward(second.path(), &["run"]);
+    assert_eq!(code(&output), 71, "{}", text(&output));
+    assert!(complaint(&output).contains("another program has it"), "{}", text(&output));
+}
+
+#[test]
+fn a_reload_that_could_not_hold_is_refused_by_name() {
+    let lab = Lab::start("", "[drain]\ntimeout = \"1s\"\n");
+    lab.edit_config("format = \"json\"", "format = \"text\"");
+    lab.edit_config("timeout = \"1s\"", "timeout = \"2s\"");
+    lab.signal("HUP");
+    let why = lab.wait_for_event("daemon.reload-failed");
+    assert!(why.contains("log.format, drain.timeout cannot change while the program runs"), "{why}");
+}
+
+#[test]
+fn the_last_bucket_of_a_histogram_holds_everything() {
+    let lab = Lab::start("", "");
+    lab.appliance().ask("mallory", "x");
+    let page = lab.wait_for_page("/metrics", "doorward_login_time_seconds_count 1");
+    assert!(page.contains("doorward_login_time_seconds_bucket{le=\"+Inf\"} 1\n"), "{page}");
+}
