@@ -8,7 +8,9 @@ use fast_qr::QRBuilder;
 use crate::cli::desk::{Desk, Who, shown, with_desk};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::{ask_secret, complain, say, secret_file};
+use crate::config::settings::ClientSettings;
 use crate::gateway::ports::provision::{Label, Shown};
+use crate::login::client::Typed;
 use crate::login::factor::{OtpAlgorithm, Parameters};
 use crate::login::identity::Pseudonym;
 use crate::subjects::enrol::CannotEnrol;
@@ -123,6 +125,13 @@ async fn generated(
     counter: i64,
 ) -> Result<(), Failure> {
     let who = desk.subject(&args.who).await?;
+    let other = |client: &&ClientSettings| matches!(client.login.entry.typed, Typed::Appended { digits } if digits != args.digits);
+    if let Some(client) = desk.settings.clients.iter().find(other) {
+        complain(&format!(
+            "client \"{}\" takes codes of another length behind the password: see its code-digits",
+            client.login.name
+        ));
+    }
     // The name in the app is what was typed here: the user knows it, and it is kept nowhere.
     let account = args.who.user.as_deref().unwrap_or(who.as_str());
     let label = Label { issuer: &args.issuer, account };

@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Signing {
     store: Arc<dyn Store>,
     remembered: BTreeSet<Box<str>>,
+    /// The last try failed; it has been said, and is not said again with every round.
+    failing: bool,
 }
 
 impl Signing {
@@ -26,7 +28,7 @@ impl Signing {
     /// A fault of the store.
     pub async fn read(store: Arc<dyn Store>) -> Result<Self, Fault> {
         let remembered = store.signing_clients().await?.into_iter().collect();
-        Ok(Self { store, remembered })
+        Ok(Self { store, remembered, failing: false })
     }
 
     /// Tells the clients what is remembered of them; after each start and reload.
@@ -46,13 +48,19 @@ impl Signing {
             .collect();
         for name in fresh {
             let noted = tokio::time::timeout(PATIENCE, self.store.note_signing_client(&name)).await;
-            match noted {
+            let trouble = match noted {
                 Ok(Ok(())) => {
                     self.remembered.insert(name);
+                    self.failing = false;
+                    continue;
                 }
-                Ok(Err(fault)) => tracing::warn!(event = "radius.signing", "{fault}"),
-                Err(_) => tracing::warn!(event = "radius.signing", "the store did not answer in time"),
+                Ok(Err(fault)) => fault.what,
+                Err(_) => "the store did not answer in time".to_owned(),
+            };
+            if !self.failing {
+                tracing::warn!(event = "radius.signing", "{trouble}");
             }
+            self.failing = true;
         }
     }
 }

@@ -40,6 +40,9 @@ impl fmt::Debug for Person {
     }
 }
 
+/// Subjects on which it is tried whether the keys are those of the store.
+const TRIED_WITH_KEYS: usize = 16;
+
 /// How often a fresh random id may turn out to be taken; with 95 random bits once is already a miracle.
 const TRIES: usize = 4;
 
@@ -156,17 +159,22 @@ impl Naming for Names {
     }
 }
 
-/// Whether `vault` opens what lies in `store`: tried on the first subject, for keys of another store open none.
-/// A store without subjects belongs to any keys.
+/// Whether `vault` opens what lies in `store`. Keys of another store open nothing; so it is tried on a few
+/// subjects, and one is enough: a single damaged record must not keep the whole service away. A store without
+/// subjects belongs to any keys.
 ///
 /// # Errors
 ///
 /// A fault of the store, or [`FaultKind::KeyMissing`].
 pub async fn opens(store: &dyn Store, vault: &dyn Vault) -> Result<(), Fault> {
-    for row in store.subjects(None, 1).await? {
-        vault.open(Place::Identity(&row.pseudonym), &row.identity)?;
+    let mut outcome = Ok(());
+    for row in store.subjects(None, TRIED_WITH_KEYS).await? {
+        outcome = vault.open(Place::Identity(&row.pseudonym), &row.identity).map(|_| ());
+        if outcome.is_ok() {
+            break;
+        }
     }
-    Ok(())
+    outcome
 }
 
 /// The number that the site keeps for this account.
