@@ -3,7 +3,8 @@
 use crate::base::report::{Complaint, Complaints};
 use crate::base::text::safe;
 use crate::config::check::Drafts;
-use crate::config::settings::{AuditTarget, DirectoryKind, MessageAuthenticator, Settings};
+use crate::config::settings::{AuditTarget, DirectoryKind, Settings};
+use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::config::{client, rule};
 use crate::directory::file::Users;
 use crate::login::client::{PrimaryKind, Typed};
