@@ -221,9 +221,9 @@ fn codes_of_a_length_that_a_client_does_not_take_are_told_at_enrolment() {
     let lab = Lab::start("code-entry = \"append\"\ncode-digits = 8", "");
     let seed = lab.path("seed");
     lab::private_file(&seed, &data_encoding::BASE32_NOPAD.encode(SEED));
-    for (digits, told) in [("6", true), ("8", false)] {
+    for (user, digits, told) in [("alice", "6", true), ("bob", "8", false)] {
         let args =
-            ["enrol", "totp", "--user", "alice", "--digits", digits, "--seed-file", seed.to_str().unwrap()];
+            ["enrol", "totp", "--user", user, "--digits", digits, "--seed-file", seed.to_str().unwrap()];
         let output = lab.command(&args, "");
         assert_eq!(code(&output), 0, "{}", text(&output));
         assert_eq!(

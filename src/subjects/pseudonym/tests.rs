@@ -2,6 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::gateway::ports::Totals;
+use crate::login::factor::Sealed;
+use crate::store::seal::KeyRing;
 use crate::subjects::tests::{Lab, account, wait};
 
 fn subject(names: &Names, account: Account) -> Result<Pseudonym, Fault> {
@@ -165,4 +167,22 @@ proptest! {
             prop_assert_eq!(again.expose(), &bytes[..]);
         }
     }
+}
+
+#[test]
+fn keys_of_another_store_open_nothing_and_one_damaged_record_is_no_proof_of_that() {
+    let lab = Lab::new();
+    let store = lab.store();
+    let others = KeyRing::generate(lab.random.clone()).unwrap();
+    assert_eq!(wait(opens(&*store, &others)), Ok(()), "an empty store belongs to any keys");
+    let names = lab.names(&[]);
+    for id in [b"guid-1", b"guid-2"] {
+        subject(&names, account("corp", id, "Anna")).unwrap();
+    }
+    assert_eq!(wait(opens(&*store, &lab.ring)), Ok(()));
+    assert_eq!(wait(opens(&*store, &others)).map_err(|fault| fault.kind), Err(FaultKind::KeyMissing));
+    let rows = wait(store.subjects(None, 9)).unwrap();
+    let damaged = Sealed { key_id: 1, bytes: vec![1; 40].into() };
+    assert_eq!(wait(store.rekey_subject(&rows[0], rows[0].digest, damaged)), Ok(true));
+    assert_eq!(wait(opens(&*store, &lab.ring)), Ok(()), "the other record opens");
 }
