@@ -21,7 +21,7 @@ use doorward::wire::radius::authenticator::{Proof, SharedSecret};
 use doorward::wire::radius::build::{ReplyBuilder, ReplyTo, RequestBuilder};
 use doorward::wire::radius::describe::describe;
 use doorward::wire::radius::dictionary::{
-    MESSAGE_AUTHENTICATOR, PROXY_STATE, STATE, USER_NAME, VENDOR_SPECIFIC,
+    EAP_MESSAGE, MESSAGE_AUTHENTICATOR, PROXY_STATE, STATE, USER_NAME, VENDOR_SPECIFIC,
 };
 use doorward::wire::radius::packet::{Code, HEADER_LEN, MAX_LEN, Packet};
 
@@ -177,7 +177,9 @@ impl Play {
                 self.waiting.push((ticket, bytes.to_vec()));
             }
         }
-        self.required |= genuine;
+        // EAP and Status-Server are signed by devices that sign nothing else.
+        let shows = |p: Packet<'_>| p.code() == Code::AccessRequest && !p.has(EAP_MESSAGE);
+        self.required |= genuine && Packet::parse(bytes).is_ok_and(shows);
         self.last = Some(bytes.to_vec());
     }
 
