@@ -334,3 +334,19 @@ fn the_last_bucket_of_a_histogram_holds_everything() {
     let page = lab.wait_for_page("/metrics", "doorward_login_time_seconds_count 1");
     assert!(page.contains("doorward_login_time_seconds_bucket{le=\"+Inf\"} 1\n"), "{page}");
 }
+
+#[test]
+fn forgetting_somebody_asks_for_a_yes_and_then_nothing_is_left_f_012() {
+    let lab = Lab::start("", "");
+    lab.enrol_totp("alice");
+    let before = lab.must(&["subject", "list", "--json"], "");
+    let asked = lab.command(&["subject", "forget", "--user", "alice"], "");
+    assert_eq!(asked.status.code(), Some(64), "{}", text(&asked));
+    assert_eq!(lab.must(&["subject", "list", "--json"], ""), before, "nothing happened");
+    assert_eq!(lab.must(&["subject", "forget", "--user", "alice", "--yes"], ""), "forgotten\n");
+    assert_eq!(lab.must(&["subject", "list", "--json"], ""), "");
+    let gone = lab.command(&["subject", "forget", "--user", "alice", "--yes"], "");
+    assert_eq!(gone.status.code(), Some(67));
+    assert_eq!(lab.appliance().ask("alice", PASSWORD).code, Code::AccessReject);
+    assert_eq!(lab.last_reason(), "not-enrolled");
+}

@@ -266,6 +266,22 @@ async fn a_mark_of_somebody_else_or_of_a_revoked_enrolment_fits_nothing_c_008(op
     assert_eq!(lab.settle(&[], NOW, &PATIENT).await, FactorOutcome::Wrong, "nothing to compare with");
 }
 
+async fn a_forgotten_subject_leaves_nothing_and_comes_back_as_somebody_new_f_012(open: Open) {
+    let lab = Lab::new(open).await;
+    lab.store.count_wrong_password(&lab.who, NOW, &Limits::PASSWORD).await.unwrap();
+    let before = lab.store.totals().await.unwrap();
+    assert_eq!(lab.store.forget(&lab.who).await, Ok(true));
+    assert_eq!(lab.store.forget(&lab.who).await, Ok(false));
+    assert!(lab.store.subject(&lab.who).await.unwrap().is_none());
+    let record = lab.store.recall(&lab.who).await.unwrap();
+    assert!(record.enrolments.is_empty() && record.password.is_none() && record.codes.is_empty());
+    let after = lab.store.totals().await.unwrap();
+    assert_eq!(after.subjects, before.subjects - 1);
+    assert!(after.enrolments < before.enrolments);
+    let again = NewSubject { pseudonym: pseudonym(77), ..subject(0) };
+    assert_eq!(lab.store.adopt(again).await, Ok(Adopted::New), "the digest is free again");
+}
+
 async fn wrong_passwords_are_counted_apart_from_wrong_codes_c_004(open: Open) {
     let lab = Lab::new(open).await;
     let mut users = JoinSet::new();
@@ -471,6 +487,7 @@ macro_rules! contract {
             a_clock_that_jumps_back_lets_no_old_code_in_c_028
             every_kind_that_was_looked_at_counts_a_failure_and_a_success_ends_its_own_row
             a_kind_that_is_locked_is_left_out_and_the_others_are_not
+            a_forgotten_subject_leaves_nothing_and_comes_back_as_somebody_new_f_012
             a_mark_of_somebody_else_or_of_a_revoked_enrolment_fits_nothing_c_008
             wrong_passwords_are_counted_apart_from_wrong_codes_c_004
             only_a_release_opens_a_lock

@@ -45,6 +45,15 @@ enum SubjectWhat {
         #[arg(long, value_name = "ID")]
         subject: String,
     },
+    /// Forget a subject for good: the way back to its name, its enrolments, its failures.
+    #[command(after_help = "Example:\n  doorward subject forget --user alice --yes")]
+    Forget {
+        #[command(flatten)]
+        who: Who,
+        /// Do it: there is no way to take it back.
+        #[arg(long)]
+        yes: bool,
+    },
     /// Forget failures and release locks.
     #[command(after_help = "Example:\n  doorward subject unlock --user alice")]
     Unlock {
@@ -118,6 +127,7 @@ pub(super) fn subject(config: &Path, args: &SubjectArgs) -> Result<(), Failure> 
         SubjectWhat::List => list(desk, args.json).await,
         SubjectWhat::Show(who) => show(desk, who, args.json).await,
         SubjectWhat::Name { subject } => name(desk, subject, args.json).await,
+        SubjectWhat::Forget { who, yes } => forget(desk, who, *yes, args.json).await,
         SubjectWhat::Unlock { who, what } => unlock(desk, who, *what, args.json).await,
     })
 }
@@ -194,6 +204,20 @@ async fn name(desk: &Desk, subject: &str, json: bool) -> Result<(), Failure> {
         return say(&report.to_string());
     }
     say(&format!("{} in directory \"{}\"", safe(&person.display), person.directory))
+}
+
+async fn forget(desk: &Desk, who: &Who, yes: bool, json: bool) -> Result<(), Failure> {
+    let who = known(desk, who).await?;
+    if !yes {
+        return Err(Failure::usage(format!("this forgets subject {who} for good; say --yes to do it")));
+    }
+    if !desk.enrolling().forget(&who).await? {
+        return Err(Failure::no_user("nothing is known about this subject"));
+    }
+    if json {
+        return say(&json!({ "subject": who.as_str(), "forgotten": true }).to_string());
+    }
+    say("forgotten")
 }
 
 async fn unlock(desk: &Desk, who: &Who, what: Option<Lock>, json: bool) -> Result<(), Failure> {

@@ -264,6 +264,14 @@ pub trait Store: Send + Sync {
     /// As above.
     async fn revoke(&self, who: &Pseudonym, enrolment: EnrolmentId) -> Result<bool, Fault>;
 
+    /// Forgets a subject with all that hangs on it: the way back, enrolments, failures; `false` when it is
+    /// not known. The same account gets a new id when it comes again (F-012).
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    async fn forget(&self, who: &Pseudonym) -> Result<bool, Fault>;
+
     /// Up to `limit` subjects in the order of their pseudonyms, those after `after`.
     ///
     /// # Errors

@@ -208,6 +208,17 @@ impl Enrolling {
         self.acts.carry_out(act, self.store.revoke(who, id), |gone| found(*gone, "revoked")).await
     }
 
+    /// Forgets a subject with all that hangs on it; `false` when it is not known. Its records in the audit
+    /// stay, under an id that leads to nobody any more (F-012).
+    ///
+    /// # Errors
+    ///
+    /// A fault of store or audit.
+    pub async fn forget(&self, who: &Pseudonym) -> Result<bool, Fault> {
+        let act = Act { event: "admin.forget", who: Some(who), factor: None };
+        self.acts.carry_out(act, self.store.forget(who), |gone| found(*gone, "forgotten")).await
+    }
+
     /// Forgets failures of one thing and releases its lock; `false` when there was nothing to release.
     ///
     /// # Errors

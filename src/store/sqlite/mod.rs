@@ -202,6 +202,17 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn forget(&self, who: &Pseudonym) -> Result<bool, Fault> {
+        let who = who.clone();
+        self.writer
+            .write("cannot forget a subject", move |db| {
+                db.prepare_cached("DELETE FROM subject WHERE pseudonym = ?1")?
+                    .execute(params![who.as_str()])
+                    .map(|rows| rows > 0)
+            })
+            .await
+    }
+
     async fn subjects(&self, after: Option<&Pseudonym>, limit: usize) -> Result<Vec<SubjectRow>, Fault> {
         self.readers.read("cannot list subjects", |db| rows::subjects_after(db, after, limit))
     }

@@ -146,6 +146,9 @@ impl Store for World {
     async fn revoke(&self, _: &Pseudonym, _: EnrolmentId) -> Result<bool, Fault> {
         Err(not_asked())
     }
+    async fn forget(&self, _: &Pseudonym) -> Result<bool, Fault> {
+        Err(not_asked())
+    }
     async fn subjects(&self, _: Option<&Pseudonym>, _: usize) -> Result<Vec<SubjectRow>, Fault> {
         Err(not_asked())
     }
