@@ -11,14 +11,11 @@ use crate::base::secret::Secret;
 use crate::directory::ldap::connection::{Answer, protocol};
 use crate::directory::ldap::dial::Endpoint;
 use crate::directory::ldap::outcome::{of_bind, unhelped};
-use crate::directory::ldap::server::{Access, BindTrouble, Server, Trouble};
+use crate::directory::ldap::server::{Access, BindTrouble, MAX_BINDS, Server, Trouble};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::wire::ldap::message::LdapResult;
 use crate::wire::ldap::request::Search;
-
-/// Most binds at once; further ones wait, each within its own time.
-const MAX_BINDS: usize = 64;
 
 /// The servers of one directory.
 pub(crate) struct Pool {

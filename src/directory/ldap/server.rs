@@ -20,8 +20,11 @@ use crate::wire::ldap::message::{LdapResult, op};
 use crate::wire::ldap::request::{Scope, Search, search, simple_bind};
 use crate::wire::ldap::result::ResultCode;
 
-/// Most bind connections that are kept for the next bind.
-const MAX_IDLE: usize = 8;
+/// Most binds of a directory at once; further ones wait, each within its own time.
+pub(crate) const MAX_BINDS: usize = 64;
+/// Most bind connections that are kept for the next bind: as many as there may be binds at once. With fewer, a
+/// rush of logins pays for a handshake in every other bind.
+const MAX_IDLE: usize = MAX_BINDS;
 /// How long one is kept. Short, because what lies between may forget it without a word; Active Directory
 /// itself closes after 900 s (B-094).
 const IDLE_LIFE: Duration = Duration::from_secs(60);
