@@ -22,10 +22,9 @@ check: ## format, lints and documentation, without running tests
 	@cargo clippy --quiet --locked --all-targets -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
 
-bench: ## the figures of docs/performance.md, measured on this machine
+bench: ## the figures of docs/performance.md, measured on this machine; JSON=1 adds lines for programs
 	@tests/peers.sh
-	@cargo build --quiet --locked --release
-	@cargo bench --quiet --locked --bench gateway
+	@cargo bench --quiet --locked --bench gateway $(if $(JSON),-- --json)
 
 fuzz: ## every fuzz target for SECONDS_EACH seconds (default 60); needs cargo-fuzz and a C++ compiler
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz

@@ -18,11 +18,16 @@ pub mod slapd;
 
 use std::path::PathBuf;
 
+/// Where a program of the outside is.
+pub fn find(program: &str) -> Option<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/local/sbin:/sbin";
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
 /// Where a program of the outside is, that a test talks to. When it is not installed the test says so, and
 /// fails where `CI` is set; Rust has no other way to skip.
 pub fn peer(program: &str) -> Option<PathBuf> {
-    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/local/sbin:/sbin";
-    let found = std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file());
+    let found = find(program);
     if found.is_none() {
         missing(&format!("{program} is not installed"));
     }

@@ -1,5 +1,6 @@
 //! OpenLDAP's server, private to one test.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,9 @@ TLSCertificateKeyFile {folder}/key.pem
 {extra}
 database mdb
 directory {folder}/data
+maxsize 1073741824
+dbnosync
+index objectClass,uid,mail,member,memberUid eq
 suffix "dc=lab,dc=test"
 rootdn "cn=admin,dc=lab,dc=test"
 rootpw "correct horse"
@@ -174,7 +178,7 @@ impl Slapd {
                 "sh",
             ])
             .arg(slapd)
-            .args(["-d", "stats", "-h", &format!("ldap://127.0.0.1:{port} ldaps://127.0.0.1:{tls_port}")])
+            .args(["-d", "none", "-h", &format!("ldap://127.0.0.1:{port} ldaps://127.0.0.1:{tls_port}")])
             .arg("-f")
             .arg(folder.path().join("slapd.conf"))
             .stdin(Stdio::piped())
@@ -194,21 +198,53 @@ impl Slapd {
         let slapd = Self { child, folder, authority, port, tls_port };
         started.recv_timeout(Duration::from_secs(20)).ok()?;
         // Where another test's server answers on a port of ours, the certificate is not ours either.
-        slapd.add(ldapadd, PEOPLE).then_some(slapd)
+        slapd.add_with(ldapadd, PEOPLE).then_some(slapd)
     }
 
-    fn add(&self, ldapadd: &Path, ldif: &str) -> bool {
-        let mut child = Command::new(ldapadd)
-            .env("LDAPTLS_CACERT", self.ca_file())
-            .args(["-x", "-H", &format!("ldaps://127.0.0.1:{}", self.tls_port)])
-            .args(["-D", "cn=admin,dc=lab,dc=test", "-w", PASSWORD])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+    /// Adds entries; whether all were taken.
+    pub fn add(&self, ldif: &str) -> bool {
+        peer("ldapadd").is_some_and(|ldapadd| self.add_with(&ldapadd, ldif))
+    }
+
+    fn add_with(&self, ldapadd: &Path, ldif: &str) -> bool {
+        let mut child = self.as_administrator(ldapadd).stdin(Stdio::piped()).spawn().unwrap();
         // One that gives up does not read to the end; its exit says so.
         let _ = child.stdin.take().unwrap().write_all(ldif.as_bytes());
         child.wait().unwrap().success()
+    }
+
+    /// One value of every entry that has both attributes, by a value of the other; empty when ldapsearch is
+    /// not installed.
+    pub fn values(&self, attribute: &str, by: &str) -> HashMap<String, String> {
+        let Some(ldapsearch) = peer("ldapsearch") else { return HashMap::new() };
+        let mut search = self.as_administrator(&ldapsearch);
+        search.args([
+            "-LLL",
+            "-o",
+            "ldif-wrap=no",
+            "-b",
+            "dc=lab,dc=test",
+            &format!("({by}=*)"),
+            attribute,
+            by,
+        ]);
+        let output = search.stdout(Stdio::piped()).output().unwrap();
+        assert!(output.status.success(), "ldapsearch");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let value = |entry: &str, name: &str| {
+            entry.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(": ")?.to_owned()))
+        };
+        text.split("\n\n").filter_map(|entry| Some((value(entry, by)?, value(entry, attribute)?))).collect()
+    }
+
+    fn as_administrator(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("LDAPTLS_CACERT", self.ca_file())
+            .args(["-x", "-H", &format!("ldaps://127.0.0.1:{}", self.tls_port)])
+            .args(["-D", "cn=admin,dc=lab,dc=test", "-w", PASSWORD])
+            .stdout(Stdio::null());
+        command
     }
 
     /// The authority's certificate as a file.

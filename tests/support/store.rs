@@ -90,10 +90,23 @@ pub(crate) const fn step(step: i64) -> Mark {
 /// Remembers the subjects 0 to n - 1, each with one time-based generator with the seed [`SEED`], sealed and
 /// found again by `vault`: they can log in. Many at a time, so that they share commits.
 pub(crate) async fn fill(store: &Arc<dyn Store>, vault: &Arc<dyn Vault>, n: u64) -> Result<(), Fault> {
+    fill_accounts(store, vault, DIRECTORY, (0..n).map(|n| directory_id(n).to_vec())).await
+}
+
+/// The same for the accounts that `directory` knows under these ids, numbered from 0.
+pub(crate) async fn fill_accounts(
+    store: &Arc<dyn Store>,
+    vault: &Arc<dyn Vault>,
+    directory: &'static str,
+    ids: impl Iterator<Item = Vec<u8>>,
+) -> Result<(), Fault> {
     let mut running = VecDeque::new();
-    for one in 0..n {
+    for (one, id) in (0..).zip(ids) {
         let (store, vault) = (store.clone(), vault.clone());
-        running.push_back(tokio::spawn(async move { fill_one(&*store, &*vault, one).await }));
+        running.push_back(tokio::spawn(async move {
+            let digest = vault.digests(directory, &id)[0];
+            fill_one(&*store, &*vault, one, digest).await
+        }));
         if running.len() >= 1024
             && let Some(first) = running.pop_front()
         {
@@ -106,10 +119,9 @@ pub(crate) async fn fill(store: &Arc<dyn Store>, vault: &Arc<dyn Vault>, n: u64)
     Ok(())
 }
 
-async fn fill_one(store: &dyn Store, vault: &dyn Vault, n: u64) -> Result<(), Fault> {
+async fn fill_one(store: &dyn Store, vault: &dyn Vault, n: u64, digest: SubjectDigest) -> Result<(), Fault> {
     let who = pseudonym(n);
     let identity = vault.seal(Place::Identity(&who), &Secret::copied(&[0; 60]))?;
-    let digest = vault.digests(DIRECTORY, &directory_id(n))[0];
     store.adopt(NewSubject { digest, pseudonym: who.clone(), identity, created: CREATED }).await?;
     let sealed = vault.seal(Place::Seed(enrolment_id(n)), &Secret::copied(SEED))?;
     store.enrol(&who, NewEnrolment { sealed, ..enrolment(n, FactorKind::Totp) }).await

@@ -1,0 +1,224 @@
+//! The figures of `docs/performance.md`: the finished program on loopback, asked by many devices at once.
+//!
+//! `make bench`, or `cargo bench --bench gateway -- [--json] [floor] [status] [trusted] [million] [ldap]`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    missing_docs,
+    unreachable_pub,
+    reason = "a measurement: it ends with a word when something is not as it should be"
+)]
+
+#[path = "../tests/support/lab.rs"]
+mod lab;
+mod load;
+mod machine;
+mod people;
+#[path = "../tests/support/store.rs"]
+#[allow(dead_code, reason = "shared with tests")]
+mod store;
+#[path = "../tests/support/mod.rs"]
+mod support;
+mod table;
+
+use std::fs::File;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use doorward::base::clock::{Clock, SystemClock};
+use doorward::wire::radius::packet::Code;
+use lab::Lab;
+use load::{Manner, Shot, fire};
+use support::slapd::Slapd;
+use table::Row;
+
+/// A case is measured so often, and the one with the least CPU time is shown: what else runs on the machine
+/// can only add to it.
+const ROUNDS: i64 = 3;
+/// Requests under way in the cases that look for the most there can be.
+const MANY: usize = 128;
+/// No volley sends for longer.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Seconds that a volley may take without leaving its time step.
+const QUIET: i64 = 12;
+
+/// Users who log in all at once, and after them those who log in one after another.
+const CROWD: usize = 9_500;
+const SINGLES: usize = 500;
+/// The same of the LDAP server, and how many are in one group of it.
+const LDAP_CROWD: usize = 3000;
+const GROUP: usize = 100;
+const MILLION: usize = 1_000_000;
+
+/// Measures something and adds it to the report.
+type Case = fn(&mut Report);
+
+/// Waits until a file is on the disk.
+type Sync = fn(&File) -> std::io::Result<()>;
+
+/// What was found so far.
+#[derive(Default)]
+struct Report {
+    rows: Vec<Row>,
+    json: bool,
+}
+
+impl Report {
+    fn add(&mut self, rows: impl IntoIterator<Item = Row>) {
+        let best = rows.into_iter().min_by_key(|row| (!row.is_sound(), row.cpu)).unwrap();
+        table::line(&best);
+        if self.json {
+            table::json(&best);
+        }
+        self.rows.push(best);
+    }
+}
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let has = |word: &str| words.iter().any(|given| given == word);
+    if has(machine::ECHO) {
+        machine::echo();
+        return ExitCode::SUCCESS;
+    }
+    if !has("--bench") {
+        println!("this measures the optimised program: cargo bench --bench gateway");
+        return ExitCode::SUCCESS;
+    }
+    let all = words.iter().all(|word| word.starts_with("--"));
+    let cases: [(&str, Case); 5] =
+        [("floor", floor), ("status", status), ("trusted", trusted), ("million", million), ("ldap", ldap)];
+    let mut report = Report { json: has("--json"), ..Report::default() };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    table::figure("cores, shared by both sides", &cores.to_string());
+    table::figure("processes that wanted a core in the last minute", &machine::load());
+    table::head();
+    for (name, case) in cases {
+        if all || has(name) {
+            case(&mut report);
+        }
+    }
+    if report.rows.iter().all(Row::is_sound) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Fires once and reads the CPU time of the process before and after.
+fn measure(
+    case: &'static str,
+    (pid, server): (u32, std::net::SocketAddr),
+    shots: &[Shot],
+    window: usize,
+    expect: Option<Code>,
+) -> Row {
+    let before = machine::cpu(pid);
+    let score = fire(server, shots, Manner { window, expect, limit: LIMIT });
+    Row { case, window, cpu: machine::cpu(pid) - before, score }
+}
+
+fn of(lab: &Lab) -> (u32, std::net::SocketAddr) {
+    (lab.pid(), lab.radius)
+}
+
+/// What the machine can do without us.
+fn floor(report: &mut Report) {
+    let echo = machine::Echo::start();
+    let shots = people::probes();
+    let round = |_| measure("echo of datagrams", (echo.pid(), echo.address), &shots, MANY, None);
+    report.add((0..ROUNDS).map(round));
+    report.add([measure("echo of datagrams", (echo.pid(), echo.address), &shots[..2000], 1, None)]);
+    let dir = people::folder();
+    let ways: [(&str, bool, Sync); 3] = [
+        ("fdatasync of 4 KiB at the end of a file", false, File::sync_data),
+        ("fdatasync of 4 KiB over what was there", true, File::sync_data),
+        ("fsync of 4 KiB over what was there", true, File::sync_all),
+    ];
+    for (what, over, sync) in ways {
+        let times = machine::sync_times(dir.path(), over, sync);
+        let at = |part: usize| times[times.len() * part / 100].as_secs_f64() * 1e6;
+        table::figure(&format!("{what}, p50 and p99"), &format!("{:.0} us, {:.0} us", at(50), at(99)));
+    }
+}
+
+fn status(report: &mut Report) {
+    let lab = people::probed();
+    let alive = Some(Code::AccessAccept);
+    let round = |_| {
+        // What a device may ask for in a second is used up by each round.
+        std::thread::sleep(Duration::from_millis(1100));
+        measure("Status-Server", of(&lab), &people::probes(), MANY, alive)
+    };
+    report.add((0..ROUNDS).map(round));
+    std::thread::sleep(Duration::from_millis(1100));
+    report.add([measure("Status-Server", of(&lab), &people::probes()[..2000], 1, alive)]);
+}
+
+/// Everybody in the crowd logs in once per round, each time with a later code; then some, one by one.
+fn log_in(report: &mut Report, case: &'static str, lab: &Lab, crowd: usize, rounds: i64, prefix: &str) {
+    let accept = Some(Code::AccessAccept);
+    let round = |round| {
+        let shots = people::logins(0..crowd, round - 1, QUIET, prefix);
+        measure(case, of(lab), &shots, MANY, accept)
+    };
+    report.add((0..rounds).map(round));
+    let singles = people::logins(crowd..crowd + SINGLES, 0, QUIET, prefix);
+    report.add([measure(case, of(lab), &singles, 1, accept)]);
+}
+
+/// Starts the gateway, which is stopped, a few times, and leaves it running.
+fn start(lab: &mut Lab, what: &str) {
+    let round = |n| {
+        if n > 0 {
+            lab.end("TERM");
+        }
+        let began = SystemClock.now().steady;
+        lab.run();
+        SystemClock.now().steady - began
+    };
+    let best = (0..ROUNDS).map(round).min().unwrap();
+    table::figure(what, &format!("{:.0} ms", best.as_secs_f64() * 1e3));
+}
+
+fn trusted(report: &mut Report) {
+    let mut lab = people::trusted(CROWD + SINGLES);
+    people::enrol(&mut lab, people::file_ids(CROWD + SINGLES));
+    start(&mut lab, "start to ready, 10,000 enrolments and 10,000 users in a file");
+    let ready = machine::peak_memory(lab.pid());
+    table::figure("peak memory when ready, 10,000 users in its file", &format!("{ready:.0} MiB"));
+    log_in(report, "code alone, 10,000 enrolments", &lab, CROWD, ROUNDS, "");
+    table::figure("peak memory, 10,000 enrolments", &format!("{:.0} MiB", machine::peak_memory(lab.pid())));
+}
+
+fn million(report: &mut Report) {
+    let mut lab = people::trusted(CROWD + SINGLES);
+    people::enrol(&mut lab, people::file_ids(CROWD + SINGLES));
+    people::crowd_out(&lab, MILLION);
+    table::figure("store with 1,000,000 enrolments", &format!("{:.0} MiB", people::store_size(&lab)));
+    start(&mut lab, "start to ready, 1,000,000 enrolments and 10,000 users in a file");
+    log_in(report, "code alone, 1,000,000 enrolments", &lab, CROWD, 1, "");
+    table::figure(
+        "peak memory, 1,000,000 enrolments",
+        &format!("{:.0} MiB", machine::peak_memory(lab.pid())),
+    );
+}
+
+fn ldap(report: &mut Report) {
+    if let Some(missing) = ["slapd", "ldapadd", "ldapsearch"].into_iter().find(|p| support::find(p).is_none())
+    {
+        table::figure("password and code, LDAP bind", &format!("not measured: {missing} is not installed"));
+        return;
+    }
+    let Some(slapd) = Slapd::start() else { return };
+    assert!(slapd.add(&people::ldif(LDAP_CROWD + SINGLES, GROUP)), "ldapadd");
+    let known = slapd.values("entryUUID", "uid");
+    let ids = (0..LDAP_CROWD + SINGLES).map(|n| known[&people::name(n)].clone().into_bytes());
+    let server = format!("127.0.0.1:{}", slapd.tls_port);
+    let mut lab = people::bound(people::folder(), &server, &slapd.ca_file());
+    people::enrol(&mut lab, ids);
+    lab.run();
+    log_in(report, "password and code, LDAP bind over TLS", &lab, LDAP_CROWD, ROUNDS, people::PASSWORD);
+}

@@ -1,0 +1,111 @@
+//! What the machine itself can do, and what it says about a process.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Seek, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use doorward::base::clock::{Clock, SystemClock};
+
+/// The word on the command line that makes this program an echo of datagrams.
+pub const ECHO: &str = "--echo";
+
+/// Bytes that an echo sends back; about an Access-Accept.
+const ECHOED: usize = 60;
+
+/// CPU time of a process so far, user and system (proc(5)).
+pub fn cpu(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // The name of the program may hold anything, but ends with the last parenthesis; behind it stands field 3.
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_secs(ticks) / ticks_per_second()
+}
+
+fn ticks_per_second() -> u32 {
+    let output = Command::new("getconf").arg("CLK_TCK").output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+/// Most memory that a process ever had, in MiB (VmHWM).
+pub fn peak_memory(pid: u32) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse::<f64>().unwrap() / 1024.0
+}
+
+/// Processes that wanted a core in the last minute, as the kernel averages it.
+pub fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap();
+    text.split(' ').next().unwrap().to_owned()
+}
+
+/// Times of `sync`, such as `fdatasync`, after 4 KiB were written to a file in `folder`, in rising order: each
+/// at the file's end, or each over what stood in the file before, as in a log that is used again.
+pub fn sync_times(folder: &Path, over: bool, sync: impl Fn(&File) -> io::Result<()>) -> Vec<Duration> {
+    const COUNT: usize = 300;
+    let mut file = File::create(folder.join("sync")).unwrap();
+    // The first time that a block is written again may be slow, where the disk is an image in a file.
+    for _ in 0..if over { 3 } else { 0 } {
+        write_and_sync(&mut file, COUNT, &sync);
+    }
+    let mut times = write_and_sync(&mut file, COUNT, &sync);
+    times.sort_unstable();
+    times
+}
+
+fn write_and_sync(file: &mut File, count: usize, sync: impl Fn(&File) -> io::Result<()>) -> Vec<Duration> {
+    file.rewind().unwrap();
+    let one = |_| {
+        file.write_all(&[0x5a; 4096]).unwrap();
+        let began = SystemClock.now().steady;
+        sync(file).unwrap();
+        SystemClock.now().steady - began
+    };
+    (0..count).map(one).collect()
+}
+
+/// A process that echoes datagrams; it ends when this is dropped.
+pub struct Echo {
+    child: Child,
+    pub address: SocketAddr,
+}
+
+impl Echo {
+    /// This program again, as an echo.
+    pub fn start() -> Self {
+        let program = std::env::current_exe().unwrap();
+        let mut child =
+            Command::new(program).arg(ECHO).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, address: line.trim().parse().unwrap() }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Echo {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// What the echo does: the least that any server of datagrams does on this runtime.
+pub fn echo() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let socket = tokio::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        println!("{}", socket.local_addr().unwrap());
+        let mut buffer = [0; 4096];
+        loop {
+            let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
+            socket.send_to(&buffer[..length.min(ECHOED)], from).await.unwrap();
+        }
+    });
+}

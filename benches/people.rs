@@ -1,0 +1,229 @@
+//! Those who log in: a gateway whose store knows them, and the directory that they stand in.
+
+use std::fmt::Write;
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+
+use doorward::daemon::stock::Stock;
+use doorward::gateway::ports::{Store, Vault};
+use tempfile::TempDir;
+
+use crate::lab::{self, Lab};
+use crate::load::{self, Shot};
+use crate::store;
+
+/// Devices that send logins, and logins of each in one volley: no identifier is used twice.
+const DEVICES: usize = 100;
+const LOGINS_EACH: usize = 256;
+/// Devices that send Status-Server; each is a client of its own, because a client may ask 50 times a second.
+pub const PROBERS: usize = 2000;
+/// What each of them may ask for in one second.
+pub const PROBES_EACH: usize = 50;
+/// Password of everybody, where one is asked for.
+pub const PASSWORD: &str = "correct horse";
+
+/// Higher than any volley here.
+const LIMITS: &str = "[limits]\nlogins = 100000\nlogins-per-client = 100000\nclient-per-second = 100000\n\
+                      source-per-minute = 1000000\nsubject-per-minute = 100000\n";
+
+/// Name of the n-th user.
+pub fn name(n: usize) -> String {
+    format!("user{n:07}")
+}
+
+/// Where the n-th user comes from.
+fn home(n: usize) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + u32::try_from(n).unwrap())
+}
+
+/// The n-th device of a kind; each kind has a /16 of loopback.
+fn device(kind: u8, n: usize) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(Ipv4Addr::new(127, kind, 0, 1)) + u32::try_from(n).unwrap())
+}
+
+/// A folder on the disk where the build is, not in memory: what is measured includes the disk.
+pub fn folder() -> TempDir {
+    let dir = TempDir::with_prefix_in("bench-", env!("CARGO_TARGET_TMPDIR")).unwrap();
+    lab::private_file(&dir.path().join("vpn.secret"), lab::SECRET);
+    dir
+}
+
+/// The client that sends logins; `more` are further keys.
+fn client(dir: &Path, more: &str) -> String {
+    let secret = dir.join("vpn.secret");
+    format!(
+        "[[client]]\nname = \"vpn\"\naddresses = [\"127.2.0.0/16\"]\nsecret = {{ file = {secret:?} }}\n\
+         directory = \"people\"\n{more}\n"
+    )
+}
+
+/// Id of the n-th user in the file.
+fn uuid(n: usize) -> [u8; 16] {
+    let mut id = [0x40; 16];
+    id[8..].copy_from_slice(&(n as u64).to_be_bytes());
+    id
+}
+
+/// A gateway with `users` in a file, where clients have checked the password and send the code alone.
+/// Nobody is enrolled yet.
+pub fn trusted(users: usize) -> Lab {
+    let dir = folder();
+    let hash = lab::hash_password(PASSWORD);
+    let mut text = String::new();
+    for n in 0..users {
+        let id = data_encoding::HEXLOWER.encode(&uuid(n));
+        let (a, b, c, d, e) = (&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]);
+        let name = name(n);
+        write!(
+            text,
+            "[[user]]\nid = \"{a}-{b}-{c}-{d}-{e}\"\nname = \"{name}\"\npassword = \"{hash}\"\ngroups = [\"vpn users\"]\n"
+        )
+        .unwrap();
+    }
+    lab::private_file(&dir.path().join("users.toml"), &text);
+    let path = dir.path().join("users.toml");
+    let directory = format!("[[directory]]\nname = \"people\"\nkind = \"file\"\npath = {path:?}\n");
+    let config = format!("{LIMITS}{directory}{}", client(dir.path(), "primary = \"trusted\""));
+    Lab::start_custom(dir, &config)
+}
+
+/// A gateway for many devices that only ask whether it lives.
+pub fn probed() -> Lab {
+    let dir = folder();
+    let mut config = format!(
+        "[[directory]]\nname = \"people\"\nkind = \"file\"\npath = {:?}\n",
+        dir.path().join("users.toml")
+    );
+    let hash = lab::hash_password(PASSWORD);
+    let user = format!(
+        "[[user]]\nid = \"6f1c2a52-0d7f-4b53-9d3e-2f7a54b1c001\"\nname = \"a\"\npassword = \"{hash}\"\n"
+    );
+    lab::private_file(&dir.path().join("users.toml"), &user);
+    let secret = dir.path().join("vpn.secret");
+    for n in 0..PROBERS {
+        let address = device(1, n);
+        writeln!(
+            config,
+            "[[client]]\nname = \"vpn-{n}\"\naddresses = [\"{address}\"]\nsecret = {{ file = {secret:?} }}\n\
+             directory = \"people\""
+        )
+        .unwrap();
+    }
+    Lab::start_custom(dir, &config)
+}
+
+/// A gateway that asks an LDAP server for users, groups and passwords; the code stands behind the password.
+pub fn bound(dir: TempDir, server: &str, ca_file: &Path) -> Lab {
+    lab::private_file(&dir.path().join("service.secret"), PASSWORD);
+    let password = dir.path().join("service.secret");
+    let directory = format!(
+        "[[directory]]\nname = \"people\"\nkind = \"ldap\"\nservers = [\"{server}\"]\ntls = \"ldaps\"\n\
+         ca-file = {ca_file:?}\nbase-dn = \"dc=lab,dc=test\"\nbind-dn = \"cn=service,dc=lab,dc=test\"\n\
+         bind-password = {{ file = {password:?} }}\n"
+    );
+    let config = format!("{LIMITS}{directory}{}", client(dir.path(), "code-entry = \"append\""));
+    Lab::start_custom(dir, &config)
+}
+
+/// Ids of the first `n` users in the file.
+pub fn file_ids(n: usize) -> impl Iterator<Item = Vec<u8>> {
+    (0..n).map(|n| uuid(n).to_vec())
+}
+
+/// Stops the gateway and gives each account of the directory with one of `ids` a generator with the lab's
+/// seed, through the store.
+pub fn enrol(lab: &mut Lab, ids: impl Iterator<Item = Vec<u8>>) {
+    lab.end("TERM");
+    let (settings, _) = doorward::daemon::load(&lab.path("doorward.toml")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let stock = Stock::open(&settings).unwrap();
+        let vault: Arc<dyn Vault> = stock.keys.clone();
+        let into: Arc<dyn Store> = stock.store.clone();
+        store::fill_accounts(&into, &vault, "people", ids).await.unwrap();
+    });
+}
+
+/// Makes the store as large as it would be with `all` enrolments, by rows that nobody logs in with: as long as
+/// real ones, and spread like them. The gateway must be stopped.
+pub fn crowd_out(lab: &Lab, all: usize) {
+    const SQL: &str = "
+        PRAGMA journal_mode = OFF;
+        PRAGMA synchronous = OFF;
+        PRAGMA cache_size = -524288;
+        BEGIN;
+        INSERT INTO subject
+            WITH RECURSIVE more (n) AS (SELECT count(*) FROM subject UNION ALL SELECT n + 1 FROM more WHERE n + 1 < :all),
+                one AS MATERIALIZED (SELECT * FROM subject LIMIT 1)
+            SELECT 'q' || substr(lower(hex(randomblob(10))), 2), digest_key, randomblob(32), identity_key,
+                randomblob(length(identity)), created
+            FROM more, one;
+        INSERT INTO enrolment
+            WITH one AS MATERIALIZED (SELECT * FROM enrolment LIMIT 1)
+            SELECT s.pseudonym, randomblob(16), kind, algorithm, digits, period, seed_key,
+                randomblob(length(seed)), last, drift, used, last_used, s.created
+            FROM subject AS s, one
+            WHERE s.pseudonym >= 'q';
+        COMMIT;";
+    let db = rusqlite::Connection::open(lab.path("doorward.db")).unwrap();
+    db.execute_batch(&SQL.replace(":all", &all.to_string())).unwrap();
+    let count = |table: &str| -> u32 {
+        let sql = format!("SELECT amount FROM tally WHERE what = '{table}'");
+        db.query_row(&sql, [], |row| row.get(0)).unwrap()
+    };
+    let all = u32::try_from(all).unwrap();
+    assert_eq!((count("subject"), count("enrolment")), (all, all));
+}
+
+/// Logins of these users with the code of the step `distance` from now, from many devices. A step that
+/// ends within `seconds` is waited out.
+pub fn logins(users: std::ops::Range<usize>, distance: i64, seconds: i64, prefix: &str) -> Vec<Shot> {
+    assert!(users.len() <= DEVICES * LOGINS_EACH);
+    let code = lab::totp(lab::SEED, lab::quiet_step(seconds) + distance);
+    let (password, secret) = (format!("{prefix}{code}"), load::secret());
+    let shot = |(at, n): (usize, usize)| {
+        let identifier = u8::try_from(at / DEVICES).unwrap();
+        load::login(device(2, at % DEVICES), identifier, (&name(n), home(n)), &password, &secret)
+    };
+    users.enumerate().map(shot).collect()
+}
+
+/// Status-Server requests, as many as all devices may send in one second.
+pub fn probes() -> Vec<Shot> {
+    let secret = load::secret();
+    let shot = |at: usize| load::probe(device(1, at % PROBERS), u8::try_from(at / PROBERS).unwrap(), &secret);
+    (0..PROBERS * PROBES_EACH).map(shot).collect()
+}
+
+/// People and groups for the LDAP server, with their entries in the order of their numbers.
+pub fn ldif(users: usize, group_size: usize) -> String {
+    let mut text = String::new();
+    for n in 0..users {
+        let name = name(n);
+        write!(
+            text,
+            "dn: uid={name},ou=people,dc=lab,dc=test\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\n\
+             sn: {n}\nmail: {name}@lab.test\nuserPassword: {PASSWORD}\n\n"
+        )
+        .unwrap();
+    }
+    for first in (0..users).step_by(group_size) {
+        write!(
+            text,
+            "dn: cn=group{first},ou=groups,dc=lab,dc=test\nobjectClass: groupOfNames\ncn: group{first}\n"
+        )
+        .unwrap();
+        for n in first..users.min(first + group_size) {
+            writeln!(text, "member: uid={},ou=people,dc=lab,dc=test", name(n)).unwrap();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// How large the store is on the disk, in MiB.
+pub fn store_size(lab: &Lab) -> f64 {
+    fs::metadata(lab.path("doorward.db")).unwrap().len() as f64 / (1024.0 * 1024.0)
+}
