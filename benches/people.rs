@@ -139,7 +139,7 @@ pub fn enrol(lab: &mut Lab, ids: impl Iterator<Item = Vec<u8>>) {
     let (settings, _) = doorward::daemon::load(&lab.path("doorward.toml")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let stock = Stock::open(&settings).unwrap();
+        let stock = Stock::open(&settings).await.unwrap();
         let vault: Arc<dyn Vault> = stock.keys.clone();
         let into: Arc<dyn Store> = stock.store.clone();
         store::fill_accounts(&into, &vault, "people", ids).await.unwrap();
