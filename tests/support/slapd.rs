@@ -178,7 +178,12 @@ impl Slapd {
                 "sh",
             ])
             .arg(slapd)
-            .args(["-d", "none", "-h", &format!("ldap://127.0.0.1:{port} ldaps://127.0.0.1:{tls_port}")])
+            .args([
+                "-d",
+                if extra.contains("logfile") { "stats" } else { "none" },
+                "-h",
+                &format!("ldap://127.0.0.1:{port} ldaps://127.0.0.1:{tls_port}"),
+            ])
             .arg("-f")
             .arg(folder.path().join("slapd.conf"))
             .stdin(Stdio::piped())
