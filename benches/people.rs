@@ -147,7 +147,8 @@ pub fn enrol(lab: &mut Lab, ids: impl Iterator<Item = Vec<u8>>) {
 }
 
 /// Makes the store as large as it would be with `all` enrolments, by rows that nobody logs in with: as long as
-/// real ones, and spread like them. The gateway must be stopped.
+/// real ones, and spread like them. They come behind those who log in, because the gateway tries its keys on the
+/// first. It must be stopped.
 pub fn crowd_out(lab: &Lab, all: usize) {
     const SQL: &str = "
         PRAGMA journal_mode = OFF;
