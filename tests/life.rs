@@ -146,3 +146,34 @@ fn a_client_that_has_signed_once_must_sign_for_ever_restarts_included_a_038() {
     let vpn = lab.appliance();
     vpn.hears_nothing(&unsigned(&lab), Duration::from_millis(300));
 }
+
+#[test]
+fn the_service_manager_is_told_of_start_reload_life_and_end() {
+    let mut lab = Lab::start("", "");
+    lab.end("TERM");
+    let path = lab.path("notify");
+    let manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    manager.set_read_timeout(Some(lab::PATIENCE)).unwrap();
+    let told = |wanted: &str| {
+        let mut buffer = [0; 4096];
+        loop {
+            let length = manager.recv(&mut buffer).unwrap_or_else(|_| panic!("{wanted} was never told"));
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            if text.lines().any(|line| line == wanted) {
+                return;
+            }
+        }
+    };
+    lab.environment = vec![
+        ("NOTIFY_SOCKET".to_owned(), path.display().to_string()),
+        ("WATCHDOG_USEC".to_owned(), "3000000".to_owned()),
+    ];
+    lab.run();
+    told("READY=1");
+    told("WATCHDOG=1");
+    lab.signal("HUP");
+    told("RELOADING=1");
+    told("READY=1");
+    assert_eq!(lab.end("TERM").code(), Some(0));
+    told("STOPPING=1");
+}

@@ -44,6 +44,8 @@ pub struct Lab {
     pub dir: TempDir,
     pub radius: SocketAddr,
     pub status: SocketAddr,
+    /// Variables of the environment for the next start.
+    pub environment: Vec<(String, String)>,
     child: Option<Child>,
     log: Arc<Log>,
 }
@@ -160,7 +162,14 @@ impl Lab {
         let keys = doorward(dir.path()).args(["key", "generate"]).output().unwrap();
         assert!(keys.status.success() || dir.path().join("keys").exists(), "{}", text(&keys));
         let unbound = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut lab = Self { dir, radius: unbound, status: unbound, child: None, log: Arc::default() };
+        let mut lab = Self {
+            dir,
+            radius: unbound,
+            status: unbound,
+            environment: Vec::new(),
+            child: None,
+            log: Arc::default(),
+        };
         lab.run();
         lab
     }
@@ -168,7 +177,12 @@ impl Lab {
     /// Starts the program (again) on the same folder.
     pub fn run(&mut self) {
         self.log = Arc::default();
-        let mut child = doorward(self.dir.path()).arg("run").stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = doorward(self.dir.path())
+            .arg("run")
+            .envs(self.environment.iter().cloned())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let log = self.log.clone();
         std::thread::spawn(move || {
