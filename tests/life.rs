@@ -5,6 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     reason = "test code"
 )]
 
@@ -176,4 +177,55 @@ fn the_service_manager_is_told_of_start_reload_life_and_end() {
     told("READY=1");
     assert_eq!(lab.end("TERM").code(), Some(0));
     told("STOPPING=1");
+}
+
+/// A file system of one MiB, which only root may make.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(place: std::path::PathBuf) -> Option<Self> {
+        std::fs::create_dir(&place).unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&place);
+        let mounted = mount.output().is_ok_and(|done| done.status.success());
+        if !mounted {
+            eprintln!("NOT TESTED: a full disk, which takes the right to mount one");
+        }
+        mounted.then_some(Self(place))
+    }
+
+    fn fill(&self) -> std::path::PathBuf {
+        use std::io::Write;
+        let path = self.0.join("filler");
+        let mut file = std::fs::File::create(&path).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _gone = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_lets_nobody_in_and_is_over_when_there_is_room_d_117() {
+    let mut lab = Lab::start("primary = \"trusted\"", "");
+    lab.end("TERM");
+    let Some(disk) = SmallDisk::mount(lab.path("disk")) else { return };
+    let (before, after) = (lab.path("doorward.db"), disk.0.join("doorward.db"));
+    lab.edit_config(before.to_str().unwrap(), after.to_str().unwrap());
+    lab.run();
+    lab.enrol_totp("alice");
+    let vpn = lab.appliance();
+    let filler = disk.fill();
+    let code = totp(SEED, quiet_step(20));
+    vpn.hears_nothing(&vpn.request("alice", &code, None), Duration::from_millis(700));
+    assert_eq!(lab.last_reason(), "store-unavailable", "a fault, and no wrong code");
+    lab.wait_for_page("/health", "\"store\":\"failing\"");
+    std::fs::remove_file(filler).unwrap();
+    lab.wait_for_page("/health", "\"store\":\"ok\"");
+    assert_eq!(vpn.ask("alice", &code).code, Code::AccessAccept, "the code was not used up");
+    lab.end("TERM");
 }
