@@ -94,6 +94,7 @@ fn health_and_metrics_tell_how_it_is() {
     lab.appliance().ask("mallory", "x");
     let health = lab.page("/health");
     assert!(health.starts_with("HTTP/1.1 200"), "{health}");
+    assert!(health.contains("\"unsigned_clients\":[],\"weak_secrets\":[]"), "{health}");
     let metrics = lab.page("/metrics");
     let line = "doorward_logins_total{outcome=\"reject\",reason=\"unknown-subject\"} 1";
     assert!(metrics.contains(line), "{metrics}");
@@ -139,6 +140,7 @@ fn a_client_that_has_signed_once_must_sign_for_ever_restarts_included_a_038() {
     };
     let vpn = lab.appliance();
     assert_eq!(vpn.exchange(&unsigned(&lab)).code, Code::AccessReject, "nothing is known of it yet");
+    assert!(lab.page("/health").contains("\"unsigned_clients\":[\"vpn\"]"), "A-050");
     assert_eq!(vpn.ask("mallory", "x").code, Code::AccessReject, "a signed one");
     vpn.hears_nothing(&unsigned(&lab), Duration::from_millis(300));
     lab.wait_for_page("/metrics", "message-authenticator-missing\"} 1");

@@ -12,12 +12,16 @@ use crate::daemon::Stopped;
 use crate::daemon::metrics::{self, Sources};
 use crate::daemon::reload::Reloads;
 use crate::daemon::stock::Stock;
+use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::frontend::radius::udp::Front;
 use crate::gateway::drive::Gateway;
 use crate::net::http::{self, Page, Pages};
 
 /// How often the store is tried and counted.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A secret of this many bytes or less can be guessed from one captured packet.
+const WEAK_SECRET: usize = 12;
 
 /// The pages and what they are made of.
 pub struct Status {
@@ -54,7 +58,10 @@ impl Status {
         let state = Arc::new(State::default());
         let registry = metrics::registry(Sources {
             gateway,
-            radius: Arc::new(move || front.counters().all()),
+            radius: {
+                let front = front.clone();
+                Arc::new(move || front.counters().all())
+            },
             totals: {
                 let state = state.clone();
                 Arc::new(move || state.totals())
@@ -64,7 +71,7 @@ impl Status {
         let audit = stock.audit.clone();
         let (health, registry) = (state.clone(), Arc::new(registry));
         let pages: Pages = Arc::new(move |path| match path {
-            "/health" => Some(health.page(audit.is_failing())),
+            "/health" => Some(health.page(audit.is_failing(), &front.clients())),
             "/metrics" => Some(match metrics::page(&registry) {
                 Ok(body) => Page {
                     status: 200,
@@ -162,8 +169,13 @@ impl State {
         (!failing).then(|| (self.subjects.load(Ordering::Relaxed), self.enrolments.load(Ordering::Relaxed)))
     }
 
-    /// 200 while logins can be accepted, 503 otherwise.
-    fn page(&self, audit_failing: bool) -> Page {
+    /// 200 while logins can be accepted, 503 otherwise. Names the clients that a forger could speak for, too:
+    /// for those that need not sign, a second factor protects nothing, and a short secret can be
+    /// guessed.
+    fn page(&self, audit_failing: bool, clients: &ClientTable) -> Page {
+        let names = |wanted: fn(&RadiusClient) -> bool| {
+            clients.iter().filter(|client| wanted(client)).map(|c| &*c.client.name).collect::<Vec<_>>()
+        };
         let word = |failing: bool| if failing { "failing" } else { "ok" };
         let store_failing = self.store_failing.load(Ordering::Relaxed);
         let failing = store_failing || audit_failing;
@@ -171,6 +183,8 @@ impl State {
             "status": word(failing),
             "store": word(store_failing),
             "audit": word(audit_failing),
+            "unsigned_clients": names(|client| !client.requires_message_authenticator()),
+            "weak_secrets": names(|client| client.secret.raw().len() <= WEAK_SECRET),
         });
         Page { status: if failing { 503 } else { 200 }, kind: "application/json", body: format!("{body}\n") }
     }
