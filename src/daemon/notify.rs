@@ -1,7 +1,5 @@
 //! Tells systemd how we are. Without systemd nothing happens.
 
-use std::time::Duration;
-
 use sd_notify::NotifyState;
 
 /// All sockets are bound and logins are answered.
@@ -21,15 +19,11 @@ pub fn stopping() {
     send(&[NotifyState::Stopping]);
 }
 
-/// Still alive; see [`watchdog_period`].
+/// Still alive. Says nothing where the service manager did not ask to hear it.
 pub fn alive() {
-    send(&[NotifyState::Watchdog]);
-}
-
-/// How often [`alive`] is expected, with room to spare; `None` when nobody expects it.
-#[must_use]
-pub fn watchdog_period() -> Option<Duration> {
-    sd_notify::watchdog_enabled().and_then(|limit| limit.checked_div(3))
+    if sd_notify::watchdog_enabled().is_some() {
+        send(&[NotifyState::Watchdog]);
+    }
 }
 
 fn send(states: &[NotifyState<'_>]) {

@@ -66,18 +66,6 @@ pub fn simple_bind(id: u32, name: &str, password: &[u8]) -> Option<Zeroizing<Vec
     }))
 }
 
-/// A BindRequest without name and password: back to nobody (RFC 4513 section 5.1.1).
-#[must_use]
-pub fn anonymous_bind(id: u32) -> Zeroizing<Vec<u8>> {
-    message(id, 32, |writer| {
-        writer.nested(op::BIND_REQUEST, |bind| {
-            bind.integer(INTEGER, 3);
-            bind.bytes(OCTET_STRING, b"");
-            bind.bytes(SIMPLE, b"");
-        });
-    })
-}
-
 /// A SearchRequest.
 #[must_use]
 pub fn search(id: u32, search: &Search<'_>) -> Zeroizing<Vec<u8>> {

@@ -1,9 +1,7 @@
 use super::*;
 use crate::wire::ldap::ber::Writer;
 use crate::wire::ldap::filter::Filter;
-use crate::wire::ldap::request::{
-    Page, Scope, Search, abandon, anonymous_bind, search, simple_bind, start_tls, unbind,
-};
+use crate::wire::ldap::request::{Page, Scope, Search, abandon, search, simple_bind, start_tls, unbind};
 use proptest::prelude::*;
 
 fn hex(text: &str) -> Vec<u8> {
@@ -40,7 +38,6 @@ fn start_tls_unbind_and_abandon_are_written_as_rfc_4511_shows_them() {
     assert_eq!(*start_tls(1), hex("301d020101 7718 8016 312e332e362e312e342e312e313436362e3230303337"));
     assert_eq!(*unbind(2), hex("3005020102 4200"));
     assert_eq!(*abandon(200, 6), hex("300702 0200c8 500106"));
-    assert_eq!(*anonymous_bind(3), hex("300c020103 6007 020103 0400 8000"));
 }
 
 #[test]
