@@ -22,9 +22,11 @@ use doorward::base::random::{Random, SystemRandom};
 use doorward::base::secret::Secret;
 use doorward::factor::provision::Provisioner;
 use doorward::gateway::admit::{Admission, AdmissionLimits};
-use doorward::gateway::drive::{Gateway, Live, Parts, Reply};
+use doorward::gateway::drive::{Asker, Gateway, Live, Parts, Reply};
 use doorward::gateway::ports::provision::Label;
-use doorward::gateway::ports::{Audit, AuditRecord, Directory, Naming, NewEnrolment, Store, Vault};
+use doorward::gateway::ports::{
+    After, Audit, AuditRecord, Directory, Naming, NewEnrolment, Store, Vault, Verified,
+};
 use doorward::login::attempt::{Answer, Attempt, AttemptId, ChallengeId, Origin};
 use doorward::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
 use doorward::login::credential::PrimaryCredential;
@@ -66,6 +68,8 @@ impl Directory for OneUser {
             groups: Groups::new(),
             standing: Standing::Active,
             number: None,
+            aliases: Vec::new(),
+            stamp: Box::default(),
         }))
     }
 
@@ -73,8 +77,9 @@ impl Directory for OneUser {
         &self,
         who: Option<&Account>,
         password: &Secret,
+        _: After,
         _: Instant,
-    ) -> Result<PrimaryOutcome, Fault> {
+    ) -> Result<Verified, Fault> {
         self.checks.fetch_add(1, Ordering::SeqCst);
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_at_once.fetch_max(now, Ordering::SeqCst);
@@ -84,7 +89,7 @@ impl Directory for OneUser {
         tokio::task::yield_now().await;
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         let right = who.is_some() && password.expose() == PASSWORD;
-        Ok(if right { PrimaryOutcome::Correct } else { PrimaryOutcome::Wrong })
+        Ok(if right { PrimaryOutcome::Correct } else { PrimaryOutcome::Wrong }.into())
     }
 
     async fn probe(&self, _: Instant) -> Result<(), Fault> {
@@ -170,8 +175,8 @@ impl World {
 
     async fn begin(&self, user: &str, password: &[u8]) -> Reply {
         let attempt = self.attempt(user, password);
-        let place = self.gateway.admission().enter(&attempt.client.name, &attempt.origin).unwrap();
-        self.gateway.begin(attempt, place).await
+        let place = self.gateway.admission().enter(&attempt.client, &attempt.origin).unwrap();
+        self.gateway.begin(attempt, place, Asker::patient()).await.reply
     }
 
     async fn question(&self) -> ChallengeId {
@@ -219,11 +224,12 @@ fn client() -> Client {
         primary: PrimaryKind::Directory,
         entry: CodeEntry { challenge: true, typed: Typed::Nothing },
         prompt: "Code:".into(),
-        can: Capabilities { prompts: true },
+        can: Capabilities { prompts: true, tells_address: true },
         login_timeout: Duration::from_secs(20),
         challenge_life: Duration::from_secs(120),
         reject_delay: Duration::ZERO,
         when_unable: WhenUnable::Silence,
+        remember: None,
     }
 }
 

@@ -204,21 +204,21 @@ fn a_hundred_logins_at_once_each_get_their_own_answer() {
             let (directory, account) =
                 (lab.directory.clone(), if number % 2 == 0 { anna.clone() } else { ben.clone() });
             lab.spawn(async move {
-                use doorward::gateway::ports::Directory;
+                use doorward::gateway::ports::{After, Directory};
                 let until = support::ldap::after(std::time::Duration::from_secs(20));
                 let name = if number % 2 == 0 { "anna" } else { "müller" };
                 let found = directory.find(&support::ldap::login(name), until).await.unwrap().unwrap();
                 assert_eq!(found.id, account.id);
                 let password = if number % 3 == 0 { "wrong" } else { PASSWORD };
                 let secret = doorward::base::secret::Secret::copied(password.as_bytes());
-                (number % 3 == 0, directory.verify(Some(&account), &secret, until).await)
+                (number % 3 == 0, directory.verify(Some(&account), &secret, After::Nothing, until).await)
             })
         })
         .collect();
     for task in tasks {
         let (wrong, outcome) = lab.block_on(task).unwrap();
         let expected = if wrong { PrimaryOutcome::Wrong } else { PrimaryOutcome::Correct };
-        assert_eq!(outcome, Ok(expected));
+        assert_eq!(outcome.map(|verified| verified.outcome), Ok(expected));
     }
 }
 

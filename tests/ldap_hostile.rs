@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use doorward::base::secret::Secret;
-use doorward::gateway::ports::Directory;
+use doorward::gateway::ports::{After, Directory};
 use doorward::login::step::PrimaryOutcome;
 use doorward::login::verdict::FaultKind;
 use doorward::wire::ldap::message::op;
@@ -89,7 +89,7 @@ fn a_bind_without_an_answer_is_a_fault_and_no_other_server_sees_the_password_b_0
     let lab = lab(&[&first, &second]);
     let anna = lab.account("anna");
     let secret = Secret::copied(b"correct horse");
-    let verified = lab.directory.verify(Some(&anna), &secret, after(Duration::from_secs(1)));
+    let verified = lab.directory.verify(Some(&anna), &secret, After::Nothing, after(Duration::from_secs(1)));
     assert_eq!(lab.block_on(verified).unwrap_err().kind, FaultKind::DirectoryUnreachable);
     assert_eq!((first.count(op::BIND_REQUEST), second.count(op::BIND_REQUEST)), (1, 0));
 }
@@ -238,7 +238,8 @@ fn an_answer_to_another_request_is_not_taken_for_ours() {
     let lab = lab(&[&fake]);
     let anna = lab.account("anna");
     let secret = Secret::copied(b"x");
-    let verified = lab.directory.verify(Some(&anna), &secret, after(Duration::from_millis(500)));
+    let verified =
+        lab.directory.verify(Some(&anna), &secret, After::Nothing, after(Duration::from_millis(500)));
     assert_eq!(lab.block_on(verified).unwrap_err().kind, FaultKind::DirectoryUnreachable);
 }
 

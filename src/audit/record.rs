@@ -52,6 +52,12 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
     if let Some(rule) = &record.rule {
         text(line, "rule", rule);
     }
+    if let Some(exemption) = &record.exemption {
+        text(line, "exemption", exemption);
+    }
+    if let Some(source) = record.source {
+        show(line, "source", crate::base::cidr::canonical(source));
+    }
     if let Some(address) = record.network {
         let prefix = Prefix::around(address, keep.v4, keep.v6);
         let whole = if prefix.is_v4() { 32 } else { 128 };
@@ -133,6 +139,8 @@ mod tests {
             reason: "confirmed",
             factor: Some(FactorKind::Totp),
             rule: Some("vpn".into()),
+            exemption: None,
+            source: None,
             network: "203.0.113.77".parse().ok(),
             elapsed_us: 12_345,
         }

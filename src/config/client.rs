@@ -199,11 +199,12 @@ fn login(
         primary,
         entry,
         prompt: prompt(reader).into(),
-        can: Capabilities { prompts: entry.challenge },
+        can: Capabilities { prompts: entry.challenge, tells_address: true },
         login_timeout,
         challenge_life: reader.duration("challenge-life", 10 * SECOND..=600 * SECOND, 120 * SECOND),
         reject_delay,
         when_unable: reader.choice("when-unable", &UNABLE, WhenUnable::Silence),
+        remember: None,
     }
 }
 

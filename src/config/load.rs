@@ -208,7 +208,10 @@ fn settle(
         drain_timeout: sections::drain(&mut root, &none),
         directories: directories.into_iter().filter_map(|draft| draft.settings).collect(),
         clients: clients.into_iter().map(|draft| draft.settings).collect(),
-        policy: Arc::new(Policy { rules: rules.into_iter().map(|draft| draft.rule).collect() }),
+        policy: Arc::new(Policy {
+            rules: rules.into_iter().map(|draft| draft.rule).collect(),
+            exemptions: Vec::new(),
+        }),
     };
     demands::files_differ(&settings, root.out());
     settings

@@ -164,6 +164,8 @@ impl AuditSwitch {
             reason: "records-were-lost",
             factor: None,
             rule: None,
+            exemption: None,
+            source: None,
             network: None,
             elapsed_us: 0,
         };

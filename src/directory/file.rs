@@ -24,7 +24,7 @@ use crate::base::table::{Reader, Table, Written, parse};
 use crate::directory::file::hash::{Hash, Scratch};
 pub use crate::directory::file::hash::{HashFault, hash_password};
 use crate::directory::group_name;
-use crate::gateway::ports::Directory;
+use crate::gateway::ports::{After, Directory, Verified};
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::{Fault, FaultKind};
@@ -289,6 +289,8 @@ impl Directory for FileDirectory {
             groups: user.groups.clone(),
             standing: if user.disabled { Standing::Disabled } else { Standing::Active },
             number: user.number.clone(),
+            aliases: Vec::new(),
+            stamp: Box::default(),
         }))
     }
 
@@ -296,19 +298,21 @@ impl Directory for FileDirectory {
         &self,
         account: Option<&Account>,
         password: &Secret,
+        _after: After,
         until: Instant,
-    ) -> Result<PrimaryOutcome, Fault> {
+    ) -> Result<Verified, Fault> {
         if password.is_empty() || password.expose().contains(&0) {
-            return Ok(PrimaryOutcome::Wrong);
+            return Ok(PrimaryOutcome::Wrong.into());
         }
         let user = account.and_then(|account| self.users.behind(account));
         let hash = user.map_or(&self.users.nobody, |user| &user.hash).clone();
         let fits = self.fits(hash, password.clone(), until).await?;
-        Ok(match user {
+        let outcome = match user {
             Some(user) if fits && user.disabled => PrimaryOutcome::Disabled,
             Some(_) if fits => PrimaryOutcome::Correct,
             Some(_) | None => PrimaryOutcome::Wrong,
-        })
+        };
+        Ok(outcome.into())
     }
 
     async fn probe(&self, _until: Instant) -> Result<(), Fault> {

@@ -1,3 +1,4 @@
 //! Protocols that ask us.
 
+pub mod ldap;
 pub mod radius;

@@ -16,6 +16,7 @@ use governor::{Quota, RateLimiter};
 use crate::base::cidr::Prefix;
 use crate::base::clock::Clock;
 use crate::login::attempt::Origin;
+use crate::login::client::Client;
 use crate::login::identity::Pseudonym;
 
 /// The numbers of admission.
@@ -126,16 +127,18 @@ impl Admission {
     /// A place for a new login.
     ///
     /// A user address that the client did not give, or that is no address, falls into one bucket per client,
-    /// so that nobody escapes the limit by making addresses up (D-110).
+    /// so that nobody escapes the limit by making addresses up (D-110). Where the client has no way to give one,
+    /// only its own limits count.
     ///
     /// # Errors
     ///
     /// [`Refused`]: no place, or too often.
-    pub fn enter(&self, client: &Arc<str>, origin: &Origin) -> Result<Place, Refused> {
-        let place = self.resume(client)?;
-        let gate = self.clients.get(client).ok_or(Refused::ClientFull)?;
+    pub fn enter(&self, client: &Client, origin: &Origin) -> Result<Place, Refused> {
+        let place = self.resume(&client.name)?;
+        let gate = self.clients.get(&client.name).ok_or(Refused::ClientFull)?;
+        let has_source = client.can.tells_address || origin.user.is_some();
         // The source first: one that floods takes nothing from the others behind its client.
-        if !gate.sources.allows(&origin.user.map(|address| Prefix::around(address, 32, 64))) {
+        if has_source && !gate.sources.allows(&origin.user.map(|address| Prefix::around(address, 32, 64))) {
             return Err(Refused::SourceRate);
         }
         if gate.rate.check().is_err() {
@@ -262,6 +265,23 @@ mod tests {
         NonZeroU32::new(n).unwrap()
     }
 
+    fn client(name: &Arc<str>) -> Client {
+        use crate::login::client::{Capabilities, CodeEntry, PrimaryKind, Typed, WhenUnable};
+        Client {
+            name: name.clone(),
+            directory: "staff".into(),
+            primary: PrimaryKind::Directory,
+            entry: CodeEntry { challenge: true, typed: Typed::Nothing },
+            prompt: "Code:".into(),
+            can: Capabilities { prompts: true, tells_address: true },
+            login_timeout: Duration::from_secs(20),
+            challenge_life: Duration::from_secs(60),
+            reject_delay: Duration::ZERO,
+            when_unable: WhenUnable::Silence,
+            remember: None,
+        }
+    }
+
     fn admission(clock: &Arc<ManualClock>) -> (Admission, Arc<str>) {
         let limits = AdmissionLimits {
             at_once: 3,
@@ -296,22 +316,38 @@ mod tests {
     fn a_source_is_limited_alone_and_recovers() {
         let clock = Arc::new(ManualClock::at(UnixTime(0)));
         let (admission, vpn) = admission(&clock);
-        let tries = |user| (0..6).map(|_| admission.enter(&vpn, &from(user)).map(drop)).collect::<Vec<_>>();
+        let tries =
+            |user| (0..6).map(|_| admission.enter(&client(&vpn), &from(user)).map(drop)).collect::<Vec<_>>();
         assert_eq!(tries(Some("203.0.113.7")).last(), Some(&Err(Refused::SourceRate)));
-        assert_eq!(admission.enter(&vpn, &from(Some("203.0.113.8"))).map(drop), Ok(()));
+        assert_eq!(admission.enter(&client(&vpn), &from(Some("203.0.113.8"))).map(drop), Ok(()));
         clock.advance(Duration::from_secs(60));
-        assert_eq!(admission.enter(&vpn, &from(Some("203.0.113.7"))).map(drop), Ok(()));
+        assert_eq!(admission.enter(&client(&vpn), &from(Some("203.0.113.7"))).map(drop), Ok(()));
     }
 
     #[test]
     fn all_addresses_of_one_ipv6_network_and_all_unknown_ones_share_a_bucket_d_110() {
         let (admission, vpn) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
         for n in 0..5 {
-            assert!(admission.enter(&vpn, &from(Some(&format!("2001:db8::{n}")))).is_ok());
-            assert!(admission.enter(&vpn, &from(None)).is_ok());
+            assert!(admission.enter(&client(&vpn), &from(Some(&format!("2001:db8::{n}")))).is_ok());
+            assert!(admission.enter(&client(&vpn), &from(None)).is_ok());
         }
-        assert_eq!(admission.enter(&vpn, &from(Some("2001:db8::ffff"))).map(drop), Err(Refused::SourceRate));
-        assert_eq!(admission.enter(&vpn, &from(None)).map(drop), Err(Refused::SourceRate));
+        assert_eq!(
+            admission.enter(&client(&vpn), &from(Some("2001:db8::ffff"))).map(drop),
+            Err(Refused::SourceRate)
+        );
+        assert_eq!(admission.enter(&client(&vpn), &from(None)).map(drop), Err(Refused::SourceRate));
+    }
+
+    #[test]
+    fn a_client_that_cannot_tell_addresses_has_no_bucket_of_unknown_ones() {
+        let (admission, vpn) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
+        let mut wiki = client(&vpn);
+        wiki.can.tells_address = false;
+        for _ in 0..6 {
+            assert_eq!(admission.enter(&wiki, &from(None)).map(drop), Ok(()));
+        }
+        let tries = (0..6).map(|_| admission.enter(&wiki, &from(Some("203.0.113.7"))).map(drop));
+        assert_eq!(tries.last(), Some(Err(Refused::SourceRate)), "one it tells all the same is limited");
     }
 
     #[test]
@@ -338,9 +374,9 @@ mod tests {
         let clock = Arc::new(ManualClock::at(UnixTime(0)));
         let (admission, vpn) = admission(&clock);
         for _ in 0..1000 {
-            let _turned_away = admission.enter(&vpn, &from(Some("203.0.113.7"))).map(drop);
+            let _turned_away = admission.enter(&client(&vpn), &from(Some("203.0.113.7"))).map(drop);
         }
-        assert_eq!(admission.enter(&vpn, &from(Some("203.0.113.8"))).map(drop), Ok(()));
+        assert_eq!(admission.enter(&client(&vpn), &from(Some("203.0.113.8"))).map(drop), Ok(()));
     }
 
     #[test]

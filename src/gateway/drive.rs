@@ -1,8 +1,10 @@
 //! Does the work a flow asks for, until it asks the user or ends.
 
+mod finish;
+
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
@@ -10,33 +12,20 @@ use tokio::sync::watch;
 use crate::base::clock::{Clock, Now};
 use crate::base::random::{self, Random};
 use crate::gateway::admit::{Admission, Place};
+pub use crate::gateway::asker::{Asker, Ended, Reply};
 use crate::gateway::pending::{Pending, Taken};
-use crate::gateway::ports::{Audit, AuditRecord, Counted, Directory, Naming, SecondFactor, Store};
+use crate::gateway::ports::{Audit, Counted, Directory, Naming, SecondFactor, Session, Store};
 use crate::gateway::tally::Tally;
 use crate::gateway::turns::{Turn, Turns};
-use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId};
+use crate::login::attempt::{Answer, Attempt, ChallengeId};
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, FactorOutcome, Try};
 use crate::login::flow::Flow;
 use crate::login::identity::{Pseudonym, Subject};
 use crate::login::policy::Policy;
-use crate::login::step::{Event, Outcome, Prompt, Record, Step, Trail, Work};
+use crate::login::step::{Event, Outcome, Prompt, Record, Step, Work};
 use crate::login::throttle::FlowLimits;
-use crate::login::verdict::{Fault, FaultKind, Grant, Reason, Verdict};
-
-/// What a front end tells its client.
-#[must_use]
-#[derive(Debug)]
-pub enum Reply {
-    /// Put this to the user; his answer comes back under the id.
-    Ask(ChallengeId, Prompt),
-    /// Let him in.
-    Accept(Grant),
-    /// Keep him out.
-    Reject(Reason),
-    /// We could not find out; the client's `when-unable` says what it hears.
-    Unable(FaultKind),
-}
+use crate::login::verdict::{Fault, FaultKind, Reason, Verdict};
 
 /// What a reload exchanges. A flow keeps what it began with.
 pub struct Live {
@@ -122,13 +111,13 @@ impl Gateway {
     }
 
     /// Runs a login up to its first question or its end.
-    pub async fn begin(&self, attempt: Attempt, place: Place) -> Reply {
+    pub async fn begin(&self, attempt: Attempt, place: Place, asker: Asker) -> Ended {
         let live = self.live.load_full();
         let began = attempt.began.steady;
         let flow = Flow::new(attempt, live.policy.clone(), live.limits);
-        let reply = self.run(flow, Event::Began, &live, began).await;
+        let ended = self.run(flow, Event::Began, &live, began, &asker).await;
         drop(place);
-        reply
+        ended
     }
 
     /// Goes on with the login that asked the question `id`; `came` is when the answer came.
@@ -136,7 +125,10 @@ impl Gateway {
         let live = self.live.load_full();
         let delay = answer.client.reject_delay;
         let reply = match self.pending.take(id, &answer) {
-            Taken::Flow(flow) => self.run(*flow, Event::Answered(answer), &live, came.steady).await,
+            Taken::Flow(flow) => {
+                let event = Event::Answered(answer);
+                self.run(*flow, event, &live, came.steady, &Asker::patient()).await.reply
+            }
             Taken::Foreign(mut flow) => {
                 let ended = self.finish(&mut flow, Verdict::Reject(Reason::UnknownChallenge));
                 self.held_back(ended, came.steady, delay).await
@@ -166,18 +158,26 @@ impl Gateway {
         }
     }
 
-    async fn run(&self, mut flow: Flow, first: Event, live: &Live, came: Instant) -> Reply {
+    async fn run(&self, mut flow: Flow, first: Event, live: &Live, came: Instant, asker: &Asker) -> Ended {
         let mut event = first;
-        let mut turn = None;
+        let mut held = Held::default();
         loop {
+            if asker.is_gone() {
+                event = Event::CalledOff;
+            }
             match flow.advance(event, self.parts.clock.now()) {
-                Step::Do(work) => event = self.work_in_time(work, &flow, live, &mut turn).await,
-                Step::Ask(prompt) => return self.ask(flow, prompt),
+                Step::Do(work) => event = self.work_in_time(work, &flow, live, &mut held, asker).await,
+                Step::Ask(prompt) => {
+                    return Ended { reply: self.ask(flow, prompt), session: None, who: None };
+                }
                 Step::Done(verdict) => {
                     let reply = self.finish(&mut flow, verdict);
+                    let Held { turn, session } = held;
                     drop(turn);
+                    let session = session.filter(|_| matches!(reply, Reply::Accept(_)));
+                    let who = flow.trail().pseudonym;
                     let delay = flow.attempt().client.reject_delay;
-                    return self.held_back(reply, came, delay).await;
+                    return Ended { reply: self.held_back(reply, came, delay).await, session, who };
                 }
             }
         }
@@ -194,9 +194,16 @@ impl Gateway {
         Reply::Ask(id, prompt)
     }
 
-    async fn work_in_time(&self, work: Work, flow: &Flow, live: &Live, turn: &mut Option<Turn>) -> Event {
+    async fn work_in_time(
+        &self,
+        work: Work,
+        flow: &Flow,
+        live: &Live,
+        held: &mut Held,
+        asker: &Asker,
+    ) -> Event {
         let left = flow.deadline().saturating_duration_since(self.parts.clock.now().steady);
-        match tokio::time::timeout(left, self.work(work, flow, live, turn)).await {
+        match tokio::time::timeout(left, self.work(work, flow, live, held, asker)).await {
             Ok(outcome) => {
                 if let Some(fault) = fault_of(&outcome) {
                     tracing::warn!(
@@ -213,18 +220,22 @@ impl Gateway {
         }
     }
 
-    async fn work(&self, work: Work, flow: &Flow, live: &Live, turn: &mut Option<Turn>) -> Outcome {
+    async fn work(&self, work: Work, flow: &Flow, live: &Live, held: &mut Held, asker: &Asker) -> Outcome {
         let attempt = flow.attempt();
         let store = &self.parts.store;
         let now = self.parts.clock.now().unix;
         match work {
             Work::FindSubject => Outcome::Subject(self.find(flow, live).await),
-            Work::Recall(who) => Outcome::Record(self.recall(&who, live, turn).await),
+            Work::Recall(who) => Outcome::Record(self.recall(&who, live, &mut held.turn).await),
             Work::VerifyPrimary(account, password) => {
-                Outcome::Primary(match directory(live, &attempt.client.directory) {
-                    Ok(directory) => directory.verify(account.as_deref(), &password, flow.deadline()).await,
+                let verified = match directory(live, &attempt.client.directory) {
+                    Ok(one) => one.verify(account.as_deref(), &password, asker.after, flow.deadline()).await,
                     Err(fault) => Err(fault),
-                })
+                };
+                Outcome::Primary(verified.map(|verified| {
+                    held.session = verified.session;
+                    verified.outcome
+                }))
             }
             Work::CountWrongPassword(who) => {
                 Outcome::Counted(store.count_wrong_password(&who, now, &live.limits.password).await)
@@ -286,94 +297,13 @@ impl Gateway {
             (outcome, _) => Ok(outcome),
         }
     }
-
-    /// Writes the record, then turns the verdict into a reply. An accept that cannot be recorded is none
-    /// (D-117).
-    fn finish(&self, flow: &mut Flow, verdict: Verdict) -> Reply {
-        let now = self.parts.clock.now();
-        let attempt = flow.attempt();
-        let elapsed = now.steady.saturating_duration_since(attempt.began.steady);
-        let (outcome, reason) = words(&verdict);
-        let Trail { pseudonym, rule, factor, stage } = flow.trail();
-        let record = AuditRecord {
-            at: now.unix,
-            event: "login",
-            attempt: Some(attempt.id),
-            client: Some(attempt.client.name.clone()),
-            pseudonym,
-            stage,
-            outcome,
-            reason,
-            factor,
-            rule,
-            network: attempt.origin.user,
-            elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-        };
-        flow.end();
-        self.recorded(&record, verdict, elapsed)
-    }
-
-    fn unknown_challenge(&self, answer: &Answer, came: Now) -> Reply {
-        let Ok(id) = random::bytes(&*self.parts.random).map(AttemptId) else {
-            return Reply::Unable(FaultKind::Internal);
-        };
-        let verdict = Verdict::Reject(Reason::UnknownChallenge);
-        let (outcome, reason) = words(&verdict);
-        let record = AuditRecord {
-            at: came.unix,
-            event: "login",
-            attempt: Some(id),
-            client: Some(answer.client.name.clone()),
-            pseudonym: None,
-            stage: "challenge",
-            outcome,
-            reason,
-            factor: None,
-            rule: None,
-            network: None,
-            elapsed_us: 0,
-        };
-        self.recorded(&record, verdict, Duration::ZERO)
-    }
-
-    fn recorded(&self, record: &AuditRecord, verdict: Verdict, elapsed: Duration) -> Reply {
-        let verdict = match self.parts.audit.record(record) {
-            Ok(()) => verdict,
-            Err(fault) => {
-                tracing::error!(event = "audit.fault", fault = fault.kind.code(), "{fault}");
-                Verdict::Unable(fault.kind)
-            }
-        };
-        self.tally.verdict(&verdict, elapsed);
-        match verdict {
-            Verdict::Accept(grant) => Reply::Accept(grant),
-            Verdict::Reject(reason) => Reply::Reject(reason),
-            Verdict::Unable(kind) => Reply::Unable(kind),
-        }
-    }
-
-    /// Lets a rejection leave at a time that says nothing about its cause: `delay` after its request came,
-    /// and a little more by chance (A-077, D-100).
-    async fn held_back(&self, reply: Reply, came: Instant, delay: Duration) -> Reply {
-        if !matches!(reply, Reply::Reject(_)) || delay.is_zero() {
-            return reply;
-        }
-        let chance = random::bytes::<1>(&*self.parts.random).map_or(0, |[byte]| u32::from(byte));
-        let more = delay.checked_div(2560).unwrap_or_default().saturating_mul(chance);
-        let due = came.checked_add(delay.saturating_add(more)).unwrap_or(came);
-        let wait = due.saturating_duration_since(self.parts.clock.now().steady);
-        let mut closing = self.closing.subscribe();
-        let _either = tokio::time::timeout(wait, closing.wait_for(|closing| *closing)).await;
-        reply
-    }
 }
 
-fn words(verdict: &Verdict) -> (&'static str, &'static str) {
-    match verdict {
-        Verdict::Accept(grant) => ("accept", grant.basis().code()),
-        Verdict::Reject(reason) => ("reject", reason.code()),
-        Verdict::Unable(kind) => ("unable", kind.code()),
-    }
+/// What a running login holds.
+#[derive(Default)]
+struct Held {
+    turn: Option<Turn>,
+    session: Option<Session>,
 }
 
 fn directory<'a>(live: &'a Live, name: &Arc<str>) -> Result<&'a Arc<dyn Directory>, Fault> {

@@ -1,6 +1,7 @@
 //! Runs flows; knows no protocol.
 
 pub mod admit;
+pub mod asker;
 pub mod drive;
 pub mod pending;
 pub mod ports;

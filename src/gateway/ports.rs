@@ -3,6 +3,9 @@
 //! Everywhere `Err(Fault)` means "could not find out", never "no".
 
 pub mod provision;
+pub mod verified;
+
+pub use crate::gateway::ports::verified::{After, Session, Verified};
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +20,7 @@ use crate::login::factor::{
     Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Parameters, Progress, Sealed, Try,
 };
 use crate::login::identity::{Account, LoginName, Pseudonym, Subject};
-use crate::login::step::{PrimaryOutcome, Record};
+use crate::login::step::Record;
 use crate::login::throttle::Limits;
 use crate::login::verdict::Fault;
 
@@ -36,6 +39,8 @@ pub trait Directory: Send + Sync {
     ///
     /// `password` is neither empty nor holds a NUL; an implementation refuses both all the same (B-041).
     ///
+    /// With [`After::GoOn`] a directory that can, leaves in [`Verified::session`] what the right password opened.
+    ///
     /// # Errors
     ///
     /// As [`Directory::find`].
@@ -43,8 +48,9 @@ pub trait Directory: Send + Sync {
         &self,
         account: Option<&Account>,
         password: &Secret,
+        after: After,
         until: Instant,
-    ) -> Result<PrimaryOutcome, Fault>;
+    ) -> Result<Verified, Fault>;
 
     /// Whether the directory answers now, for the health page and `doorward check --connect`.
     ///
@@ -366,6 +372,10 @@ pub struct AuditRecord {
     pub factor: Option<FactorKind>,
     /// Which rule.
     pub rule: Option<Arc<str>>,
+    /// Which exemption.
+    pub exemption: Option<Arc<str>>,
+    /// The address of the client's connection, where an exemption depended on it; whole, since it is no person's.
+    pub source: Option<std::net::IpAddr>,
     /// The user's address; shortened by the one who writes it.
     pub network: Option<std::net::IpAddr>,
     /// From the first message to the verdict, in microseconds.

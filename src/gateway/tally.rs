@@ -12,7 +12,7 @@ pub const BUCKETS_MS: [u64; 10] = [1, 2, 5, 10, 25, 100, 500, 1000, 5000, 30_000
 /// Counters of all verdicts since the start.
 #[derive(Debug, Default)]
 pub struct Tally {
-    accepted: [AtomicU64; 3],
+    accepted: [AtomicU64; BASES.len()],
     rejected: [AtomicU64; Reason::ALL.len()],
     unable: [AtomicU64; FaultKind::ALL.len()],
     refused: [AtomicU64; Refused::ALL.len()],
@@ -21,8 +21,8 @@ pub struct Tally {
     time_sum_us: AtomicU64,
 }
 
-/// Words for the three ways of being let in, in the order of the counters.
-const BASES: [&str; 3] = ["confirmed", "rule-asks-none", "grace"];
+/// Words for the ways of being let in, in the order of the counters.
+const BASES: [&str; 5] = ["confirmed", "rule-asks-none", "grace", "exempt", "remembered"];
 
 impl Tally {
     /// Counts the end of a login that took `elapsed`.

@@ -26,6 +26,8 @@ pub struct Client {
     pub reject_delay: Duration,
     /// What to do when we could not find out.
     pub when_unable: WhenUnable,
+    /// How long a confirmed factor counts again for the same password field from the same place (B-046).
+    pub remember: Option<Duration>,
 }
 
 /// Who checks the password.
@@ -68,6 +70,9 @@ pub enum Typed {
 pub struct Capabilities {
     /// It can put a question to the user.
     pub prompts: bool,
+    /// It can tell the user's own address. Where the protocol has no place for it, all logins of a client would
+    /// share the one bucket of unknown addresses.
+    pub tells_address: bool,
 }
 
 /// What a client hears when we could not find out.

@@ -12,6 +12,9 @@ pub enum PrimaryCredential {
     Password(Secret),
     /// The client has checked the password; what it sent instead is a code, or nothing yet.
     CheckedByClient(Option<Secret>),
+    /// The front end has proof of its own that it is this person, such as a client certificate that it verified.
+    /// It stands in for the password alone, never for a second factor (B-063).
+    Proven,
 }
 
 /// A typed one-time code in its one form (C-006).

@@ -95,6 +95,7 @@ impl Flow {
             (Stage::Ended, _) => return Step::Done(Verdict::Unable(FaultKind::Internal)),
             (Stage::Asking, Event::TimedOut) => reject(Reason::AnswerLate),
             (_, Event::TimedOut) => unable(FaultKind::TimedOut),
+            (_, Event::CalledOff) => reject(Reason::CalledOff),
             (Stage::Fresh, Event::Began) => self.begin(now),
             (Stage::Finding, Event::Worked(Outcome::Subject(found))) => self.found(found),
             (Stage::VerifyingNobody, Event::Worked(Outcome::Primary(outcome))) => match outcome {
@@ -233,6 +234,10 @@ impl Flow {
                 let account = subject.account.clone();
                 self.stage = Stage::Verifying;
                 Step::Do(Work::VerifyPrimary(Some(account), password))
+            }
+            (PrimaryKind::CheckedByClient | PrimaryKind::Directory, PrimaryCredential::Proven) => {
+                self.primary_done = true;
+                self.second(now)
             }
             (PrimaryKind::CheckedByClient | PrimaryKind::Directory, _) => unable(FaultKind::Internal),
         }

@@ -11,6 +11,8 @@ use crate::base::text::is_hidden;
 
 /// Longest login name that is looked at, in bytes (B-105).
 pub const MAX_NAME: usize = 256;
+/// Longest distinguished name that is looked at, in bytes.
+pub const MAX_DISTINGUISHED: usize = 2048;
 
 /// A login name as typed: untrusted, and possibly a password typed in the wrong box. It has no `Display`,
 /// and its `Debug` shows nothing.
@@ -18,6 +20,7 @@ pub const MAX_NAME: usize = 256;
 pub struct LoginName {
     typed: Box<str>,
     prepared: Box<str>,
+    distinguished: bool,
 }
 
 /// Why a login name is refused before anybody is asked about it (B-105).
@@ -46,6 +49,8 @@ pub enum NameForm<'a> {
     Principal(&'a str, &'a str),
     /// `EXAMPLE\alice`: domain and user.
     Domain(&'a str, &'a str),
+    /// `uid=alice,ou=people,dc=example`: the account's own name in its directory, as typed.
+    Distinguished(&'a str),
 }
 
 impl LoginName {
@@ -70,7 +75,26 @@ impl LoginName {
             return Err(BadName::Character);
         }
         let prepared: String = trimmed.nfc().flat_map(char::to_lowercase).nfc().collect();
-        Ok(Self { typed: trimmed.into(), prepared: prepared.into() })
+        Ok(Self { typed: trimmed.into(), prepared: prepared.into(), distinguished: false })
+    }
+
+    /// Takes a distinguished name (RFC 4514) from a protocol that names accounts that way. Whoever calls this has
+    /// seen that it is one; the directory that has the entry compares it, so nothing is prepared.
+    ///
+    /// # Errors
+    ///
+    /// [`BadName`] for what cannot be a name; the length is limited by [`MAX_DISTINGUISHED`].
+    pub fn distinguished(text: &str) -> Result<Self, BadName> {
+        if text.len() > MAX_DISTINGUISHED {
+            return Err(BadName::TooLong);
+        }
+        if text.trim_matches(' ').is_empty() {
+            return Err(BadName::Empty);
+        }
+        if text.chars().any(is_refused) {
+            return Err(BadName::Character);
+        }
+        Ok(Self { typed: text.into(), prepared: text.into(), distinguished: true })
     }
 
     /// As typed, without outer blanks. Never to be logged or stored.
@@ -88,7 +112,9 @@ impl LoginName {
     /// The parts of the prepared form. A backslash goes before an at sign: `EX\a@b` is domain `ex`.
     #[must_use]
     pub fn form(&self) -> NameForm<'_> {
-        if let Some((domain, user)) = self.prepared.split_once('\\') {
+        if self.distinguished {
+            NameForm::Distinguished(&self.typed)
+        } else if let Some((domain, user)) = self.prepared.split_once('\\') {
             NameForm::Domain(domain, user)
         } else if let Some((user, suffix)) = self.prepared.rsplit_once('@') {
             NameForm::Principal(user, suffix)
@@ -187,6 +213,11 @@ pub struct Account {
     pub standing: Standing,
     /// The site's own anonymous number, when the configuration names an attribute for it.
     pub number: Option<Box<str>>,
+    /// Exact names by which a configuration may call this one account, each in its one form: the key of its
+    /// distinguished name, its SID.
+    pub aliases: Vec<Box<str>>,
+    /// Changes whenever the password does; empty where the directory does not tell.
+    pub stamp: Box<[u8]>,
 }
 
 impl fmt::Debug for Account {

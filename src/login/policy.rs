@@ -27,6 +27,21 @@ pub enum Requirement {
 pub struct Policy {
     /// First match wins. None matches: one factor of any kind is required (D-122).
     pub rules: Vec<Rule>,
+    /// Accounts that need no second factor at certain clients and from certain networks.
+    pub exemptions: Vec<Exemption>,
+}
+
+/// An account, such as an application's own, that needs no second factor in certain places (B-047).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exemption {
+    /// Its name in audit and `explain`.
+    pub name: Arc<str>,
+    /// The one account, by one of its [`crate::login::identity::Account::aliases`].
+    pub account: Box<str>,
+    /// At these clients alone.
+    pub clients: Vec<Arc<str>>,
+    /// From these networks alone: the address of the connection, not one that is claimed.
+    pub sources: Vec<Prefix>,
 }
 
 /// One rule.
@@ -290,6 +305,7 @@ mod tests {
     #[test]
     fn the_first_match_wins() {
         let policy = Policy {
+            exemptions: Vec::new(),
             rules: vec![
                 rule(
                     "other client",
@@ -309,6 +325,7 @@ mod tests {
     #[test]
     fn an_unknown_address_matches_only_a_rule_that_names_it() {
         let policy = Policy {
+            exemptions: Vec::new(),
             rules: vec![
                 rule("everywhere", inside(&["0.0.0.0/0", "::/0"], false), Requirement::None),
                 rule("nowhere", inside(&[], true), Requirement::Refuse),
@@ -322,7 +339,8 @@ mod tests {
     fn a_rule_about_groups_waits_for_the_subject() {
         let vpn = Conditions { groups: Some(vec![group_key("VPN Users")]), ..Conditions::default() };
         let totp: FactorKinds = [FactorKind::Totp].into_iter().collect();
-        let policy = Policy { rules: vec![rule("vpn", vpn, Requirement::OneOf(totp))] };
+        let policy =
+            Policy { rules: vec![rule("vpn", vpn, Requirement::OneOf(totp))], exemptions: Vec::new() };
         assert_eq!(policy.decide(&facts(None, None)), None);
         let (who, member) = (Pseudonym::new("p1").unwrap(), Groups::from([group_key("vpn users")]));
         let stranger = Groups::new();
@@ -333,8 +351,10 @@ mod tests {
 
     #[test]
     fn a_refusal_that_needs_no_subject_is_known_before_the_directory_is_asked() {
-        let policy =
-            Policy { rules: vec![rule("abroad", inside(&["203.0.113.0/24"], false), Requirement::Refuse)] };
+        let policy = Policy {
+            rules: vec![rule("abroad", inside(&["203.0.113.0/24"], false), Requirement::Refuse)],
+            exemptions: Vec::new(),
+        };
         let decision = policy.decide(&facts(Some("203.0.113.9"), None)).unwrap();
         assert_eq!(decision.requirement, Requirement::Refuse);
     }

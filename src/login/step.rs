@@ -21,6 +21,8 @@ pub enum Event {
     Answered(Answer),
     /// [`crate::login::flow::Flow::deadline`] passed.
     TimedOut,
+    /// Nobody waits for the verdict any more.
+    CalledOff,
 }
 
 /// What the driver must do next.
@@ -97,6 +99,9 @@ pub struct Record {
     pub codes: Vec<(FactorKind, Failures)>,
     /// It logs in too often at the moment.
     pub over_rate: bool,
+    /// A factor of this kind was confirmed a short while ago with all that was typed now, from the same place, and
+    /// nothing has changed since (B-046).
+    pub remembered: Option<FactorKind>,
 }
 
 /// A question to the user.

@@ -1,6 +1,7 @@
 //! How a login ends, and the words for it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::login::factor::FactorKind;
@@ -23,6 +24,7 @@ pub enum Verdict {
 pub struct Grant {
     basis: Basis,
     session: Option<Duration>,
+    exemption: Option<Arc<str>>,
 }
 
 /// Why a login was granted.
@@ -34,11 +36,21 @@ pub enum Basis {
     RuleAsksNone,
     /// No factor is enrolled yet and a rule grants time to do so.
     Grace,
+    /// This account is exempt at this client and from this network.
+    Exempt,
+    /// A factor of this kind was confirmed a short while ago (B-046).
+    Remembered(FactorKind),
 }
 
 impl Grant {
     pub(in crate::login) const fn new(basis: Basis, session: Option<Duration>) -> Self {
-        Self { basis, session }
+        Self { basis, session, exemption: None }
+    }
+
+    /// Name of the exemption that let the account in.
+    #[must_use]
+    pub const fn exemption(&self) -> Option<&Arc<str>> {
+        self.exemption.as_ref()
     }
 
     /// Why it was granted.
@@ -63,6 +75,8 @@ impl Basis {
             Self::Confirmed(_) => "confirmed",
             Self::RuleAsksNone => "rule-asks-none",
             Self::Grace => "grace",
+            Self::Exempt => "exempt",
+            Self::Remembered(_) => "remembered",
         }
     }
 }
@@ -114,11 +128,13 @@ pub enum Reason {
     AnswerLate,
     /// The reply belongs to no open question, or to somebody else's.
     UnknownChallenge,
+    /// Who asked went away before there was an answer.
+    CalledOff,
 }
 
 impl Reason {
     /// Every reason, for metrics and the manual.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::UnknownSubject,
         Self::AccountUnclear,
         Self::WrongPassword,
@@ -141,6 +157,7 @@ impl Reason {
         Self::SubjectChanged,
         Self::AnswerLate,
         Self::UnknownChallenge,
+        Self::CalledOff,
     ];
 
     /// The fixed word in audit and metrics.
@@ -169,6 +186,7 @@ impl Reason {
             Self::SubjectChanged => "subject-changed",
             Self::AnswerLate => "answer-late",
             Self::UnknownChallenge => "unknown-challenge",
+            Self::CalledOff => "called-off",
         }
     }
 }

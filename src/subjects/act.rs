@@ -66,6 +66,8 @@ impl Acts {
             reason,
             factor: act.factor,
             rule: None,
+            exemption: None,
+            source: None,
             network: None,
             elapsed_us: 0,
         })

@@ -114,6 +114,8 @@ pub(super) fn account(directory: &str, id: &[u8], display: &str) -> Account {
         groups: Groups::new(),
         standing: Standing::Active,
         number: None,
+        aliases: Vec::new(),
+        stamp: Box::default(),
     }
 }
 

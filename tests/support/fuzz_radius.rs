@@ -128,11 +128,12 @@ impl Play {
             primary: PrimaryKind::Directory,
             entry: CodeEntry { challenge: true, typed: Typed::Nothing },
             prompt: "Code?".into(),
-            can: Capabilities { prompts: true },
+            can: Capabilities { prompts: true, tells_address: true },
             login_timeout: Duration::from_secs(30),
             challenge_life: Duration::from_secs(60),
             reject_delay: Duration::ZERO,
             when_unable: WhenUnable::Reject,
+            remember: None,
         };
         let client = RadiusClient {
             message_authenticator: MessageAuthenticator::Auto,

@@ -9,7 +9,7 @@ use doorward::base::problem::Problem;
 use doorward::base::random::SystemRandom;
 use doorward::base::secret::Secret;
 use doorward::directory::ldap::{LdapConfig, LdapDirectory, LdapSettings};
-use doorward::gateway::ports::Directory;
+use doorward::gateway::ports::{After, Directory};
 use doorward::login::identity::{Account, LoginName};
 use doorward::login::step::PrimaryOutcome;
 use doorward::login::verdict::Fault;
@@ -69,7 +69,9 @@ impl Lab {
     /// Tries a password within 10 s; without a name against nobody.
     pub fn verify(&self, account: Option<&Account>, password: &str) -> Result<PrimaryOutcome, Fault> {
         let password = Secret::copied(password.as_bytes());
-        self.block_on(self.directory.verify(account, &password, after(Duration::from_secs(10))))
+        let until = after(Duration::from_secs(10));
+        let verified = self.block_on(self.directory.verify(account, &password, After::Nothing, until))?;
+        Ok(verified.outcome)
     }
 
     /// Looks the name up and tries the password.

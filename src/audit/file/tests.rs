@@ -18,6 +18,8 @@ fn record(reason: &'static str) -> AuditRecord {
         reason,
         factor: None,
         rule: None,
+        exemption: None,
+        source: None,
         network: None,
         elapsed_us: 0,
     }

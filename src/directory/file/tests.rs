@@ -45,7 +45,8 @@ async fn found(directory: &FileDirectory, name: &str) -> Option<Account> {
 
 async fn verdict(directory: &FileDirectory, name: &str, password: &str) -> PrimaryOutcome {
     let account = found(directory, name).await;
-    directory.verify(account.as_ref(), &Secret::copied(password.as_bytes()), soon()).await.unwrap()
+    let password = Secret::copied(password.as_bytes());
+    directory.verify(account.as_ref(), &password, After::Nothing, soon()).await.unwrap().outcome
 }
 
 #[tokio::test]
@@ -82,7 +83,10 @@ async fn nobody_has_no_password_and_his_check_waits_for_a_place_like_anybodys_d_
     let _taken = Arc::clone(&directory.hashing).acquire_owned().await.unwrap();
     let at_once = SystemClock.now().steady;
     for account in [None, found(&directory, "alice").await] {
-        let fault = directory.verify(account.as_ref(), &Secret::copied(b"x"), at_once).await.unwrap_err();
+        let fault = directory
+            .verify(account.as_ref(), &Secret::copied(b"x"), After::Nothing, at_once)
+            .await
+            .unwrap_err();
         assert_eq!(fault.kind, FaultKind::Overloaded);
     }
 }
@@ -93,8 +97,9 @@ async fn an_empty_password_and_one_with_a_nul_are_never_hashed_b_041() {
     let _taken = Arc::clone(&directory.hashing).acquire_owned().await.unwrap();
     let alice = found(&directory, "alice").await;
     for password in [&b""[..], b"hunter2\0"] {
-        let outcome = directory.verify(alice.as_ref(), &Secret::copied(password), soon()).await;
-        assert_eq!(outcome, Ok(PrimaryOutcome::Wrong));
+        let outcome =
+            directory.verify(alice.as_ref(), &Secret::copied(password), After::Nothing, soon()).await;
+        assert_eq!(outcome.map(|verified| verified.outcome), Ok(PrimaryOutcome::Wrong));
     }
 }
 
@@ -103,8 +108,8 @@ async fn an_account_that_a_reload_removed_is_nobody() {
     let before = found(&directory(1), "alice").await;
     let mut out = Complaints::default();
     let after = FileDirectory::new("local".into(), Arc::new(Users::parse("", &mut out)), 1);
-    let outcome = after.verify(before.as_ref(), &Secret::copied(b"hunter2"), soon()).await;
-    assert_eq!(outcome, Ok(PrimaryOutcome::Wrong));
+    let outcome = after.verify(before.as_ref(), &Secret::copied(b"hunter2"), After::Nothing, soon()).await;
+    assert_eq!(outcome.map(|verified| verified.outcome), Ok(PrimaryOutcome::Wrong));
 }
 
 #[test]

@@ -118,6 +118,8 @@ impl ActiveDirectory {
             groups,
             number,
             handle: record.dn.into(),
+            aliases: Vec::new(),
+            stamp: Box::default(),
         }))
     }
 
@@ -128,6 +130,7 @@ impl ActiveDirectory {
         let principal = || Filter::Equal("userPrincipalName", name.prepared().as_bytes());
         match name.form() {
             NameForm::Plain(user) => Some(account(user)),
+            NameForm::Distinguished(_) => None,
             NameForm::Domain(domain, user) => {
                 let ours =
                     self.settings.netbios.as_deref() == Some(domain) || *self.settings.domain == *domain;

@@ -22,7 +22,7 @@ use crate::base::random::{self, NoRandomness, Random};
 use crate::base::secret::Secret;
 use crate::directory::ldap::active_directory::ActiveDirectory;
 use crate::directory::ldap::pool::Pool;
-use crate::gateway::ports::Directory;
+use crate::gateway::ports::{After, Directory, Verified};
 use crate::login::identity::{Account, LoginName};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::Fault;
@@ -83,19 +83,20 @@ impl Directory for LdapDirectory {
         &self,
         account: Option<&Account>,
         password: &Secret,
+        _after: After,
         until: Instant,
-    ) -> Result<PrimaryOutcome, Fault> {
+    ) -> Result<Verified, Fault> {
         if password.is_empty() || password.expose().contains(&0) {
-            return Ok(PrimaryOutcome::Wrong);
+            return Ok(PrimaryOutcome::Wrong.into());
         }
         let name = account.map_or(self.nobody.as_str(), |account| &account.handle);
         // An empty name would be an anonymous bind, which succeeds.
         if name.trim().is_empty() {
-            return Ok(PrimaryOutcome::Wrong);
+            return Ok(PrimaryOutcome::Wrong.into());
         }
         let outcome = self.pool.bind(name, password, until).await?;
         // Whatever a server says about nobody, nobody is let in.
-        Ok(if account.is_some() { outcome } else { PrimaryOutcome::Wrong })
+        Ok(if account.is_some() { outcome } else { PrimaryOutcome::Wrong }.into())
     }
 
     async fn probe(&self, until: Instant) -> Result<(), Fault> {

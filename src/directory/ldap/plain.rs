@@ -102,6 +102,8 @@ pub(crate) async fn find(
         standing: standing(&record, pool.clock().now().unix),
         number: settings.number.as_deref().and_then(|name| record.text(name)).map(Box::from),
         handle: record.dn.into(),
+        aliases: Vec::new(),
+        stamp: Box::default(),
     }))
 }
 

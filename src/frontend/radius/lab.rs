@@ -37,11 +37,12 @@ pub(crate) fn client(name: &str) -> Client {
         primary: PrimaryKind::Directory,
         entry: CodeEntry { challenge: true, typed: Typed::Appended { digits: 6 } },
         prompt: "Code?".into(),
-        can: Capabilities { prompts: true },
+        can: Capabilities { prompts: true, tells_address: true },
         login_timeout: Duration::from_secs(10),
         challenge_life: Duration::from_secs(60),
         reject_delay: Duration::ZERO,
         when_unable: WhenUnable::Silence,
+        remember: None,
     }
 }
 
@@ -64,7 +65,11 @@ pub(crate) fn accepted() -> Reply {
         device: Box::default(),
         began: clock.now(),
     };
-    let mut flow = Flow::new(attempt, Arc::new(Policy { rules: vec![rule] }), FlowLimits::default());
+    let mut flow = Flow::new(
+        attempt,
+        Arc::new(Policy { rules: vec![rule], ..Policy::default() }),
+        FlowLimits::default(),
+    );
     let account = Account {
         directory: "main".into(),
         id: Box::default(),
@@ -73,6 +78,8 @@ pub(crate) fn accepted() -> Reply {
         groups: Groups::new(),
         standing: Standing::Active,
         number: None,
+        aliases: Vec::new(),
+        stamp: Box::default(),
     };
     let subject = Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) };
     let mut step = flow.advance(Event::Began, clock.now());

@@ -24,7 +24,7 @@ use crate::frontend::radius::counters::{Counters, Dropped, Refusal};
 use crate::frontend::radius::session::{Action, Outgoing, Session, Ticket};
 use crate::frontend::radius::translate::Arrival;
 use crate::gateway::admit::Refused;
-use crate::gateway::drive::{Gateway, Reply};
+use crate::gateway::drive::{Asker, Gateway, Reply};
 use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId};
 
 /// Asked of the kernel for what arrives while we work; it may give less.
@@ -250,12 +250,12 @@ impl Desk {
 
     fn begin(&mut self, now: Now, ticket: Ticket, attempt: Box<Attempt>) {
         self.id = None;
-        match self.front.gateway.admission().enter(&attempt.client.name, &attempt.origin) {
+        match self.front.gateway.admission().enter(&attempt.client, &attempt.origin) {
             Ok(place) => {
                 let gateway = self.front.gateway.clone();
                 self.running.spawn(async move {
-                    let reply = gateway.begin(*attempt, place).await;
-                    (ticket, reply)
+                    let ended = gateway.begin(*attempt, place, Asker::patient()).await;
+                    (ticket, ended.reply)
                 });
             }
             Err(refused) => self.turn_away(now, &ticket, refused),

@@ -134,7 +134,7 @@ fn policy(dice: &mut Dice<'_>) -> (Requirement, Policy) {
     };
     let grace_until = dice.coin().then(|| UnixTime::from_seconds(1_800_000_000 + i64::from(dice.roll())));
     let rule = Rule { name: "only".into(), when: Conditions::default(), then, grace_until };
-    (then, Policy { rules: vec![rule] })
+    (then, Policy { rules: vec![rule], ..Policy::default() })
 }
 
 fn attempt(dice: &mut Dice<'_>, clock: &ManualClock) -> Attempt {
@@ -149,11 +149,12 @@ fn attempt(dice: &mut Dice<'_>, clock: &ManualClock) -> Attempt {
         primary: if dice.coin() { PrimaryKind::Directory } else { PrimaryKind::CheckedByClient },
         entry: CodeEntry { challenge: dice.coin(), typed },
         prompt: "?".into(),
-        can: Capabilities { prompts: dice.coin() },
+        can: Capabilities { prompts: dice.coin(), tells_address: dice.coin() },
         login_timeout: Duration::from_secs(20),
         challenge_life: Duration::from_secs(120),
         reject_delay: Duration::ZERO,
         when_unable: WhenUnable::Silence,
+        remember: None,
     };
     let credential = if dice.below(8) > 0 && client.primary == PrimaryKind::CheckedByClient {
         PrimaryCredential::CheckedByClient(dice.coin().then(|| dice.text()))
@@ -270,6 +271,8 @@ fn subject(dice: &mut Dice<'_>) -> Outcome {
         groups: Groups::new(),
         standing,
         number: None,
+        aliases: Vec::new(),
+        stamp: Box::default(),
     };
     let found = dice.below(8) > 0;
     Outcome::Subject(Ok(found.then(|| Subject { pseudonym, account: Arc::new(account) })))
@@ -297,5 +300,6 @@ fn record(dice: &mut Dice<'_>) -> Outcome {
         password: dice.coin().then_some(failures),
         codes: if dice.coin() { vec![(FactorKind::Totp, failures)] } else { vec![] },
         over_rate: dice.below(12) == 0,
+        remembered: None,
     }))
 }

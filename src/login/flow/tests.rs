@@ -30,11 +30,12 @@ fn case() -> Case {
             primary: PrimaryKind::Directory,
             entry: CodeEntry { challenge: true, typed: Typed::Nothing },
             prompt: "Code:".into(),
-            can: Capabilities { prompts: true },
+            can: Capabilities { prompts: true, tells_address: true },
             login_timeout: Duration::from_secs(20),
             challenge_life: Duration::from_secs(120),
             reject_delay: Duration::ZERO,
             when_unable: WhenUnable::Silence,
+            remember: None,
         },
         policy: Policy::default(),
         credential: password("hunter2"),
@@ -92,6 +93,8 @@ fn subject_with(standing: Standing, id: &str) -> Subject {
             groups: Groups::new(),
             standing,
             number: None,
+            aliases: Vec::new(),
+            stamp: Box::default(),
         }),
     }
 }

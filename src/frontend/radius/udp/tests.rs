@@ -19,8 +19,8 @@ use crate::frontend::radius::lab::{radius_client, request, secret, signed_with};
 use crate::gateway::admit::{Admission, AdmissionLimits};
 use crate::gateway::drive::{Live, Parts};
 use crate::gateway::ports::{
-    Adopted, Audit, AuditRecord, Counted, Directory, Naming, NewEnrolment, NewSubject, SecondFactor, Store,
-    SubjectDigest, SubjectRow, Totals,
+    Adopted, After, Audit, AuditRecord, Counted, Directory, Naming, NewEnrolment, NewSubject, SecondFactor,
+    Store, SubjectDigest, SubjectRow, Totals, Verified,
 };
 use crate::login::credential::Code as TypedCode;
 use crate::login::factor::{
@@ -52,6 +52,8 @@ fn account() -> Account {
         groups: Groups::new(),
         standing: Standing::Active,
         number: None,
+        aliases: Vec::new(),
+        stamp: Box::default(),
     }
 }
 
@@ -68,12 +70,13 @@ impl Directory for World {
         &self,
         account: Option<&Account>,
         password: &Secret,
+        _: After,
         _: std::time::Instant,
-    ) -> Result<PrimaryOutcome, Fault> {
+    ) -> Result<Verified, Fault> {
         self.asked.send_modify(|count| *count += 1);
         self.permits.acquire().await.map_err(|_| not_asked())?.forget();
         let right = account.is_some() && password.expose() == b"hunter2";
-        Ok(if right { PrimaryOutcome::Correct } else { PrimaryOutcome::Wrong })
+        Ok(if right { PrimaryOutcome::Correct } else { PrimaryOutcome::Wrong }.into())
     }
     async fn probe(&self, _: std::time::Instant) -> Result<(), Fault> {
         Ok(())

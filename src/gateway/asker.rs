@@ -1,0 +1,62 @@
+//! Who waits for a verdict, and what a front end gets to hear.
+
+use tokio::sync::watch;
+
+use crate::gateway::ports::{After, Session};
+use crate::login::attempt::ChallengeId;
+use crate::login::identity::Pseudonym;
+use crate::login::step::Prompt;
+use crate::login::verdict::{FaultKind, Grant, Reason};
+
+/// What a front end tells its client.
+#[must_use]
+#[derive(Debug)]
+pub enum Reply {
+    /// Put this to the user; his answer comes back under the id.
+    Ask(ChallengeId, Prompt),
+    /// Let him in.
+    Accept(Grant),
+    /// Keep him out.
+    Reject(Reason),
+    /// We could not find out; the client's `when-unable` says what it hears.
+    Unable(FaultKind),
+}
+
+/// The end of a login's round, for the front end.
+#[must_use]
+#[derive(Debug)]
+pub struct Ended {
+    /// What to tell the client.
+    pub reply: Reply,
+    /// What the password opened; only with [`Reply::Accept`], and only where the asker wants to go on.
+    pub session: Option<Session>,
+    /// Who it was, as far as it is known; for records of what he does next.
+    pub who: Option<Pseudonym>,
+}
+
+/// Who waits for the verdict.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    pub(in crate::gateway) after: After,
+    gone: Option<watch::Receiver<bool>>,
+}
+
+impl Asker {
+    /// One that is there to the end, or of whom it cannot be known, and that wants nothing but the verdict.
+    #[must_use]
+    pub const fn patient() -> Self {
+        Self { after: After::Nothing, gone: None }
+    }
+
+    /// One that goes on as the person who logs in, and is gone once `gone` holds `true` or its sender is dropped.
+    #[must_use]
+    pub const fn going_on(gone: watch::Receiver<bool>) -> Self {
+        Self { after: After::GoOn, gone: Some(gone) }
+    }
+
+    /// Nobody waits any more.
+    #[must_use]
+    pub(in crate::gateway) fn is_gone(&self) -> bool {
+        self.gone.as_ref().is_some_and(|gone| *gone.borrow() || gone.has_changed().is_err())
+    }
+}

@@ -1,0 +1,107 @@
+//! The end of a login: its record, its reply, and when that leaves.
+
+use std::time::{Duration, Instant};
+
+use crate::base::clock::Now;
+use crate::base::random;
+use crate::gateway::asker::Reply;
+use crate::gateway::drive::Gateway;
+use crate::gateway::ports::AuditRecord;
+use crate::login::attempt::{Answer, AttemptId};
+use crate::login::flow::Flow;
+use crate::login::step::Trail;
+use crate::login::verdict::{FaultKind, Reason, Verdict};
+
+impl Gateway {
+    /// Writes the record, then turns the verdict into a reply. An accept that cannot be recorded is none
+    /// (D-117).
+    pub(super) fn finish(&self, flow: &mut Flow, verdict: Verdict) -> Reply {
+        let now = self.parts.clock.now();
+        let attempt = flow.attempt();
+        let elapsed = now.steady.saturating_duration_since(attempt.began.steady);
+        let (outcome, reason) = words(&verdict);
+        let Trail { pseudonym, rule, factor, stage } = flow.trail();
+        let record = AuditRecord {
+            at: now.unix,
+            event: "login",
+            attempt: Some(attempt.id),
+            client: Some(attempt.client.name.clone()),
+            pseudonym,
+            stage,
+            outcome,
+            reason,
+            factor,
+            rule,
+            exemption: None,
+            source: None,
+            network: attempt.origin.user,
+            elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        };
+        flow.end();
+        self.recorded(&record, verdict, elapsed)
+    }
+
+    pub(super) fn unknown_challenge(&self, answer: &Answer, came: Now) -> Reply {
+        let Ok(id) = random::bytes(&*self.parts.random).map(AttemptId) else {
+            return Reply::Unable(FaultKind::Internal);
+        };
+        let verdict = Verdict::Reject(Reason::UnknownChallenge);
+        let (outcome, reason) = words(&verdict);
+        let record = AuditRecord {
+            at: came.unix,
+            event: "login",
+            attempt: Some(id),
+            client: Some(answer.client.name.clone()),
+            pseudonym: None,
+            stage: "challenge",
+            outcome,
+            reason,
+            factor: None,
+            rule: None,
+            exemption: None,
+            source: None,
+            network: None,
+            elapsed_us: 0,
+        };
+        self.recorded(&record, verdict, Duration::ZERO)
+    }
+
+    fn recorded(&self, record: &AuditRecord, verdict: Verdict, elapsed: Duration) -> Reply {
+        let verdict = match self.parts.audit.record(record) {
+            Ok(()) => verdict,
+            Err(fault) => {
+                tracing::error!(event = "audit.fault", fault = fault.kind.code(), "{fault}");
+                Verdict::Unable(fault.kind)
+            }
+        };
+        self.tally.verdict(&verdict, elapsed);
+        match verdict {
+            Verdict::Accept(grant) => Reply::Accept(grant),
+            Verdict::Reject(reason) => Reply::Reject(reason),
+            Verdict::Unable(kind) => Reply::Unable(kind),
+        }
+    }
+
+    /// Lets a rejection leave at a time that says nothing about its cause: `delay` after its request came,
+    /// and a little more by chance (A-077, D-100).
+    pub(super) async fn held_back(&self, reply: Reply, came: Instant, delay: Duration) -> Reply {
+        if !matches!(reply, Reply::Reject(_)) || delay.is_zero() {
+            return reply;
+        }
+        let chance = random::bytes::<1>(&*self.parts.random).map_or(0, |[byte]| u32::from(byte));
+        let more = delay.checked_div(2560).unwrap_or_default().saturating_mul(chance);
+        let due = came.checked_add(delay.saturating_add(more)).unwrap_or(came);
+        let wait = due.saturating_duration_since(self.parts.clock.now().steady);
+        let mut closing = self.closing.subscribe();
+        let _either = tokio::time::timeout(wait, closing.wait_for(|closing| *closing)).await;
+        reply
+    }
+}
+
+fn words(verdict: &Verdict) -> (&'static str, &'static str) {
+    match verdict {
+        Verdict::Accept(grant) => ("accept", grant.basis().code()),
+        Verdict::Reject(reason) => ("reject", reason.code()),
+        Verdict::Unable(kind) => ("unable", kind.code()),
+    }
+}
