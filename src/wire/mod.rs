@@ -3,5 +3,6 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 
 pub mod ldap;
+pub mod proxy_protocol;
 pub mod radius;
 pub mod reader;

@@ -64,6 +64,15 @@ pub enum Flaw {
     /// More than [`MAX_DEPTH`] elements opened inside each other.
     #[error("nested too deeply")]
     TooDeep,
+    /// A name that must be a numeric OID is none.
+    #[error("a name that is not a numeric OID")]
+    Oid,
+    /// More elements of a kind than anybody needs.
+    #[error("too many elements of a kind")]
+    TooMany,
+    /// An element stands where it does not belong.
+    #[error("an element where it does not belong")]
+    Misplaced,
     /// Bytes are left where the syntax has ended.
     #[error("bytes behind the end")]
     Trailing,
@@ -134,9 +143,15 @@ impl<'a> Element<'a> {
         if self.depth >= MAX_DEPTH {
             return Err(self.flaw(Flaw::TooDeep));
         }
+        Ok(Reader { depth: self.depth.saturating_add(1), ..self.enter_uncounted() })
+    }
+
+    /// A reader for the elements inside that does not count as one more opened, for a caller that counts
+    /// them itself.
+    #[must_use]
+    pub(super) const fn enter_uncounted(&self) -> Reader<'a> {
         let header = self.whole.len().saturating_sub(self.body.len());
-        let offset = self.offset.saturating_add(header);
-        Ok(Reader { rest: self.body, offset, depth: self.depth.saturating_add(1) })
+        Reader { rest: self.body, offset: self.offset.saturating_add(header), depth: self.depth }
     }
 
     /// The value as a signed number (two's complement, 1 to 8 octets, leading ones and zeros allowed).
@@ -251,6 +266,18 @@ impl<'a> Reader<'a> {
     /// As [`Reader::expect`] and [`Element::enter`].
     pub fn enter(&mut self, tag: u8) -> Result<Self, Malformed> {
         self.expect(tag)?.enter()
+    }
+
+    /// Reads to the end what nobody asks for (B-008); it must be elements.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::element`].
+    pub fn ignore_rest(mut self) -> Result<(), Malformed> {
+        while !self.is_empty() {
+            self.element()?;
+        }
+        Ok(())
     }
 }
 

@@ -27,6 +27,9 @@ pub enum BadFrame {
     /// More was pushed than fits; the caller has not taken the messages out.
     #[error("the buffer for incoming messages is full")]
     Overfull,
+    /// Octets of the stream were given up, so nobody knows where the next message begins.
+    #[error("the stream was given up before")]
+    Stopped,
 }
 
 /// Length of the first whole message in `stream`, or `None` while it is incomplete (B-002, B-006).

@@ -1,9 +1,11 @@
 //! The envelope (RFC 4511 section 4.1.1) and the answers that we look into.
 
 use crate::wire::ldap::ber::{
-    BOOLEAN, ENUMERATED, Element, Flaw, INTEGER, Malformed, OCTET_STRING, Reader, SEQUENCE, SET,
+    ENUMERATED, Element, Flaw, INTEGER, Malformed, OCTET_STRING, Reader, SEQUENCE, SET,
 };
 use crate::wire::ldap::result::ResultCode;
+
+pub use crate::wire::ldap::control::{Control, Controls, MAX_CONTROLS, page_cookie};
 
 /// Tags of the operations.
 pub mod op {
@@ -21,7 +23,27 @@ pub mod op {
     pub const SEARCH_DONE: u8 = 0x65;
     /// SearchResultReference.
     pub const SEARCH_REFERENCE: u8 = 0x73;
-    /// AbandonRequest.
+    /// ModifyRequest.
+    pub const MODIFY_REQUEST: u8 = 0x66;
+    /// ModifyResponse.
+    pub const MODIFY_RESPONSE: u8 = 0x67;
+    /// AddRequest.
+    pub const ADD_REQUEST: u8 = 0x68;
+    /// AddResponse.
+    pub const ADD_RESPONSE: u8 = 0x69;
+    /// DelRequest; it is primitive.
+    pub const DELETE_REQUEST: u8 = 0x4a;
+    /// DelResponse.
+    pub const DELETE_RESPONSE: u8 = 0x6b;
+    /// ModifyDNRequest.
+    pub const MODIFY_DN_REQUEST: u8 = 0x6c;
+    /// ModifyDNResponse.
+    pub const MODIFY_DN_RESPONSE: u8 = 0x6d;
+    /// CompareRequest.
+    pub const COMPARE_REQUEST: u8 = 0x6e;
+    /// CompareResponse.
+    pub const COMPARE_RESPONSE: u8 = 0x6f;
+    /// AbandonRequest; it is primitive.
     pub const ABANDON_REQUEST: u8 = 0x50;
     /// ExtendedRequest.
     pub const EXTENDED_REQUEST: u8 = 0x77;
@@ -35,14 +57,28 @@ pub mod op {
 pub const START_TLS: &str = "1.3.6.1.4.1.1466.20037";
 /// Name of the unsolicited notice that the server ends the connection (RFC 4511 section 4.4.1).
 pub const NOTICE_OF_DISCONNECTION: &[u8] = b"1.3.6.1.4.1.1466.20036";
+/// Name of the request for one's own name (RFC 4532).
+pub const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3";
+/// Name of the request to change a password (RFC 3062).
+pub const PASSWORD_MODIFY: &str = "1.3.6.1.4.1.4203.1.11.1";
+/// Name of the request to end another one (RFC 3909).
+pub const CANCEL: &str = "1.3.6.1.1.8";
+/// Name of the request of Active Directory after which binds only check passwords (MS-ADTS 3.1.1.3.4.2.3).
+pub const FAST_BIND: &str = "1.2.840.113556.1.4.1781";
+/// Control to act as somebody else, as first drafted (draft-weltman-ldapv3-proxy-05).
+pub const PROXIED_AUTHORIZATION_V1: &str = "2.16.840.1.113730.3.4.12";
+/// Control to act as somebody else (RFC 4370).
+pub const PROXIED_AUTHORIZATION_V2: &str = "2.16.840.1.113730.3.4.18";
 /// Control for results in pages (RFC 2696).
 pub const PAGED_RESULTS: &str = "1.2.840.113556.1.4.319";
 
 /// Tag of the sequence of controls.
 pub(super) const CONTROLS: u8 = 0xa0;
 const REFERRAL: u8 = 0xa3;
-const EXTENDED_RESPONSE_NAME: u8 = 0x8a;
-const EXTENDED_RESPONSE_VALUE: u8 = 0x8b;
+/// Tag of the name in an ExtendedResponse.
+pub(super) const EXTENDED_RESPONSE_NAME: u8 = 0x8a;
+/// Tag of the value in an ExtendedResponse.
+pub(super) const EXTENDED_RESPONSE_VALUE: u8 = 0x8b;
 
 /// A message whose operation has not been looked into; everything is a slice of what came.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +97,8 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     ///
-    /// Any flaw of the envelope; the operation's inside is not looked at.
+    /// Any flaw of the envelope, and controls at any other place than the one they have: another reader
+    /// may find them there, so they must not be ignored. The operation's inside is not looked at.
     pub fn read(whole: &'a [u8]) -> Result<Self, Malformed> {
         let mut outer = Reader::new(whole);
         let mut inner = outer.enter(SEQUENCE)?;
@@ -72,26 +109,33 @@ impl<'a> Message<'a> {
             });
         }
         let id = inner.expect(INTEGER)?;
-        let number = u32::try_from(id.integer()?).ok().filter(|id| *id <= MAX_MESSAGE_ID);
-        let number = number.ok_or_else(|| id.flaw(Flaw::IntegerRange))?;
+        let number = message_id(&id)?;
         let operation = inner.element()?;
         let controls = inner.optional(CONTROLS)?;
+        while !inner.is_empty() {
+            let unknown = inner.element()?;
+            if unknown.tag == CONTROLS {
+                return Err(unknown.flaw(Flaw::Misplaced));
+            }
+        }
         Ok(Self { id: number, operation, controls })
     }
 
-    /// The controls, one after the other; at most 64 are looked at.
+    /// The controls, one after the other, up to the first malformed one, which is reported. More than
+    /// [`MAX_CONTROLS`] are a flaw.
+    #[must_use]
+    pub fn controls(&self) -> Controls<'a> {
+        Controls::new(self.controls)
+    }
+
+    /// The first control of the name `oid`.
     ///
     /// # Errors
     ///
-    /// Any flaw of the sequence.
+    /// Any flaw of the controls before it.
     pub fn control(&self, oid: &str) -> Result<Option<Control<'a>>, Malformed> {
-        let Some(controls) = self.controls else { return Ok(None) };
-        let mut reader = controls.enter()?;
-        for _ in 0..64 {
-            if reader.is_empty() {
-                break;
-            }
-            let control = Control::read(reader.enter(SEQUENCE)?)?;
+        for control in self.controls() {
+            let control = control?;
             if control.oid == oid.as_bytes() {
                 return Ok(Some(control));
             }
@@ -100,38 +144,35 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Largest message id (RFC 4511 section 4.1.1.1).
-pub const MAX_MESSAGE_ID: u32 = 0x7fff_ffff;
-
-/// One control (RFC 4511 section 4.1.11).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Control<'a> {
-    /// Its name.
-    pub oid: &'a [u8],
-    /// Whether the operation is not to be done without it.
-    pub critical: bool,
-    /// What it says.
-    pub value: Option<&'a [u8]>,
-}
-
-impl<'a> Control<'a> {
-    fn read(mut reader: Reader<'a>) -> Result<Self, Malformed> {
-        let oid = reader.expect(OCTET_STRING)?.body;
-        let critical = reader.optional(BOOLEAN)?.map_or(Ok(false), |element| element.boolean())?;
-        let value = reader.optional(OCTET_STRING)?.map(|element| element.body);
-        Ok(Self { oid, critical, value })
-    }
-}
-
-/// The cookie in a paged-results control; empty when there are no more pages (RFC 2696 section 2).
+/// The value of a MessageID (RFC 4511 section 4.1.1.1).
 ///
 /// # Errors
 ///
-/// Any flaw of the value.
-pub fn page_cookie(control_value: &[u8]) -> Result<&[u8], Malformed> {
-    let mut reader = Reader::new(control_value).enter(SEQUENCE)?;
-    reader.expect(INTEGER)?;
-    Ok(reader.expect(OCTET_STRING)?.body)
+/// [`Flaw::IntegerRange`].
+pub(super) fn message_id(element: &Element<'_>) -> Result<u32, Malformed> {
+    let number = u32::try_from(element.integer()?).ok().filter(|id| *id <= MAX_MESSAGE_ID);
+    number.ok_or_else(|| element.flaw(Flaw::IntegerRange))
+}
+
+/// Largest message id (RFC 4511 section 4.1.1.1).
+pub const MAX_MESSAGE_ID: u32 = 0x7fff_ffff;
+
+/// The value of an LDAPOID (RFC 4511 section 4.1.2). Nothing but a numeric OID is taken for one (RFC 4512
+/// section 1.4), because a reader that stops at a NUL would find another name in it than we do.
+///
+/// # Errors
+///
+/// [`Flaw::Oid`].
+pub(super) fn oid<'a>(element: &Element<'a>) -> Result<&'a [u8], Malformed> {
+    let is_number = |arc: &[u8]| {
+        arc.iter().all(u8::is_ascii_digit) && !arc.is_empty() && (arc == b"0" || arc.first() != Some(&b'0'))
+    };
+    let arcs = element.body.split(|octet| *octet == b'.');
+    if element.body.contains(&b'.') && arcs.into_iter().all(is_number) {
+        Ok(element.body)
+    } else {
+        Err(element.flaw(Flaw::Oid))
+    }
 }
 
 /// What every answer but an entry ends with (RFC 4511 section 4.1.9).

@@ -21,6 +21,10 @@ impl ResultCode {
     pub const STRONGER_AUTH_REQUIRED: Self = Self(8);
     /// Ask another server.
     pub const REFERRAL: Self = Self(10);
+    /// A limit that the administrator has set.
+    pub const ADMIN_LIMIT_EXCEEDED: Self = Self(11);
+    /// A control that must be obeyed is not known, or not allowed.
+    pub const UNAVAILABLE_CRITICAL_EXTENSION: Self = Self(12);
     /// The server wants TLS first.
     pub const CONFIDENTIALITY_REQUIRED: Self = Self(13);
     /// The entry has no such attribute.
@@ -47,6 +51,16 @@ impl ResultCode {
     pub const UNAVAILABLE: Self = Self(52);
     /// The server refuses.
     pub const UNWILLING_TO_PERFORM: Self = Self(53);
+    /// It was ended on request (RFC 3909).
+    pub const CANCELED: Self = Self(118);
+    /// There is no such operation to end (RFC 3909).
+    pub const NO_SUCH_OPERATION: Self = Self(119);
+    /// It is too late to end the operation (RFC 3909).
+    pub const TOO_LATE: Self = Self(120);
+    /// This operation cannot be ended (RFC 3909).
+    pub const CANNOT_CANCEL: Self = Self(121);
+    /// Nobody may act as somebody else here (RFC 4370).
+    pub const AUTHORIZATION_DENIED: Self = Self(123);
 
     /// It was done.
     #[must_use]
@@ -66,6 +80,8 @@ impl std::fmt::Display for ResultCode {
             Self::AUTH_METHOD_NOT_SUPPORTED => "authMethodNotSupported",
             Self::STRONGER_AUTH_REQUIRED => "strongerAuthRequired",
             Self::REFERRAL => "referral",
+            Self::ADMIN_LIMIT_EXCEEDED => "adminLimitExceeded",
+            Self::UNAVAILABLE_CRITICAL_EXTENSION => "unavailableCriticalExtension",
             Self::CONFIDENTIALITY_REQUIRED => "confidentialityRequired",
             Self::NO_SUCH_ATTRIBUTE => "noSuchAttribute",
             Self::UNDEFINED_ATTRIBUTE_TYPE => "undefinedAttributeType",
@@ -79,6 +95,11 @@ impl std::fmt::Display for ResultCode {
             Self::BUSY => "busy",
             Self::UNAVAILABLE => "unavailable",
             Self::UNWILLING_TO_PERFORM => "unwillingToPerform",
+            Self::CANCELED => "canceled",
+            Self::NO_SUCH_OPERATION => "noSuchOperation",
+            Self::TOO_LATE => "tooLate",
+            Self::CANNOT_CANCEL => "cannotCancel",
+            Self::AUTHORIZATION_DENIED => "authorizationDenied",
             Self(code) => return write!(f, "result {code}"),
         };
         write!(f, "{name} ({})", self.0)
