@@ -1,4 +1,5 @@
 //! Protocols that ask us.
 
+pub mod complaints;
 pub mod ldap;
 pub mod radius;

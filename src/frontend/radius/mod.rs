@@ -2,7 +2,6 @@
 
 pub mod address;
 pub mod clients;
-pub mod complaints;
 pub mod counters;
 pub mod duplicates;
 pub mod session;

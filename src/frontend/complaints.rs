@@ -1,4 +1,4 @@
-//! What is said in the log about packets: one line a minute for each client and cause, whatever is sent and
+//! What is said in the log about packets and connections: one line a minute for each client and cause, whatever is sent and
 //! from however many addresses.
 
 use std::sync::{Arc, Mutex, PoisonError};
