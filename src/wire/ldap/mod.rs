@@ -8,6 +8,7 @@ mod control;
 pub mod dn;
 pub mod filter;
 pub mod frame;
+mod kind;
 pub mod message;
 pub mod passage;
 pub mod request;

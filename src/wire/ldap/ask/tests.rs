@@ -1,6 +1,6 @@
 use super::*;
 use crate::wire::ldap::ber::{Flaw, Writer};
-use crate::wire::ldap::message::{Message, START_TLS};
+use crate::wire::ldap::message::{Message, START_TLS, op};
 use crate::wire::ldap::request;
 
 /// An operation as a message of a client carries it.
