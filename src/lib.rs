@@ -30,5 +30,7 @@ pub mod net;
 pub mod store;
 /// What is done to an account outside a login.
 pub mod subjects;
+/// Servers that we call, by the protocols they speak.
+pub mod upstream;
 /// Codecs: bytes to values and back; no I/O, no time, no policy.
 pub mod wire;

@@ -12,12 +12,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("login", &["base"]),
     ("gateway", &["base", "login"]),
     ("net", &["base"]),
-    ("directory", &["base", "login", "gateway", "net", "wire"]),
+    ("upstream", &["base", "login", "net", "wire"]),
+    ("directory", &["base", "login", "gateway", "net", "upstream", "wire"]),
     ("factor", &["base", "login", "gateway"]),
     ("store", &["base", "login", "gateway"]),
     ("audit", &["base", "login", "gateway"]),
     ("subjects", &["base", "login", "gateway"]),
-    ("frontend", &["base", "login", "gateway", "net", "wire"]),
+    ("frontend", &["base", "login", "gateway", "net", "upstream", "wire"]),
     (
         "config",
         &["base", "login", "gateway", "directory", "frontend", "audit", "store", "subjects", "factor"],
@@ -30,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "gateway",
             "net",
             "wire",
+            "upstream",
             "directory",
             "factor",
             "store",
@@ -163,6 +165,21 @@ fn adapters_know_the_gateway_by_its_ports_alone() {
                 if used != "ports" {
                     wrong.push(format!("{}:{no}: {part} may use gateway::ports, not {used}", file.display()));
                 }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_calls_servers_knows_of_a_login_only_what_a_fault_is() {
+    let mut wrong = Vec::new();
+    for file in rust_files(&src()).into_iter().filter(|file| part_of(file).as_deref() == Some("upstream")) {
+        for (no, line) in lines(&file) {
+            let fault = line.contains("login::verdict::Fault;")
+                || line.contains("login::verdict::{Fault, FaultKind};");
+            if line.contains("crate::login::") && !fault {
+                wrong.push(format!("{}:{no}: upstream may use login's Fault alone", file.display()));
             }
         }
     }

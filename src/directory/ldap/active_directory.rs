@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use crate::base::bounded::BoundedMap;
 use crate::base::clock::UnixTime;
 use crate::directory::group_name;
-use crate::directory::ldap::pool::Pool;
 use crate::directory::ldap::search::{self, Record};
 use crate::login::identity::{Account, Groups, LoginName, NameForm, Standing, group_key};
 use crate::login::verdict::{Fault, FaultKind};
+use crate::upstream::ldap::pool::Pool;
 use crate::wire::ldap::filter::{Filter, MATCHING_RULE_IN_CHAIN};
 use crate::wire::ldap::request::{Scope, Search};
 

@@ -10,9 +10,9 @@ use toml::Spanned;
 
 use crate::base::problem::Problem;
 use crate::base::secret::Secret;
-use crate::directory::ldap::dial::{Endpoint, Protection};
-use crate::directory::ldap::server::{Access, Service};
 use crate::directory::ldap::{active_directory, plain};
+use crate::upstream::ldap::dial::{Endpoint, Protection};
+use crate::upstream::ldap::server::{Access, Service};
 use crate::wire::ldap::dn::Dn;
 
 /// An LDAP directory as written in the file.

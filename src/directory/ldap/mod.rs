@@ -2,13 +2,9 @@
 
 mod active_directory;
 mod config;
-mod connection;
-mod dial;
 mod outcome;
 mod plain;
-mod pool;
 mod search;
-mod server;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,11 +17,16 @@ use crate::base::clock::Clock;
 use crate::base::random::{self, NoRandomness, Random};
 use crate::base::secret::Secret;
 use crate::directory::ldap::active_directory::ActiveDirectory;
-use crate::directory::ldap::pool::Pool;
+use crate::directory::ldap::outcome::of_bind;
 use crate::gateway::ports::{After, Directory, Verified};
 use crate::login::identity::{Account, LoginName};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::Fault;
+use crate::upstream::ldap::connection::{Answer, protocol};
+use crate::upstream::ldap::dial::Endpoint;
+use crate::upstream::ldap::pool::Pool;
+use crate::upstream::ldap::trouble::{Trouble, unhelped};
+use crate::wire::ldap::message::LdapResult;
 
 /// A directory behind one or more LDAP servers.
 pub struct LdapDirectory {
@@ -68,6 +69,15 @@ impl LdapDirectory {
         let nobody = format!("cn={number:032x},{base}");
         Ok(Self { pool: Pool::start(access, endpoints, clock), manner, nobody })
     }
+
+    fn judge(&self, server: &Endpoint, answer: &Answer) -> Result<PrimaryOutcome, Fault> {
+        let directory = self.pool.directory();
+        let read = answer.last().and_then(|message| {
+            let result = LdapResult::read(&message.operation).map_err(protocol)?;
+            Ok(of_bind(directory, server, &result))
+        });
+        read.unwrap_or_else(|broken| Err(unhelped(directory, 1, Some((server, Trouble::Broken(broken))))))
+    }
 }
 
 #[async_trait]
@@ -94,7 +104,8 @@ impl Directory for LdapDirectory {
         if name.trim().is_empty() {
             return Ok(PrimaryOutcome::Wrong.into());
         }
-        let outcome = self.pool.bind(name, password, until).await?;
+        let (answer, server) = self.pool.bind(name, password, until).await?;
+        let outcome = self.judge(server, &answer)?;
         // Whatever a server says about nobody, nobody is let in.
         Ok(if account.is_some() { outcome } else { PrimaryOutcome::Wrong }.into())
     }

@@ -1,10 +1,9 @@
-//! What a result code means for a login: the one table from LDAP's words to ours.
+//! What the result code of a bind means for a login: the one table from LDAP's words to ours.
 
-use crate::directory::ldap::connection::Broken;
-use crate::directory::ldap::dial::Endpoint;
-use crate::directory::ldap::server::Trouble;
 use crate::login::step::PrimaryOutcome;
-use crate::login::verdict::{Fault, FaultKind};
+use crate::login::verdict::Fault;
+use crate::upstream::ldap::dial::Endpoint;
+use crate::upstream::ldap::trouble::refused;
 use crate::wire::ldap::message::LdapResult;
 use crate::wire::ldap::result::{ResultCode, bind_data};
 
@@ -45,85 +44,10 @@ const fn hinted(data: Option<u32>) -> PrimaryOutcome {
     }
 }
 
-/// What the answer to the service account's bind means; `None` when it is bound.
-pub(crate) fn service_refused(directory: &str, server: &Endpoint, code: ResultCode) -> Option<Trouble> {
-    match code {
-        ResultCode::SUCCESS => None,
-        ResultCode::BUSY | ResultCode::UNAVAILABLE => Some(Trouble::Broken(Broken::Disconnected(code))),
-        ResultCode::INVALID_CREDENTIALS | ResultCode::INVALID_DN_SYNTAX | ResultCode::NO_SUCH_OBJECT => {
-            Some(Trouble::Refused(Fault::new(
-                FaultKind::DirectoryRefusedUs,
-                format!(
-                    "directory \"{directory}\": {server} refused the service account with {code}; check bind-dn and bind-password"
-                ),
-            )))
-        }
-        code => Some(Trouble::Refused(refused(directory, server, "the service account's bind", code))),
-    }
-}
-
-/// A result that is no answer to what was asked.
-pub(crate) fn refused(directory: &str, server: &Endpoint, what: &str, code: ResultCode) -> Fault {
-    let (kind, advice) = match code {
-        ResultCode::STRONGER_AUTH_REQUIRED | ResultCode::CONFIDENTIALITY_REQUIRED => (
-            FaultKind::DirectoryRefusedUs,
-            "it wants TLS before a password: set tls = \"ldaps\" or tls = \"starttls\"",
-        ),
-        ResultCode::AUTH_METHOD_NOT_SUPPORTED => {
-            (FaultKind::DirectoryRefusedUs, "it does not take simple binds: allow them over TLS there")
-        }
-        ResultCode::OPERATIONS_ERROR | ResultCode::INSUFFICIENT_ACCESS_RIGHTS => (
-            FaultKind::DirectoryRefusedUs,
-            "the service account may not read here: check bind-dn and its rights",
-        ),
-        ResultCode::REFERRAL => {
-            (FaultKind::DirectoryRefusedUs, "it names other servers, which are not asked: check base-dn")
-        }
-        ResultCode::NO_SUCH_OBJECT | ResultCode::INVALID_DN_SYNTAX => {
-            (FaultKind::DirectoryRefusedUs, "there is no such base: check base-dn and group-base-dn")
-        }
-        ResultCode::BUSY | ResultCode::UNAVAILABLE | ResultCode::TIME_LIMIT_EXCEEDED => {
-            (FaultKind::DirectoryUnreachable, "it has too much to do; look at its load")
-        }
-        ResultCode::SIZE_LIMIT_EXCEEDED => (
-            FaultKind::DirectoryConfusing,
-            "an account has more groups than it gives at once: raise its limit, or use another group-lookup",
-        ),
-        _ => (FaultKind::DirectoryConfusing, "look into its log"),
-    };
-    Fault::new(kind, format!("directory \"{directory}\": {server} answered {what} with {code}; {advice}"))
-}
-
-/// What is said when no server helped.
-pub(crate) fn unhelped(directory: &str, tried: usize, last: Option<(&Endpoint, Trouble)>) -> Fault {
-    match last {
-        None => Fault::new(
-            FaultKind::DirectoryUnreachable,
-            format!("directory \"{directory}\": no time was left to ask a server"),
-        ),
-        Some((_, Trouble::Refused(fault))) => fault,
-        Some((server, Trouble::Broken(broken))) => {
-            let kind = match broken {
-                Broken::Transport(_) | Broken::Disconnected(_) | Broken::Late => {
-                    FaultKind::DirectoryUnreachable
-                }
-                Broken::Protocol(_) | Broken::TooLarge => FaultKind::DirectoryConfusing,
-                Broken::Full => FaultKind::Overloaded,
-                Broken::Unsendable => FaultKind::Internal,
-            };
-            Fault::new(
-                kind,
-                format!(
-                    "directory \"{directory}\": none of {tried} servers tried was of help; {server}: {broken}"
-                ),
-            )
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::login::verdict::FaultKind;
 
     fn bind(code: ResultCode, diagnostic: &[u8]) -> Result<PrimaryOutcome, FaultKind> {
         let server = Endpoint { host: "dc1".into(), port: 636 };

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use crate::base::clock::UnixTime;
 use crate::directory::group_name;
-use crate::directory::ldap::pool::Pool;
 use crate::directory::ldap::search::{self, Record};
 use crate::login::identity::{Account, Groups, LoginName, Standing, group_key};
 use crate::login::verdict::{Fault, FaultKind};
+use crate::upstream::ldap::pool::Pool;
 use crate::wire::ldap::dn::Dn;
 use crate::wire::ldap::filter::Filter;
 use crate::wire::ldap::request::{Scope, Search};

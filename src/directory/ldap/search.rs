@@ -2,12 +2,11 @@
 
 use std::time::Instant;
 
-use crate::directory::ldap::connection::{Answer, Broken, protocol};
-use crate::directory::ldap::dial::Endpoint;
-use crate::directory::ldap::outcome::{refused, unhelped};
-use crate::directory::ldap::pool::Pool;
-use crate::directory::ldap::server::Trouble;
 use crate::login::verdict::{Fault, FaultKind};
+use crate::upstream::ldap::connection::{Answer, Broken, protocol};
+use crate::upstream::ldap::dial::Endpoint;
+use crate::upstream::ldap::pool::Pool;
+use crate::upstream::ldap::trouble::{Trouble, refused, unhelped};
 use crate::wire::ldap::filter::Filter;
 use crate::wire::ldap::message::{Entry, LdapResult, Range, op};
 use crate::wire::ldap::request::{Scope, Search};

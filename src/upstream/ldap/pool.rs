@@ -8,13 +8,11 @@ use tokio::task::AbortHandle;
 
 use crate::base::clock::Clock;
 use crate::base::secret::Secret;
-use crate::directory::ldap::connection::{Answer, protocol};
-use crate::directory::ldap::dial::Endpoint;
-use crate::directory::ldap::outcome::{of_bind, unhelped};
-use crate::directory::ldap::server::{Access, BindTrouble, MAX_BINDS, Server, Trouble};
-use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::{Fault, FaultKind};
-use crate::wire::ldap::message::LdapResult;
+use crate::upstream::ldap::connection::Answer;
+use crate::upstream::ldap::dial::Endpoint;
+use crate::upstream::ldap::server::{Access, MAX_BINDS, Server};
+use crate::upstream::ldap::trouble::{BindTrouble, unhelped};
 use crate::wire::ldap::request::Search;
 
 /// The servers of one directory.
@@ -81,7 +79,7 @@ impl Pool {
         name: &str,
         password: &Secret,
         until: Instant,
-    ) -> Result<PrimaryOutcome, Fault> {
+    ) -> Result<(Answer, &Endpoint), Fault> {
         let permit = tokio::time::timeout_at(until.into(), self.binds.acquire()).await;
         let Ok(Ok(_permit)) = permit else {
             let what =
@@ -95,7 +93,7 @@ impl Pool {
             }
             tried = tried.saturating_add(1);
             match server.bind(name, password, until).await {
-                Ok(answer) => return self.judge(server.endpoint(), &answer),
+                Ok(answer) => return Ok((answer, server.endpoint())),
                 Err(BindTrouble::NotAsked(trouble)) => last = Some((server.endpoint(), trouble)),
                 Err(BindTrouble::Asked(trouble)) => {
                     return Err(unhelped(&self.access.directory, tried, Some((server.endpoint(), trouble))));
@@ -116,16 +114,6 @@ impl Pool {
             }
         }
         Err(unhelped(&self.access.directory, tried, last))
-    }
-
-    fn judge(&self, server: &Endpoint, answer: &Answer) -> Result<PrimaryOutcome, Fault> {
-        let read = answer.last().and_then(|message| {
-            let result = LdapResult::read(&message.operation).map_err(protocol)?;
-            Ok(of_bind(&self.access.directory, server, &result))
-        });
-        read.unwrap_or_else(|broken| {
-            Err(unhelped(&self.access.directory, 1, Some((server, Trouble::Broken(broken)))))
-        })
     }
 
     /// Those that are up first, each group as configured.

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::directory::ldap::connection::{Broken, Connection, protocol};
+use crate::upstream::ldap::connection::{Broken, Connection, protocol};
 use crate::wire::ldap::frame::Inbox;
 use crate::wire::ldap::message::{ExtendedResponse, Message, op};
 use crate::wire::ldap::request::start_tls;

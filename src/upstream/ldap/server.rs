@@ -11,10 +11,10 @@ use tracing::{info, warn};
 
 use crate::base::clock::Clock;
 use crate::base::secret::Secret;
-use crate::directory::ldap::connection::{Answer, Broken, Connection, protocol};
-use crate::directory::ldap::dial::{Endpoint, Protection, dial};
-use crate::directory::ldap::outcome::service_refused;
 use crate::login::verdict::Fault;
+use crate::upstream::ldap::connection::{Answer, Broken, Connection, protocol};
+use crate::upstream::ldap::dial::{Endpoint, Protection, dial};
+use crate::upstream::ldap::trouble::{BindTrouble, Trouble, service_refused, silent};
 use crate::wire::ldap::filter::Filter;
 use crate::wire::ldap::message::{LdapResult, op};
 use crate::wire::ldap::request::{Scope, Search, search, simple_bind};
@@ -55,31 +55,6 @@ pub(crate) struct Service {
     pub(crate) name: Box<str>,
     /// Its password.
     pub(crate) password: Secret,
-}
-
-/// Why a server was of no help.
-#[derive(Debug, Clone)]
-pub(crate) enum Trouble {
-    /// No answer.
-    Broken(Broken),
-    /// It answered that it does not want us; asking again is of no use.
-    Refused(Fault),
-}
-
-impl Trouble {
-    /// The same, knowing whether the server had all the time that it may take: then no answer is a sign.
-    fn after(self, had_its_time: bool) -> Self {
-        match self {
-            Self::Broken(Broken::Late) if had_its_time => Self::Broken(silent()),
-            Self::Broken(_) | Self::Refused(_) => self,
-        }
-    }
-}
-
-impl From<Broken> for Trouble {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
-    }
 }
 
 #[derive(Debug)]
@@ -343,19 +318,6 @@ impl Server {
             }
         }
     }
-}
-
-/// Why a bind has no answer, told apart by whether the server may have seen the password (B-087).
-#[derive(Debug)]
-pub(crate) enum BindTrouble {
-    /// It cannot have: another server may be asked.
-    NotAsked(Trouble),
-    /// It may have: nobody else is asked.
-    Asked(Trouble),
-}
-
-fn silent() -> Broken {
-    Broken::Transport("no sign of life in time".into())
 }
 
 fn is_fresh(since: Instant, now: Instant) -> bool {
