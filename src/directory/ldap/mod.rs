@@ -18,15 +18,12 @@ use crate::base::random::{self, NoRandomness, Random};
 use crate::base::secret::Secret;
 use crate::directory::ldap::active_directory::ActiveDirectory;
 use crate::directory::ldap::outcome::of_bind;
-use crate::gateway::ports::{After, Directory, Verified};
+use crate::gateway::ports::{After, Directory, Session, Verified};
 use crate::login::identity::{Account, LoginName};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::Fault;
-use crate::upstream::ldap::connection::{Answer, protocol};
-use crate::upstream::ldap::dial::Endpoint;
 use crate::upstream::ldap::pool::Pool;
 use crate::upstream::ldap::trouble::{Trouble, unhelped};
-use crate::wire::ldap::message::LdapResult;
 
 /// A directory behind one or more LDAP servers.
 pub struct LdapDirectory {
@@ -69,15 +66,6 @@ impl LdapDirectory {
         let nobody = format!("cn={number:032x},{base}");
         Ok(Self { pool: Pool::start(access, endpoints, clock), manner, nobody })
     }
-
-    fn judge(&self, server: &Endpoint, answer: &Answer) -> Result<PrimaryOutcome, Fault> {
-        let directory = self.pool.directory();
-        let read = answer.last().and_then(|message| {
-            let result = LdapResult::read(&message.operation).map_err(protocol)?;
-            Ok(of_bind(directory, server, &result))
-        });
-        read.unwrap_or_else(|broken| Err(unhelped(directory, 1, Some((server, Trouble::Broken(broken))))))
-    }
 }
 
 #[async_trait]
@@ -93,7 +81,7 @@ impl Directory for LdapDirectory {
         &self,
         account: Option<&Account>,
         password: &Secret,
-        _after: After,
+        after: After,
         until: Instant,
     ) -> Result<Verified, Fault> {
         if password.is_empty() || password.expose().contains(&0) {
@@ -104,10 +92,26 @@ impl Directory for LdapDirectory {
         if name.trim().is_empty() {
             return Ok(PrimaryOutcome::Wrong.into());
         }
-        let (answer, server) = self.pool.bind(name, password, until).await?;
-        let outcome = self.judge(server, &answer)?;
-        // Whatever a server says about nobody, nobody is let in.
-        Ok(if account.is_some() { outcome } else { PrimaryOutcome::Wrong }.into())
+        let answered = self.pool.bind(name, password, until).await?;
+        let directory = self.pool.directory();
+        let outcome = match answered.result() {
+            Ok(result) => of_bind(directory, answered.server(), &result),
+            Err(broken) => {
+                return Err(unhelped(directory, 1, Some((answered.server(), Trouble::Broken(broken)))));
+            }
+        };
+        match (account, outcome) {
+            (Some(account), Ok(PrimaryOutcome::Correct)) if after == After::GoOn => {
+                let session = Some(Session::new(answered.bound(&account.handle)));
+                Ok(Verified { outcome: PrimaryOutcome::Correct, session })
+            }
+            (account, outcome) => {
+                answered.give_back();
+                let outcome = outcome?;
+                // Whatever a server says about nobody, nobody is let in.
+                Ok(if account.is_some() { outcome } else { PrimaryOutcome::Wrong }.into())
+            }
+        }
     }
 
     async fn probe(&self, until: Instant) -> Result<(), Fault> {

@@ -1,31 +1,25 @@
-//! One connection: a task that owns the socket and matches answers to requests by message id.
-//!
-//! A directory is not trusted to be kind: messages, answers, queues and waiting requests all have limits,
-//! and what breaks the protocol ends the connection.
+//! One connection: requests go in, each waits for its own answer.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::wire::ldap::frame::{CHUNK, Inbox, MAX_MESSAGE};
-use crate::wire::ldap::message::{ExtendedResponse, MAX_MESSAGE_ID, Message, NOTICE_OF_DISCONNECTION, op};
-use crate::wire::ldap::request::{abandon, unbind};
+use crate::upstream::ldap::driver::{self, MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, MAX_PENDING};
+use crate::wire::ldap::message::{MAX_MESSAGE_ID, Message};
 use crate::wire::ldap::result::ResultCode;
 
-/// Most requests that wait for answers on one connection.
-const MAX_PENDING: usize = 256;
-/// Most messages in one answer.
-const MAX_ANSWER_MESSAGES: usize = 4096;
-/// Most octets in one answer.
-const MAX_ANSWER_BYTES: usize = 2 * MAX_MESSAGE;
-/// Most octets in all unfinished answers of one connection together.
-const MAX_HELD_BYTES: usize = 4 * MAX_MESSAGE;
+/// What a connection runs over: TCP, bare or under TLS.
+pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Transport for S {}
+
+/// One of them, of whichever kind.
+pub(crate) type Stream = Box<dyn Transport>;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,8 +50,8 @@ pub(crate) enum Broken {
 /// What came for one request: whole messages, the last one carrying the result.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
-    messages: Vec<Box<[u8]>>,
-    bytes: usize,
+    pub(super) messages: Vec<Box<[u8]>>,
+    pub(super) bytes: usize,
 }
 
 impl Answer {
@@ -78,24 +72,22 @@ pub(crate) fn protocol(flaw: impl std::fmt::Display) -> Broken {
     Broken::Protocol(flaw.to_string())
 }
 
-enum Job {
-    Send {
-        id: u32,
-        bytes: Zeroizing<Vec<u8>>,
-        ends_with: u8,
-        reply: oneshot::Sender<Result<Answer, Broken>>,
-    },
+/// What the driver is told to do.
+pub(super) enum Job {
+    /// Send this, and give the answer to whoever waits.
+    Send { id: u32, bytes: Zeroizing<Vec<u8>>, ends_with: u8, reply: oneshot::Sender<Result<Answer, Broken>> },
     /// Nobody waits for this any more.
-    Forget {
-        id: u32,
-    },
+    Forget { id: u32 },
+    /// Let go of the stream.
+    HandOver(oneshot::Sender<Stream>),
 }
 
+/// What the handle and the driver both know.
 #[derive(Debug, Default)]
-struct Shared {
-    next_id: AtomicU32,
-    received: AtomicU64,
-    closed: AtomicBool,
+pub(super) struct Shared {
+    pub(super) next_id: AtomicU32,
+    pub(super) received: AtomicU64,
+    pub(super) closed: AtomicBool,
 }
 
 /// A handle to one connection; the connection ends when the handle is dropped.
@@ -117,25 +109,19 @@ impl Drop for Connection {
 
 impl Connection {
     /// Starts the driver over a stream on which nothing waits to be read.
-    pub(crate) fn start<S>(stream: S) -> Self
-    where
-        S: AsyncRead + AsyncWrite + Send + 'static,
-    {
+    pub(crate) fn start(stream: Stream) -> Self {
         let (jobs, inbox) = mpsc::channel(MAX_PENDING);
         let shared = Arc::new(Shared::default());
-        let (reader, writer) = tokio::io::split(stream);
-        let driver = Driver {
-            reader,
-            writer,
-            jobs: inbox,
-            pending: HashMap::new(),
-            held: 0,
-            out: Vec::new(),
-            written: 0,
-            shared: shared.clone(),
-        };
-        let driver = tokio::spawn(driver.run()).abort_handle();
+        let driver = tokio::spawn(driver::drive(stream, inbox, shared.clone())).abort_handle();
         Self { jobs, shared, driver }
+    }
+
+    /// The stream itself, when nothing waits for an answer and nothing has come that nobody asked for; if not, the
+    /// connection ends. No octet is lost: what comes from now on is still in the stream.
+    pub(crate) async fn into_stream(self) -> Option<Stream> {
+        let (to, stream) = oneshot::channel();
+        self.jobs.send(Job::HandOver(to)).await.ok()?;
+        stream.await.ok()
     }
 
     /// It is of no more use.
@@ -199,182 +185,4 @@ impl Drop for Waiting<'_> {
             let _ = self.jobs.try_send(Job::Forget { id });
         }
     }
-}
-
-struct Pending {
-    ends_with: u8,
-    answer: Answer,
-    reply: oneshot::Sender<Result<Answer, Broken>>,
-}
-
-struct Driver<S> {
-    reader: ReadHalf<S>,
-    writer: WriteHalf<S>,
-    jobs: mpsc::Receiver<Job>,
-    pending: HashMap<u32, Pending>,
-    /// Octets in the answers of all of them.
-    held: usize,
-    /// What is being written; one message at a time, so that a peer that does not read costs one.
-    out: Vec<Zeroizing<Vec<u8>>>,
-    written: usize,
-    shared: Arc<Shared>,
-}
-
-impl<S: AsyncRead + AsyncWrite> Driver<S> {
-    async fn run(mut self) {
-        let end = self.converse().await;
-        self.shared.closed.store(true, Ordering::Release);
-        self.jobs.close();
-        for (_, pending) in self.pending.drain() {
-            let _ = pending.reply.send(Err(end.clone()));
-        }
-        while let Ok(job) = self.jobs.try_recv() {
-            if let Job::Send { reply, .. } = job {
-                let _ = reply.send(Err(end.clone()));
-            }
-        }
-    }
-
-    /// Reads and writes until one side is done, and says why.
-    async fn converse(&mut self) -> Broken {
-        let mut inbox = Inbox::new(MAX_MESSAGE);
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            let idle = self.out.is_empty();
-            tokio::select! {
-                job = self.jobs.recv(), if idle => match job {
-                    Some(job) => self.accept(job),
-                    None => return self.leave().await,
-                },
-                wrote = write_on(&mut self.writer, &self.out, &mut self.written), if !idle => match wrote {
-                    Ok(()) => {
-                        self.out.clear();
-                        self.written = 0;
-                    }
-                    Err(error) => return Broken::Transport(format!("write: {}", error.kind())),
-                },
-                read = self.reader.read(&mut chunk) => {
-                    let received = match read {
-                        Ok(0) => return Broken::Transport("the server closed the connection".into()),
-                        Ok(count) => chunk.get(..count).unwrap_or_default(),
-                        Err(error) => return Broken::Transport(format!("read: {}", error.kind())),
-                    };
-                    if let Err(broken) = self.received(&mut inbox, received) {
-                        return broken;
-                    }
-                }
-            }
-        }
-    }
-
-    async fn leave(&mut self) -> Broken {
-        let goodbye = unbind(MAX_MESSAGE_ID);
-        // Nobody waits; a peer that does not take it in a second will notice the end anyway.
-        let second = std::time::Duration::from_secs(1);
-        let _ = tokio::time::timeout(second, async {
-            self.writer.write_all(&goodbye).await?;
-            self.writer.shutdown().await
-        })
-        .await;
-        Broken::Transport("the connection was given up".into())
-    }
-
-    fn accept(&mut self, job: Job) {
-        match job {
-            Job::Send { id, bytes, ends_with, reply } => {
-                if self.pending.len() >= MAX_PENDING {
-                    self.pending.retain(|_, pending| !pending.reply.is_closed());
-                    self.held = self.pending.values().map(|pending| pending.answer.bytes).sum();
-                }
-                if self.pending.len() >= MAX_PENDING {
-                    let _ = reply.send(Err(Broken::Full));
-                    return;
-                }
-                self.pending.insert(id, Pending { ends_with, answer: Answer::default(), reply });
-                self.out.push(bytes);
-            }
-            Job::Forget { id } => {
-                let Some(pending) = self.pending.remove(&id) else { return };
-                self.held = self.held.saturating_sub(pending.answer.bytes);
-                // A bind cannot be abandoned (RFC 4511 section 4.11); its connection is given up instead.
-                if pending.ends_with == op::SEARCH_DONE {
-                    let next = self.shared.next_id.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-                    self.out.push(abandon(next.min(MAX_MESSAGE_ID), id));
-                }
-            }
-        }
-    }
-
-    fn received(&mut self, inbox: &mut Inbox, bytes: &[u8]) -> Result<(), Broken> {
-        inbox.push(bytes).map_err(protocol)?;
-        while let Some(whole) = inbox.take().map_err(protocol)? {
-            self.shared.received.fetch_add(1, Ordering::AcqRel);
-            self.sort(whole)?;
-        }
-        Ok(())
-    }
-
-    /// Gives a message to the one who waits for it.
-    fn sort(&mut self, whole: &[u8]) -> Result<(), Broken> {
-        let message = Message::read(whole).map_err(protocol)?;
-        if message.id == 0 {
-            return unsolicited(&message);
-        }
-        // An answer to something that was given up meanwhile is no mistake of the server.
-        let Some(pending) = self.pending.get_mut(&message.id) else { return Ok(()) };
-        let tag = message.operation.tag;
-        let ends = tag == pending.ends_with;
-        let continues = pending.ends_with == op::SEARCH_DONE
-            && matches!(tag, op::SEARCH_ENTRY | op::SEARCH_REFERENCE | op::INTERMEDIATE_RESPONSE);
-        if !ends && !continues {
-            return Err(Broken::Protocol(format!("an operation with tag {tag:#04x} where another belongs")));
-        }
-        pending.answer.bytes = pending.answer.bytes.saturating_add(whole.len());
-        self.held = self.held.saturating_add(whole.len());
-        let too_large = pending.answer.bytes > MAX_ANSWER_BYTES
-            || pending.answer.messages.len() >= MAX_ANSWER_MESSAGES
-            || self.held > MAX_HELD_BYTES;
-        if too_large {
-            return Err(Broken::TooLarge);
-        }
-        pending.answer.messages.push(whole.into());
-        if ends && let Some(done) = self.pending.remove(&message.id) {
-            self.held = self.held.saturating_sub(done.answer.bytes);
-            let _ = done.reply.send(Ok(done.answer));
-        }
-        Ok(())
-    }
-}
-
-fn unsolicited(message: &Message<'_>) -> Result<(), Broken> {
-    if message.operation.tag != op::EXTENDED_RESPONSE {
-        return Err(Broken::Protocol("an answer without a request".into()));
-    }
-    let notice = ExtendedResponse::read(&message.operation).map_err(protocol)?;
-    if notice.name == Some(NOTICE_OF_DISCONNECTION) {
-        return Err(Broken::Disconnected(notice.result.code));
-    }
-    Ok(())
-}
-
-/// Writes all of `out`; may be dropped at any await and called again, since `written` counts.
-async fn write_on<S: AsyncWrite>(
-    writer: &mut WriteHalf<S>,
-    out: &[Zeroizing<Vec<u8>>],
-    written: &mut usize,
-) -> std::io::Result<()> {
-    let mut before = 0_usize;
-    for message in out {
-        let end = before.saturating_add(message.len());
-        while *written < end {
-            let rest = message.get(written.saturating_sub(before)..).unwrap_or_default();
-            let count = writer.write(rest).await?;
-            if count == 0 {
-                return Err(std::io::ErrorKind::WriteZero.into());
-            }
-            *written = written.saturating_add(count);
-        }
-        before = end;
-    }
-    writer.flush().await
 }

@@ -29,11 +29,11 @@ pub(crate) enum Protection {
 
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     /// Name or address, as configured; the certificate must be valid for it (B-071).
-    pub(crate) host: Box<str>,
+    pub host: Box<str>,
     /// Port.
-    pub(crate) port: u16,
+    pub port: u16,
 }
 
 impl std::fmt::Display for Endpoint {
@@ -68,7 +68,7 @@ async fn connect(
 ) -> Result<Connection, Broken> {
     let mut stream = tcp(endpoint, within).await?;
     let config = match protection {
-        Protection::Plain => return Ok(Connection::start(stream)),
+        Protection::Plain => return Ok(Connection::start(Box::new(stream))),
         Protection::Tls(config) => config,
         Protection::StartTls(config) => {
             ask_for_tls(&mut stream).await?;
@@ -78,7 +78,8 @@ async fn connect(
     let name = ServerName::try_from(endpoint.host.to_string())
         .map_err(|_| Broken::Transport("the server's name cannot stand in a certificate".into()))?;
     let tls = TlsConnector::from(config.clone()).connect(name, stream).await;
-    tls.map(Connection::start).map_err(|error| Broken::Transport(format!("TLS: {error}")))
+    tls.map(|stream| Connection::start(Box::new(stream)))
+        .map_err(|error| Broken::Transport(format!("TLS: {error}")))
 }
 
 async fn tcp(endpoint: &Endpoint, within: Duration) -> Result<TcpStream, Broken> {

@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 use crate::base::clock::Clock;
 use crate::base::secret::Secret;
 use crate::login::verdict::{Fault, FaultKind};
+use crate::upstream::ldap::bound::Answered;
 use crate::upstream::ldap::connection::Answer;
 use crate::upstream::ldap::dial::Endpoint;
 use crate::upstream::ldap::server::{Access, MAX_BINDS, Server};
@@ -79,7 +80,7 @@ impl Pool {
         name: &str,
         password: &Secret,
         until: Instant,
-    ) -> Result<(Answer, &Endpoint), Fault> {
+    ) -> Result<Answered, Fault> {
         let permit = tokio::time::timeout_at(until.into(), self.binds.acquire()).await;
         let Ok(Ok(_permit)) = permit else {
             let what =
@@ -93,7 +94,7 @@ impl Pool {
             }
             tried = tried.saturating_add(1);
             match server.bind(name, password, until).await {
-                Ok(answer) => return Ok((answer, server.endpoint())),
+                Ok(answered) => return Ok(answered),
                 Err(BindTrouble::NotAsked(trouble)) => last = Some((server.endpoint(), trouble)),
                 Err(BindTrouble::Asked(trouble)) => {
                     return Err(unhelped(&self.access.directory, tried, Some((server.endpoint(), trouble))));

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::base::clock::Clock;
 use crate::base::secret::Secret;
 use crate::login::verdict::Fault;
+use crate::upstream::ldap::bound::Answered;
 use crate::upstream::ldap::connection::{Answer, Broken, Connection, protocol};
 use crate::upstream::ldap::dial::{Endpoint, Protection, dial};
 use crate::upstream::ldap::trouble::{BindTrouble, Trouble, service_refused, silent};
@@ -139,11 +140,11 @@ impl Server {
     /// The request is sent a second time only when a kept connection turns out to be dead; a server that
     /// took it and does not answer may have counted it already (B-087).
     pub(crate) async fn bind(
-        &self,
+        self: &Arc<Self>,
         name: &str,
         password: &Secret,
         until: Instant,
-    ) -> Result<Answer, BindTrouble> {
+    ) -> Result<Answered, BindTrouble> {
         let had_its_time = self.has_its_time(until);
         let (mut connection, mut fresh) = match self.binder(until).await {
             Ok(connection) => connection,
@@ -158,8 +159,7 @@ impl Server {
             match connection.request(op::BIND_RESPONSE, until.into(), build).await {
                 Ok(answer) => {
                     self.judge(None);
-                    self.keep(connection);
-                    return Ok(answer);
+                    return Ok(Answered::new(answer, connection, self.clone()));
                 }
                 Err(Broken::Transport(_) | Broken::Disconnected(_)) if !fresh => {
                     fresh = true;
@@ -274,7 +274,8 @@ impl Server {
         locked(&self.idle).pop()
     }
 
-    fn keep(&self, connection: Connection) {
+    /// Keeps a connection for the next bind, unless there are enough.
+    pub(super) fn keep(&self, connection: Connection) {
         let mut idle = locked(&self.idle);
         if idle.len() < MAX_IDLE && !connection.is_closed() {
             idle.push((self.clock.now().steady, connection));
