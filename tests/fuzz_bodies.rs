@@ -13,6 +13,8 @@
 mod fuzz_configuration;
 #[path = "support/fuzz_ldap.rs"]
 mod fuzz_ldap;
+#[path = "support/fuzz_proxy.rs"]
+mod fuzz_proxy;
 #[path = "support/fuzz_radius.rs"]
 mod fuzz_radius;
 
@@ -62,6 +64,7 @@ fn every_seed_keeps_the_promises_of_its_target() {
                 "ldap_stream" => fuzz_ldap::stream(bytes[0], &bytes[1..]),
                 // Its body is in the library and is built for its own tests alone.
                 "login_flow" => {}
+                "proxy_header" => fuzz_proxy::header(&bytes),
                 "radius_packet" => fuzz_radius::packet(&bytes),
                 "radius_session" => fuzz_radius::session(&bytes),
                 other => panic!("{other} has seeds and no body"),
@@ -82,6 +85,20 @@ proptest! {
     #[test]
     fn scripts_against_a_session_keep_its_promises(script in prop::collection::vec(any::<u8>(), 0..200)) {
         fuzz_radius::session(&script);
+    }
+
+    #[test]
+    fn octets_that_are_nearly_a_proxy_header_keep_its_promises(
+        start in prop::sample::select(vec![
+            &b""[..],
+            b"PROXY TCP4 192.0.2.1 198.51.100.2 1",
+            b"PROXY UNKNOWN",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c",
+            b"\r\n\r\n\0\r\nQUIT\n\x20\x21\0",
+        ]),
+        rest in prop_oneof![prop::collection::vec(any::<u8>(), 0..40), "[0-9 \r\n]{0,12}".prop_map(String::into_bytes)],
+    ) {
+        fuzz_proxy::header(&[start, &rest].concat());
     }
 }
 

@@ -1,25 +1,98 @@
 //! Bodies of the LDAP fuzz targets. The targets in `fuzz/` and the property tests in
 //! `tests/ldap_codec.rs` call the same functions, so what the fuzzer looks for is looked for in every run.
 
+use doorward::wire::ldap::answer;
+use doorward::wire::ldap::ask::{
+    Asked, Bind, Compared, ExtendedRequest, Method, Request, SaslPlain, abandoned, attribute_type,
+    modified_attributes,
+};
 use doorward::wire::ldap::ber::{OCTET_STRING, Reader, SEQUENCE};
 use doorward::wire::ldap::dn::{Dn, escape, prepared};
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::frame::{CHUNK, Inbox, MAX_MESSAGE, cut};
 use doorward::wire::ldap::message::{
-    Entry, ExtendedResponse, LdapResult, MAX_MESSAGE_ID, Message, PAGED_RESULTS, op, page_cookie,
+    Entry, ExtendedResponse, LdapResult, MAX_CONTROLS, MAX_MESSAGE_ID, Message, PAGED_RESULTS, op,
+    page_cookie,
 };
+use doorward::wire::ldap::passage::{Ended, Passage, Piece};
 use doorward::wire::ldap::request::{Page, Scope, Search, abandon, search, simple_bind, start_tls};
-use doorward::wire::ldap::result::bind_data;
+use doorward::wire::ldap::result::{ResultCode, bind_data};
 
 /// Longest message in [`stream`]; small, so that a short input meets the limit.
 const LIMIT: usize = 4096;
 
-/// A directory sends anything, in pieces of any size: they do not change what is read, memory stays within
-/// the limit, and every reader survives.
+/// Either side sends anything, in pieces of any size: they do not change what is read, memory stays within
+/// the limit, every reader survives, and what passes through is what came in.
 pub(crate) fn stream(piece: u8, stream: &[u8]) {
-    let in_pieces = messages(stream, usize::from(piece).max(1));
+    let piece = usize::from(piece).max(1);
+    let in_pieces = messages(stream, piece);
     let at_once = messages(stream, CHUNK);
     assert_eq!(in_pieces, at_once, "the network's pieces are no boundaries");
+    let through = passage(stream, piece);
+    assert_eq!(through, passage(stream, stream.len().max(1)), "nor are they in passing");
+    for ((id, tag, bytes), whole) in through.messages.iter().zip(&at_once.0) {
+        assert_eq!(bytes, whole, "both cut at the same places");
+        if let Ok(message) = Message::read(whole) {
+            assert_eq!((message.id, message.operation.tag), (*id, *tag), "the head was not misread");
+        }
+    }
+    if let Some(refused) = at_once.0.get(through.messages.len()) {
+        assert!(through.broken && Message::read(refused).is_err(), "what does not pass is no message");
+    }
+}
+
+/// What came through a passage.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Through {
+    /// Number, tag and octets of the messages that came whole.
+    pub(crate) messages: Vec<(u32, u8, Vec<u8>)>,
+    /// All octets that came out.
+    pub(crate) joined: Vec<u8>,
+    /// The stream ended in nonsense.
+    pub(crate) broken: bool,
+}
+
+/// Lets a stream through in pieces of this size. What comes out joined is what went in, but for a head that
+/// is incomplete at its end.
+pub(crate) fn passage(stream: &[u8], piece: usize) -> Through {
+    let mut passage = Passage::new(LIMIT as u64);
+    let mut through = Through { messages: Vec::new(), joined: Vec::new(), broken: false };
+    let (mut message, mut open) = ((0, 0, Vec::new()), false);
+    for received in stream.chunks(piece) {
+        let fed = passage.feed(received, |piece| {
+            let (bytes, ends) = match piece {
+                Piece::Begins { id, tag, bytes, whole } => {
+                    assert!(!open, "a message begins in another one");
+                    message = (id, tag, Vec::new());
+                    (bytes, whole)
+                }
+                Piece::Continues { bytes, ends } => {
+                    assert!(open, "a message goes on that has not begun");
+                    (bytes, ends)
+                }
+            };
+            assert!(!bytes.is_empty());
+            message.2.extend_from_slice(bytes);
+            through.joined.extend_from_slice(bytes);
+            open = !ends;
+            if ends {
+                through.messages.push(message.clone());
+            }
+            Ok::<(), std::convert::Infallible>(())
+        });
+        if fed.is_err() {
+            through.broken = true;
+            assert!(matches!(passage.feed(b"0", |_| Err(())), Err(Ended::Broken(_))), "once broken, broken");
+            break;
+        }
+    }
+    assert!(stream.starts_with(&through.joined), "octets came out that did not go in");
+    if !through.broken {
+        let held = stream.len() - through.joined.len();
+        assert!(held < 38 && (held == 0 || !open), "more than a head is held");
+        assert_eq!(passage.is_between_messages(), held == 0 && !open);
+    }
+    through
 }
 
 /// The messages in a stream, and whether it ended in nonsense.
@@ -59,6 +132,9 @@ pub(crate) fn message(whole: &[u8]) {
         assert_eq!(LdapResult::read(&message.operation), Ok(response.result));
         assert!(response.name.is_none_or(inside) && response.value.is_none_or(inside));
     }
+    client(&message);
+    let controls = message.controls().take_while(Result::is_ok).flatten();
+    assert!(controls.inspect(|c| assert!(inside(c.oid))).count() <= MAX_CONTROLS);
     if let Ok(Some(control)) = message.control(PAGED_RESULTS) {
         assert_eq!(control.oid, PAGED_RESULTS.as_bytes());
         assert!(control.value.is_none_or(|value| page_cookie(value).map_or(true, inside)));
@@ -70,6 +146,50 @@ pub(crate) fn message(whole: &[u8]) {
             octets += attribute.values().flatten().map(<[u8]>::len).sum::<usize>();
         }
         assert!(octets <= whole.len(), "nothing is read twice");
+    }
+}
+
+/// Any message as the request of a client, whatever its tag says: all that is read lies inside it, and every
+/// answer to it is a message that says what it must.
+fn client(message: &Message<'_>) {
+    let operation = &message.operation;
+    let range = operation.whole.as_ptr_range();
+    let inside = |part: &[u8]| range.contains(&part.as_ptr()) || part.is_empty();
+    if let Ok(bind) = Bind::read(operation) {
+        assert!(inside(bind.name));
+        match bind.method {
+            Method::Simple(password) => assert!(inside(password)),
+            Method::Sasl { mechanism, credentials } => {
+                assert!(inside(mechanism) && credentials.is_none_or(inside));
+                if let Some(plain) = credentials.and_then(SaslPlain::read) {
+                    let joined = [plain.authzid, plain.authcid, plain.password].join(&0);
+                    assert_eq!(Some(&joined[..]), credentials);
+                }
+            }
+            Method::Sicily(_) | Method::Other(_) => {}
+        }
+    }
+    if let Ok(asked) = Asked::read(operation) {
+        assert!(inside(asked.base) && asked.attributes().flatten().all(inside));
+        if let Ok(names) = asked.filter_attributes(64) {
+            assert!(names.clone().all(|name| inside(name) && inside(attribute_type(name))));
+            let deeper = asked.filter_attributes(usize::MAX).map(Iterator::count);
+            assert_eq!(deeper, Ok(names.count()));
+        } else {
+            assert!(!asked.is_presence_of_object_class());
+        }
+    }
+    assert!(Compared::read(operation).map_or(true, |read| inside(read.entry) && inside(read.attribute)));
+    assert!(ExtendedRequest::read(operation).map_or(true, |read| inside(read.name)));
+    assert!(modified_attributes(operation).map_or(true, |mut names| names.all(|n| n.map_or(true, inside))));
+    assert!(abandoned(operation).map_or(true, |id| id <= MAX_MESSAGE_ID));
+    let request = Request::of(operation.tag);
+    if let Some(tag) = request.answer() {
+        assert!(request.may_be_answered_by(tag));
+        let answer = answer::result(message.id, tag, ResultCode::BUSY, "later");
+        let answer = Message::read(&answer).unwrap();
+        assert_eq!((answer.id, answer.operation.tag), (message.id, tag));
+        assert_eq!(LdapResult::read(&answer.operation).unwrap().code, ResultCode::BUSY);
     }
 }
 
