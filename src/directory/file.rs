@@ -25,7 +25,7 @@ use crate::directory::file::hash::{Hash, Scratch};
 pub use crate::directory::file::hash::{HashFault, hash_password};
 use crate::directory::group_name;
 use crate::gateway::ports::{After, Directory, Verified};
-use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing};
+use crate::login::identity::{Account, Groups, LoginName, NameForm, Pseudonym, Standing};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::{Fault, FaultKind};
 
@@ -104,6 +104,10 @@ impl Users {
     }
 
     fn named(&self, name: &LoginName) -> Option<&User> {
+        // Nobody here has a distinguished name, whatever somebody is called.
+        if matches!(name.form(), NameForm::Distinguished(_)) {
+            return None;
+        }
         self.by_name.get(name.prepared()).and_then(|at| self.list.get(*at))
     }
 
@@ -290,7 +294,7 @@ impl Directory for FileDirectory {
             standing: if user.disabled { Standing::Disabled } else { Standing::Active },
             number: user.number.clone(),
             aliases: Vec::new(),
-            stamp: Box::default(),
+            stamp: user.hash.stamp(),
         }))
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use data_encoding::BASE64_NOPAD;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::base::random::{NoRandomness, Random, bytes};
@@ -97,6 +98,19 @@ impl Hash {
     /// Memory, passes and lanes: what the time of a check depends on.
     pub(in crate::directory) const fn cost(&self) -> (u32, u32, u32) {
         (self.params.m_cost(), self.params.t_cost(), self.params.p_cost())
+    }
+
+    /// Another value for every other hash, and not the hash itself.
+    pub(in crate::directory) fn stamp(&self) -> Box<[u8]> {
+        let (memory, passes, lanes) = self.cost();
+        let cost = [memory, passes, lanes].map(u32::to_be_bytes);
+        let salt = Sha256::digest(&self.salt);
+        Sha256::new()
+            .chain_update(cost.as_flattened())
+            .chain_update(salt)
+            .chain_update(&self.output)
+            .finalize()[..]
+            .into()
     }
 
     /// Whether the hash is cheap to try.

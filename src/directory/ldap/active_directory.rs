@@ -67,10 +67,6 @@ struct Names {
 }
 
 impl ActiveDirectory {
-    pub(crate) const fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     pub(crate) fn new(settings: Settings) -> Self {
         Self { settings, names: Mutex::new(BoundedMap::new(NAMES_KEPT, NAMES_LIFE)) }
     }
@@ -81,9 +77,6 @@ impl ActiveDirectory {
         name: &LoginName,
         until: Instant,
     ) -> Result<Option<Account>, Fault> {
-        let Some(by_name) = self.by_name(name) else { return Ok(None) };
-        let person = Filter::Equal("objectCategory", b"person");
-        let filter = Filter::And(vec![person, Filter::Equal("objectClass", b"user"), by_name]);
         let mut attributes = vec![
             "objectGUID",
             "objectSid",
@@ -95,20 +88,12 @@ impl ActiveDirectory {
             "pwdLastSet",
         ];
         attributes.extend(self.settings.number.as_deref());
-        let request = Search {
-            base: &self.settings.base,
-            scope: Scope::Subtree,
-            size_limit: 2,
-            time_limit: 0,
-            filter: &filter,
-            attributes: &attributes,
-            page: None,
-        };
-        let Some(record) = search::account(pool, &request, until).await? else { return Ok(None) };
+        let Some(record) = self.search(pool, name, &attributes, until).await? else { return Ok(None) };
         let lacks = |what| lacks(pool, what);
         let id = record.first("objectGUID").filter(|id| id.len() == 16).ok_or_else(|| lacks("objectGUID"))?;
         let control = record.number("userAccountControl").ok_or_else(|| lacks("userAccountControl"))?;
         let groups = self.groups(pool, &record, until).await?;
+        let sid = record.first("objectSid").and_then(sid_text);
         let number = self.settings.number.as_deref().and_then(|name| record.text(name)).map(Box::from);
         Ok(Some(Account {
             directory: pool.directory().clone(),
@@ -117,10 +102,37 @@ impl ActiveDirectory {
             standing: standing(&record, control, pool.clock().now().unix),
             groups,
             number,
+            aliases: [Some(group_name(&record.dn)), sid.map(Box::from)].into_iter().flatten().collect(),
+            stamp: record.first("pwdLastSet").unwrap_or_default().into(),
             handle: record.dn.into(),
-            aliases: Vec::new(),
-            stamp: Box::default(),
         }))
+    }
+
+    async fn search(
+        &self,
+        pool: &Pool,
+        name: &LoginName,
+        attributes: &[&str],
+        until: Instant,
+    ) -> Result<Option<Record>, Fault> {
+        let mut parts =
+            vec![Filter::Equal("objectCategory", b"person"), Filter::Equal("objectClass", b"user")];
+        if let NameForm::Distinguished(dn) = name.form() {
+            let person = Filter::And(parts);
+            return search::account_named(pool, &self.settings.base, dn, (&person, attributes), until).await;
+        }
+        let Some(by_name) = self.by_name(name) else { return Ok(None) };
+        parts.push(by_name);
+        let request = Search {
+            base: &self.settings.base,
+            scope: Scope::Subtree,
+            size_limit: 2,
+            time_limit: 0,
+            filter: &Filter::And(parts),
+            attributes,
+            page: None,
+        };
+        search::account(pool, &request, until).await
     }
 
     /// Which accounts a name can mean. A domain or suffix that is not ours means none: there is no falling

@@ -10,7 +10,6 @@ use toml::Spanned;
 
 use crate::base::problem::Problem;
 use crate::base::secret::Secret;
-use crate::directory::ldap::{active_directory, plain};
 use crate::upstream::ldap::dial::{Endpoint, Protection};
 use crate::upstream::ldap::server::{Access, Service};
 use crate::wire::ldap::dn::Dn;
@@ -111,17 +110,23 @@ pub struct LdapSettings {
     manner: Manner,
 }
 
-#[derive(Debug)]
-pub(crate) enum Manner {
-    ActiveDirectory(active_directory::Settings),
-    Plain(plain::Settings),
-}
-
 impl LdapSettings {
     /// Name of the directory.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.access.directory
+    }
+
+    /// Where accounts and groups are; a distinguished name as it was written.
+    #[must_use]
+    pub const fn base_dn(&self) -> &str {
+        self.manner.base()
+    }
+
+    /// It is asked as Active Directory, where accounts have SIDs.
+    #[must_use]
+    pub const fn is_active_directory(&self) -> bool {
+        matches!(self.manner, Manner::ActiveDirectory(_))
     }
 
     /// Passwords cross a network readable: `tls = "none"` and a server that is not on this machine. Worth a
@@ -377,6 +382,8 @@ fn endpoint(text: &str, default: u16) -> Option<Endpoint> {
     let address = host.parse::<IpAddr>().is_ok();
     (port != 0 && (name || address)).then(|| Endpoint { host: host.into(), port })
 }
+
+pub(crate) use crate::directory::ldap::config::manner::Manner;
 
 mod manner;
 

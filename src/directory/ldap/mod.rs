@@ -50,6 +50,9 @@ impl LdapDirectory {
         clock: Arc<dyn Clock>,
         random: &dyn Random,
     ) -> Result<Self, NoRandomness> {
+        // Unguessable, so that nobody can create the entry.
+        let number = u128::from_be_bytes(random::bytes(random)?);
+        let nobody = format!("cn={number:032x},{}", settings.base_dn());
         let (access, endpoints, manner) = settings.into_parts();
         let manner = match manner {
             config::Manner::ActiveDirectory(settings) => {
@@ -57,13 +60,6 @@ impl LdapDirectory {
             }
             config::Manner::Plain(settings) => Manner::Plain(Box::new(settings)),
         };
-        let base = match &manner {
-            Manner::ActiveDirectory(domain) => &domain.settings().base,
-            Manner::Plain(settings) => &settings.base,
-        };
-        // Unguessable, so that nobody can create the entry.
-        let number = u128::from_be_bytes(random::bytes(random)?);
-        let nobody = format!("cn={number:032x},{base}");
         Ok(Self { pool: Pool::start(access, endpoints, clock), manner, nobody })
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::base::clock::UnixTime;
 use crate::directory::group_name;
 use crate::directory::ldap::search::{self, Record};
-use crate::login::identity::{Account, Groups, LoginName, Standing, group_key};
+use crate::login::identity::{Account, Groups, LoginName, NameForm, Standing, group_key};
 use crate::login::verdict::{Fault, FaultKind};
 use crate::upstream::ldap::pool::Pool;
 use crate::wire::ldap::dn::Dn;
@@ -58,34 +58,39 @@ pub(crate) async fn find(
     name: &LoginName,
     until: Instant,
 ) -> Result<Option<Account>, Fault> {
+    let attributes = attributes(settings);
     let typed = name.prepared().as_bytes();
-    let by_name = Filter::Or(settings.logins.iter().map(|login| Filter::Equal(login, typed)).collect());
-    let filter = match &settings.class {
-        Some(class) => Filter::And(vec![Filter::Equal("objectClass", class.as_bytes()), by_name]),
-        None => by_name,
+    let found = match name.form() {
+        NameForm::Distinguished(dn) => {
+            let wanted = wanted_by_dn(settings);
+            search::account_named(pool, &settings.base, dn, (&wanted, &attributes), until).await?
+        }
+        NameForm::Plain(_) | NameForm::Principal(..) | NameForm::Domain(..) => {
+            let by_name =
+                Filter::Or(settings.logins.iter().map(|login| Filter::Equal(login, typed)).collect());
+            let filter = match &settings.class {
+                Some(class) => Filter::And(vec![Filter::Equal("objectClass", class.as_bytes()), by_name]),
+                None => by_name,
+            };
+            let request = Search {
+                base: &settings.base,
+                scope: Scope::Subtree,
+                size_limit: 2,
+                time_limit: 0,
+                filter: &filter,
+                attributes: &attributes,
+                page: None,
+            };
+            search::account(pool, &request, until).await?
+        }
     };
-    // Operational attributes come only when named.
-    let mut attributes = vec![
-        &*settings.id,
-        "uid",
-        "memberOf",
-        "pwdAccountLockedTime",
-        "pwdReset",
-        "nsAccountLock",
-        "shadowExpire",
-    ];
-    attributes.extend(settings.number.as_deref());
-    let request = Search {
-        base: &settings.base,
-        scope: Scope::Subtree,
-        size_limit: 2,
-        time_limit: 0,
-        filter: &filter,
-        attributes: &attributes,
-        page: None,
-    };
-    let Some(record) = search::account(pool, &request, until).await? else { return Ok(None) };
+    let Some(record) = found else { return Ok(None) };
+    let is_distinguished = matches!(name.form(), NameForm::Distinguished(_));
     let id = record.first(&settings.id).filter(|id| !id.is_empty() && id.len() <= 256);
+    if id.is_none() && is_distinguished && login(settings, &record).is_none() {
+        // No other spelling leads here, so it is not one of the accounts that must have an id.
+        return Ok(None);
+    }
     let id = id.ok_or_else(|| {
         let what = format!(
             "directory \"{}\": an account came without {}; let the service account read it, or name another id-attribute",
@@ -94,17 +99,69 @@ pub(crate) async fn find(
         );
         Fault::new(FaultKind::DirectoryRefusedUs, what)
     })?;
+    let display = if is_distinguished { display(settings, &record) } else { name.prepared().into() };
     Ok(Some(Account {
         directory: pool.directory().clone(),
         id: id.into(),
-        display: name.prepared().into(),
+        display,
         groups: groups(settings, pool, &record, until).await?,
         standing: standing(&record, pool.clock().now().unix),
         number: settings.number.as_deref().and_then(|name| record.text(name)).map(Box::from),
+        aliases: vec![group_name(&record.dn)],
+        stamp: stamp(&record),
         handle: record.dn.into(),
-        aliases: Vec::new(),
-        stamp: Box::default(),
     }))
+}
+
+/// What is read of an account. Operational attributes come only when named.
+fn attributes(settings: &Settings) -> Vec<&str> {
+    let mut attributes = vec![
+        &*settings.id,
+        "uid",
+        "memberOf",
+        "pwdAccountLockedTime",
+        "pwdReset",
+        "pwdChangedTime",
+        "modifyTimestamp",
+        "nsAccountLock",
+        "shadowExpire",
+    ];
+    for more in settings.logins.iter().chain(&settings.number) {
+        if !attributes.iter().any(|known| known.eq_ignore_ascii_case(more)) {
+            attributes.push(more);
+        }
+    }
+    attributes
+}
+
+/// What an account looks like that is named by its distinguished name, which groups and branches have too. An
+/// application's own account often has no login attribute, but a class that is for passwords (person, RFC 4519
+/// section 3.12; simpleSecurityObject, RFC 4524 section 3.9).
+fn wanted_by_dn(settings: &Settings) -> Filter<'_> {
+    match &settings.class {
+        Some(class) => Filter::Equal("objectClass", class.as_bytes()),
+        None => {
+            let logins = settings.logins.iter().map(|login| Filter::Present(login));
+            let classes = [&b"person"[..], b"simpleSecurityObject"];
+            Filter::Or(logins.chain(classes.map(|class| Filter::Equal("objectClass", class))).collect())
+        }
+    }
+}
+
+/// What its owner would type.
+fn login<'a>(settings: &'a Settings, record: &'a Record) -> Option<&'a str> {
+    settings.logins.iter().find_map(|login| record.text(login))
+}
+
+/// How a person would call the account, where it was not said.
+fn display(settings: &Settings, record: &Record) -> Box<str> {
+    let leaf = || record.dn.parse::<Dn>().ok().and_then(|dn| dn.leaf().map(Box::from));
+    login(settings, record).map(Box::from).or_else(leaf).unwrap_or_else(|| record.dn.as_str().into())
+}
+
+/// When the password was changed; where that is not kept, when anything was, which is later or the same.
+fn stamp(record: &Record) -> Box<[u8]> {
+    record.first("pwdChangedTime").or_else(|| record.first("modifyTimestamp")).unwrap_or_default().into()
 }
 
 async fn groups(settings: &Settings, pool: &Pool, record: &Record, until: Instant) -> Result<Groups, Fault> {

@@ -7,6 +7,7 @@ use crate::upstream::ldap::connection::{Answer, Broken, protocol};
 use crate::upstream::ldap::dial::Endpoint;
 use crate::upstream::ldap::pool::Pool;
 use crate::upstream::ldap::trouble::{Trouble, refused, unhelped};
+use crate::wire::ldap::dn::Dn;
 use crate::wire::ldap::filter::Filter;
 use crate::wire::ldap::message::{Entry, LdapResult, Range, op};
 use crate::wire::ldap::request::{Scope, Search};
@@ -128,7 +129,47 @@ pub(crate) async fn account(
     request: &Search<'_>,
     until: Instant,
 ) -> Result<Option<Record>, Fault> {
-    let found = run(pool, request, until).await?;
+    only(pool, run(pool, request, until).await?)
+}
+
+/// The account that the person who logs in has named by the distinguished name `dn`, where `wanted` says what an
+/// account under `base` looks like. The server compares names; whether one lies under `base` is seen step by step
+/// (B-103), of the name that came and of the one that the server gives in return.
+///
+/// Anybody can send any name, so one that the server does not know, does not take for a name, or holds to be another
+/// server's business is nobody's.
+pub(crate) async fn account_named(
+    pool: &Pool,
+    base: &str,
+    dn: &str,
+    (wanted, attributes): (&Filter<'_>, &[&str]),
+    until: Instant,
+) -> Result<Option<Record>, Fault> {
+    let is_ours = |dn: &str| match (dn.parse::<Dn>(), base.parse::<Dn>()) {
+        (Ok(dn), Ok(base)) => dn.is_under(&base),
+        (Ok(_) | Err(_), _) => false,
+    };
+    if !is_ours(dn) {
+        return Ok(None);
+    }
+    let request = Search {
+        base: dn,
+        scope: Scope::Base,
+        size_limit: 2,
+        time_limit: 0,
+        filter: wanted,
+        attributes,
+        page: None,
+    };
+    let found = run(pool, &request, until).await?;
+    if matches!(found.code, ResultCode::NO_SUCH_OBJECT | ResultCode::INVALID_DN_SYNTAX | ResultCode::REFERRAL)
+    {
+        return Ok(None);
+    }
+    Ok(only(pool, found)?.filter(|record| is_ours(&record.dn)))
+}
+
+fn only(pool: &Pool, found: Found<'_>) -> Result<Option<Record>, Fault> {
     let mut records = found.records.into_iter();
     match (found.code, records.next(), records.next()) {
         (ResultCode::SUCCESS, first, None) => Ok(first),

@@ -6,6 +6,25 @@ use crate::directory::ldap::config::{Complaints, GroupLookup, LdapConfig, base};
 use crate::directory::ldap::{active_directory, plain};
 use crate::wire::ldap::filter::is_attribute_name;
 
+/// How a directory is asked.
+#[derive(Debug)]
+pub(crate) enum Manner {
+    /// As Active Directory.
+    ActiveDirectory(active_directory::Settings),
+    /// As any other.
+    Plain(plain::Settings),
+}
+
+impl Manner {
+    /// Where accounts and groups are.
+    pub(super) const fn base(&self) -> &str {
+        match self {
+            Self::ActiveDirectory(settings) => &settings.base,
+            Self::Plain(settings) => &settings.base,
+        }
+    }
+}
+
 impl LdapConfig {
     pub(super) fn active_directory(&self, complaints: &mut Complaints<'_>) -> active_directory::Settings {
         let lower = |text: &Spanned<String>| text.get_ref().trim().to_lowercase().into_boxed_str();
