@@ -16,6 +16,10 @@ wanted=(
     '/usr/lib/*/samba/vfs/acl_xattr.so':samba-vfs-modules
     /usr/lib/python3/dist-packages/markdown:python3-markdown
     systemd-analyze:systemd
+    '/usr/lib/postgresql/*/bin/postgres':postgresql
+    '/usr/lib/apache2/modules/mod_authnz_ldap.so':apache2-bin
+    '/usr/lib/dovecot/modules/auth/libauthdb_ldap.so':dovecot-ldap
+    /usr/lib/dovecot/imap-login:dovecot-imapd
 )
 
 PATH="$PATH:/usr/sbin:/sbin"

@@ -10,9 +10,14 @@
     reason = "test code; no test uses all of it"
 )]
 
+pub mod apache;
 pub mod authority;
+pub mod dovecot;
 pub mod fake_directory;
 pub mod ldap;
+pub mod ldap_app;
+pub mod ldap_utils;
+pub mod postgres;
 pub mod samba;
 pub mod slapd;
 

@@ -45,11 +45,22 @@ index objectClass,uid,mail,member,memberUid eq
 suffix "dc=lab,dc=test"
 rootdn "cn=admin,dc=lab,dc=test"
 rootpw "correct horse"
-access to attrs=userPassword by anonymous auth by * none
-access to * by dn.exact="cn=service,dc=lab,dc=test" read by * none
+{access}
 overlay memberof
 memberof-refint true
 "#;
+
+/// Who may do what: the service account reads, and nobody else anything.
+const CLOSED: &str = r#"
+access to attrs=userPassword by anonymous auth by * none
+access to * by dn.exact="cn=service,dc=lab,dc=test" read by * none
+"#;
+
+/// Everybody reads what is not secret, and people write about themselves.
+const OPEN: &str = r"
+access to attrs=userPassword by anonymous auth by self =xw by * none
+access to * by self write by users read by * none
+";
 
 const PEOPLE: &str = r"
 dn: dc=lab,dc=test
@@ -149,15 +160,24 @@ impl Slapd {
 
     /// The same with further global lines in its settings.
     pub fn start_with(extra: &str) -> Option<Self> {
+        Self::start_as(extra, CLOSED)
+    }
+
+    /// The same where people may read what is not secret, and write about themselves.
+    pub fn start_open(extra: &str) -> Option<Self> {
+        Self::start_as(extra, OPEN)
+    }
+
+    fn start_as(extra: &str, access: &str) -> Option<Self> {
         let slapd = peer("slapd")?;
         let ldapadd = peer("ldapadd")?;
         // A port that was free may be taken before slapd binds it.
         (0..5)
-            .find_map(|_| Self::try_start(&slapd, &ldapadd, extra))
+            .find_map(|_| Self::try_start(&slapd, &ldapadd, extra, access))
             .or_else(|| panic!("slapd does not start"))
     }
 
-    fn try_start(slapd: &Path, ldapadd: &Path, extra: &str) -> Option<Self> {
+    fn try_start(slapd: &Path, ldapadd: &Path, extra: &str, access: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new();
         let (cert, key) = authority.server(&["localhost", "127.0.0.1"]);
@@ -165,8 +185,10 @@ impl Slapd {
         write("ca.pem", authority.pem());
         write("cert.pem", &cert);
         write("key.pem", &key);
-        let settings =
-            SETTINGS.replace("{folder}", folder.path().to_str().unwrap()).replace("{extra}", extra);
+        let settings = SETTINGS
+            .replace("{folder}", folder.path().to_str().unwrap())
+            .replace("{extra}", extra)
+            .replace("{access}", access.trim());
         write("slapd.conf", &settings);
         std::fs::create_dir(folder.path().join("data")).unwrap();
         let (port, tls_port) = (free_port(), free_port());

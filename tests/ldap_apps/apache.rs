@@ -1,0 +1,86 @@
+//! Apache httpd's mod_authnz_ldap.
+
+use crate::support::apache::{Apache, SETTINGS};
+use crate::support::ldap_app::{Outcome, Tls, Way};
+use crate::support::slapd::{PASSWORD, Slapd};
+use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone};
+
+#[test]
+fn httpd_shows_a_page_for_the_password_of_a_template_or_found_account() {
+    let Some(slapd) = Slapd::start_open("") else { return };
+    for tls in [Tls::Ldaps, Tls::StartTls] {
+        let Some(apache) = Apache::start(&at(&slapd, tls), SETTINGS) else { return };
+        for way in [Way::Template, Way::Search] {
+            lets_in_anna_alone(|user, password| apache.login(way, user, password));
+        }
+        lets_in_anna_alone(|user, password| apache.login_of_member(user, password));
+        assert_eq!(apache.login_of_member("left", PASSWORD), Outcome::Refused, "not a member");
+    }
+}
+
+#[test]
+fn a_request_to_httpd_is_one_bind_of_the_person_that_it_has_looked_up() {
+    let directory = Counting::start();
+    let Some(apache) = Apache::start(&directory.ldap(), SETTINGS) else { return };
+    for _ in 0..2 {
+        let asked =
+            directory.during(|| assert_eq!(apache.login(Way::Search, "anna", PASSWORD), Outcome::Accepted));
+        assert_eq!(asked, "service search anna");
+        let asked =
+            directory.during(|| assert_eq!(apache.login_of_member("anna", PASSWORD), Outcome::Accepted));
+        assert_eq!(
+            asked, "service search anna | service compare",
+            "groups are asked for with its own account"
+        );
+    }
+}
+
+#[test]
+fn httpd_tries_a_password_twice_where_it_makes_the_dn_itself() {
+    let directory = Counting::start();
+    let Some(apache) = Apache::start(&directory.ldap(), SETTINGS) else { return };
+    let asked =
+        directory.during(|| assert_eq!(apache.login(Way::Template, "anna", PASSWORD), Outcome::Accepted));
+    assert_eq!(asked, "anna search anna");
+}
+
+#[test]
+fn httpd_answers_500_when_the_directory_was_busy_or_unavailable_and_tries_once() {
+    let directory = Counting::start();
+    let Some(apache) = Apache::start(&directory.ldap(), SETTINGS) else { return };
+    for (code, words) in [(51, "Server is busy"), (52, "Server is unavailable")] {
+        directory.answers("anna", code);
+        let asked = directory.during(|| {
+            let outcome = apache.login(Way::Search, "anna", PASSWORD);
+            assert!(broken(&outcome, "HTTP/1.1 500 ") && broken(&outcome, words), "{outcome:?}");
+        });
+        assert_eq!(asked, "service search anna", "{code}");
+    }
+}
+
+#[test]
+fn httpd_gives_up_after_its_timeout() {
+    let directory = Counting::start();
+    let settings = format!("{SETTINGS}LDAPTimeout 1\n");
+    let Some(apache) = Apache::start(&directory.ldap(), &settings) else { return };
+    directory.answers("anna", SILENCE);
+    let outcome = apache.login(Way::Search, "anna", PASSWORD);
+    assert!(broken(&outcome, "HTTP/1.1 500 ") && broken(&outcome, "Timed out"), "{outcome:?}");
+    directory.wait_until("unbind");
+}
+
+#[test]
+fn by_its_defaults_httpd_lets_a_password_in_again_without_asking_and_repeats_a_bind_that_failed() {
+    let directory = Counting::start();
+    let Some(apache) = Apache::start(&directory.ldap(), "") else { return };
+    let login = || apache.login(Way::Search, "anna", PASSWORD);
+    assert_eq!(directory.during(|| assert_eq!(login(), Outcome::Accepted)), "service search anna");
+    directory.answers("anna", 49);
+    assert_eq!(directory.during(|| assert_eq!(login(), Outcome::Accepted)), "", "from its cache");
+    directory.answers("ben", 52);
+    let asked = directory.during(|| {
+        let outcome = apache.login(Way::Search, "ben", PASSWORD);
+        assert!(broken(&outcome, "Server is unavailable"), "{outcome:?}");
+    });
+    assert_eq!(asked, ["service search ben"; 4].join(" | "));
+}

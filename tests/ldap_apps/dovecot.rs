@@ -1,0 +1,79 @@
+//! Dovecot's `passdb` with `auth_bind`.
+
+use std::thread;
+
+use crate::support::dovecot::Dovecot;
+use crate::support::ldap_app::{Outcome, Tls, Way};
+use crate::support::slapd::{PASSWORD, Slapd};
+use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone};
+
+#[test]
+fn dovecot_opens_a_mailbox_for_the_password_of_a_template_or_found_account() {
+    let Some(slapd) = Slapd::start() else { return };
+    for (tls, way) in [(Tls::Ldaps, Way::Template), (Tls::StartTls, Way::Search)] {
+        let Some(dovecot) = Dovecot::start(&at(&slapd, tls), way) else { return };
+        lets_in_anna_alone(|user, password| dovecot.login(user, password));
+    }
+}
+
+#[test]
+fn a_login_to_dovecot_is_one_bind_of_the_person_on_a_connection_that_stays() {
+    for (way, first, next) in
+        [(Way::Template, "service anna", "anna"), (Way::Search, "service search anna", "service search anna")]
+    {
+        let directory = Counting::start();
+        let Some(dovecot) = Dovecot::start(&directory.ldap(), way) else { return };
+        let login =
+            || directory.during(|| assert_eq!(dovecot.login("anna", PASSWORD), Outcome::Accepted, "{way:?}"));
+        assert_eq!(login(), first);
+        assert_eq!(login(), next);
+        directory.fake.hang_up();
+        assert_eq!(login(), first, "a connection that has ended is made again, and nobody notices");
+        let connections = directory.seen().iter().map(|(number, _)| *number).max();
+        assert_eq!(connections, Some(1));
+    }
+}
+
+#[test]
+fn dovecot_tells_a_mail_program_that_it_was_not_the_password_when_the_directory_was_busy_or_unavailable() {
+    let directory = Counting::start();
+    let Some(dovecot) = Dovecot::start(&directory.ldap(), Way::Search) else { return };
+    for code in [51, 52] {
+        directory.answers("anna", code);
+        let asked = directory.during(|| {
+            let outcome = dovecot.login("anna", PASSWORD);
+            assert!(broken(&outcome, "1 NO [UNAVAILABLE]"), "{outcome:?}");
+        });
+        assert_eq!(asked, "service search anna");
+    }
+}
+
+#[test]
+fn dovecot_lets_others_in_while_one_waits_for_an_answer() {
+    let directory = Counting::start();
+    directory.answers("anna", SILENCE);
+    let Some(dovecot) = Dovecot::start(&directory.ldap(), Way::Search) else { return };
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| dovecot.login("anna", PASSWORD));
+        directory.wait_until("anna");
+        assert_eq!(dovecot.login("ben", PASSWORD), Outcome::Accepted);
+        assert!(!waiting.is_finished());
+        // It is asked again on a new connection, and this time anna is let in.
+        directory.answers("anna", 0);
+        directory.fake.hang_up();
+        assert_eq!(waiting.join().unwrap(), Outcome::Accepted);
+    });
+}
+
+#[test]
+fn without_an_account_of_its_own_dovecot_binds_as_nobody_and_works_only_where_that_may_be_done() {
+    let directory = Counting::start();
+    directory.answers("nobody at all", 48);
+    let nobody = "dn =\ndnpass =\n";
+    let Some(dovecot) = Dovecot::start_with(&directory.ldap(), Way::Template, nobody) else { return };
+    let asked = directory.during(|| {
+        let outcome = dovecot.login("anna", PASSWORD);
+        assert!(broken(&outcome, "Inappropriate authentication"), "{outcome:?}");
+    });
+    assert_eq!(asked, "nobody at all");
+}

@@ -1,0 +1,56 @@
+//! PostgreSQL's `ldap` method.
+
+use crate::support::ldap_app::{Outcome, Tls, Way};
+use crate::support::postgres::Postgres;
+use crate::support::slapd::{PASSWORD, Slapd};
+use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone};
+
+#[test]
+fn postgres_lets_a_role_in_by_the_password_of_its_template_or_found_account() {
+    let Some(slapd) = Slapd::start() else { return };
+    for tls in [Tls::Ldaps, Tls::StartTls] {
+        let Some(postgres) = Postgres::start(&at(&slapd, tls)) else { return };
+        for way in [Way::Template, Way::Search] {
+            lets_in_anna_alone(|user, password| postgres.login(way, user, password));
+        }
+    }
+}
+
+#[test]
+fn a_login_to_postgres_is_one_bind_of_the_person_on_a_connection_of_its_own() {
+    let directory = Counting::start();
+    let Some(postgres) = Postgres::start(&directory.ldap()) else { return };
+    for _ in 0..2 {
+        for (way, expected) in [(Way::Template, "anna"), (Way::Search, "service search | anna")] {
+            let asked =
+                directory.during(|| assert_eq!(postgres.login(way, "anna", PASSWORD), Outcome::Accepted));
+            assert_eq!(asked, expected);
+        }
+    }
+}
+
+#[test]
+fn postgres_tries_a_bind_once_and_logs_that_the_directory_was_busy_or_unavailable() {
+    let directory = Counting::start();
+    let Some(postgres) = Postgres::start(&directory.ldap()) else { return };
+    for (code, words) in [(51, "Server is busy"), (52, "Server is unavailable")] {
+        directory.answers("anna", code);
+        for (way, expected) in [(Way::Template, "anna"), (Way::Search, "service search | anna")] {
+            let asked = directory.during(|| {
+                let outcome = postgres.login(way, "anna", PASSWORD);
+                assert!(broken(&outcome, words), "{outcome:?}");
+            });
+            assert_eq!(asked, expected);
+        }
+    }
+}
+
+#[test]
+fn postgres_gives_up_and_hangs_up_after_its_authentication_timeout() {
+    let directory = Counting::start();
+    let Some(postgres) = Postgres::start_with(&directory.ldap(), "1s") else { return };
+    directory.answers("anna", SILENCE);
+    let outcome = postgres.login(Way::Template, "anna", PASSWORD);
+    assert!(broken(&outcome, "LDAP login failed"), "{outcome:?}");
+    directory.wait_until("unbind");
+}
