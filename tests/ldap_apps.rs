@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use doorward::base::clock::{Clock, SystemClock};
 use doorward::wire::ldap::message::op;
+use support::authority::Authority;
 use support::fake_directory::{Act, FakeDirectory, Request, entry, result};
 use support::ldap_app::{Ldap, Outcome, PATIENCE, Tls};
 use support::slapd::{PASSWORD, Slapd};
@@ -28,6 +29,13 @@ const COMPARE_RESPONSE: u8 = 0x6f;
 fn at(slapd: &Slapd, tls: Tls) -> Ldap {
     let port = if tls == Tls::Ldaps { slapd.tls_port } else { slapd.port };
     Ldap { port, tls, ca_file: slapd.ca_file(), ..nowhere() }
+}
+
+/// The same, but the application trusts another authority than the server's.
+fn stranger(slapd: &Slapd, tls: Tls) -> Ldap {
+    let ca_file = slapd.ca_file().with_file_name("stranger.pem");
+    std::fs::write(&ca_file, Authority::new().pem()).unwrap();
+    Ldap { ca_file, ..at(slapd, tls) }
 }
 
 fn nowhere() -> Ldap {

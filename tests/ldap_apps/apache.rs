@@ -3,7 +3,7 @@
 use crate::support::apache::{Apache, SETTINGS};
 use crate::support::ldap_app::{Outcome, Tls, Way};
 use crate::support::slapd::{PASSWORD, Slapd};
-use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone};
+use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone, stranger};
 
 #[test]
 fn httpd_shows_a_page_for_the_password_of_a_template_or_found_account() {
@@ -83,4 +83,16 @@ fn by_its_defaults_httpd_lets_a_password_in_again_without_asking_and_repeats_a_b
         assert!(broken(&outcome, "Server is unavailable"), "{outcome:?}");
     });
     assert_eq!(asked, ["service search ben"; 4].join(" | "));
+}
+
+#[test]
+fn httpd_lets_nobody_in_by_a_server_that_it_cannot_verify() {
+    let Some(slapd) = Slapd::start_open("") else { return };
+    for tls in [Tls::Ldaps, Tls::StartTls] {
+        let Some(apache) = Apache::start(&stranger(&slapd, tls), SETTINGS) else { return };
+        for way in [Way::Template, Way::Search] {
+            let outcome = apache.login(way, "anna", PASSWORD);
+            assert!(broken(&outcome, "HTTP/1.1 500 "), "{outcome:?}");
+        }
+    }
 }

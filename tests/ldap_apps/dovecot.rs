@@ -5,7 +5,7 @@ use std::thread;
 use crate::support::dovecot::Dovecot;
 use crate::support::ldap_app::{Outcome, Tls, Way};
 use crate::support::slapd::{PASSWORD, Slapd};
-use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone};
+use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone, stranger};
 
 #[test]
 fn dovecot_opens_a_mailbox_for_the_password_of_a_template_or_found_account() {
@@ -23,12 +23,14 @@ fn a_login_to_dovecot_is_one_bind_of_the_person_on_a_connection_that_stays() {
     {
         let directory = Counting::start();
         let Some(dovecot) = Dovecot::start(&directory.ldap(), way) else { return };
-        let login =
-            || directory.during(|| assert_eq!(dovecot.login("anna", PASSWORD), Outcome::Accepted, "{way:?}"));
-        assert_eq!(login(), first);
-        assert_eq!(login(), next);
-        directory.fake.hang_up();
-        assert_eq!(login(), first, "a connection that has ended is made again, and nobody notices");
+        let login = || assert_eq!(dovecot.login("anna", PASSWORD), Outcome::Accepted, "{way:?}");
+        assert_eq!(directory.during(login), first);
+        assert_eq!(directory.during(login), next);
+        let again = directory.during(|| {
+            directory.fake.hang_up();
+            login();
+        });
+        assert_eq!(again, first, "a connection that has ended is made again, and nobody notices");
         let connections = directory.seen().iter().map(|(number, _)| *number).max();
         assert_eq!(connections, Some(1));
     }
@@ -71,9 +73,19 @@ fn without_an_account_of_its_own_dovecot_binds_as_nobody_and_works_only_where_th
     directory.answers("nobody at all", 48);
     let nobody = "dn =\ndnpass =\n";
     let Some(dovecot) = Dovecot::start_with(&directory.ldap(), Way::Template, nobody) else { return };
-    let asked = directory.during(|| {
+    let outcome = dovecot.login("anna", PASSWORD);
+    assert!(broken(&outcome, "Inappropriate authentication"), "{outcome:?}");
+    let seen = directory.seen();
+    let asked = |who: &str| seen.iter().any(|(_, what)| what == who);
+    assert!(asked("nobody at all") && !asked("anna"), "{seen:?}");
+}
+
+#[test]
+fn dovecot_lets_nobody_in_by_a_server_that_it_cannot_verify() {
+    let Some(slapd) = Slapd::start() else { return };
+    for tls in [Tls::Ldaps, Tls::StartTls] {
+        let Some(dovecot) = Dovecot::start(&stranger(&slapd, tls), Way::Search) else { return };
         let outcome = dovecot.login("anna", PASSWORD);
-        assert!(broken(&outcome, "Inappropriate authentication"), "{outcome:?}");
-    });
-    assert_eq!(asked, "nobody at all");
+        assert!(broken(&outcome, "1 NO [UNAVAILABLE]"), "{outcome:?}");
+    }
 }

@@ -5,7 +5,7 @@ use data_encoding::BASE64;
 use crate::support::ldap_app::{Outcome, Tls, said};
 use crate::support::ldap_utils::LdapUtils;
 use crate::support::slapd::{PASSWORD, Slapd};
-use crate::{at, lets_in_anna_alone};
+use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone, stranger};
 
 /// An attribute whose values are any octets, which the usual schema has only for secrets.
 const SCHEMA: &str = "\
@@ -125,4 +125,32 @@ fn ldappasswd_changes_the_password_of_the_person_and_of_nobody_else() {
     let tools = LdapUtils::start(&at(&slapd, Tls::Ldaps)).unwrap();
     assert_eq!(tools.login("anna", &old), Outcome::Accepted);
     assert_eq!(tools.login("left", PASSWORD), Outcome::Accepted);
+}
+
+#[test]
+fn ldapwhoami_does_not_bind_at_a_server_that_it_cannot_verify() {
+    let Some(slapd) = Slapd::start() else { return };
+    for tls in [Tls::Ldaps, Tls::StartTls] {
+        let Some(tools) = LdapUtils::start(&stranger(&slapd, tls)) else { return };
+        let outcome = tools.login("anna", PASSWORD);
+        assert!(broken(&outcome, "(-1"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn ldapwhoami_ends_with_the_code_of_a_bind_and_gives_up_in_the_time_it_is_given() {
+    let directory = Counting::start();
+    let Some(mut tools) = LdapUtils::start(&directory.ldap()) else { return };
+    for code in [51, 52] {
+        directory.answers("anna", code);
+        let asked = directory.during(|| {
+            let outcome = tools.login("anna", PASSWORD);
+            assert!(broken(&outcome, &format!("Some({code})")), "{outcome:?}");
+        });
+        assert_eq!(asked, "anna");
+    }
+    tools.timeout = 1;
+    directory.answers("anna", SILENCE);
+    let outcome = tools.login("anna", PASSWORD);
+    assert!(broken(&outcome, "Timed out"), "{outcome:?}");
 }

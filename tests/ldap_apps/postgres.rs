@@ -3,7 +3,7 @@
 use crate::support::ldap_app::{Outcome, Tls, Way};
 use crate::support::postgres::Postgres;
 use crate::support::slapd::{PASSWORD, Slapd};
-use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone};
+use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone, stranger};
 
 #[test]
 fn postgres_lets_a_role_in_by_the_password_of_its_template_or_found_account() {
@@ -53,4 +53,28 @@ fn postgres_gives_up_and_hangs_up_after_its_authentication_timeout() {
     let outcome = postgres.login(Way::Template, "anna", PASSWORD);
     assert!(broken(&outcome, "LDAP login failed"), "{outcome:?}");
     directory.wait_until("unbind");
+}
+
+#[test]
+fn a_wrong_password_reaches_the_directory_twice_where_postgres_takes_connections_without_tls() {
+    // That is libpq: with its default it tries again without TLS what was refused with it.
+    let directory = Counting::start();
+    directory.answers("anna", 49);
+    let Some(postgres) = Postgres::start(&directory.ldap()) else { return };
+    let refused = |outcome| assert_eq!(outcome, Outcome::Refused);
+    assert_eq!(directory.during(|| refused(postgres.login(Way::Template, "anna", "wrong"))), "anna");
+    let asked = directory.during(|| refused(postgres.login_that_may_be_bare("anna", "wrong")));
+    assert_eq!(asked, "anna | anna");
+}
+
+#[test]
+fn postgres_lets_nobody_in_by_a_server_that_it_cannot_verify() {
+    let Some(slapd) = Slapd::start() else { return };
+    for tls in [Tls::Ldaps, Tls::StartTls] {
+        let Some(postgres) = Postgres::start(&stranger(&slapd, tls)) else { return };
+        for way in [Way::Template, Way::Search] {
+            let outcome = postgres.login(way, "anna", PASSWORD);
+            assert!(broken(&outcome, "LDAP"), "{outcome:?}");
+        }
+    }
 }

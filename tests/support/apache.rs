@@ -63,6 +63,7 @@ impl Apache {
     }
 
     fn get(&self, page: &str, user: &str, password: &str) -> Outcome {
+        let mark = self.daemon.mark();
         let credentials = BASE64.encode(format!("{user}:{password}").as_bytes());
         let request = format!(
             "GET /{page}/index.html HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
@@ -78,7 +79,12 @@ impl Apache {
         match status {
             "200" if answer.ends_with("the page\n") && person == Some(user) => Outcome::Accepted,
             "401" => Outcome::Refused,
-            _ => Outcome::Broken(format!("{answer}\n{}", self.daemon.log())),
+            "500" => {
+                // Why it could not find out is in its log alone, which comes when it comes.
+                let log = self.daemon.wait_for(mark, "auth_ldap authenticate").unwrap_or_default();
+                Outcome::Broken(format!("{answer}\n{}", log.join("\n")))
+            }
+            _ => Outcome::Broken(answer.into_owned()),
         }
     }
 }

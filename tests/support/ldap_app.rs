@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -102,6 +103,15 @@ pub fn file(home: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = home.path().join(name);
     std::fs::write(&path, text).unwrap();
     path
+}
+
+/// The same, for a server that insists that nobody else can read it.
+pub fn private_file(home: &TempDir, name: &str, text: &str) {
+    let path = file(home, name, text);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    if is_root() {
+        std::os::unix::fs::chown(&path, Some(NOBODY), Some(NOBODY)).unwrap();
+    }
 }
 
 /// The authority's certificate where a server that is not root can read it.

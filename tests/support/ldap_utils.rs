@@ -9,13 +9,15 @@ use crate::support::peer;
 /// The tools, set for one server.
 pub struct LdapUtils {
     ldap: Ldap,
+    /// How long they wait for an answer, in seconds.
+    pub timeout: u8,
 }
 
 impl LdapUtils {
     /// `None` when they are not installed.
     pub fn start(ldap: &Ldap) -> Option<Self> {
         peer("ldapwhoami")?;
-        Some(Self { ldap: ldap.clone() })
+        Some(Self { ldap: ldap.clone(), timeout: 60 })
     }
 
     /// A bind, and the question who one is now.
@@ -36,6 +38,7 @@ impl LdapUtils {
         let mut command = in_time(&program);
         command
             .envs([("LDAPCONF", "/dev/null".as_ref()), ("LDAPTLS_CACERT", self.ldap.ca_file.as_os_str())])
+            .env("LDAPTIMEOUT", self.timeout.to_string())
             .args(["-x", "-H", &self.ldap.url(), "-D", &self.ldap.user_dn(user), "-w", password]);
         if self.ldap.tls == Tls::StartTls {
             command.arg("-ZZ");

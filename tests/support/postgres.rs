@@ -4,8 +4,9 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::support::authority::Authority;
 use crate::support::ldap_app::{
-    Daemon, Ldap, Outcome, Tls, Way, ca_for, home, in_time, installed, not_as_root, run, said,
+    Daemon, Ldap, Outcome, Tls, Way, ca_for, home, in_time, installed, not_as_root, private_file, run, said,
 };
 use crate::support::missing;
 use crate::support::slapd::free_port;
@@ -41,9 +42,13 @@ impl Postgres {
         let made = run(not_as_root(initdb.current_dir("/")), "");
         assert!(made.status.success(), "initdb: {}", said(&made));
         std::fs::write(home.path().join("data/pg_hba.conf"), rules(ldap)).unwrap();
+        let (cert, key) = Authority::new().server(&["127.0.0.1"]);
+        private_file(&home, "data/server.crt", &cert);
+        private_file(&home, "data/server.key", &key);
         // Alone with its files, so that nobody needs an administrator's password.
         let roles = ROLES.iter().map(|name| format!("CREATE ROLE \"{name}\" LOGIN;\n"));
-        let databases = "CREATE DATABASE template;\nCREATE DATABASE search;\n".to_owned();
+        let databases =
+            "CREATE DATABASE template;\nCREATE DATABASE search;\nCREATE DATABASE bare;\n".to_owned();
         let statements: String = roles.chain([databases]).collect();
         let mut single = Command::new(&server);
         single.args(["--single", "-D", data, "-c", "exit_on_error=on", "postgres"]);
@@ -59,6 +64,7 @@ impl Postgres {
                     format!("port={port}"),
                     "unix_socket_directories=".to_owned(),
                     format!("authentication_timeout={timeout}"),
+                    "ssl=on".to_owned(),
                     "fsync=off".to_owned(),
                     "shared_buffers=16MB".to_owned(),
                     "log_line_prefix=".to_owned(),
@@ -75,12 +81,25 @@ impl Postgres {
 
     /// A login over the network, and a question to be sure whose it is.
     pub fn login(&self, way: Way, user: &str, password: &str) -> Outcome {
+        let database = match way {
+            Way::Template => "template",
+            Way::Search => "search",
+        };
+        self.login_to(database, user, password)
+    }
+
+    /// The same to a database that lets people in without TLS, too; they bind by template.
+    pub fn login_that_may_be_bare(&self, user: &str, password: &str) -> Outcome {
+        self.login_to("bare", user, password)
+    }
+
+    fn login_to(&self, database: &str, user: &str, password: &str) -> Outcome {
         let mark = self.daemon.mark();
         let port = self.port.to_string();
         let mut psql = in_time(&self.client);
         psql.args(["-X", "-w", "-A", "-t", "-h", "127.0.0.1", "-p", &port, "-U", user])
-            .args(["-d", database(way), "-c", "SELECT current_user"])
-            .envs([("PGPASSWORD", password), ("PGSSLMODE", "disable"), ("PGGSSENCMODE", "disable")]);
+            .args(["-d", database, "-c", "SELECT current_user"])
+            .env("PGPASSWORD", password);
         let output = run(&mut psql, "");
         let answer = said(&output);
         if output.status.success() && answer.trim() == user {
@@ -98,13 +117,6 @@ impl Postgres {
     }
 }
 
-fn database(way: Way) -> &'static str {
-    match way {
-        Way::Template => "template",
-        Way::Search => "search",
-    }
-}
-
 /// `pg_hba.conf`
 fn rules(ldap: &Ldap) -> String {
     let Ldap { host, port, people_base, service_dn, service_password, .. } = ldap;
@@ -115,9 +127,11 @@ fn rules(ldap: &Ldap) -> String {
         Tls::None => {}
     }
     let (before, behind) = ldap.around_user();
+    let template = format!("all 127.0.0.1/32 ldap {server} ldapprefix=\"{before}\" ldapsuffix=\"{behind}\"");
     format!(
-        "host template all 127.0.0.1/32 ldap {server} ldapprefix=\"{before}\" ldapsuffix=\"{behind}\"\n\
-         host search all 127.0.0.1/32 ldap {server} ldapbasedn=\"{people_base}\" ldapbinddn=\"{service_dn}\" \
-         ldapbindpasswd=\"{service_password}\" ldapsearchfilter=\"(&(objectClass=inetOrgPerson)(uid=$username))\"\n"
+        "hostssl template {template}\nhost bare {template}\n\
+         hostssl search all 127.0.0.1/32 ldap {server} ldapbasedn=\"{people_base}\" \
+         ldapbinddn=\"{service_dn}\" ldapbindpasswd=\"{service_password}\" \
+         ldapsearchfilter=\"(&(objectClass=inetOrgPerson)(uid=$username))\"\n"
     )
 }
