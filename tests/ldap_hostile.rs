@@ -240,7 +240,7 @@ fn an_answer_to_another_request_is_not_taken_for_ours() {
     let secret = Secret::copied(b"x");
     let verified =
         lab.directory.verify(Some(&anna), &secret, After::Nothing, after(Duration::from_millis(500)));
-    assert_eq!(lab.block_on(verified).unwrap_err().kind, FaultKind::DirectoryUnreachable);
+    assert_eq!(lab.block_on(verified).unwrap_err().kind, FaultKind::DirectoryConfusing);
 }
 
 #[test]

@@ -98,6 +98,13 @@ impl FakeDirectory {
         self.requests().iter().filter(|request| request.tag == tag).count()
     }
 
+    /// Says something on all connections that are open now, without being asked.
+    pub fn say(&self, octets: &[u8]) {
+        for stream in self.open.lock().unwrap().iter_mut() {
+            let _ = stream.write_all(octets);
+        }
+    }
+
     /// Ends all connections that are open now.
     pub fn hang_up(&self) {
         for stream in self.open.lock().unwrap().drain(..) {

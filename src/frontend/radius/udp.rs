@@ -18,8 +18,8 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::base::clock::{Clock, Now};
 use crate::base::random::{self, Random};
-use crate::frontend::radius::clients::ClientTable;
 use crate::frontend::complaints::{Complaints, Said};
+use crate::frontend::radius::clients::ClientTable;
 use crate::frontend::radius::counters::{Counters, Dropped, Refusal};
 use crate::frontend::radius::session::{Action, Outgoing, Session, Ticket};
 use crate::frontend::radius::translate::Arrival;

@@ -39,6 +39,7 @@ pub(super) async fn drive(stream: Stream, jobs: mpsc::Receiver<Job>, shared: Arc
         held: 0,
         out: Vec::new(),
         written: 0,
+        abandoned: false,
         shared,
     };
     driver.run().await;
@@ -60,6 +61,8 @@ struct Driver {
     /// What is being written; one message at a time, so that a peer that does not read costs one.
     out: Vec<Zeroizing<Vec<u8>>>,
     written: usize,
+    /// Some request was given up before its answer came, which may come all the same.
+    abandoned: bool,
     shared: Arc<Shared>,
 }
 
@@ -109,8 +112,8 @@ impl Driver {
             tokio::select! {
                 job = self.jobs.recv(), if idle => match job {
                     Some(Job::HandOver(taker)) => {
-                        let quiet = self.pending.is_empty() && inbox.waiting() == 0 && self.is_silent().await;
-                        return if quiet { End::HandOver(taker) } else { protocol("words that nobody asked for").into() };
+                        let quiet = inbox.waiting() == 0 && self.is_quiet().await;
+                        return if quiet { End::HandOver(taker) } else { unasked().into() };
                     }
                     Some(Job::Send { id, bytes, ends_with, reply }) => self.send(id, bytes, ends_with, reply),
                     Some(Job::Forget { id }) => self.forget(id),
@@ -149,14 +152,16 @@ impl Driver {
         given_up()
     }
 
-    /// Nothing has come that was not read yet, nor the end.
-    async fn is_silent(&mut self) -> bool {
+    /// No answer can come any more, and nothing has come that was not read, nor the end.
+    async fn is_quiet(&mut self) -> bool {
+        if self.abandoned || !self.pending.is_empty() {
+            return false;
+        }
         let mut octet = [0];
         let mut buffer = ReadBuf::new(&mut octet);
-        poll_fn(|context| {
-            Poll::Ready(Pin::new(&mut self.reader).poll_read(context, &mut buffer).is_pending())
-        })
-        .await
+        let reader = &mut self.reader;
+        poll_fn(|context| Poll::Ready(Pin::new(&mut *reader).poll_read(context, &mut buffer).is_pending()))
+            .await
     }
 
     fn send(
@@ -168,6 +173,7 @@ impl Driver {
     ) {
         if self.pending.len() >= MAX_PENDING {
             self.pending.retain(|_, pending| !pending.reply.is_closed());
+            self.abandoned = true;
             self.held = self.pending.values().map(|pending| pending.answer.bytes).sum();
         }
         if self.pending.len() >= MAX_PENDING {
@@ -180,6 +186,7 @@ impl Driver {
 
     fn forget(&mut self, id: u32) {
         let Some(pending) = self.pending.remove(&id) else { return };
+        self.abandoned = true;
         self.held = self.held.saturating_sub(pending.answer.bytes);
         // A bind cannot be abandoned (RFC 4511 section 4.11); its connection is given up instead.
         if pending.ends_with == op::SEARCH_DONE {
@@ -203,8 +210,10 @@ impl Driver {
         if message.id == 0 {
             return unsolicited(&message);
         }
-        // An answer to something that was given up meanwhile is no mistake of the server.
-        let Some(pending) = self.pending.get_mut(&message.id) else { return Ok(()) };
+        let Some(pending) = self.pending.get_mut(&message.id) else {
+            // An answer to something that was given up meanwhile is no mistake of the server.
+            return if self.abandoned { Ok(()) } else { Err(unasked()) };
+        };
         let tag = message.operation.tag;
         let ends = tag == pending.ends_with;
         let continues = pending.ends_with == op::SEARCH_DONE
@@ -231,6 +240,10 @@ impl Driver {
 
 fn given_up() -> Broken {
     Broken::Transport("the connection was given up".into())
+}
+
+fn unasked() -> Broken {
+    Broken::Protocol("an answer without a request".into())
 }
 
 fn unsolicited(message: &Message<'_>) -> Result<(), Broken> {
@@ -265,3 +278,6 @@ async fn write_on(
     }
     writer.flush().await
 }
+
+#[cfg(test)]
+mod tests;
