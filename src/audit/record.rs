@@ -55,6 +55,9 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
     if let Some(exemption) = &record.exemption {
         text(line, "exemption", exemption);
     }
+    if let Some(missed) = &record.missed {
+        text(line, "missed_exemption", missed);
+    }
     if let Some(source) = record.source {
         show(line, "source", crate::base::cidr::canonical(source));
     }
@@ -123,6 +126,7 @@ fn text(line: &mut Vec<u8>, key: &str, value: &str) {
 mod tests {
     use super::*;
     use crate::base::clock::UnixTime;
+    use crate::gateway::ports::ExemptLogin;
     use crate::login::attempt::AttemptId;
     use crate::login::factor::FactorKind;
     use crate::login::identity::Pseudonym;
@@ -140,6 +144,7 @@ mod tests {
             factor: Some(FactorKind::Totp),
             rule: Some("vpn".into()),
             exemption: None,
+            missed: None,
             source: None,
             network: "203.0.113.77".parse().ok(),
             elapsed_us: 12_345,
@@ -180,6 +185,27 @@ mod tests {
             "{\"time\":\"2026-11-21T08:30:00.125000Z\",\"event\":\"login\",\"stage\":\"factor\",\
              \"outcome\":\"accept\",\"reason\":\"confirmed\",\"elapsed_ms\":0.007}\n"
         );
+    }
+
+    #[test]
+    fn what_an_exempt_account_does_is_a_record_with_the_exemption_and_the_whole_source_b_047() {
+        let login = ExemptLogin {
+            attempt: AttemptId([0xab; 8]),
+            client: "wiki".into(),
+            who: Pseudonym::new("p7f3k"),
+            exemption: "wiki-service".into(),
+            source: "::ffff:192.0.2.7".parse().unwrap(),
+        };
+        let operation = login.operation(UnixTime(1_795_249_800_125), "search", "done", "forwarded");
+        assert_eq!(
+            line(&operation, NetworkPrefix { v4: 24, v6: 48 }),
+            "{\"time\":\"2026-11-21T08:30:00.125000Z\",\"event\":\"exempt-operation\",\
+             \"attempt\":\"abababababababab\",\"client\":\"wiki\",\"subject\":\"p7f3k\",\"stage\":\"search\",\
+             \"outcome\":\"done\",\"reason\":\"forwarded\",\"exemption\":\"wiki-service\",\
+             \"source\":\"192.0.2.7\",\"elapsed_ms\":0.000}\n"
+        );
+        let elsewhere = AuditRecord { missed: Some("wiki-service".into()), ..record() };
+        assert!(line(&elsewhere, NetworkPrefix::WHOLE).contains(",\"missed_exemption\":\"wiki-service\","));
     }
 
     #[test]

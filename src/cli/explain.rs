@@ -35,6 +35,9 @@ pub(super) struct Args {
     /// The user's address; without it, it is unknown.
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
+    /// The address of the client's own connection, on which exemptions depend; without it, it is unknown.
+    #[arg(long, value_name = "ADDRESS")]
+    source: Option<IpAddr>,
     /// When: local time of this machine, or with an offset such as Z; without it, now.
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<UnixTime>,
@@ -97,9 +100,11 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
     let groups = account.as_ref().map_or_else(Groups::new, |account| account.groups.clone());
     let facts = Facts {
         client: &client.login.name,
+        source: args.source,
         user: args.from,
         at,
         subject: account.as_ref().map(|_| (who.as_ref().unwrap_or(&stranger), &groups)),
+        aliases: account.as_ref().map_or(&[], |account| &account.aliases),
     };
     let known = Known {
         standing: account.as_ref().map(|account| account.standing),

@@ -153,22 +153,7 @@ impl AuditSwitch {
         if !self.is_failing() {
             return;
         }
-        let gap = AuditRecord {
-            at,
-            event: "audit",
-            attempt: None,
-            client: None,
-            pseudonym: None,
-            stage: "end",
-            outcome: "done",
-            reason: "records-were-lost",
-            factor: None,
-            rule: None,
-            exemption: None,
-            source: None,
-            network: None,
-            elapsed_us: 0,
-        };
+        let gap = AuditRecord::bare(at, "audit", "end", "done", "records-were-lost");
         if self.record(&gap).is_ok() {
             tracing::info!(event = "audit.recovered", "audit records can be written again");
         }

@@ -59,4 +59,13 @@ impl Asker {
     pub(in crate::gateway) fn is_gone(&self) -> bool {
         self.gone.as_ref().is_some_and(|gone| *gone.borrow() || gone.has_changed().is_err())
     }
+
+    /// Waits until nobody waits any more; for ever with one that stays to the end.
+    pub(in crate::gateway) async fn left(&self) {
+        match self.gone.clone() {
+            // An error says that the sender was dropped.
+            Some(mut gone) => drop(gone.wait_for(|gone| *gone).await),
+            None => std::future::pending().await,
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Does the work a flow asks for, until it asks the user or ends.
 
 mod finish;
+mod work;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,19 +14,18 @@ use crate::base::clock::{Clock, Now};
 use crate::base::random::{self, Random};
 use crate::gateway::admit::{Admission, Place};
 pub use crate::gateway::asker::{Asker, Ended, Reply};
+use crate::gateway::drive::work::Held;
 use crate::gateway::pending::{Pending, Taken};
-use crate::gateway::ports::{Audit, Counted, Directory, Naming, SecondFactor, Session, Store};
+use crate::gateway::ports::{Audit, AuditRecord, Directory, Naming, SecondFactor, Store};
+use crate::gateway::remember::{Kept, Memory};
 use crate::gateway::tally::Tally;
-use crate::gateway::turns::{Turn, Turns};
+use crate::gateway::turns::Turns;
 use crate::login::attempt::{Answer, Attempt, ChallengeId};
-use crate::login::credential::Code;
-use crate::login::factor::{Enrolment, FactorOutcome, Try};
 use crate::login::flow::Flow;
-use crate::login::identity::{Pseudonym, Subject};
 use crate::login::policy::Policy;
-use crate::login::step::{Event, Outcome, Prompt, Record, Step, Work};
+use crate::login::step::{Event, Outcome, Prompt, Step, Work};
 use crate::login::throttle::FlowLimits;
-use crate::login::verdict::{Fault, FaultKind, Reason, Verdict};
+use crate::login::verdict::{Basis, Fault, FaultKind, Grant, Reason, Verdict};
 
 /// What a reload exchanges. A flow keeps what it began with.
 pub struct Live {
@@ -64,6 +64,7 @@ pub struct Gateway {
     live: ArcSwap<Live>,
     pending: Pending,
     turns: Arc<Turns>,
+    memory: Memory,
     tally: Tally,
     closing: watch::Sender<bool>,
 }
@@ -73,6 +74,7 @@ impl Gateway {
     #[must_use]
     pub fn new(parts: Parts, live: Live) -> Self {
         Self {
+            memory: Memory::new(&*parts.random),
             parts,
             live: ArcSwap::from_pointee(live),
             pending: Pending::new(MOST_QUESTIONS),
@@ -110,7 +112,21 @@ impl Gateway {
         self.closing.send_replace(true);
     }
 
+    /// Records what an exempt account does after its bind (B-047).
+    ///
+    /// # Errors
+    ///
+    /// A fault when it could not be written; then it must not be done (D-117).
+    pub fn note(&self, record: &AuditRecord) -> Result<(), Fault> {
+        self.parts.audit.record(record).inspect_err(|fault| {
+            tracing::error!(event = "audit.fault", fault = fault.kind.code(), "{fault}");
+        })
+    }
+
     /// Runs a login up to its first question or its end.
+    ///
+    /// Whoever loses interest says so by its [`Asker`] and lets this run to its end: a future that is dropped in the
+    /// middle counts no wrong password.
     pub async fn begin(&self, attempt: Attempt, place: Place, asker: Asker) -> Ended {
         let live = self.live.load_full();
         let began = attempt.began.steady;
@@ -131,11 +147,11 @@ impl Gateway {
             }
             Taken::Foreign(mut flow) => {
                 let ended = self.finish(&mut flow, Verdict::Reject(Reason::UnknownChallenge));
-                self.held_back(ended, came.steady, delay).await
+                self.held_back(ended, came.steady, delay, &Asker::patient()).await
             }
             Taken::Nothing => {
                 let ended = self.unknown_challenge(&answer, came);
-                self.held_back(ended, came.steady, delay).await
+                self.held_back(ended, came.steady, delay, &Asker::patient()).await
             }
         };
         drop(place);
@@ -149,6 +165,7 @@ impl Gateway {
         for mut flow in self.pending.expire(now.steady) {
             self.time_out(&mut flow, now);
         }
+        self.memory.tidy(now.steady);
         self.live.load().admission.tidy();
     }
 
@@ -163,7 +180,7 @@ impl Gateway {
         let mut held = Held::default();
         loop {
             if asker.is_gone() {
-                event = Event::CalledOff;
+                flow.call_off();
             }
             match flow.advance(event, self.parts.clock.now()) {
                 Step::Do(work) => event = self.work_in_time(work, &flow, live, &mut held, asker).await,
@@ -172,15 +189,28 @@ impl Gateway {
                 }
                 Step::Done(verdict) => {
                     let reply = self.finish(&mut flow, verdict);
+                    if let Reply::Accept(grant) = &reply {
+                        self.remember(&flow, grant);
+                    }
                     let Held { turn, session } = held;
                     drop(turn);
                     let session = session.filter(|_| matches!(reply, Reply::Accept(_)));
                     let who = flow.trail().pseudonym;
                     let delay = flow.attempt().client.reject_delay;
-                    return Ended { reply: self.held_back(reply, came, delay).await, session, who };
+                    let reply = self.held_back(reply, came, delay, asker).await;
+                    return Ended { reply, session, who };
                 }
             }
         }
+    }
+
+    fn remember(&self, flow: &Flow, grant: &Grant) {
+        let kept = match grant.basis() {
+            Basis::Confirmed(kind) => Kept::Factor(kind),
+            Basis::Exempt => Kept::ExemptPassword,
+            Basis::RuleAsksNone | Basis::Grace | Basis::Remembered(_) => return,
+        };
+        self.memory.keep(flow, kept, self.parts.clock.now().steady);
     }
 
     fn ask(&self, flow: Flow, prompt: Prompt) -> Reply {
@@ -203,7 +233,14 @@ impl Gateway {
         asker: &Asker,
     ) -> Event {
         let left = flow.deadline().saturating_duration_since(self.parts.clock.now().steady);
-        match tokio::time::timeout(left, self.work(work, flow, live, held, asker)).await {
+        let may_stop = work.may_stop();
+        let done = tokio::time::timeout(left, self.work(work, flow, live, held, asker.after));
+        let done = tokio::select! {
+            biased;
+            done = done => done,
+            () = asker.left(), if may_stop => return Event::CalledOff,
+        };
+        match done {
             Ok(outcome) => {
                 if let Some(fault) = fault_of(&outcome) {
                     tracing::warn!(
@@ -219,96 +256,6 @@ impl Gateway {
             Err(_) => Event::TimedOut,
         }
     }
-
-    async fn work(&self, work: Work, flow: &Flow, live: &Live, held: &mut Held, asker: &Asker) -> Outcome {
-        let attempt = flow.attempt();
-        let store = &self.parts.store;
-        let now = self.parts.clock.now().unix;
-        match work {
-            Work::FindSubject => Outcome::Subject(self.find(flow, live).await),
-            Work::Recall(who) => Outcome::Record(self.recall(&who, live, &mut held.turn).await),
-            Work::VerifyPrimary(account, password) => {
-                let verified = match directory(live, &attempt.client.directory) {
-                    Ok(one) => one.verify(account.as_deref(), &password, asker.after, flow.deadline()).await,
-                    Err(fault) => Err(fault),
-                };
-                Outcome::Primary(verified.map(|verified| {
-                    held.session = verified.session;
-                    verified.outcome
-                }))
-            }
-            Work::CountWrongPassword(who) => {
-                Outcome::Counted(store.count_wrong_password(&who, now, &live.limits.password).await)
-            }
-            Work::ForgetWrongPasswords(who) => {
-                Outcome::Counted(store.forget_failures(&who, Counted::Password, false).await.map(drop))
-            }
-            Work::Check(who, code, enrolments) => {
-                Outcome::Factor(self.check(&who, &code, &enrolments, live).await)
-            }
-        }
-    }
-
-    async fn find(&self, flow: &Flow, live: &Live) -> Result<Option<Subject>, Fault> {
-        let attempt = flow.attempt();
-        let directory = directory(live, &attempt.client.directory)?;
-        match directory.find(&attempt.name, flow.deadline()).await? {
-            Some(account) => self.parts.naming.subject(account).await.map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn recall(&self, who: &Pseudonym, live: &Live, turn: &mut Option<Turn>) -> Result<Record, Fault> {
-        if turn.is_none() {
-            *turn = Some(self.turns.take(who).await?);
-        }
-        let mut record = self.parts.store.recall(who).await?;
-        record.over_rate = !live.admission.subject_may(who);
-        Ok(record)
-    }
-
-    /// A seed that does not open leaves its own enrolment out. When no other fits it is a fault, but a guess
-    /// at those others is counted all the same: one broken seed must not make guessing free (C-002).
-    async fn check(
-        &self,
-        who: &Pseudonym,
-        code: &Code,
-        enrolments: &[Enrolment],
-        live: &Live,
-    ) -> Result<FactorOutcome, Fault> {
-        let now = self.parts.clock.now().unix;
-        let mut tries = Vec::with_capacity(enrolments.len());
-        let mut fault = None;
-        for enrolment in enrolments {
-            let kind = enrolment.kind();
-            let factor = self.parts.factors.iter().find(|factor| factor.kind() == kind);
-            match factor.map(|factor| factor.judge(enrolment, code, now)) {
-                Some(Ok(mark)) => tries.push(Try { enrolment: enrolment.id, kind, mark }),
-                Some(Err(other)) => fault = Some(other),
-                None => fault = Some(Fault::new(FaultKind::Internal, format!("no one judges factor {kind}"))),
-            }
-        }
-        if tries.is_empty() {
-            return fault.map_or(Ok(FactorOutcome::Wrong), Err);
-        }
-        let outcome = self.parts.store.settle(who, &tries, now, &live.limits.factor).await?;
-        match (outcome, fault) {
-            (FactorOutcome::Wrong, Some(fault)) => Err(fault),
-            (outcome, _) => Ok(outcome),
-        }
-    }
-}
-
-/// What a running login holds.
-#[derive(Default)]
-struct Held {
-    turn: Option<Turn>,
-    session: Option<Session>,
-}
-
-fn directory<'a>(live: &'a Live, name: &Arc<str>) -> Result<&'a Arc<dyn Directory>, Fault> {
-    let gone = || Fault::new(FaultKind::Internal, format!("directory \"{name}\" is not there any more"));
-    live.directories.get(name).ok_or_else(gone)
 }
 
 const fn fault_of(outcome: &Outcome) -> Option<&Fault> {

@@ -5,5 +5,6 @@ pub mod asker;
 pub mod drive;
 pub mod pending;
 pub mod ports;
+pub mod remember;
 pub mod tally;
 pub mod turns;

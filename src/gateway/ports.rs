@@ -3,18 +3,18 @@
 //! Everywhere `Err(Fault)` means "could not find out", never "no".
 
 pub mod provision;
+pub mod record;
 pub mod verified;
 
+pub use crate::gateway::ports::record::{AuditRecord, ExemptLogin};
 pub use crate::gateway::ports::verified::{After, Session, Verified};
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 
 use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
-use crate::login::attempt::AttemptId;
 use crate::login::credential::Code;
 use crate::login::factor::{
     Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Parameters, Progress, Sealed, Try,
@@ -347,39 +347,6 @@ pub struct Totals {
     pub subjects: u64,
     /// Enrolments.
     pub enrolments: u64,
-}
-
-/// One verdict, or one act of an administrator, as the audit keeps it. No names, no secrets (F-007).
-#[derive(Debug, Clone)]
-pub struct AuditRecord {
-    /// When.
-    pub at: UnixTime,
-    /// What happened: `login`, or `admin.…` for an act of an administrator.
-    pub event: &'static str,
-    /// Which login.
-    pub attempt: Option<AttemptId>,
-    /// Which client.
-    pub client: Option<Arc<str>>,
-    /// Who, anonymously.
-    pub pseudonym: Option<Pseudonym>,
-    /// Where it ended.
-    pub stage: &'static str,
-    /// `accept`, `reject`, `unable` or `done`.
-    pub outcome: &'static str,
-    /// Fixed word for the cause.
-    pub reason: &'static str,
-    /// Which factor.
-    pub factor: Option<FactorKind>,
-    /// Which rule.
-    pub rule: Option<Arc<str>>,
-    /// Which exemption.
-    pub exemption: Option<Arc<str>>,
-    /// The address of the client's connection, where an exemption depended on it; whole, since it is no person's.
-    pub source: Option<std::net::IpAddr>,
-    /// The user's address; shortened by the one who writes it.
-    pub network: Option<std::net::IpAddr>,
-    /// From the first message to the verdict, in microseconds.
-    pub elapsed_us: u64,
 }
 
 /// Keeps the record of what was decided.

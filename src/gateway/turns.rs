@@ -1,16 +1,33 @@
 //! One login of a subject at a time, so that parallel guesses see each other's failures before they reach
 //! a directory (B-087, C-002).
+//!
+//! The account of an application binds for each login of somebody, and would be the bottleneck of them all. As long
+//! as none of its passwords was wrong, as many of its logins run side by side as wrong ones are free: if all of them
+//! turn out to be wrong, they are no more than would have been tried one after the other.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::login::identity::Pseudonym;
 use crate::login::verdict::{Fault, FaultKind};
 
-/// Most logins of one subject that wait for their turn.
+/// Most logins of one subject that run or wait for their turn.
 const LONGEST_QUEUE: usize = 64;
+/// The same of an exempt account; its client has a limit of its own.
+const LONGEST_EXEMPT_QUEUE: usize = 1024;
+/// Most logins of one subject side by side.
+const WIDEST: u32 = 8;
+
+/// How a login takes its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Nothing else of the subject runs meanwhile.
+    Alone,
+    /// Others of this way run meanwhile.
+    Beside,
+}
 
 /// Who has the turn, subject by subject. Holds entries only for subjects whose logins run now.
 #[derive(Debug, Default)]
@@ -18,9 +35,10 @@ pub struct Turns {
     queues: Mutex<HashMap<Pseudonym, Queue>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
-    turn: Arc<tokio::sync::Mutex<()>>,
+    shares: Arc<Semaphore>,
+    width: u32,
     length: usize,
 }
 
@@ -28,14 +46,48 @@ struct Queue {
 #[derive(Debug)]
 #[must_use]
 pub struct Turn {
-    _guard: OwnedMutexGuard<()>,
-    _seat: Seat,
+    way: Way,
+    held: OwnedSemaphorePermit,
+    seat: Seat,
 }
 
 #[derive(Debug)]
 struct Seat {
     turns: Arc<Turns>,
     who: Pseudonym,
+    shares: Arc<Semaphore>,
+    width: u32,
+}
+
+impl Turn {
+    /// Others of its subject may run beside it.
+    #[must_use]
+    pub fn has_company(&self) -> bool {
+        self.way == Way::Beside
+    }
+
+    /// Gives the turn back and waits, in the same queue, until it is to be had alone.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the program only.
+    pub async fn alone(self) -> Result<Self, Fault> {
+        let Self { held, seat, .. } = self;
+        drop(held);
+        seat.wait(Way::Alone).await
+    }
+}
+
+impl Seat {
+    async fn wait(self, way: Way) -> Result<Turn, Fault> {
+        let needed = match way {
+            Way::Alone => self.width,
+            Way::Beside => 1,
+        };
+        let closed = |_| Fault::new(FaultKind::Internal, "the queue of a subject was closed");
+        let held = self.shares.clone().acquire_many_owned(needed).await.map_err(closed)?;
+        Ok(Turn { way, held, seat: self })
+    }
 }
 
 impl Drop for Seat {
@@ -51,27 +103,37 @@ impl Drop for Seat {
 }
 
 impl Turns {
-    /// Waits for the turn of `who`. The place in the queue is given up when the future is dropped.
+    /// Waits for the turn of `who`, in the order of asking. The place in the queue is given up when the future is
+    /// dropped. `free` is how many wrong passwords in a row are free.
     ///
     /// # Errors
     ///
     /// [`FaultKind::Overloaded`] when too many wait already.
-    pub async fn take(self: &Arc<Self>, who: &Pseudonym) -> Result<Turn, Fault> {
-        let (turn, seat) = self.sit_down(who)?;
-        Ok(Turn { _guard: turn.lock_owned().await, _seat: seat })
+    pub async fn take(self: &Arc<Self>, who: &Pseudonym, way: Way, free: u32) -> Result<Turn, Fault> {
+        self.sit_down(who, way, free)?.wait(way).await
     }
 
-    fn sit_down(self: &Arc<Self>, who: &Pseudonym) -> Result<(Arc<tokio::sync::Mutex<()>>, Seat), Fault> {
+    fn sit_down(self: &Arc<Self>, who: &Pseudonym, way: Way, free: u32) -> Result<Seat, Fault> {
+        let most = match way {
+            Way::Alone => LONGEST_QUEUE,
+            Way::Beside => LONGEST_EXEMPT_QUEUE,
+        };
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = queues.entry(who.clone()).or_default();
-        if queue.length >= LONGEST_QUEUE {
-            return Err(Fault::new(
-                FaultKind::Overloaded,
-                format!("{LONGEST_QUEUE} logins of one subject wait for each other"),
-            ));
+        let queue = queues.entry(who.clone()).or_insert_with(|| Queue::new(free.clamp(1, WIDEST)));
+        if queue.length >= most {
+            let what = format!("{most} logins of one subject wait for each other");
+            return Err(Fault::new(FaultKind::Overloaded, what));
         }
         queue.length = queue.length.saturating_add(1);
-        Ok((queue.turn.clone(), Seat { turns: self.clone(), who: who.clone() }))
+        let (shares, width) = (queue.shares.clone(), queue.width);
+        Ok(Seat { turns: self.clone(), who: who.clone(), shares, width })
+    }
+}
+
+impl Queue {
+    fn new(width: u32) -> Self {
+        let shares = Semaphore::new(usize::try_from(width).unwrap_or(1));
+        Self { shares: Arc::new(shares), width, length: 0 }
     }
 }
 
@@ -79,18 +141,33 @@ impl Turns {
 mod tests {
     use super::*;
 
+    const FREE: u32 = 4;
+
     fn who(text: &str) -> Pseudonym {
         Pseudonym::new(text).unwrap()
+    }
+
+    /// Whether the turn is to be had at once; it is given back.
+    async fn at_once(turns: &Arc<Turns>, way: Way) -> bool {
+        let taking = tokio::spawn({
+            let turns = turns.clone();
+            async move { turns.take(&who("a"), way, FREE).await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        let done = taking.is_finished();
+        taking.abort();
+        let _gone = taking.await;
+        done
     }
 
     #[tokio::test]
     async fn the_second_waits_for_the_first_and_others_do_not() {
         let turns = Arc::new(Turns::default());
-        let first = turns.take(&who("a")).await.unwrap();
-        let _other = turns.take(&who("b")).await.unwrap();
+        let first = turns.take(&who("a"), Way::Alone, FREE).await.unwrap();
+        let _other = turns.take(&who("b"), Way::Alone, FREE).await.unwrap();
         let second = tokio::spawn({
             let turns = turns.clone();
-            async move { turns.take(&who("a")).await.map(drop) }
+            async move { turns.take(&who("a"), Way::Alone, FREE).await.map(drop) }
         });
         tokio::task::yield_now().await;
         assert!(!second.is_finished());
@@ -99,12 +176,48 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn as_many_run_side_by_side_as_wrong_passwords_are_free_and_nobody_beside_one_alone_b_087() {
+        let turns = Arc::new(Turns::default());
+        let mut beside = Vec::new();
+        for n in 0..FREE {
+            assert!(at_once(&turns, Way::Beside).await, "{n} run");
+            assert_eq!(at_once(&turns, Way::Alone).await, n == 0, "{n} run");
+            beside.push(turns.take(&who("a"), Way::Beside, FREE).await.unwrap());
+        }
+        assert!(!at_once(&turns, Way::Beside).await);
+        drop(beside);
+        let alone = turns.take(&who("a"), Way::Alone, FREE).await.unwrap();
+        assert!(!at_once(&turns, Way::Beside).await);
+        drop(alone);
+        assert!(at_once(&turns, Way::Beside).await);
+    }
+
+    #[tokio::test]
+    async fn one_that_wants_to_be_alone_after_all_waits_for_those_beside_it_and_keeps_its_seat() {
+        let turns = Arc::new(Turns::default());
+        let one = turns.take(&who("a"), Way::Beside, FREE).await.unwrap();
+        let other = turns.take(&who("a"), Way::Beside, FREE).await.unwrap();
+        assert!(one.has_company());
+        let alone = tokio::spawn(one.alone());
+        tokio::task::yield_now().await;
+        assert!(!alone.is_finished());
+        drop(other);
+        let alone = alone.await.unwrap().unwrap();
+        assert!(!alone.has_company() && !at_once(&turns, Way::Beside).await);
+        drop(alone);
+        assert!(turns.queues.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
     async fn nothing_is_kept_of_those_who_have_gone_and_the_queue_is_bounded() {
         let turns = Arc::new(Turns::default());
-        let first = turns.take(&who("a")).await.unwrap();
-        let seats: Vec<_> = (1..LONGEST_QUEUE).map(|_| turns.sit_down(&who("a")).unwrap()).collect();
-        assert_eq!(turns.take(&who("a")).await.map(drop).unwrap_err().kind, FaultKind::Overloaded);
-        drop((first, seats));
+        let first = turns.take(&who("a"), Way::Alone, FREE).await.unwrap();
+        let sit = |way| turns.sit_down(&who("a"), way, FREE);
+        let seats: Vec<_> = (1..LONGEST_QUEUE).map(|_| sit(Way::Alone).unwrap()).collect();
+        assert_eq!(sit(Way::Alone).map(drop).unwrap_err().kind, FaultKind::Overloaded);
+        let more: Vec<_> = (LONGEST_QUEUE..LONGEST_EXEMPT_QUEUE).map(|_| sit(Way::Beside).unwrap()).collect();
+        assert_eq!(sit(Way::Beside).map(drop).unwrap_err().kind, FaultKind::Overloaded);
+        drop((first, seats, more));
         assert!(turns.queues.lock().unwrap().is_empty());
     }
 }

@@ -1,4 +1,8 @@
-//! Rules in order, first match wins → what a login must show.
+//! Rules in order, first match wins → what a login must show; and exemptions from that.
+
+pub mod exempt;
+
+pub use crate::login::policy::exempt::{Exempted, Exemption};
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,19 +33,6 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Accounts that need no second factor at certain clients and from certain networks.
     pub exemptions: Vec<Exemption>,
-}
-
-/// An account, such as an application's own, that needs no second factor in certain places (B-047).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exemption {
-    /// Its name in audit and `explain`.
-    pub name: Arc<str>,
-    /// The one account, by one of its [`crate::login::identity::Account::aliases`].
-    pub account: Box<str>,
-    /// At these clients alone.
-    pub clients: Vec<Arc<str>>,
-    /// From these networks alone: the address of the connection, not one that is claimed.
-    pub sources: Vec<Prefix>,
 }
 
 /// One rule.
@@ -100,12 +91,16 @@ pub struct TimeWindow {
 pub struct Facts<'a> {
     /// Name of the client.
     pub client: &'a str,
+    /// The address of the client's own connection, if it is known.
+    pub source: Option<IpAddr>,
     /// The user's address, if the client gave one.
     pub user: Option<IpAddr>,
     /// Time of the decision.
     pub at: UnixTime,
     /// Who it is; `None` before the directory was asked.
     pub subject: Option<(&'a Pseudonym, &'a Groups)>,
+    /// As [`crate::login::identity::Account::aliases`]; none before the directory was asked.
+    pub aliases: &'a [Box<str>],
 }
 
 /// What the rules say.
@@ -119,6 +114,8 @@ pub struct Decision {
     pub grace_until: Option<UnixTime>,
     /// When the hours of that rule end; `None` when it has none, or they never end.
     pub ends: Option<UnixTime>,
+    /// The exemption that stands in for what a rule would have asked for.
+    pub exemption: Option<Arc<str>>,
 }
 
 /// How one rule fared.
@@ -150,9 +147,22 @@ pub enum Condition {
 }
 
 impl Policy {
-    /// What the rules demand. `None` when that depends on a subject that `facts` does not have.
+    /// What is demanded: what the rules say, and nothing where an exemption fits and no rule refuses. `None` when
+    /// that depends on a subject that `facts` does not have.
     #[must_use]
     pub fn decide(&self, facts: &Facts<'_>) -> Option<Decision> {
+        let ruled = self.ruled(facts)?;
+        match self.exempted(facts) {
+            Exempted::Here(exemption) if ruled.requirement != Requirement::Refuse => Some(Decision {
+                requirement: Requirement::None,
+                exemption: Some(exemption.name.clone()),
+                ..Decision::DEFAULT
+            }),
+            Exempted::Here(_) | Exempted::Elsewhere(_) | Exempted::Unnamed => Some(ruled),
+        }
+    }
+
+    fn ruled(&self, facts: &Facts<'_>) -> Option<Decision> {
         for rule in &self.rules {
             match rule.look(facts) {
                 Looked::Matches => {
@@ -161,6 +171,7 @@ impl Policy {
                         rule: Some(rule.name.clone()),
                         grace_until: rule.grace_until,
                         ends: rule.ends(facts.at),
+                        exemption: None,
                     });
                 }
                 Looked::NeedsSubject => return None,
@@ -173,8 +184,13 @@ impl Policy {
 
 impl Decision {
     /// What holds when no rule matches (D-122).
-    pub const DEFAULT: Self =
-        Self { requirement: Requirement::OneOf(FactorKinds::ALL), rule: None, grace_until: None, ends: None };
+    pub const DEFAULT: Self = Self {
+        requirement: Requirement::OneOf(FactorKinds::ALL),
+        rule: None,
+        grace_until: None,
+        ends: None,
+        exemption: None,
+    };
 }
 
 impl Rule {
@@ -275,9 +291,11 @@ mod tests {
     fn facts<'a>(user: Option<&str>, subject: Option<(&'a Pseudonym, &'a Groups)>) -> Facts<'a> {
         Facts {
             client: "vpn-1",
+            source: None,
             user: user.map(|a| a.parse().unwrap()),
             at: at("2026-11-21T12:00:00Z"),
             subject,
+            aliases: &[],
         }
     }
 

@@ -21,7 +21,8 @@ pub enum Event {
     Answered(Answer),
     /// [`crate::login::flow::Flow::deadline`] passed.
     TimedOut,
-    /// Nobody waits for the verdict any more.
+    /// Nobody waits for the verdict any more, and the work that was asked for was stopped: [`Work::may_stop`] said
+    /// that it may be. Where work goes on, [`crate::login::flow::Flow::call_off`] says so instead.
     CalledOff,
 }
 
@@ -42,8 +43,15 @@ pub enum Step {
 pub enum Work {
     /// Look the login name up: [`Outcome::Subject`].
     FindSubject,
-    /// Load what is known about the subject, and let no other login of it run meanwhile: [`Outcome::Record`].
-    Recall(Pseudonym),
+    /// Load what is known about the subject, and let no other login of it run meanwhile: [`Outcome::Record`]. An
+    /// exempt account binds for each login of somebody: it has no rate, and as many of its logins may run side by
+    /// side as wrong passwords are free.
+    Recall {
+        /// Whose.
+        who: Pseudonym,
+        /// An exemption fits this login.
+        exempt: bool,
+    },
     /// Check the password; of nobody, at the same cost, when there is no account: [`Outcome::Primary`].
     VerifyPrimary(Option<Arc<Account>>, Secret),
     /// Count a wrong password: [`Outcome::Counted`].
@@ -52,6 +60,22 @@ pub enum Work {
     ForgetWrongPasswords(Pseudonym),
     /// Hold the code against these enrolments and use it up: [`Outcome::Factor`].
     Check(Pseudonym, Code, Vec<Enrolment>),
+}
+
+impl Work {
+    /// Whether it may be stopped when nobody waits for the verdict any more. What may have asked somebody about a
+    /// password or a code may not: the answer must be counted, or hanging up early would make guessing free
+    /// (B-087, C-002).
+    #[must_use]
+    pub const fn may_stop(&self) -> bool {
+        match self {
+            Self::FindSubject | Self::Recall { .. } => true,
+            Self::VerifyPrimary(..)
+            | Self::CountWrongPassword(_)
+            | Self::ForgetWrongPasswords(_)
+            | Self::Check(..) => false,
+        }
+    }
 }
 
 /// What came of a piece of work. `Err(Fault)` means "could not find out", never "no".
@@ -102,6 +126,9 @@ pub struct Record {
     /// A factor of this kind was confirmed a short while ago with all that was typed now, from the same place, and
     /// nothing has changed since (B-046).
     pub remembered: Option<FactorKind>,
+    /// The account is exempt, and the directory found this very password right a short while ago, from the same
+    /// place. Then wrong passwords of others do not keep it waiting.
+    pub familiar: bool,
 }
 
 /// A question to the user.
@@ -118,6 +145,10 @@ pub struct Trail {
     pub pseudonym: Option<Pseudonym>,
     /// The rule that decided.
     pub rule: Option<Arc<str>>,
+    /// The exemption that it came under.
+    pub exemption: Option<Arc<str>>,
+    /// An exemption names the account, but not for where this login came from.
+    pub missed: Option<Arc<str>>,
     /// The factor that was used, or tried.
     pub factor: Option<FactorKind>,
     /// Where it ended.

@@ -43,8 +43,12 @@ pub enum Basis {
 }
 
 impl Grant {
-    pub(in crate::login) const fn new(basis: Basis, session: Option<Duration>) -> Self {
-        Self { basis, session, exemption: None }
+    pub(in crate::login) const fn new(
+        basis: Basis,
+        session: Option<Duration>,
+        exemption: Option<Arc<str>>,
+    ) -> Self {
+        Self { basis, session, exemption }
     }
 
     /// Name of the exemption that let the account in.

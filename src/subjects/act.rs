@@ -56,20 +56,9 @@ impl Acts {
         reason: &'static str,
     ) -> Result<(), Fault> {
         self.audit.record(&AuditRecord {
-            at: self.clock.now().unix,
-            event: act.event,
-            attempt: None,
-            client: None,
             pseudonym: act.who.cloned(),
-            stage,
-            outcome,
-            reason,
             factor: act.factor,
-            rule: None,
-            exemption: None,
-            source: None,
-            network: None,
-            elapsed_us: 0,
+            ..AuditRecord::bare(self.clock.now().unix, act.event, stage, outcome, reason)
         })
     }
 }

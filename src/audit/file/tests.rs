@@ -7,22 +7,7 @@ use super::*;
 use crate::base::clock::UnixTime;
 
 fn record(reason: &'static str) -> AuditRecord {
-    AuditRecord {
-        at: UnixTime(0),
-        event: "login",
-        attempt: None,
-        client: None,
-        pseudonym: None,
-        stage: "policy",
-        outcome: "reject",
-        reason,
-        factor: None,
-        rule: None,
-        exemption: None,
-        source: None,
-        network: None,
-        elapsed_us: 0,
-    }
+    AuditRecord::bare(UnixTime(0), "login", "policy", "reject", reason)
 }
 
 fn reasons(text: &str) -> Vec<Option<String>> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::clock::Now;
 use crate::base::random;
-use crate::gateway::asker::Reply;
+use crate::gateway::asker::{Asker, Reply};
 use crate::gateway::drive::Gateway;
 use crate::gateway::ports::AuditRecord;
 use crate::login::attempt::{Answer, AttemptId};
@@ -20,22 +20,20 @@ impl Gateway {
         let attempt = flow.attempt();
         let elapsed = now.steady.saturating_duration_since(attempt.began.steady);
         let (outcome, reason) = words(&verdict);
-        let Trail { pseudonym, rule, factor, stage } = flow.trail();
+        let Trail { pseudonym, rule, exemption, missed, factor, stage } = flow.trail();
+        let source = (exemption.is_some() || missed.is_some()).then_some(attempt.origin.peer);
         let record = AuditRecord {
-            at: now.unix,
-            event: "login",
             attempt: Some(attempt.id),
             client: Some(attempt.client.name.clone()),
             pseudonym,
-            stage,
-            outcome,
-            reason,
             factor,
             rule,
-            exemption: None,
-            source: None,
+            exemption,
+            missed,
+            source,
             network: attempt.origin.user,
             elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+            ..AuditRecord::bare(now.unix, "login", stage, outcome, reason)
         };
         flow.end();
         self.recorded(&record, verdict, elapsed)
@@ -48,31 +46,17 @@ impl Gateway {
         let verdict = Verdict::Reject(Reason::UnknownChallenge);
         let (outcome, reason) = words(&verdict);
         let record = AuditRecord {
-            at: came.unix,
-            event: "login",
             attempt: Some(id),
             client: Some(answer.client.name.clone()),
-            pseudonym: None,
-            stage: "challenge",
-            outcome,
-            reason,
-            factor: None,
-            rule: None,
-            exemption: None,
-            source: None,
-            network: None,
-            elapsed_us: 0,
+            ..AuditRecord::bare(came.unix, "login", "challenge", outcome, reason)
         };
         self.recorded(&record, verdict, Duration::ZERO)
     }
 
     fn recorded(&self, record: &AuditRecord, verdict: Verdict, elapsed: Duration) -> Reply {
-        let verdict = match self.parts.audit.record(record) {
+        let verdict = match self.note(record) {
             Ok(()) => verdict,
-            Err(fault) => {
-                tracing::error!(event = "audit.fault", fault = fault.kind.code(), "{fault}");
-                Verdict::Unable(fault.kind)
-            }
+            Err(fault) => Verdict::Unable(fault.kind),
         };
         self.tally.verdict(&verdict, elapsed);
         match verdict {
@@ -83,8 +67,14 @@ impl Gateway {
     }
 
     /// Lets a rejection leave at a time that says nothing about its cause: `delay` after its request came,
-    /// and a little more by chance (A-077, D-100).
-    pub(super) async fn held_back(&self, reply: Reply, came: Instant, delay: Duration) -> Reply {
+    /// and a little more by chance (A-077, D-100). For nobody it does not wait.
+    pub(super) async fn held_back(
+        &self,
+        reply: Reply,
+        came: Instant,
+        delay: Duration,
+        asker: &Asker,
+    ) -> Reply {
         if !matches!(reply, Reply::Reject(_)) || delay.is_zero() {
             return reply;
         }
@@ -93,7 +83,10 @@ impl Gateway {
         let due = came.checked_add(delay.saturating_add(more)).unwrap_or(came);
         let wait = due.saturating_duration_since(self.parts.clock.now().steady);
         let mut closing = self.closing.subscribe();
-        let _either = tokio::time::timeout(wait, closing.wait_for(|closing| *closing)).await;
+        tokio::select! {
+            _ended = tokio::time::timeout(wait, closing.wait_for(|closing| *closing)) => {}
+            () = asker.left() => {}
+        }
         reply
     }
 }

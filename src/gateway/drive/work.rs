@@ -1,0 +1,159 @@
+//! The work that a flow asks for, done through the ports.
+
+use std::sync::Arc;
+
+use crate::base::secret::Secret;
+use crate::gateway::drive::{Gateway, Live};
+use crate::gateway::ports::{After, Counted, Directory, Session, Verified};
+use crate::gateway::turns::{Turn, Way};
+use crate::login::credential::Code;
+use crate::login::factor::{Enrolment, FactorOutcome, Try};
+use crate::login::flow::Flow;
+use crate::login::identity::{Account, Pseudonym, Subject};
+use crate::login::step::{Outcome, PrimaryOutcome, Record, Work};
+use crate::login::verdict::{Fault, FaultKind};
+
+/// What a running login holds.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) turn: Option<Turn>,
+    pub(super) session: Option<Session>,
+}
+
+impl Gateway {
+    pub(super) async fn work(
+        &self,
+        work: Work,
+        flow: &Flow,
+        live: &Live,
+        held: &mut Held,
+        after: After,
+    ) -> Outcome {
+        let store = &self.parts.store;
+        let now = self.parts.clock.now().unix;
+        match work {
+            Work::FindSubject => Outcome::Subject(self.find(flow, live).await),
+            Work::Recall { who, exempt } => {
+                Outcome::Record(self.recall(&who, exempt, flow, live, &mut held.turn).await)
+            }
+            Work::VerifyPrimary(account, password) => Outcome::Primary(
+                self.verify(account.as_deref(), &password, flow, live, after).await.map(|verified| {
+                    held.session = verified.session;
+                    verified.outcome
+                }),
+            ),
+            Work::CountWrongPassword(who) => {
+                Outcome::Counted(store.count_wrong_password(&who, now, &live.limits.password).await)
+            }
+            Work::ForgetWrongPasswords(who) => {
+                Outcome::Counted(store.forget_failures(&who, Counted::Password, false).await.map(drop))
+            }
+            Work::Check(who, code, enrolments) => {
+                Outcome::Factor(self.check(&who, &code, &enrolments, live).await)
+            }
+        }
+    }
+
+    async fn find(&self, flow: &Flow, live: &Live) -> Result<Option<Subject>, Fault> {
+        let attempt = flow.attempt();
+        let directory = directory(live, &attempt.client.directory)?;
+        match directory.find(&attempt.name, flow.deadline()).await? {
+            Some(account) => self.parts.naming.subject(account).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes the turn and loads what is known. A login for which a factor counts again takes nothing from the rate
+    /// of its subject, or an application that binds on every page would keep its user out elsewhere.
+    async fn recall(
+        &self,
+        who: &Pseudonym,
+        exempt: bool,
+        flow: &Flow,
+        live: &Live,
+        turn: &mut Option<Turn>,
+    ) -> Result<Record, Fault> {
+        let way = if exempt { Way::Beside } else { Way::Alone };
+        let held = match turn.take() {
+            Some(held) => held,
+            None => self.turns.take(who, way, live.limits.password.free).await?,
+        };
+        let mut record = self.parts.store.recall(who).await?;
+        let has_failed = record.password.is_some_and(|failures| failures.row > 0);
+        if has_failed && held.has_company() {
+            // Those beside it may use up what is still free.
+            *turn = Some(held.alone().await?);
+            record = self.parts.store.recall(who).await?;
+        } else {
+            *turn = Some(held);
+        }
+        let known = self.memory.recall(flow, &record.enrolments, self.parts.clock.now().steady);
+        record.remembered = known.factor;
+        record.familiar = known.password;
+        record.over_rate = !exempt && known.factor.is_none() && !live.admission.subject_may(who);
+        Ok(record)
+    }
+
+    /// What the directory says about the password counts at once for what is remembered.
+    async fn verify(
+        &self,
+        account: Option<&Account>,
+        password: &Secret,
+        flow: &Flow,
+        live: &Live,
+        after: After,
+    ) -> Result<Verified, Fault> {
+        let directory = directory(live, &flow.attempt().client.directory)?;
+        let verified = directory.verify(account, password, after, flow.deadline()).await?;
+        let now = self.parts.clock.now().steady;
+        match (verified.outcome, flow.subject()) {
+            (PrimaryOutcome::Correct, _) | (_, None) => {}
+            (PrimaryOutcome::Wrong, Some(_)) => self.memory.wrong(flow, now),
+            (
+                PrimaryOutcome::MustChange
+                | PrimaryOutcome::Disabled
+                | PrimaryOutcome::Expired
+                | PrimaryOutcome::Locked
+                | PrimaryOutcome::Restricted,
+                Some(subject),
+            ) => self.memory.forget(&subject.pseudonym, now),
+        }
+        Ok(verified)
+    }
+
+    /// A seed that does not open leaves its own enrolment out. When no other fits it is a fault, but a guess
+    /// at those others is counted all the same: one broken seed must not make guessing free (C-002).
+    async fn check(
+        &self,
+        who: &Pseudonym,
+        code: &Code,
+        enrolments: &[Enrolment],
+        live: &Live,
+    ) -> Result<FactorOutcome, Fault> {
+        let now = self.parts.clock.now().unix;
+        let mut tries = Vec::with_capacity(enrolments.len());
+        let mut fault = None;
+        for enrolment in enrolments {
+            let kind = enrolment.kind();
+            let factor = self.parts.factors.iter().find(|factor| factor.kind() == kind);
+            match factor.map(|factor| factor.judge(enrolment, code, now)) {
+                Some(Ok(mark)) => tries.push(Try { enrolment: enrolment.id, kind, mark }),
+                Some(Err(other)) => fault = Some(other),
+                None => fault = Some(Fault::new(FaultKind::Internal, format!("no one judges factor {kind}"))),
+            }
+        }
+        if tries.is_empty() {
+            return fault.map_or(Ok(FactorOutcome::Wrong), Err);
+        }
+        let outcome = self.parts.store.settle(who, &tries, now, &live.limits.factor).await?;
+        match (outcome, fault) {
+            (FactorOutcome::Wrong, Some(fault)) => Err(fault),
+            (outcome, _) => Ok(outcome),
+        }
+    }
+}
+
+fn directory<'a>(live: &'a Live, name: &Arc<str>) -> Result<&'a Arc<dyn Directory>, Fault> {
+    let gone = || Fault::new(FaultKind::Internal, format!("directory \"{name}\" is not there any more"));
+    live.directories.get(name).ok_or_else(gone)
+}

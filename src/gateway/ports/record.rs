@@ -1,0 +1,115 @@
+//! What the audit keeps.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::base::clock::UnixTime;
+use crate::login::attempt::AttemptId;
+use crate::login::factor::FactorKind;
+use crate::login::identity::Pseudonym;
+
+/// One verdict, one act of an administrator, or one operation of an exempt account, as the audit keeps it. No names,
+/// no secrets (F-007).
+#[derive(Debug, Clone)]
+pub struct AuditRecord {
+    /// When.
+    pub at: UnixTime,
+    /// What happened: `login`, `exempt-operation`, or `admin.…` for an act of an administrator.
+    pub event: &'static str,
+    /// Which login.
+    pub attempt: Option<AttemptId>,
+    /// Which client.
+    pub client: Option<Arc<str>>,
+    /// Who, anonymously.
+    pub pseudonym: Option<Pseudonym>,
+    /// Where it ended; of an operation, which one it is.
+    pub stage: &'static str,
+    /// `accept`, `reject`, `unable` or `done`.
+    pub outcome: &'static str,
+    /// Fixed word for the cause.
+    pub reason: &'static str,
+    /// Which factor.
+    pub factor: Option<FactorKind>,
+    /// Which rule.
+    pub rule: Option<Arc<str>>,
+    /// The exemption that the login came under.
+    pub exemption: Option<Arc<str>>,
+    /// An exemption that names the account, but not for where the login came from: the rules held for it.
+    pub missed: Option<Arc<str>>,
+    /// The address of the client's connection, where an exemption names the account; whole, since it is no person's.
+    pub source: Option<IpAddr>,
+    /// The user's address; shortened by the one who writes it.
+    pub network: Option<IpAddr>,
+    /// From the first message to the verdict, in microseconds.
+    pub elapsed_us: u64,
+}
+
+impl AuditRecord {
+    /// A record of which nothing else is known.
+    #[must_use]
+    pub const fn bare(
+        at: UnixTime,
+        event: &'static str,
+        stage: &'static str,
+        outcome: &'static str,
+        reason: &'static str,
+    ) -> Self {
+        Self {
+            at,
+            event,
+            attempt: None,
+            client: None,
+            pseudonym: None,
+            stage,
+            outcome,
+            reason,
+            factor: None,
+            rule: None,
+            exemption: None,
+            missed: None,
+            source: None,
+            network: None,
+            elapsed_us: 0,
+        }
+    }
+}
+
+/// The login of an exempt account; what it does afterwards is recorded with it (B-047).
+#[derive(Debug, Clone)]
+pub struct ExemptLogin {
+    /// Which login.
+    pub attempt: AttemptId,
+    /// At which client.
+    pub client: Arc<str>,
+    /// Who.
+    pub who: Option<Pseudonym>,
+    /// By which exemption.
+    pub exemption: Arc<str>,
+    /// The address of the client's connection.
+    pub source: IpAddr,
+}
+
+impl ExemptLogin {
+    /// The record of one operation.
+    ///
+    /// * `operation`: its fixed word, such as `search`.
+    /// * `outcome`: `done` or `reject`.
+    /// * `reason`: the fixed word for it.
+    #[must_use]
+    pub fn operation(
+        &self,
+        at: UnixTime,
+        operation: &'static str,
+        outcome: &'static str,
+        reason: &'static str,
+    ) -> AuditRecord {
+        AuditRecord {
+            attempt: Some(self.attempt),
+            client: Some(self.client.clone()),
+            pseudonym: self.who.clone(),
+            exemption: Some(self.exemption.clone()),
+            source: Some(self.source),
+            ..AuditRecord::bare(at, "exempt-operation", operation, outcome, reason)
+        }
+    }
+}

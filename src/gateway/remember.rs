@@ -1,0 +1,229 @@
+//! What was shown a short while ago: confirmed factors that count again (B-046), and passwords of exempt accounts.
+//!
+//! An application that binds on every page would ask for a code on every page. Where its client allows it, a factor
+//! that was confirmed counts again when all of the password field, the code's digits among it, comes once more from
+//! the same place for the same subject. The password is verified at the directory each time and the rules are asked
+//! each time; what is spared is the code alone. No password and no code is kept, only a digest under a key that is
+//! drawn at the start and never leaves the process.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use crate::base::bounded::BoundedMap;
+use crate::base::cidr::canonical;
+use crate::base::random::{self, Random};
+use crate::base::secret::Secret;
+use crate::login::factor::{Enrolment, EnrolmentId, FactorKind};
+use crate::login::flow::Flow;
+use crate::login::identity::{Account, Pseudonym, Standing};
+
+/// Nothing is remembered for longer, whatever a client says.
+pub const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// Most subjects of whom something is remembered; the oldest makes room.
+const MOST_SUBJECTS: usize = 50_000;
+/// Most things that are remembered of one of them; the oldest makes room.
+const MOST_OF_ONE: usize = 8;
+
+/// What is remembered of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// A factor of this kind was confirmed with the password field.
+    Factor(FactorKind),
+    /// The password field was right for an exempt account.
+    ExemptPassword,
+}
+
+/// What is known of a login that is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Known {
+    /// As [`crate::login::step::Record::remembered`].
+    pub(super) factor: Option<FactorKind>,
+    /// As [`crate::login::step::Record::familiar`].
+    pub(super) password: bool,
+}
+
+/// Digests of what was shown, by subject.
+pub(super) struct Memory {
+    /// Without one nothing is remembered.
+    key: Option<Hmac<Sha256>>,
+    subjects: Mutex<BoundedMap<Pseudonym, Vec<Entry>>>,
+}
+
+struct Entry {
+    /// Of the field, and of where it came from.
+    print: [u8; 32],
+    /// Of what must not have changed.
+    state: [u8; 32],
+    kept: Kept,
+    since: Instant,
+}
+
+impl Memory {
+    /// An empty memory with a key of its own. When there is no randomness it stays empty.
+    pub(super) fn new(random: &dyn Random) -> Self {
+        let key = random::bytes::<32>(random).ok().map(|bytes| Secret::new(bytes.to_vec()));
+        let key = key.and_then(|key| <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose()).ok());
+        if key.is_none() {
+            tracing::warn!(
+                event = "login.nothing-remembered",
+                "no randomness for a key: no login is remembered"
+            );
+        }
+        Self { key, subjects: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST)) }
+    }
+
+    /// What is known of this login; `enrolments` are those that its subject has now. What no longer holds is
+    /// forgotten for good, so that it does not come back when a change is taken back.
+    pub(super) fn recall(&self, flow: &Flow, enrolments: &[Enrolment], now: Instant) -> Known {
+        let Some(subject) = flow.subject() else { return Known::default() };
+        if self.lock().get(&subject.pseudonym, now).is_none() {
+            return Known::default();
+        }
+        let (Some(print), Some(state)) = (self.print(flow), self.state(&subject.account, enrolments)) else {
+            return Known::default();
+        };
+        let mut subjects = self.lock();
+        let Some(entries) = subjects.get(&subject.pseudonym, now) else { return Known::default() };
+        if entries.iter().any(|entry| !equal(&entry.state, &state)) {
+            subjects.remove(&subject.pseudonym, now);
+            return Known::default();
+        }
+        let mut known = Known::default();
+        for entry in entries.iter().filter(|entry| equal(&entry.print, &print)) {
+            let age = now.saturating_duration_since(entry.since);
+            match entry.kept {
+                Kept::Factor(kind) if age < life(flow) => known.factor = Some(kind),
+                Kept::ExemptPassword if age < LONGEST => known.password = true,
+                Kept::Factor(_) | Kept::ExemptPassword => {}
+            }
+        }
+        known
+    }
+
+    /// Remembers what a login that was granted has shown, if all of it stood in the password field. A factor only
+    /// where the client allows it; its time does not begin anew when it counts again.
+    pub(super) fn keep(&self, flow: &Flow, kept: Kept, now: Instant) {
+        let allowed = match kept {
+            Kept::Factor(_) => !life(flow).is_zero(),
+            Kept::ExemptPassword => true,
+        };
+        let Some(subject) = flow.subject().filter(|_| allowed) else { return };
+        let (Some(print), Some(state)) = (self.print(flow), self.state(&subject.account, flow.enrolments()))
+        else {
+            return;
+        };
+        let mut subjects = self.lock();
+        let mut entries = subjects.remove(&subject.pseudonym, now).unwrap_or_default();
+        entries.retain(|entry| {
+            let again = entry.kept == kept && equal(&entry.print, &print);
+            !again && now.saturating_duration_since(entry.since) < LONGEST
+        });
+        if entries.len() >= MOST_OF_ONE {
+            entries.remove(0);
+        }
+        entries.push(Entry { print, state, kept, since: now });
+        subjects.insert(subject.pseudonym.clone(), entries, now);
+    }
+
+    /// The directory found the password of this login wrong: its subject's factors no longer count again, and this
+    /// password is no longer known.
+    pub(super) fn wrong(&self, flow: &Flow, now: Instant) {
+        let (Some(subject), Some(print)) = (flow.subject(), self.print(flow)) else { return };
+        let mut subjects = self.lock();
+        if let Some(entries) = subjects.get_mut(&subject.pseudonym, now) {
+            entries.retain(|entry| entry.kept == Kept::ExemptPassword && !equal(&entry.print, &print));
+        }
+    }
+
+    /// Forgets everything about a subject.
+    pub(super) fn forget(&self, who: &Pseudonym, now: Instant) {
+        self.lock().remove(who, now);
+    }
+
+    /// Drops what is too old.
+    pub(super) fn tidy(&self, now: Instant) {
+        self.lock().expire(now);
+    }
+
+    /// Digest of the password field with where it came from; `None` when there is no field.
+    fn print(&self, flow: &Flow) -> Option<[u8; 32]> {
+        let (field, subject, attempt) = (flow.field()?, flow.subject()?, flow.attempt());
+        let mut digest = Digest::new(self.key.as_ref()?, b"print");
+        digest.part(attempt.client.name.as_bytes());
+        digest.part(&octets(Some(attempt.origin.peer)));
+        digest.part(&octets(attempt.origin.user));
+        digest.part(&attempt.device);
+        digest.part(subject.pseudonym.as_str().as_bytes());
+        digest.part(field.expose());
+        Some(digest.end())
+    }
+
+    /// Digest of what must stay as it is: password, standing, groups, factors.
+    fn state(&self, account: &Account, enrolments: &[Enrolment]) -> Option<[u8; 32]> {
+        let mut digest = Digest::new(self.key.as_ref()?, b"state");
+        digest.part(&account.stamp);
+        digest.part(&[standing(account.standing)]);
+        let mut ids: Vec<EnrolmentId> = enrolments.iter().map(|enrolment| enrolment.id).collect();
+        ids.sort_unstable();
+        ids.iter().for_each(|id| digest.part(&id.0));
+        digest.part(b"groups");
+        account.groups.iter().for_each(|group| digest.part(group.as_bytes()));
+        Some(digest.end())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BoundedMap<Pseudonym, Vec<Entry>>> {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// HMAC over parts that cannot run into each other.
+struct Digest(Hmac<Sha256>);
+
+impl Digest {
+    fn new(key: &Hmac<Sha256>, label: &[u8]) -> Self {
+        let mut digest = Self(key.clone());
+        digest.part(label);
+        digest
+    }
+
+    fn part(&mut self, bytes: &[u8]) {
+        self.0.update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.0.update(bytes);
+    }
+
+    fn end(self) -> [u8; 32] {
+        self.0.finalize().into_bytes().into()
+    }
+}
+
+/// How long a confirmed factor counts again at the client of this login, as its settings are now.
+fn life(flow: &Flow) -> Duration {
+    flow.attempt().client.remember.unwrap_or_default().min(LONGEST)
+}
+
+fn equal(a: &[u8; 32], b: &[u8; 32]) -> bool {
+    a.ct_eq(b).into()
+}
+
+fn octets(address: Option<IpAddr>) -> Vec<u8> {
+    match address.map(canonical) {
+        None => Vec::new(),
+        Some(IpAddr::V4(address)) => address.octets().to_vec(),
+        Some(IpAddr::V6(address)) => address.octets().to_vec(),
+    }
+}
+
+const fn standing(standing: Standing) -> u8 {
+    match standing {
+        Standing::Active => 0,
+        Standing::Disabled => 1,
+        Standing::Expired => 2,
+        Standing::Locked => 3,
+        Standing::MustChange => 4,
+    }
+}

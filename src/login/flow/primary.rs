@@ -1,0 +1,171 @@
+//! Up to the right password: who it is, what is known about him, what the rules say, the first credential.
+
+use crate::base::clock::Now;
+use crate::login::client::PrimaryKind;
+use crate::login::credential::{PrimaryCredential, split};
+use crate::login::flow::stage::Stage;
+use crate::login::flow::{Flow, reject, unable};
+use crate::login::identity::Subject;
+use crate::login::policy::{Exempted, Requirement};
+use crate::login::step::{PrimaryOutcome, Record, Step, Work};
+use crate::login::throttle::{Allowed, Failures, allowed};
+use crate::login::verdict::{Fault, FaultKind, Reason};
+
+impl Flow {
+    pub(super) fn begin(&mut self, now: Now) -> Step {
+        let early = self.policy.decide(&self.facts(now));
+        if early.as_ref().is_some_and(|d| d.requirement == Requirement::Refuse) {
+            self.decision = early;
+            return reject(Reason::RefusedByRule);
+        }
+        if let PrimaryCredential::Password(password) = &self.attempt.credential {
+            // A NUL ends the password for some directories, whatever stands behind it.
+            if password.expose().contains(&0) {
+                return reject(Reason::BadPassword);
+            }
+            if password.is_empty() {
+                return reject(Reason::EmptyPassword);
+            }
+        }
+        self.stage = Stage::Finding;
+        Step::Do(Work::FindSubject)
+    }
+
+    pub(super) fn found(&mut self, found: Result<Option<Subject>, Fault>, now: Now) -> Step {
+        let subject = match found {
+            Ok(Some(subject)) => subject,
+            Ok(None) => return self.nobody(Reason::UnknownSubject),
+            Err(fault) if fault.kind == FaultKind::UnclearAccount => {
+                return self.nobody(Reason::AccountUnclear);
+            }
+            Err(fault) => return unable(fault.kind),
+        };
+        if self.subject.as_ref().is_some_and(|before| before.pseudonym != subject.pseudonym) {
+            return reject(Reason::SubjectChanged);
+        }
+        let who = subject.pseudonym.clone();
+        self.subject = Some(subject);
+        let missed = match self.policy.exempted(&self.facts(now)) {
+            Exempted::Elsewhere(exemption) => Some(exemption.name.clone()),
+            Exempted::Here(_) | Exempted::Unnamed => None,
+        };
+        self.missed = missed;
+        self.exempt = self.policy.decide(&self.facts(now)).is_some_and(|d| d.exemption.is_some());
+        self.stage = Stage::Recalling;
+        Step::Do(Work::Recall { who, exempt: self.exempt })
+    }
+
+    /// No such account, or none that is clear: the same work is done against nobody.
+    fn nobody(&mut self, why: Reason) -> Step {
+        if self.primary_done {
+            return reject(Reason::SubjectChanged);
+        }
+        self.nobody = why;
+        match (&self.attempt.client.primary, &self.attempt.credential) {
+            (PrimaryKind::Directory, PrimaryCredential::Password(field)) => {
+                let password = split(field, &self.attempt.client.entry).password;
+                self.stage = Stage::VerifyingNobody;
+                Step::Do(Work::VerifyPrimary(None, password))
+            }
+            (PrimaryKind::Directory | PrimaryKind::CheckedByClient, _) => reject(why),
+        }
+    }
+
+    /// What is known about the subject could not be had.
+    pub(super) fn not_recalled(&self, fault: &Fault) -> Step {
+        // Silence would tell this name from one that nobody has. To the application that an exempt account belongs
+        // to, a "no" would say that its password is wrong.
+        if fault.kind == FaultKind::Overloaded && !self.primary_done && !self.exempt {
+            return reject(Reason::TooManyLogins);
+        }
+        unable(fault.kind)
+    }
+
+    pub(super) fn recalled(&mut self, record: Record, now: Now) -> Step {
+        self.record = record;
+        // Who has shown his password may finish, however often a stranger types his name meanwhile.
+        let unhurried = self.primary_done || self.exempt || self.record.remembered.is_some();
+        if self.record.over_rate && !unhurried {
+            return reject(Reason::TooManyLogins);
+        }
+        let Some(decision) = self.policy.decide(&self.facts(now)) else {
+            return unable(FaultKind::Internal);
+        };
+        let requirement = decision.requirement;
+        self.decision = Some(decision);
+        if requirement == Requirement::Refuse {
+            return reject(Reason::RefusedByRule);
+        }
+        if self.primary_done {
+            return self.second(now);
+        }
+        match (&self.attempt.client.primary, &self.attempt.credential) {
+            (PrimaryKind::CheckedByClient, PrimaryCredential::CheckedByClient(code)) => {
+                // An empty field is "no code yet" here; an empty reply to a question is a wrong code (D-027).
+                self.typed = code.clone().filter(|code| !code.is_empty());
+                self.primary_done = true;
+                self.second(now)
+            }
+            (PrimaryKind::Directory, PrimaryCredential::Password(_)) => self.password(requirement, now),
+            (PrimaryKind::CheckedByClient | PrimaryKind::Directory, PrimaryCredential::Proven) => {
+                self.primary_done = true;
+                self.second(now)
+            }
+            (PrimaryKind::CheckedByClient | PrimaryKind::Directory, _) => unable(FaultKind::Internal),
+        }
+    }
+
+    fn password(&mut self, requirement: Requirement, now: Now) -> Step {
+        let (Some(subject), PrimaryCredential::Password(field)) = (&self.subject, &self.attempt.credential)
+        else {
+            return unable(FaultKind::Internal);
+        };
+        let failures = self.record.password.unwrap_or(Failures::NONE);
+        let waits = allowed(&failures, now.unix, &self.limits.password) != Allowed::Yes;
+        let familiar = self.exempt && self.record.familiar;
+        if waits && !familiar {
+            return reject(Reason::PasswordThrottled);
+        }
+        // The wait is for those who guess; that somebody else knows the password does not end it for them.
+        self.keeps_failures = waits;
+        // Where no code is asked for, none is cut off.
+        let password = if requirement == Requirement::None {
+            field.clone()
+        } else {
+            let parts = split(field, &self.attempt.client.entry);
+            self.typed = parts.code;
+            parts.password
+        };
+        if password.is_empty() {
+            return reject(Reason::EmptyPassword);
+        }
+        let account = subject.account.clone();
+        self.stage = Stage::Verifying;
+        Step::Do(Work::VerifyPrimary(Some(account), password))
+    }
+
+    pub(super) fn verified(&mut self, outcome: PrimaryOutcome, now: Now) -> Step {
+        let Some(who) = self.subject.as_ref().map(|s| s.pseudonym.clone()) else {
+            return unable(FaultKind::Internal);
+        };
+        match outcome {
+            PrimaryOutcome::Correct => {
+                self.primary_done = true;
+                if !self.keeps_failures && self.record.password.is_some_and(|failures| failures.row > 0) {
+                    self.stage = Stage::Forgetting;
+                    return Step::Do(Work::ForgetWrongPasswords(who));
+                }
+                self.second(now)
+            }
+            PrimaryOutcome::Wrong => {
+                self.stage = Stage::Counting;
+                Step::Do(Work::CountWrongPassword(who))
+            }
+            PrimaryOutcome::MustChange => reject(Reason::MustChangePassword),
+            PrimaryOutcome::Disabled => reject(Reason::AccountDisabled),
+            PrimaryOutcome::Expired => reject(Reason::AccountExpired),
+            PrimaryOutcome::Locked => reject(Reason::AccountLocked),
+            PrimaryOutcome::Restricted => reject(Reason::AccountRestricted),
+        }
+    }
+}

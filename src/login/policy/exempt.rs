@@ -1,0 +1,205 @@
+//! Accounts that need no second factor in certain places (B-047).
+//!
+//! An exemption takes the place of the demand for a second factor and of nothing else: what a rule refuses stays
+//! refused, the password is verified and wrong ones are counted.
+
+use std::sync::Arc;
+
+use crate::base::cidr::Prefix;
+use crate::login::policy::{Facts, Policy};
+
+/// An account, such as an application's own, that needs no second factor in certain places (B-047).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exemption {
+    /// Its name in audit and `explain`.
+    pub name: Arc<str>,
+    /// The one account, by one of its [`crate::login::identity::Account::aliases`].
+    pub account: Box<str>,
+    /// At these clients alone.
+    pub clients: Vec<Arc<str>>,
+    /// From these networks alone: the address of the connection, not one that is claimed.
+    pub sources: Vec<Prefix>,
+}
+
+/// How one exemption fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// Account, client and source fit.
+    Fits,
+    /// It is not known yet whose login this is, or nobody's.
+    NobodyKnown,
+    /// It names another account.
+    Account,
+    /// It names the account, but not this client.
+    Client,
+    /// It names the account, but the connection comes from elsewhere.
+    Source,
+    /// It names the account, but where the connection comes from is not known.
+    SourceUnknown,
+}
+
+/// What all exemptions together say of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exempted<'a> {
+    /// None names the account.
+    Unnamed,
+    /// This one fits.
+    Here(&'a Exemption),
+    /// This one names the account, but for another client or another source. Worth a trace: nobody but its
+    /// application should use such an account.
+    Elsewhere(&'a Exemption),
+}
+
+impl Exemption {
+    /// How it fares. The account is compared as a whole and exactly, so neither a part of a name nor another case
+    /// of it fits.
+    #[must_use]
+    pub fn look(&self, facts: &Facts<'_>) -> Fit {
+        if facts.subject.is_none() {
+            return Fit::NobodyKnown;
+        }
+        if !facts.aliases.contains(&self.account) {
+            return Fit::Account;
+        }
+        if !self.clients.iter().any(|name| **name == *facts.client) {
+            return Fit::Client;
+        }
+        match facts.source {
+            Some(source) if self.sources.iter().any(|prefix| prefix.contains(source)) => Fit::Fits,
+            Some(_) => Fit::Source,
+            None => Fit::SourceUnknown,
+        }
+    }
+}
+
+impl Policy {
+    /// What the exemptions say; the first that fits, else the first that names the account.
+    #[must_use]
+    pub fn exempted(&self, facts: &Facts<'_>) -> Exempted<'_> {
+        let mut elsewhere = Exempted::Unnamed;
+        for exemption in &self.exemptions {
+            match exemption.look(facts) {
+                Fit::Fits => return Exempted::Here(exemption),
+                Fit::Client | Fit::Source | Fit::SourceUnknown if elsewhere == Exempted::Unnamed => {
+                    elsewhere = Exempted::Elsewhere(exemption);
+                }
+                Fit::Client | Fit::Source | Fit::SourceUnknown | Fit::NobodyKnown | Fit::Account => {}
+            }
+        }
+        elsewhere
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::UnixTime;
+    use crate::login::identity::{Groups, Pseudonym};
+    use crate::login::policy::{Conditions, Decision, Requirement, Rule};
+
+    const DN: &str = "cn=svc-wiki,ou=services,dc=example,dc=org";
+
+    fn exemption(name: &str, client: &str, source: &str) -> Exemption {
+        Exemption {
+            name: name.into(),
+            account: DN.into(),
+            clients: vec![client.into()],
+            sources: vec![source.parse().unwrap()],
+        }
+    }
+
+    fn rules(then: Requirement) -> Policy {
+        let rule = Rule { name: "all".into(), when: Conditions::default(), then, grace_until: None };
+        Policy { rules: vec![rule], exemptions: vec![exemption("wiki-service", "wiki", "192.0.2.0/28")] }
+    }
+
+    fn decide(policy: &Policy, alias: &str, client: &str, source: Option<&str>) -> Decision {
+        let (who, groups) = (Pseudonym::new("p1").unwrap(), Groups::new());
+        let aliases = [Box::from("S-1-5-21-1-2-3-1104"), Box::from(alias)];
+        let source = source.map(|address| address.parse().unwrap());
+        let at = UnixTime::from_seconds(1_800_000_000);
+        let subject = Some((&who, &groups));
+        policy.decide(&Facts { client, source, user: None, at, subject, aliases: &aliases }).unwrap()
+    }
+
+    #[test]
+    fn only_account_and_client_and_source_together_are_exempt_b_047() {
+        let policy = rules(Requirement::OneOf(crate::login::factor::FactorKinds::ALL));
+        let exempt = |alias, client, source| decide(&policy, alias, client, source).exemption.is_some();
+        assert!(exempt(DN, "wiki", Some("192.0.2.7")));
+        assert!(exempt(DN, "wiki", Some("::ffff:192.0.2.7")), "one address, however it is written, A-026");
+        assert!(!exempt(DN, "vpn", Some("192.0.2.7")), "another client");
+        assert!(!exempt(DN, "wiki", Some("192.0.2.16")), "another network");
+        assert!(!exempt(DN, "wiki", None), "an unknown address is in no network");
+        for other in [
+            "cn=svc-wiki,ou=services,dc=example",
+            "cn=svc-wiki",
+            "svc-wiki",
+            "CN=svc-wiki,ou=services,dc=example,dc=org",
+            "cn=svc-wiki,ou=services,dc=example,dc=org,dc=evil",
+            "x,cn=svc-wiki,ou=services,dc=example,dc=org",
+            "",
+        ] {
+            assert!(!exempt(other, "wiki", Some("192.0.2.7")), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_refuses_wins_over_an_exemption() {
+        let decision = decide(&rules(Requirement::Refuse), DN, "wiki", Some("192.0.2.7"));
+        assert_eq!((decision.requirement, decision.exemption), (Requirement::Refuse, None));
+        assert_eq!(decision.rule.as_deref(), Some("all"));
+    }
+
+    #[test]
+    fn an_exemption_takes_the_place_of_the_rule_that_asks() {
+        let policy = rules(Requirement::OneOf(crate::login::factor::FactorKinds::ALL));
+        let decision = decide(&policy, DN, "wiki", Some("192.0.2.7"));
+        assert_eq!(decision.requirement, Requirement::None);
+        assert_eq!((decision.exemption.as_deref(), decision.rule), (Some("wiki-service"), None));
+    }
+
+    #[test]
+    fn nobody_is_exempt_before_it_is_known_who_it_is() {
+        let policy = rules(Requirement::OneOf(crate::login::factor::FactorKinds::ALL));
+        let facts = Facts {
+            client: "wiki",
+            source: "192.0.2.7".parse().ok(),
+            user: None,
+            at: UnixTime(0),
+            subject: None,
+            aliases: &[DN.into()],
+        };
+        assert_eq!(policy.exempted(&facts), Exempted::Unnamed);
+    }
+
+    #[test]
+    fn the_one_that_fits_counts_whatever_stands_before_it_and_else_the_first_that_names_the_account() {
+        let (who, groups) = (Pseudonym::new("p1").unwrap(), Groups::new());
+        let policy = Policy {
+            exemptions: vec![
+                exemption("git", "git", "192.0.2.0/28"),
+                exemption("wiki", "wiki", "192.0.2.0/28"),
+            ],
+            ..Policy::default()
+        };
+        let at = |client, source: &str| {
+            let found = policy.exempted(&Facts {
+                client,
+                source: source.parse().ok(),
+                user: None,
+                at: UnixTime(0),
+                subject: Some((&who, &groups)),
+                aliases: &[DN.into()],
+            });
+            match found {
+                Exempted::Here(one) => format!("here {}", one.name),
+                Exempted::Elsewhere(one) => format!("elsewhere {}", one.name),
+                Exempted::Unnamed => String::new(),
+            }
+        };
+        assert_eq!(at("wiki", "192.0.2.1"), "here wiki");
+        assert_eq!(at("wiki", "203.0.113.1"), "elsewhere git");
+        assert_eq!(at("vpn", "192.0.2.1"), "elsewhere git");
+    }
+}
