@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["base"]),
     ("login", &["base"]),
     ("gateway", &["base", "login"]),
-    ("net", &["base"]),
+    ("net", &["base", "wire"]),
     ("upstream", &["base", "login", "net", "wire"]),
     ("directory", &["base", "login", "gateway", "net", "upstream", "wire"]),
     ("factor", &["base", "login", "gateway"]),
@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("frontend", &["base", "login", "gateway", "net", "upstream", "wire"]),
     (
         "config",
-        &["base", "login", "gateway", "directory", "frontend", "audit", "store", "subjects", "factor"],
+        &["base", "login", "gateway", "net", "directory", "frontend", "audit", "store", "subjects", "factor"],
     ),
     (
         "daemon",

@@ -279,7 +279,9 @@ fn a_secret_loses_the_end_of_its_line_and_nothing_else() {
     let site = sound("");
     let secret = |text: &str| {
         site.write("secrets/good2", text, 0o600);
-        site.load(&[]).map(|(settings, _)| settings.clients[0].secret.expose().to_vec()).ok()
+        site.load(&[])
+            .map(|(settings, _)| settings.clients[0].radius().unwrap().secret.expose().to_vec())
+            .ok()
     };
     assert_eq!(secret(" a secret with blanks \n").unwrap(), b" a secret with blanks ");
     assert_eq!(secret("a secret of windows\r\n").unwrap(), b"a secret of windows");
@@ -298,8 +300,9 @@ fn what_is_not_said_has_the_default_that_the_manual_names() {
     assert_eq!(settings.status, None);
     assert_eq!(settings.limits.failures, FlowLimits::default());
     let client = &settings.clients[0];
-    assert_eq!(client.message_authenticator, MessageAuthenticator::Required, "A-038");
-    assert!(client.limit_proxy_state, "A-039");
+    let radius = client.radius().unwrap();
+    assert_eq!(radius.message_authenticator, MessageAuthenticator::Required, "A-038");
+    assert!(radius.limit_proxy_state, "A-039");
     assert_eq!(client.login.when_unable, WhenUnable::Silence, "A-124");
     assert_eq!(client.login.entry, CodeEntry { challenge: true, typed: Typed::Nothing });
     assert!(settings.policy.rules.is_empty() && settings.numbered().is_empty());
@@ -373,7 +376,7 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
         assert!(!shown.contains(secret) && !settings.to_json().contains(secret));
         assert!(!format!("{settings:?}").contains(secret), "{secret}");
     }
-    for key in doorward::config::file::CLIENT.iter().chain(doorward::config::file::RULE) {
+    for key in doorward::config::file::CLIENT_RADIUS.iter().chain(doorward::config::file::RULE) {
         let json: serde_json::Value = serde_json::from_str(&settings.to_json()).unwrap();
         let table = |name: &str| json[name].as_array().unwrap().iter().any(|table| table.get(*key).is_some());
         assert!(table("client") || table("rule"), "{key} is not shown");

@@ -68,6 +68,12 @@ impl Prefix {
         self.0.contains(&canonical(address))
     }
 
+    /// Whether there is an address that lies inside both.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.0.contains(&other.0) || other.0.contains(&self.0)
+    }
+
     /// Number of bits that are fixed.
     #[must_use]
     pub fn bits(&self) -> u8 {

@@ -4,6 +4,7 @@
 //! throws the result away when there was an error.
 
 mod parse;
+mod size;
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::base::report::{Complaint, Complaints, Place};
 pub use crate::base::table::parse::parse;
+pub use crate::base::table::size::friendly_size;
 use crate::base::text::safe;
 use jiff::fmt::friendly::{SpanParser, SpanPrinter};
 

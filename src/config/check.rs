@@ -9,7 +9,7 @@ use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::secret::Secret;
 use crate::base::table::nearest;
 use crate::base::text::safe;
-use crate::config::{client, directory, rule};
+use crate::config::{client, directory, exemption, listener, rule, show};
 use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::login::policy::{Conditions, Requirement};
 
@@ -44,7 +44,9 @@ const COMMON: [&str; 24] = [
 /// Everything that is compared.
 pub(in crate::config) struct Drafts<'a> {
     pub(in crate::config) directories: &'a [directory::Draft],
+    pub(in crate::config) listeners: &'a [listener::Draft],
     pub(in crate::config) clients: &'a [client::Draft],
+    pub(in crate::config) exemptions: &'a [exemption::Draft],
     pub(in crate::config) rules: &'a [rule::Draft],
 }
 
@@ -64,7 +66,11 @@ pub(in crate::config) fn check(drafts: &Drafts<'_>, now: UnixTime, out: &mut Com
 }
 
 /// Complains about names that stand twice, however they are written: metrics and people mix them up.
-fn twice<'a>(kind: &str, names: impl Iterator<Item = (&'a str, Option<&'a Place>)>, out: &mut Complaints) {
+pub(in crate::config) fn twice<'a>(
+    kind: &str,
+    names: impl Iterator<Item = (&'a str, Option<&'a Place>)>,
+    out: &mut Complaints,
+) {
     let mut first: HashMap<String, &Place> = HashMap::new();
     for (name, place) in names {
         let Some(place) = place else { continue };
@@ -108,7 +114,8 @@ fn clients_name_directories(drafts: &Drafts<'_>, out: &mut Complaints) {
     }
 }
 
-fn suggestion(word: &str, known: &[&str]) -> String {
+/// What was meant instead of `word`, or all there are.
+pub(in crate::config) fn suggestion(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => format!("there are {}", known.join(", ")),
@@ -118,7 +125,8 @@ fn suggestion(word: &str, known: &[&str]) -> String {
 fn addresses_differ(clients: &[client::Draft], out: &mut Complaints) {
     let mut first: HashMap<Prefix, &Place> = HashMap::new();
     for draft in clients {
-        for (prefix, place) in draft.settings.addresses.iter().zip(&draft.addresses) {
+        let Some(radius) = draft.settings.radius() else { continue };
+        for (prefix, place) in radius.addresses.iter().zip(&draft.addresses) {
             match first.get(prefix) {
                 Some(other) => {
                     let name = safe(&draft.settings.login.name);
@@ -138,10 +146,10 @@ fn addresses_differ(clients: &[client::Draft], out: &mut Complaints) {
 
 /// A-031, D-111.
 fn doubtful_secret(draft: &client::Draft, out: &mut Complaints) {
-    let settings = &draft.settings;
-    let name = safe(&settings.login.name);
-    let both = [("secret", Some(&settings.secret), &draft.secret), {
-        ("previous-secret", settings.previous_secret.as_ref(), &draft.previous_secret)
+    let Some(settings) = draft.settings.radius() else { return };
+    let name = safe(&draft.settings.login.name);
+    let both = [("secret", Some(&settings.secret), &draft.radius.secret), {
+        ("previous-secret", settings.previous_secret.as_ref(), &draft.radius.previous_secret)
     }];
     for (key, secret, place) in both {
         let (Some(secret), Some(place)) = (secret, place) else { continue };
@@ -154,7 +162,7 @@ fn doubtful_secret(draft: &client::Draft, out: &mut Complaints) {
             out.warn(Complaint::wrong(place, what).hint("openssl rand -base64 24 makes a good one"));
         }
     }
-    if let (Some(previous), Some(place)) = (&settings.previous_secret, &draft.previous_secret)
+    if let (Some(previous), Some(place)) = (&settings.previous_secret, &draft.radius.previous_secret)
         && *previous == settings.secret
     {
         let what = format!("client \"{name}\": previous-secret is the same as secret");
@@ -169,9 +177,9 @@ fn is_common(secret: &Secret) -> bool {
 }
 
 fn doubtful_addresses(draft: &client::Draft, out: &mut Complaints) {
-    for (prefix, place) in draft.settings.addresses.iter().zip(&draft.addresses) {
-        let widest = if prefix.is_v4() { 16 } else { 48 };
-        if prefix.bits() < widest {
+    let Some(radius) = draft.settings.radius() else { return };
+    for (prefix, place) in radius.addresses.iter().zip(&draft.addresses) {
+        if show::is_wide(prefix) {
             let what = format!(
                 "client \"{}\": {prefix} is wide; everybody in it who learns the secret is this client",
                 safe(&draft.settings.login.name)
@@ -183,13 +191,13 @@ fn doubtful_addresses(draft: &client::Draft, out: &mut Complaints) {
 
 ///
 fn doubtful_authenticity(draft: &client::Draft, out: &mut Complaints) {
+    let Some(radius) = draft.settings.radius() else { return };
     let name = safe(&draft.settings.login.name);
-    let place = draft.message_authenticator.as_ref().unwrap_or(&draft.place);
-    let (word, when) = match draft.settings.message_authenticator {
+    let place = draft.radius.message_authenticator.as_ref().unwrap_or(&draft.place);
+    let unlimited = draft.radius.limit_proxy_state.as_ref().filter(|_| !radius.limit_proxy_state);
+    let (word, when) = match radius.message_authenticator {
         MessageAuthenticator::Required => {
-            if let Some(place) =
-                draft.limit_proxy_state.as_ref().filter(|_| !draft.settings.limit_proxy_state)
-            {
+            if let Some(place) = unlimited {
                 let what = format!("client \"{name}\": limit-proxy-state has no effect here");
                 let hint = "it is for a client whose message-authenticator is not \"required\"";
                 out.warn(Complaint::wrong(place, what).hint(hint));
@@ -205,7 +213,7 @@ fn doubtful_authenticity(draft: &client::Draft, out: &mut Complaints) {
     );
     let hint = "let the device send Message-Authenticator and write \"required\", or keep the path encrypted";
     out.warn(Complaint::wrong(place, what).hint(hint));
-    if let Some(place) = draft.limit_proxy_state.as_ref().filter(|_| !draft.settings.limit_proxy_state) {
+    if let Some(place) = unlimited {
         let what = format!("client \"{name}\": without limit-proxy-state that attack is at its easiest");
         out.warn(Complaint::wrong(place, what).hint("only a client that is itself a proxy needs false"));
     }
@@ -213,12 +221,12 @@ fn doubtful_authenticity(draft: &client::Draft, out: &mut Complaints) {
 
 ///
 fn secrets_differ(clients: &[client::Draft], out: &mut Complaints) {
+    let secret = |draft: &client::Draft| draft.settings.radius().map(|radius| radius.secret.clone());
     for (number, draft) in clients.iter().enumerate() {
-        let same = clients.iter().take(number).find(|other| other.settings.secret == draft.settings.secret);
-        let (Some(same), Some(place)) = (same, &draft.secret) else { continue };
-        let Some(other) = same.secret.as_ref().filter(|_| !draft.settings.secret.is_empty()) else {
-            continue;
-        };
+        let Some(own) = secret(draft).filter(|own| !own.is_empty()) else { continue };
+        let same = clients.iter().take(number).find(|other| secret(other).as_ref() == Some(&own));
+        let (Some(same), Some(place)) = (same, &draft.radius.secret) else { continue };
+        let Some(other) = &same.radius.secret else { continue };
         let what = format!(
             "client \"{}\": its secret is also that of client \"{}\"",
             safe(&draft.settings.login.name),

@@ -32,12 +32,13 @@ pub(in crate::config) fn check(drafts: &Drafts<'_>, out: &mut Complaints) {
 /// Wrong codes count without a password before them, so requests must be genuine (C-004).
 fn unsigned_codes(draft: &client::Draft, out: &mut Complaints) {
     let settings = &draft.settings;
-    if settings.login.primary != PrimaryKind::CheckedByClient
-        || settings.message_authenticator == MessageAuthenticator::Required
-    {
+    let unsigned = settings
+        .radius()
+        .is_some_and(|radius| radius.message_authenticator != MessageAuthenticator::Required);
+    if settings.login.primary != PrimaryKind::CheckedByClient || !unsigned {
         return;
     }
-    let place = draft.message_authenticator.as_ref().unwrap_or(&draft.place);
+    let place = draft.radius.message_authenticator.as_ref().unwrap_or(&draft.place);
     let what = format!(
         "client \"{}\": with primary = \"trusted\" whoever can send from its address can lock everybody's \
          factors with wrong codes, as long as its requests need no Message-Authenticator",
@@ -93,7 +94,11 @@ fn codes_that_cannot_be_typed(draft: &rule::Draft, clients: &[&client::Draft], o
         safe(&draft.rule.name),
         safe(&client.settings.login.name)
     );
-    let hint = "let that client ask: code-entry = [\"append\", \"challenge\"]";
+    let hint = if client.settings.radius().is_some() {
+        "let that client ask: code-entry = [\"append\", \"challenge\"]"
+    } else {
+        "write code-entry = \"separator\" there: whatever stands behind the separator is the code"
+    };
     out.warn(Complaint::wrong(draft.then.as_ref().unwrap_or(&draft.place), what).hint(hint));
 }
 

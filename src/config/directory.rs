@@ -13,6 +13,7 @@ use crate::config::secret::{Surroundings, bytes_of, path_of, source};
 use crate::config::settings::{DirectoryKind, DirectorySettings, Pseudonyms, SecretSource};
 use crate::directory::file::Users;
 use crate::directory::ldap;
+use crate::frontend::ldap::clients::Root;
 
 /// No users file is longer than this many bytes.
 const LONGEST: usize = 16 * 1024 * 1024;
@@ -72,6 +73,18 @@ pub(in crate::config) fn settle(
         name: called,
         place: table.place.clone(),
         name_at: name.map(|name| name.place),
+    }
+}
+
+/// What the root entry of LDAP says of a directory. A file has people and no entries: who binds there cannot go on.
+pub(in crate::config) fn root(settings: &DirectorySettings) -> Root {
+    match &settings.kind {
+        DirectoryKind::File { .. } => Root::default(),
+        DirectoryKind::Ldap { kind, base_dn, .. } => Root {
+            naming_contexts: vec![base_dn.clone()],
+            active_directory: *kind == ldap::Kind::ActiveDirectory,
+            has_entries: true,
+        },
     }
 }
 

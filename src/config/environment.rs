@@ -9,7 +9,7 @@ use figment::{Figment, Metadata, Profile, Provider};
 
 use crate::base::report::{Complaint, Complaints, Place, Source};
 use crate::base::table::{Node, Table, Value, nearest};
-use crate::config::file::SINGLE;
+use crate::config::file::{REPEATED, SINGLE};
 
 /// Variables with this beginning override keys.
 const PREFIX: &str = "DOORWARD_";
@@ -93,7 +93,7 @@ fn path_of(name: &str) -> Result<String, (String, String)> {
         let hint = "section and key are divided by two underscores, as in DOORWARD_LOG__LEVEL=debug";
         return Err(("the variable names no setting".to_owned(), hint.to_owned()));
     }
-    if matches!(section, "keys" | "client" | "directory" | "rule") {
+    if section == "keys" || REPEATED.iter().any(|(name, _)| *name == section) {
         let what = format!("{section} cannot be set from the environment");
         return Err((what, "write it into the file, or into a file in conf.d".to_owned()));
     }

@@ -6,8 +6,9 @@
 use crate::directory::file::USER;
 
 /// Tables that stand once and may be spread over several files; a later file wins, key by key.
-pub const SINGLE: [(&str, &[&str]); 9] = [
+pub const SINGLE: [(&str, &[&str]); 10] = [
     ("radius", RADIUS),
+    ("ldap", LDAP),
     ("store", STORE),
     ("keys", KEYS),
     ("subjects", SUBJECTS),
@@ -19,12 +20,18 @@ pub const SINGLE: [(&str, &[&str]); 9] = [
 ];
 
 /// Tables that stand any number of times; those of later files come after those of earlier ones.
-pub const REPEATED: [(&str, &[&str]); 3] =
-    [("directory", DIRECTORY_LDAP), ("client", CLIENT), ("rule", RULE)];
+pub const REPEATED: [(&str, &[&str]); 5] = [
+    ("directory", DIRECTORY_LDAP),
+    ("listener", LISTENER),
+    ("client", CLIENT_RADIUS),
+    ("exemption", EXEMPTION),
+    ("rule", RULE),
+];
 
 /// Tables inside tables, by the path to them.
-pub const INNER: [(&str, &[&str]); 9] = [
+pub const INNER: [(&str, &[&str]); 10] = [
     ("directory", DIRECTORY_FILE),
+    ("client", CLIENT_LDAP),
     ("subjects.pseudonym", PSEUDONYM),
     ("limits.password", LIMITS_PASSWORD),
     ("limits.factor", LIMITS_FACTOR),
@@ -37,6 +44,18 @@ pub const INNER: [(&str, &[&str]); 9] = [
 
 /// `[radius]`
 pub const RADIUS: &[&str] = &["listen", "workers", "answer-memory"];
+/// `[ldap]`
+pub const LDAP: &[&str] = &[
+    "connections",
+    "connections-per-source",
+    "first-message-timeout",
+    "message-timeout",
+    "idle-timeout",
+    "write-timeout",
+    "message-size-before-bind",
+    "message-size",
+    "operations",
+];
 /// `[store]`
 pub const STORE: &[&str] = &["path"];
 /// `[keys]`
@@ -92,9 +111,22 @@ pub const DIRECTORY_LDAP: &[&str] = &[
 ];
 /// `[[directory]]` of kind `file`
 pub const DIRECTORY_FILE: &[&str] = &["name", "kind", "path"];
-/// `[[client]]`
-pub const CLIENT: &[&str] = &[
+/// `[[listener]]`
+pub const LISTENER: &[&str] = &[
     "name",
+    "protocol",
+    "listen",
+    "certificate",
+    "key",
+    "client-certificates",
+    "client-ca-file",
+    "plain-binds",
+    "proxy-protocol-from",
+];
+/// `[[client]]` that speaks RADIUS
+pub const CLIENT_RADIUS: &[&str] = &[
+    "name",
+    "protocol",
     "addresses",
     "secret",
     "previous-secret",
@@ -113,6 +145,27 @@ pub const CLIENT: &[&str] = &[
     "when-unable",
     "password-charset",
 ];
+/// `[[client]]` that speaks LDAP
+pub const CLIENT_LDAP: &[&str] = &[
+    "name",
+    "protocol",
+    "addresses",
+    "listeners",
+    "certificates",
+    "directory",
+    "code-entry",
+    "code-digits",
+    "code-separator",
+    "read-only",
+    "search-references",
+    "address-is",
+    "external",
+    "remember",
+    "login-timeout",
+    "reject-delay",
+];
+/// `[[exemption]]`
+pub const EXEMPTION: &[&str] = &["name", "client", "account", "source", "may"];
 /// `rule.then`
 pub const RULE_THEN: &[&str] = &["require"];
 /// `secret` and whatever else is read from elsewhere

@@ -16,7 +16,7 @@ use crate::config::environment::Environment;
 use crate::config::file::{REPEATED, SINGLE};
 use crate::config::secret::{Surroundings, reason};
 use crate::config::settings::Settings;
-use crate::config::{client, demands, directory, rule, sections};
+use crate::config::{client, demands, directory, exemption, listener, reach, rule, sections};
 use crate::login::policy::Policy;
 
 /// No configuration file is longer than this many bytes.
@@ -191,26 +191,45 @@ fn settle(
         .into_iter()
         .map(|table| directory::settle(root.out(), table, &pseudonyms, around, sources))
         .collect();
-    let clients = clients(&mut root, around);
+    let listeners = listeners(&mut root, around, now);
+    let mut clients = clients(&mut root, &directories, around);
+    let exemptions = exemptions(&mut root);
     let rules = rules(&mut root);
-    let drafts = Drafts { directories: &directories, clients: &clients, rules: &rules };
+    let drafts = Drafts {
+        directories: &directories,
+        listeners: &listeners,
+        clients: &clients,
+        exemptions: &exemptions,
+        rules: &rules,
+    };
     check(&drafts, now, root.out());
     demands::check(&drafts, root.out());
+    reach::check(&drafts, root.out());
+    exemption::check(&drafts, root.out());
+    exemption::tell(&mut clients, &exemptions);
+    let status = sections::status(&mut root);
+    for complaint in listener::addresses_differ(&listeners, status) {
+        root.out().error(complaint);
+    }
+    // Without any client nothing is known about what they speak.
+    let spoken = clients.is_empty() || clients.iter().any(|client| client.settings.radius().is_some());
     let settings = Settings {
-        radius: sections::radius(&mut root, &none),
+        radius: sections::radius(&mut root, &none, spoken),
+        ldap: sections::ldap(&mut root, &none, !listeners.is_empty()),
         store: sections::store(&mut root, &none, around.folder),
         keys: sections::keys(&mut root, &none, around),
         pseudonyms,
         audit: sections::audit(&mut root, &none, around.folder),
         log: sections::log(&mut root, &none),
-        status: sections::status(&mut root),
+        status,
         limits: sections::limits(&mut root, &none),
         drain_timeout: sections::drain(&mut root, &none),
         directories: directories.into_iter().filter_map(|draft| draft.settings).collect(),
+        listeners: listeners.into_iter().map(|draft| draft.settings).collect(),
         clients: clients.into_iter().map(|draft| draft.settings).collect(),
         policy: Arc::new(Policy {
             rules: rules.into_iter().map(|draft| draft.rule).collect(),
-            exemptions: Vec::new(),
+            exemptions: exemptions.into_iter().map(|draft| draft.exemption).collect(),
         }),
     };
     demands::files_differ(&settings, root.out());
@@ -225,7 +244,29 @@ pub(in crate::config) fn called(kind: &str, table: &Table) -> String {
     }
 }
 
-fn clients(root: &mut Reader<'_, '_>, around: Surroundings<'_>) -> Vec<client::Draft> {
+fn listeners(root: &mut Reader<'_, '_>, around: Surroundings<'_>, now: UnixTime) -> Vec<listener::Draft> {
+    let tables = root.tables("listener");
+    let read = |table| {
+        let who = called("listener", table);
+        listener::settle(&mut Reader::new(table, who, crate::config::file::LISTENER, root.out()), around, now)
+    };
+    tables.into_iter().map(read).collect()
+}
+
+fn exemptions(root: &mut Reader<'_, '_>) -> Vec<exemption::Draft> {
+    let tables = root.tables("exemption");
+    let read = |table| {
+        let who = called("exemption", table);
+        exemption::settle(&mut Reader::new(table, who, crate::config::file::EXEMPTION, root.out()))
+    };
+    tables.into_iter().map(read).collect()
+}
+
+fn clients(
+    root: &mut Reader<'_, '_>,
+    directories: &[directory::Draft],
+    around: Surroundings<'_>,
+) -> Vec<client::Draft> {
     let tables = root.tables("client");
     if root.node("client").is_none() {
         root.missing("[[client]]", "without a client nobody can ask; docs/configuration.md shows one");
@@ -233,9 +274,10 @@ fn clients(root: &mut Reader<'_, '_>, around: Surroundings<'_>) -> Vec<client::D
     if root.node("directory").is_none() {
         root.missing("[[directory]]", "without a directory nobody is known; docs/configuration.md shows one");
     }
+    let known = [crate::config::file::CLIENT_RADIUS, crate::config::file::CLIENT_LDAP].concat();
     let read = |table| {
         let who = called("client", table);
-        client::settle(&mut Reader::new(table, who, crate::config::file::CLIENT, root.out()), around)
+        client::settle(&mut Reader::new(table, who, &known, root.out()), directories, around)
     };
     tables.into_iter().map(read).collect()
 }

@@ -4,14 +4,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::base::report::Complaints;
-use crate::base::table::{Reader, Table, Value, Written};
+use crate::base::report::{Complaints, Place};
+use crate::base::table::{Reader, Table, Value, Written, friendly_size};
 use crate::config::file;
 use crate::config::secret::{Surroundings, open, path_of, source};
 use crate::config::settings::{
     AuditSettings, AuditTarget, KeyFile, LimitSettings, LogFormat, LogLevel, LogSettings, Pseudonyms,
     RadiusSettings, SecretSource,
 };
+use crate::frontend::ldap::limits::LdapLimits;
 use crate::login::throttle::{FlowLimits, Limits};
 
 /// Default of `store.path`.
@@ -19,6 +20,8 @@ const STORE: &str = "/var/lib/doorward/doorward.db";
 /// Default of `audit.to`.
 const AUDIT: &str = "/var/log/doorward/audit.jsonl";
 const SECOND: Duration = Duration::from_secs(1);
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The words for log levels.
@@ -39,24 +42,23 @@ fn section<'a>(root: &mut Reader<'a, '_>, name: &str, none: &'a Table) -> &'a Ta
     root.table(name).unwrap_or(none)
 }
 
-/// `[radius]`
-pub(in crate::config) fn radius<'a>(root: &mut Reader<'a, '_>, none: &'a Table) -> RadiusSettings {
+/// `[radius]`; `spoken` when there is a client that speaks it.
+pub(in crate::config) fn radius<'a>(
+    root: &mut Reader<'a, '_>,
+    none: &'a Table,
+    spoken: bool,
+) -> RadiusSettings {
     let table = section(root, "radius", none);
     let mut reader = Reader::new(table, "radius", file::RADIUS, root.out());
-    let mut listen: Vec<SocketAddr> = Vec::new();
-    let written = reader.texts("listen");
-    let given = written.is_some();
-    for text in written.into_iter().flatten() {
-        match address(&mut reader, &text) {
-            Some(address) if address.port() != 0 && listen.contains(&address) => {
-                reader.wrong(&text.place, format!("{address} stands here twice"), "remove one of them");
-            }
-            Some(address) => listen.push(address),
-            None => {}
+    let mut listen: Vec<SocketAddr> =
+        addresses(&mut reader).into_iter().map(|(address, _)| address).collect();
+    match reader.node("listen") {
+        None if spoken => listen = vec![([0, 0, 0, 0], 1812).into(), ([0u16; 8], 1812).into()],
+        Some(node) if !spoken => {
+            let what = "listen has nobody to listen to, no client speaks RADIUS";
+            reader.doubt(&node.place, what, "remove it, or add a client with protocol = \"radius\"");
         }
-    }
-    if !given {
-        listen = vec![([0, 0, 0, 0], 1812).into(), ([0u16; 8], 1812).into()];
+        Some(_) | None => {}
     }
     RadiusSettings {
         listen,
@@ -65,14 +67,84 @@ pub(in crate::config) fn radius<'a>(root: &mut Reader<'a, '_>, none: &'a Table) 
     }
 }
 
+/// The addresses under `listen`, each once, and where they stand.
+pub(in crate::config) fn addresses(reader: &mut Reader<'_, '_>) -> Vec<(SocketAddr, Place)> {
+    let mut listen: Vec<(SocketAddr, Place)> = Vec::new();
+    for text in reader.texts("listen").unwrap_or_default() {
+        match address(reader, &text) {
+            Some(address) if address.port() != 0 && listen.iter().any(|(other, _)| *other == address) => {
+                reader.wrong(&text.place, format!("{address} stands here twice"), "remove one of them");
+            }
+            Some(address) => listen.push((address, text.place)),
+            None => {}
+        }
+    }
+    listen
+}
+
 fn address(reader: &mut Reader<'_, '_>, text: &Written<&str>) -> Option<SocketAddr> {
     let address = text.value.parse().ok();
     if address.is_none() {
         let what =
             format!("listen: \"{}\" is not an address with a port", crate::base::text::safe(text.value));
-        reader.wrong(&text.place, what, "for example \"0.0.0.0:1812\" or \"[::]:1812\"");
+        let port = if reader.who().starts_with("listener") { 636 } else { 1812 };
+        reader.wrong(&text.place, what, format!("for example \"0.0.0.0:{port}\" or \"[::]:{port}\""));
     }
     address
+}
+
+/// `[ldap]`; `heard` when there is a listener.
+pub(in crate::config) fn ldap<'a>(root: &mut Reader<'a, '_>, none: &'a Table, heard: bool) -> LdapLimits {
+    let table = section(root, "ldap", none);
+    let mut reader = Reader::new(table, "ldap", file::LDAP, root.out());
+    if !heard && !table.entries.is_empty() {
+        reader.doubt(
+            &table.place,
+            "it limits nothing, there is no [[listener]]",
+            "remove it, or add a listener",
+        );
+    }
+    let usual = LdapLimits::default();
+    let limits = LdapLimits {
+        connections: count(&mut reader, "connections", 1_000_000, usual.connections),
+        connections_per_source: count(
+            &mut reader,
+            "connections-per-source",
+            1_000_000,
+            usual.connections_per_source,
+        ),
+        first_message: reader.duration("first-message-timeout", SECOND..=300 * SECOND, usual.first_message),
+        message: reader.duration("message-timeout", SECOND..=600 * SECOND, usual.message),
+        idle: reader.duration("idle-timeout", 10 * SECOND..=DAY, usual.idle),
+        write: reader.duration("write-timeout", SECOND..=600 * SECOND, usual.write),
+        size_before_bind: reader.size("message-size-before-bind", 4 * KIB..=MIB, usual.size_before_bind),
+        size: reader.size("message-size", 64 * KIB..=64 * MIB, usual.size),
+        operations: count(&mut reader, "operations", 10_000, usual.operations),
+    };
+    compare(&mut reader, &limits);
+    limits
+}
+
+fn count(reader: &mut Reader<'_, '_>, key: &str, most: u32, usual: usize) -> usize {
+    let number = reader.whole(key, 1..=most, u32::try_from(usual).unwrap_or(most));
+    usize::try_from(number).unwrap_or(usual)
+}
+
+fn compare(reader: &mut Reader<'_, '_>, limits: &LdapLimits) {
+    let (all, one) = (limits.connections, limits.connections_per_source);
+    if let Some(node) = reader.node("connections-per-source").filter(|_| one > all) {
+        let what = format!("connections-per-source is {one}, more than connections, which is {all}");
+        reader.wrong(&node.place, what, "lower it, or raise connections");
+    }
+    let node = reader.node("message-size").or_else(|| reader.node("message-size-before-bind"));
+    if let Some(node) = node.filter(|_| limits.size < limits.size_before_bind) {
+        let what = format!(
+            "message-size is {}, less than message-size-before-bind, which is {}",
+            friendly_size(limits.size),
+            friendly_size(limits.size_before_bind)
+        );
+        reader.wrong(&node.place, what, "strangers get no more than those who have logged in");
+    }
 }
 
 /// `[store]`

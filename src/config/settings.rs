@@ -9,7 +9,10 @@ use std::time::Duration;
 use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
 use crate::directory::file::Users;
-use crate::directory::ldap::LdapSettings;
+use crate::directory::ldap::{Kind, LdapSettings};
+use crate::frontend::ldap::clients::LdapClient;
+use crate::frontend::ldap::limits::LdapLimits;
+use crate::frontend::ldap::listener::ListenerSettings;
 use crate::frontend::radius::address::AddressSource;
 use crate::frontend::radius::clients::{Charset, MessageAuthenticator};
 use crate::login::client::Client;
@@ -21,6 +24,8 @@ use crate::login::throttle::FlowLimits;
 pub struct Settings {
     /// `[radius]`
     pub radius: RadiusSettings,
+    /// `[ldap]`
+    pub ldap: LdapLimits,
     /// `[store]`: file of the embedded store.
     pub store: PathBuf,
     /// `[keys]`
@@ -39,9 +44,11 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// `[[directory]]`, with different names.
     pub directories: Vec<DirectorySettings>,
-    /// `[[client]]`, with different names and different prefixes; each names a directory that is there.
+    /// `[[listener]]`, with different names and addresses; at least one where a client speaks LDAP.
+    pub listeners: Vec<LdapListener>,
+    /// `[[client]]`, with different names; each names a directory that is there, and no two could both be meant.
     pub clients: Vec<ClientSettings>,
-    /// `[[rule]]`
+    /// `[[rule]]` and `[[exemption]]`
     pub policy: Arc<Policy>,
 }
 
@@ -77,7 +84,7 @@ impl KeyFile {
 /// `[radius]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RadiusSettings {
-    /// Where to listen; at least one.
+    /// Where to listen; at least one where a client speaks RADIUS.
     pub listen: Vec<SocketAddr>,
     /// Number of threads that serve; 0 means one per core.
     pub workers: u32,
@@ -187,17 +194,66 @@ pub enum DirectoryKind {
     Ldap {
         /// How to ask them.
         settings: Box<LdapSettings>,
+        /// Of which kind they are.
+        kind: Kind,
+        /// Where their accounts are.
+        base_dn: Box<str>,
         /// What was written, with the defaults, without secrets.
         shown: toml::Table,
     },
 }
 
+/// `[[listener]]`
+#[derive(Debug)]
+pub struct LdapListener {
+    /// How to listen.
+    pub settings: ListenerSettings,
+    /// What was written, with the defaults, without secrets.
+    pub shown: toml::Table,
+}
+
 /// `[[client]]`
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ClientSettings {
     /// What a login sees of it.
     pub login: Arc<Client>,
-    /// Where its requests come from; at least one, none of them another client's.
+    /// What its protocol needs besides.
+    pub protocol: ClientProtocol,
+}
+
+impl ClientSettings {
+    /// What is needed for RADIUS, if that is what it speaks.
+    #[must_use]
+    pub fn radius(&self) -> Option<&RadiusClientSettings> {
+        match &self.protocol {
+            ClientProtocol::Radius(radius) => Some(radius),
+            ClientProtocol::Ldap(_) => None,
+        }
+    }
+
+    /// What is needed for LDAP, if that is what it speaks.
+    #[must_use]
+    pub fn ldap(&self) -> Option<&Arc<LdapClient>> {
+        match &self.protocol {
+            ClientProtocol::Radius(_) => None,
+            ClientProtocol::Ldap(ldap) => Some(ldap),
+        }
+    }
+}
+
+/// What a client speaks.
+#[derive(Debug)]
+pub enum ClientProtocol {
+    /// RADIUS.
+    Radius(Box<RadiusClientSettings>),
+    /// LDAP; the front end's own form of it.
+    Ldap(Arc<LdapClient>),
+}
+
+/// A client that speaks RADIUS.
+#[derive(Debug, Clone)]
+pub struct RadiusClientSettings {
+    /// Where its requests come from; at least one, none of them another such client's.
     pub addresses: Vec<Prefix>,
     /// The shared secret; never empty.
     pub secret: Secret,

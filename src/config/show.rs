@@ -5,19 +5,22 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use crate::base::cidr::Prefix;
-use crate::base::table::friendly;
-use crate::config::client::{AUTHENTICATORS, CHARSETS, PRIMARIES, UNABLE};
+use crate::base::table::{friendly, friendly_size};
+use crate::config::client::ldap::{ADDRESS_IS, EXTERNALS, REFERENCES};
+use crate::config::client::radius::{AUTHENTICATORS, CHARSETS, PRIMARIES, UNABLE};
 use crate::config::ldap::{lookup_word, tls_word};
 use crate::config::rule::day_word;
 use crate::config::sections::{FORMATS, LEVELS};
 use crate::config::settings::{
-    AuditTarget, ClientSettings, DirectoryKind, DirectorySettings, LimitSettings, Pseudonyms, SecretSource,
-    Settings,
+    AuditTarget, ClientProtocol, ClientSettings, DirectoryKind, DirectorySettings, LimitSettings, Pseudonyms,
+    RadiusClientSettings, RadiusSettings, SecretSource, Settings,
 };
 use crate::directory::ldap::{Kind, LdapConfig};
+use crate::frontend::ldap::clients::LdapClient;
+use crate::frontend::ldap::limits::LdapLimits;
 use crate::frontend::radius::address::AddressSource;
-use crate::login::client::Typed;
-use crate::login::policy::{Requirement, Rule, TimeWindow};
+use crate::login::client::{Client, Typed};
+use crate::login::policy::{Exemption, Requirement, Rule, TimeWindow};
 use crate::login::throttle::Limits;
 
 impl Settings {
@@ -36,14 +39,10 @@ impl Settings {
     fn shown(&self) -> Table {
         let mut root = Table::new();
         let mut put = |key: &str, pairs: Vec<(&str, Value)>| root.insert(key.into(), table(pairs));
-        put(
-            "radius",
-            vec![
-                ("listen", list(self.radius.listen.iter().map(ToString::to_string))),
-                ("workers", self.radius.workers.into()),
-                ("answer-memory", friendly(self.radius.answer_memory).into()),
-            ],
-        );
+        put("radius", radius(&self.radius));
+        if !self.listeners.is_empty() {
+            put("ldap", ldap_limits(&self.ldap));
+        }
         put("store", vec![("path", path(&self.store))]);
         let keys = match &self.keys.from {
             SecretSource::File(_) => path(&self.keys.path),
@@ -77,7 +76,15 @@ impl Settings {
         put("limits", limits(&self.limits));
         put("drain", vec![("timeout", friendly(self.drain_timeout).into())]);
         root.insert("directory".into(), Value::Array(self.directories.iter().map(directory).collect()));
+        if !self.listeners.is_empty() {
+            let listeners = self.listeners.iter().map(|listener| Value::Table(listener.shown.clone()));
+            root.insert("listener".into(), Value::Array(listeners.collect()));
+        }
         root.insert("client".into(), Value::Array(self.clients.iter().map(client).collect()));
+        if !self.policy.exemptions.is_empty() {
+            let exemptions = self.policy.exemptions.iter().map(|one| exemption(one, &self.clients));
+            root.insert("exemption".into(), Value::Array(exemptions.collect()));
+        }
         if !self.policy.rules.is_empty() {
             root.insert("rule".into(), Value::Array(self.policy.rules.iter().map(rule).collect()));
         }
@@ -89,7 +96,8 @@ fn table(pairs: Vec<(&str, Value)>) -> Value {
     Value::Table(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
-fn list<T: Into<String>>(texts: impl Iterator<Item = T>) -> Value {
+/// A list of texts.
+pub(in crate::config) fn list<T: Into<String>>(texts: impl Iterator<Item = T>) -> Value {
     Value::Array(texts.map(|text| Value::String(text.into())).collect())
 }
 
@@ -97,8 +105,38 @@ fn path(path: &Path) -> Value {
     path.display().to_string().into()
 }
 
-fn word<T: Copy + PartialEq>(words: &[(&str, T)], value: T) -> Value {
+/// The word for a value.
+pub(in crate::config) fn word<T: Copy + PartialEq>(words: &[(&str, T)], value: T) -> Value {
     words.iter().find(|(_, known)| *known == value).map_or("", |(word, _)| word).into()
+}
+
+/// Whether a prefix holds more addresses than the machines of one purpose have.
+pub(in crate::config) fn is_wide(prefix: &Prefix) -> bool {
+    prefix.bits() < if prefix.is_v4() { 16 } else { 48 }
+}
+
+fn radius(radius: &RadiusSettings) -> Vec<(&'static str, Value)> {
+    let mut pairs =
+        vec![("workers", radius.workers.into()), ("answer-memory", friendly(radius.answer_memory).into())];
+    if !radius.listen.is_empty() {
+        pairs.push(("listen", list(radius.listen.iter().map(ToString::to_string))));
+    }
+    pairs
+}
+
+fn ldap_limits(limits: &LdapLimits) -> Vec<(&'static str, Value)> {
+    let number = |number: usize| Value::from(i64::try_from(number).unwrap_or(i64::MAX));
+    vec![
+        ("connections", number(limits.connections)),
+        ("connections-per-source", number(limits.connections_per_source)),
+        ("first-message-timeout", friendly(limits.first_message).into()),
+        ("message-timeout", friendly(limits.message).into()),
+        ("idle-timeout", friendly(limits.idle).into()),
+        ("write-timeout", friendly(limits.write).into()),
+        ("message-size-before-bind", friendly_size(limits.size_before_bind).into()),
+        ("message-size", friendly_size(limits.size).into()),
+        ("operations", number(limits.operations)),
+    ]
 }
 
 fn limits(limits: &LimitSettings) -> Vec<(&'static str, Value)> {
@@ -183,23 +221,22 @@ fn source(source: &SecretSource) -> Value {
 
 fn client(client: &ClientSettings) -> Value {
     let login = &client.login;
-    let mut ways: Vec<&str> = Vec::new();
     let mut pairs: Vec<(&str, Value)> = vec![
         ("name", (*login.name).into()),
-        ("addresses", list(client.addresses.iter().map(Prefix::to_string))),
-        ("secret", source(&client.secret_from)),
         ("directory", (*login.directory).into()),
-        ("primary", word(&PRIMARIES, login.primary)),
-        ("message-authenticator", word(&AUTHENTICATORS, client.message_authenticator)),
-        ("limit-proxy-state", client.limit_proxy_state.into()),
         ("login-timeout", friendly(login.login_timeout).into()),
         ("reject-delay", friendly(login.reject_delay).into()),
-        ("when-unable", word(&UNABLE, login.when_unable)),
-        ("password-charset", word(&CHARSETS, client.password_charset)),
     ];
-    if let Some(from) = &client.previous_secret_from {
-        pairs.push(("previous-secret", source(from)));
+    entry(login, &mut pairs);
+    match &client.protocol {
+        ClientProtocol::Radius(radius) => radius_client(login, radius, &mut pairs),
+        ClientProtocol::Ldap(ldap) => ldap_client(login, ldap, &mut pairs),
     }
+    table(pairs)
+}
+
+fn entry(login: &Client, pairs: &mut Vec<(&str, Value)>) {
+    let mut ways: Vec<&str> = Vec::new();
     match login.entry.typed {
         Typed::Nothing => {}
         Typed::Appended { digits } => {
@@ -217,10 +254,61 @@ fn client(client: &ClientSettings) -> Value {
         pairs.push(("challenge-life", friendly(login.challenge_life).into()));
     }
     pairs.push(("code-entry", list(ways.into_iter())));
+}
+
+fn radius_client(login: &Client, radius: &RadiusClientSettings, pairs: &mut Vec<(&str, Value)>) {
     let word_of =
         |from: &AddressSource| AddressSource::WORDS.iter().find(|(_, known)| known == from).map(|(w, _)| *w);
-    pairs.push(("user-address-from", list(client.user_address_from.iter().filter_map(word_of))));
-    table(pairs)
+    pairs.extend([
+        ("protocol", "radius".into()),
+        ("addresses", list(radius.addresses.iter().map(Prefix::to_string))),
+        ("secret", source(&radius.secret_from)),
+        ("primary", word(&PRIMARIES, login.primary)),
+        ("message-authenticator", word(&AUTHENTICATORS, radius.message_authenticator)),
+        ("limit-proxy-state", radius.limit_proxy_state.into()),
+        ("when-unable", word(&UNABLE, login.when_unable)),
+        ("password-charset", word(&CHARSETS, radius.password_charset)),
+        ("user-address-from", list(radius.user_address_from.iter().filter_map(word_of))),
+    ]);
+    if let Some(from) = &radius.previous_secret_from {
+        pairs.push(("previous-secret", source(from)));
+    }
+}
+
+fn ldap_client(login: &Client, ldap: &LdapClient, pairs: &mut Vec<(&str, Value)>) {
+    let known = &ldap.known_by;
+    pairs.extend([
+        ("protocol", "ldap".into()),
+        ("read-only", ldap.read_only.into()),
+        ("search-references", word(&REFERENCES, ldap.drops_references)),
+        ("address-is", word(&ADDRESS_IS, ldap.connection_is)),
+        ("remember", friendly(login.remember.unwrap_or_default()).into()),
+    ]);
+    if let Some(external) = ldap.external {
+        pairs.push(("external", word(&EXTERNALS, external)));
+    }
+    if !known.addresses.is_empty() {
+        pairs.push(("addresses", list(known.addresses.iter().map(Prefix::to_string))));
+    }
+    if !known.listeners.is_empty() {
+        pairs.push(("listeners", list(known.listeners.iter().map(ToString::to_string))));
+    }
+    if !known.certificates.is_empty() {
+        pairs.push(("certificates", list(known.certificates.iter().map(ToString::to_string))));
+    }
+}
+
+/// What the account may do is known at the clients that speak LDAP; at others there is nothing but a bind.
+fn exemption(exemption: &Exemption, clients: &[ClientSettings]) -> Value {
+    let allowed = |client: &ClientSettings| client.ldap()?.exempt.get(&exemption.name).copied();
+    let searches = clients.iter().filter_map(allowed).any(|allowed| allowed.search);
+    table(vec![
+        ("name", (*exemption.name).into()),
+        ("client", list(exemption.clients.iter().map(ToString::to_string))),
+        ("account", (*exemption.account).into()),
+        ("source", list(exemption.sources.iter().map(Prefix::to_string))),
+        ("may", list(["bind", "search"].into_iter().take(if searches { 2 } else { 1 }))),
+    ])
 }
 
 fn rule(rule: &Rule) -> Value {

@@ -7,13 +7,17 @@ use std::time::Duration;
 
 use crate::base::clock::Clock;
 use crate::base::random::Random;
-use crate::config::settings::{ClientSettings, DirectoryKind, DirectorySettings, LimitSettings, Settings};
+use crate::config::settings::{
+    DirectoryKind, DirectorySettings, LimitSettings, RadiusClientSettings, Settings,
+};
 use crate::directory::file::FileDirectory;
 use crate::directory::ldap::LdapDirectory;
+use crate::frontend::ldap;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::gateway::admit::{Admission, AdmissionLimits};
 use crate::gateway::drive::Live;
 use crate::gateway::ports::Directory;
+use crate::login::client::Client;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::wire::radius::authenticator::SharedSecret;
 
@@ -96,26 +100,33 @@ fn limits(settings: &LimitSettings) -> AdmissionLimits {
 /// A fault for what the check of the settings should have found: an empty secret, a prefix twice.
 pub fn clients(settings: &Settings) -> Result<ClientTable, Fault> {
     let mut table = ClientTable::default();
-    for client in &settings.clients {
+    let speaking = settings.clients.iter().filter_map(|client| Some((&client.login, client.radius()?)));
+    for (login, client) in speaking {
         let taken = |(prefix, other)| {
             Fault::new(
                 FaultKind::Internal,
-                format!("{prefix} belongs to clients \"{}\" and \"{other}\"", client.login.name),
+                format!("{prefix} belongs to clients \"{}\" and \"{other}\"", login.name),
             )
         };
         table
-            .add(radius_client(client, settings.radius.answer_memory)?, client.addresses.iter().copied())
+            .add(
+                radius_client(login, client, settings.radius.answer_memory)?,
+                client.addresses.iter().copied(),
+            )
             .map_err(taken)?;
     }
     Ok(table)
 }
 
-fn radius_client(settings: &ClientSettings, answer_memory: Duration) -> Result<RadiusClient, Fault> {
-    let empty = |_| {
-        Fault::new(FaultKind::Internal, format!("the secret of client \"{}\" is empty", settings.login.name))
-    };
+fn radius_client(
+    login: &Arc<Client>,
+    settings: &RadiusClientSettings,
+    answer_memory: Duration,
+) -> Result<RadiusClient, Fault> {
+    let empty =
+        |_| Fault::new(FaultKind::Internal, format!("the secret of client \"{}\" is empty", login.name));
     let secret = SharedSecret::new(settings.secret.clone()).map_err(empty)?;
-    let mut client = RadiusClient::new(settings.login.clone(), secret);
+    let mut client = RadiusClient::new(login.clone(), secret);
     client.previous_secret =
         settings.previous_secret.clone().map(SharedSecret::new).transpose().map_err(empty)?;
     client.message_authenticator = settings.message_authenticator;
@@ -124,4 +135,11 @@ fn radius_client(settings: &ClientSettings, answer_memory: Duration) -> Result<R
     client.address_from.clone_from(&settings.user_address_from);
     client.charset = settings.password_charset;
     Ok(client)
+}
+
+/// The applications that speak LDAP, in the order of the configuration.
+#[must_use]
+pub fn ldap_clients(settings: &Settings) -> ldap::clients::ClientTable {
+    let speaking = settings.clients.iter().filter_map(|client| client.ldap().cloned());
+    ldap::clients::ClientTable::new(speaking.collect())
 }

@@ -1,4 +1,5 @@
-//! Sockets and TLS, without protocol.
+//! Sockets, TLS and certificates, without protocol.
 
+pub mod certificate;
 pub mod http;
 pub mod tls;

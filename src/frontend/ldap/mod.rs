@@ -3,3 +3,4 @@
 
 pub mod clients;
 pub mod limits;
+pub mod listener;
