@@ -3,3 +3,4 @@
 pub mod complaints;
 pub mod ldap;
 pub mod radius;
+mod words;

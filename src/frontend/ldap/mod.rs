@@ -2,5 +2,11 @@
 //! passes to the directory as it came, on a connection that is bound as the person.
 
 pub mod clients;
+pub mod counters;
 pub mod limits;
 pub mod listener;
+pub mod operations;
+pub mod root;
+pub mod secrets;
+pub mod session;
+pub mod translate;

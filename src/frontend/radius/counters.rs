@@ -2,27 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::frontend::words::{add, read, words, zeros};
 use crate::wire::radius::packet::ParseError;
-
-/// A closed set of words: every member has one for metrics, and is listed.
-macro_rules! words {
-    ($(#[$about:meta])* $name:ident { $($(#[$what:meta])* $member:ident = $word:literal,)* }) => {
-        $(#[$about])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$what])* $member,)* }
-
-        impl $name {
-            /// All of them, in the order of their counters.
-            pub const ALL: &'static [Self] = &[$(Self::$member,)*];
-
-            /// The fixed word in metrics and the log.
-            #[must_use]
-            pub const fn code(self) -> &'static str {
-                match self { $(Self::$member => $word,)* }
-            }
-        }
-    };
-}
 
 words! {
     /// Why a datagram, or the answer to it, was dropped without a word.
@@ -153,7 +134,6 @@ pub struct Counters {
 
 impl Default for Counters {
     fn default() -> Self {
-        let zeros = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect();
         Self {
             received: AtomicU64::new(0),
             dropped: zeros(Dropped::ALL.len()),
@@ -214,16 +194,6 @@ impl Counters {
     pub fn all_sent(&self) -> impl Iterator<Item = (Sent, u64)> + '_ {
         read(Sent::ALL, &self.sent)
     }
-}
-
-fn add(counters: &[AtomicU64], at: usize) {
-    if let Some(counter) = counters.get(at) {
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-fn read<'a, T: Copy>(all: &'a [T], counters: &'a [AtomicU64]) -> impl Iterator<Item = (T, u64)> + 'a {
-    all.iter().zip(counters).map(|(word, counter)| (*word, counter.load(Ordering::Relaxed)))
 }
 
 #[cfg(test)]
