@@ -6,7 +6,8 @@ mod support;
 use doorward::login::identity::Standing;
 use doorward::login::step::PrimaryOutcome;
 use doorward::login::verdict::FaultKind;
-use support::ldap::Lab;
+use doorward::wire::ldap::result::ResultCode;
+use support::ldap::{Lab, Speaker};
 use support::samba::{PASSWORD, Samba};
 
 fn lab(samba: &Samba, tls: &str, more: &str) -> Lab {
@@ -40,6 +41,86 @@ fn every_form_of_a_name_leads_to_the_same_account_b_081_b_083() {
         assert_eq!(lab.log_in(name, PASSWORD), Ok(PrimaryOutcome::Wrong), "{name}");
     }
     assert_eq!(lab.log_in("müller", PASSWORD), Ok(PrimaryOutcome::Correct));
+}
+
+#[test]
+fn a_distinguished_name_leads_to_the_same_account_or_to_nobody_b_050_b_103() {
+    let Some(samba) = Samba::start() else { return };
+    let lab = lab(&samba, "ldaps", "");
+    let anna = lab.account("anna");
+    let [dn, sid] = &*anna.aliases else { panic!("two exact names") };
+    assert_eq!(&**dn, "cn=anna,cn=users,dc=lab,dc=test");
+    assert!(sid.starts_with("S-1-5-21-"), "{sid}");
+    assert!(anna.stamp.len() > 10, "pwdLastSet");
+    for dn in [
+        "CN=anna,CN=Users,DC=lab,DC=test",
+        "cn=ANNA, cn=users, dc=LAB, dc=test",
+        "cn=\\61nna,CN=Users,DC=lab,DC=test",
+    ] {
+        let found = lab.find_dn(dn).unwrap().unwrap_or_else(|| panic!("no account {dn}"));
+        assert_eq!(
+            (&found.id, &found.display, &found.aliases),
+            (&anna.id, &anna.display, &anna.aliases),
+            "{dn}"
+        );
+        assert_eq!((&found.groups, &found.stamp), (&anna.groups, &anna.stamp), "{dn}");
+        assert_eq!(lab.verify(Some(&found), PASSWORD), Ok(PrimaryOutcome::Correct), "{dn}");
+    }
+    for dn in [
+        "DC=lab,DC=test",
+        "CN=Users,DC=lab,DC=test",
+        "CN=Staff,CN=Users,DC=lab,DC=test",
+        "CN=DC1,OU=Domain Controllers,DC=lab,DC=test",
+        "CN=nobody,CN=Users,DC=lab,DC=test",
+        "CN=anna,CN=Users,DC=xlab,DC=test",
+        "CN=anna,CN=Users,DC=lab,DC=test,DC=evil",
+        "CN=Configuration,DC=lab,DC=test",
+        "CN=x,DC=sub,DC=lab,DC=test",
+        "unheard-of=anna,CN=Users,DC=lab,DC=test",
+        "CN=\\00,CN=Users,DC=lab,DC=test",
+        "CN=,CN=Users,DC=lab,DC=test",
+        &format!("<SID={sid}>"),
+        &format!("<SID={sid}>;CN=anna,CN=Users,DC=lab,DC=test"),
+        "anna",
+        "LAB\\anna",
+    ] {
+        match lab.find_dn(dn) {
+            Ok(None) => {}
+            Ok(Some(_)) => panic!("an account for {dn}"),
+            Err(fault) => panic!("{dn}: {fault}"),
+        }
+    }
+}
+
+#[test]
+fn searches_run_as_the_person_and_the_next_one_on_the_connection_is_somebody_else_b_048() {
+    let Some(samba) = Samba::start() else { return };
+    let lab = lab(&samba, "ldaps", "");
+    let accounts = ["anna", "carl"].map(|name| lab.account(name));
+    // Whose SIDs the server gives to whoever asks its root for them: those of who asks (MS-ADTS 3.1.1.3.2).
+    let sids = accounts.each_ref().map(|account| sid_bytes(account.aliases.last().unwrap()));
+    for _ in 0..2 {
+        for (account, sid) in accounts.iter().zip(&sids) {
+            let mut speaker = Speaker::new(&lab, lab.bound(account, PASSWORD));
+            let (entry, code) = speaker.read("", &["tokenGroups"]);
+            assert_eq!(code, ResultCode::SUCCESS);
+            for other in &sids {
+                let holds = entry.windows(other.len()).any(|window| window == other);
+                assert_eq!(holds, other == sid, "the person's own and nobody else's");
+            }
+            let bare = speaker.bare;
+            lab.block_on(async { bare.give_back() });
+        }
+    }
+}
+
+/// `S-1-5-…` as it is sent (MS-DTYP 2.4.2).
+fn sid_bytes(text: &str) -> Vec<u8> {
+    let numbers: Vec<u32> = text.split('-').skip(3).map(|number| number.parse().unwrap()).collect();
+    assert!(text.starts_with("S-1-5-"));
+    let mut bytes = vec![1, u8::try_from(numbers.len()).unwrap(), 0, 0, 0, 0, 0, 5];
+    bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+    bytes
 }
 
 #[test]

@@ -84,6 +84,87 @@ fn an_account_comes_with_its_immutable_id_its_number_and_its_groups() {
 }
 
 #[test]
+fn every_spelling_of_a_distinguished_name_leads_to_the_same_account_b_050_b_102() {
+    let Some(slapd) = Slapd::start() else { return };
+    let lab = ldaps(&slapd, "group-lookup = \"member\"");
+    let anna = lab.account("anna");
+    assert_eq!(anna.aliases, ["uid=anna,ou=people,dc=lab,dc=test".into()]);
+    for dn in [
+        "uid=anna,ou=people,dc=lab,dc=test",
+        "UID=ANNA, OU=People, DC=Lab, DC=Test",
+        "userid=anna,2.5.4.11=people,domainComponent=lab,dc=test",
+        "0.9.2342.19200300.100.1.1=anna;ou=people;dc=lab;dc=test",
+        "uid=\\61nna,ou=people,dc=lab,dc=test",
+    ] {
+        let found = lab.find_dn(dn).unwrap().unwrap_or_else(|| panic!("no account {dn}"));
+        assert_eq!((&found.id, &found.handle), (&anna.id, &anna.handle), "{dn}");
+        assert_eq!(
+            (&found.groups, &found.aliases, &found.stamp),
+            (&anna.groups, &anna.aliases, &anna.stamp),
+            "{dn}"
+        );
+        assert_eq!(&*found.display, "anna", "{dn}");
+        assert_eq!(lab.verify(Some(&found), PASSWORD), Ok(PrimaryOutcome::Correct), "{dn}");
+        assert_eq!(lab.verify(Some(&found), "wrong"), Ok(PrimaryOutcome::Wrong), "{dn}");
+    }
+    let ben = lab.find_dn("cn=Müller\\2c Ben,ou=people,dc=lab,dc=test").unwrap().unwrap();
+    assert_eq!((&ben.id, &*ben.display), (&lab.account("müller").id, "müller"));
+    assert_ne!(ben.id, anna.id);
+}
+
+#[test]
+fn a_distinguished_name_that_is_no_accounts_is_nobodys_b_103() {
+    let Some(slapd) = Slapd::start() else { return };
+    let labs = [("", ldaps(&slapd, "")), ("class", ldaps(&slapd, "user-class = \"inetOrgPerson\""))];
+    for (class, lab) in &labs {
+        for dn in [
+            "dc=lab,dc=test",
+            "ou=people,dc=lab,dc=test",
+            "cn=staff,ou=groups,dc=lab,dc=test",
+            "cn=unix,ou=groups,dc=lab,dc=test",
+            "uid=nobody,ou=people,dc=lab,dc=test",
+            "uid=anna,ou=nowhere,dc=lab,dc=test",
+            "uid=anna,ou=people,dc=xlab,dc=test",
+            "uid=anna,ou=people,dc=lab,dc=test,dc=evil",
+            "uid=anna\\,ou\\=people\\,dc\\=lab\\,dc\\=test",
+            "cn=Subschema",
+            "cn=admin,dc=lab,dc=test",
+            "unheard-of=anna,dc=lab,dc=test",
+            "uid=anna+unheard-of=x,ou=people,dc=lab,dc=test",
+            "uid=,ou=people,dc=lab,dc=test",
+            "uid=*,ou=people,dc=lab,dc=test",
+            "anna",
+            "<GUID=00>",
+            "uid=anna,,dc=lab,dc=test",
+        ] {
+            assert!(lab.find_dn(dn).unwrap().is_none(), "{class} {dn}");
+        }
+    }
+    // An application's own account has no login attribute; it is one by its class, unless there is another for all.
+    let [(_, any), (_, people)] = labs;
+    let service = any.find_dn("CN=Service,dc=lab,dc=test").unwrap().unwrap();
+    assert_eq!((&*service.display, &*service.handle), ("service", "cn=service,dc=lab,dc=test"));
+    assert_eq!(any.verify(Some(&service), PASSWORD), Ok(PrimaryOutcome::Correct));
+    assert!(people.find_dn("cn=service,dc=lab,dc=test").unwrap().is_none());
+}
+
+#[test]
+fn a_new_password_makes_a_new_stamp() {
+    let Some(slapd) = Slapd::start() else { return };
+    let lab = ldaps(&slapd, "");
+    let before = lab.account("anna").stamp;
+    assert!(!before.is_empty());
+    assert_eq!(lab.account("anna").stamp, before, "and only that");
+    // The server counts in seconds, so the first new one may come within the same.
+    support::ldap::eventually("the stamp changes", || {
+        assert!(slapd.add(
+            "dn: uid=anna,ou=people,dc=lab,dc=test\nchangetype: modify\nreplace: userPassword\nuserPassword: new\n"
+        ));
+        lab.account("anna").stamp != before
+    });
+}
+
+#[test]
 fn groups_in_groups_are_found_and_a_circle_of_them_ends() {
     let Some(slapd) = Slapd::start() else { return };
     let lab = ldaps(&slapd, "group-lookup = \"member\"\ngroup-base-dn = \"ou=groups,dc=lab,dc=test\"");

@@ -263,19 +263,9 @@ fn an_answer_of_a_mebibyte_arrives_octet_for_octet() {
     });
     let lab = lab(&fake);
     let mut speaker = Speaker::new(&lab, lab.bound(&lab.account("anna"), RIGHT));
-    let answer = speaker.ask(op::SEARCH_DONE, |id| {
-        let request = doorward::wire::ldap::request::Search {
-            base: "photo",
-            scope: doorward::wire::ldap::request::Scope::Base,
-            size_limit: 0,
-            time_limit: 0,
-            filter: &doorward::wire::ldap::filter::Filter::Present("photo"),
-            attributes: &[],
-            page: None,
-        };
-        doorward::wire::ldap::request::search(id, &request).to_vec()
-    });
-    assert_eq!(answer.first(), Some(&entry(1001, ANNA, &[("photo", &[&value, b"", b"\0"])])));
+    let (answer, code) = speaker.read("photo", &["photo"]);
+    assert_eq!(code, ResultCode::SUCCESS);
+    assert_eq!(answer, entry(1001, ANNA, &[("photo", &[&value, b"", b"\0"])]));
 }
 
 /// What only anna may read.

@@ -244,6 +244,65 @@ fn an_answer_to_another_request_is_not_taken_for_ours() {
 }
 
 #[test]
+fn a_distinguished_name_is_asked_for_alone_and_only_under_our_base_b_103() {
+    let fake = FakeDirectory::start(honest);
+    let lab = lab(&[&fake]);
+    assert!(lab.find_dn("uid=anna,dc=xlab,dc=test").unwrap().is_none());
+    assert!(lab.find_dn("anna").unwrap().is_none());
+    assert_eq!(fake.requests().len(), 0, "nobody was asked");
+    assert_eq!(lab.find_dn("UID=anna,DC=lab,DC=test").unwrap().unwrap().handle.as_ref(), ANNA);
+    let asked = fake.requests().pop().unwrap();
+    assert_eq!(asked.name(), "UID=anna,DC=lab,DC=test");
+    assert_eq!(
+        asked.body.get(asked.name().len() + 2..).unwrap().get(..3),
+        Some(&[10, 1, 0][..]),
+        "the entry alone"
+    );
+}
+
+#[test]
+fn what_a_server_says_to_a_distinguished_name_is_an_account_nobody_or_a_fault_b_052() {
+    type Entries = &'static [(&'static str, &'static [&'static str])];
+    const VALUE: &[&[u8]] = &[b"x"];
+    let cases: [(&str, u32, Entries, Result<bool, FaultKind>); 11] = [
+        ("the account", 0, &[(ANNA, &["entryUUID", "uid"])], Ok(true)),
+        ("an application's own account", 0, &[(ANNA, &["entryUUID"])], Ok(true)),
+        ("an entry of another tree", 0, &[("uid=anna,dc=evil,dc=test", &["entryUUID", "uid"])], Ok(false)),
+        ("an entry without a name", 0, &[("", &["entryUUID", "uid"])], Ok(false)),
+        ("an entry that is no account", 0, &[(ANNA, &["cn"])], Ok(false)),
+        ("nothing", 0, &[], Ok(false)),
+        ("no such entry", 32, &[], Ok(false)),
+        ("not a name", 34, &[], Ok(false)),
+        ("another server's entry", 10, &[], Ok(false)),
+        ("an account whose id we may not read", 0, &[(ANNA, &["uid"])], Err(FaultKind::DirectoryRefusedUs)),
+        (
+            "two accounts",
+            0,
+            &[(ANNA, &["entryUUID", "uid"]), (ANNA, &["entryUUID", "uid"])],
+            Err(FaultKind::UnclearAccount),
+        ),
+    ];
+    for (what, code, entries, expected) in cases {
+        let fake = FakeDirectory::start(move |request| {
+            let mut answer = Vec::new();
+            for (dn, names) in entries {
+                let values: Vec<_> = names.iter().map(|name| (*name, VALUE)).collect();
+                answer.extend(entry(request.id, dn, &values));
+            }
+            answer.extend(result(request.id, op::SEARCH_DONE, code, ""));
+            Act::Send(answer)
+        });
+        let found = lab(&[&fake]).find_dn(ANNA);
+        assert_eq!(found.map(|found| found.is_some()).map_err(|fault| fault.kind), expected, "{what}");
+    }
+    for code in [1, 50, 51, 52, 80] {
+        let fake =
+            FakeDirectory::start(move |request| Act::Send(result(request.id, op::SEARCH_DONE, code, "")));
+        assert!(lab(&[&fake]).find_dn(ANNA).is_err(), "result {code} is no \"nobody\"");
+    }
+}
+
+#[test]
 fn a_referral_is_not_followed_and_is_not_a_wrong_password_b_051() {
     let fake = FakeDirectory::start(|request| match request.tag {
         op::BIND_REQUEST => Act::Send(result(request.id, op::BIND_RESPONSE, 10, "ldap://evil.test/")),

@@ -181,20 +181,27 @@ impl<'a> Speaker<'a> {
 
     /// Looks at one entry; whether it came, and the result.
     pub fn look_at(&mut self, dn: &str) -> (bool, ResultCode) {
-        let answer = self.ask(op::SEARCH_DONE, |id| {
+        let (entry, code) = self.read(dn, &[]);
+        (!entry.is_empty(), code)
+    }
+
+    /// Reads attributes of one entry: the message with them, empty without an entry, and the result.
+    pub fn read(&mut self, dn: &str, attributes: &[&str]) -> (Vec<u8>, ResultCode) {
+        let mut answer = self.ask(op::SEARCH_DONE, |id| {
             let request = Search {
                 base: dn,
                 scope: Scope::Base,
                 size_limit: 0,
                 time_limit: 0,
                 filter: &Filter::Present("objectClass"),
-                attributes: &[],
+                attributes,
                 page: None,
             };
             search(id, &request).to_vec()
         });
-        let done = Message::read(answer.last().unwrap()).unwrap();
-        (answer.len() > 1, LdapResult::read(&done.operation).unwrap().code)
+        let done = answer.pop().unwrap();
+        let code = LdapResult::read(&Message::read(&done).unwrap().operation).unwrap().code;
+        (answer.pop().unwrap_or_default(), code)
     }
 }
 

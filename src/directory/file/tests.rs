@@ -65,6 +65,34 @@ async fn all_spellings_and_aliases_lead_to_one_account_d_102() {
 }
 
 #[tokio::test]
+async fn a_distinguished_name_is_nobodys_even_where_somebody_is_called_like_it() {
+    let text = file().replace("name = \"bob\"", "name = \"cn=bob,dc=lab\"");
+    let users = Users::parse(&text, &mut Complaints::default());
+    let directory = FileDirectory::new("local".into(), Arc::new(users), 1);
+    assert!(found(&directory, "cn=bob,dc=lab").await.is_some());
+    for dn in ["cn=bob,dc=lab", "alice", ALICE] {
+        let name = LoginName::distinguished(dn).unwrap();
+        assert!(directory.find(&name, soon()).await.unwrap().is_none(), "{dn}");
+    }
+}
+
+#[tokio::test]
+async fn the_stamp_changes_with_the_hash_and_only_with_it() {
+    let stamp = async |text: &str| {
+        let users = Users::parse(text, &mut Complaints::default());
+        let directory = FileDirectory::new("local".into(), Arc::new(users), 1);
+        found(&directory, "alice").await.unwrap().stamp
+    };
+    let before = stamp(&file()).await;
+    assert_eq!(before.len(), 32);
+    assert_eq!(stamp(&file().replace("VPN Users", "Staff")).await, before);
+    let (old, new) = (hash("hunter2"), hash("hunter3"));
+    assert_ne!(stamp(&file().replace(&old, &new)).await, before, "another password");
+    let salted = hash_password(&Secret::copied(b"hunter2"), &SeededRandom::new(4)).unwrap();
+    assert_ne!(stamp(&file().replace(&old, &salted)).await, before, "the same one, set anew");
+}
+
+#[tokio::test]
 async fn only_the_right_password_of_an_enabled_account_is_correct() {
     let directory = directory(2);
     assert_eq!(verdict(&directory, "alice", "hunter2").await, PrimaryOutcome::Correct);

@@ -32,6 +32,15 @@ fn a_small_table_is_enough() {
 }
 
 #[test]
+fn settings_tell_where_accounts_are_and_how_they_are_asked() {
+    for (kind, is_active_directory) in [("active-directory", true), ("ldap", false)] {
+        let settings = with(kind, "base-dn = \"OU=All, DC=corp,DC=example\"").unwrap();
+        assert_eq!(settings.base_dn(), "OU=All, DC=corp,DC=example");
+        assert_eq!(settings.is_active_directory(), is_active_directory);
+    }
+}
+
+#[test]
 fn the_domain_comes_from_the_base_and_names_lose_their_case() {
     let settings = with("active-directory", "netbios-domain = \"CORP\"\nupn-suffixes = [\"@Mail.Example\"]");
     let (_, _, Manner::ActiveDirectory(domain)) = settings.unwrap().into_parts() else { panic!("kind") };
