@@ -20,6 +20,12 @@ wanted=(
     '/usr/lib/apache2/modules/mod_authnz_ldap.so':apache2-bin
     '/usr/lib/dovecot/modules/auth/libauthdb_ldap.so':dovecot-ldap
     /usr/lib/dovecot/imap-login:dovecot-imapd
+    '/usr/lib/*/sssd/libsss_ldap.so':sssd-ldap
+    '/usr/lib/*/security/pam_sss.so':libpam-sss
+    pamtester:pamtester
+    java:openjdk-17-jre-headless
+    /usr/lib/python3/dist-packages/ldap/__init__.py:python3-ldap
+    /usr/lib/python3/dist-packages/ldap3/__init__.py:python3-ldap3
 )
 
 PATH="$PATH:/usr/sbin:/sbin"
@@ -55,5 +61,8 @@ if [ ! -e "$guard" ]; then
 fi
 echo "peers: installing ${missing[*]}" >&2
 "${as_root[@]}" apt-get update -qq
+# Without the profiles that would put these modules into the logins of the machine.
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    apt-get install -y -qq --no-install-recommends \
+    -o Dpkg::Options::=--path-exclude=/usr/share/pam-configs/sss \
+    -o Dpkg::Options::=--path-exclude=/usr/share/pam-configs/pwquality "${missing[@]}" >/dev/null

@@ -14,12 +14,16 @@ pub mod apache;
 pub mod authority;
 pub mod dovecot;
 pub mod fake_directory;
+pub mod java;
 pub mod ldap;
 pub mod ldap_app;
 pub mod ldap_utils;
 pub mod postgres;
+pub mod python;
 pub mod samba;
 pub mod slapd;
+pub mod sssd;
+pub mod terminal;
 
 use std::path::PathBuf;
 

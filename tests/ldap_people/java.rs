@@ -1,0 +1,28 @@
+//! Java: JNDI.
+
+use crate::support::java::Java;
+use crate::support::ldap_app::{Tls, Way};
+use crate::support::slapd::Slapd;
+use crate::{Counting, at, binds_once_and_tells_a_fault_from_a_wrong_password, lets_in_anna_alone};
+
+#[test]
+fn jndi_lets_in_by_the_password_of_its_template_or_found_account() {
+    let Some(slapd) = Slapd::start() else { return };
+    for tls in [Tls::Ldaps, Tls::StartTls] {
+        let Some(java) = Java::start(&at(&slapd, tls)) else { return };
+        for way in [Way::Template, Way::Search] {
+            lets_in_anna_alone(|user, password| java.login(way, user, password));
+        }
+    }
+}
+
+#[test]
+fn jndi_binds_once_and_tells_a_fault_from_a_wrong_password() {
+    for way in [Way::Template, Way::Search] {
+        let directory = Counting::start();
+        let Some(java) = Java::start(&directory.ldap()) else { return };
+        binds_once_and_tells_a_fault_from_a_wrong_password(&directory, |user, password| {
+            java.login(way, user, password)
+        });
+    }
+}

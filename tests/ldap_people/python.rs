@@ -1,0 +1,43 @@
+//! Python: python-ldap and ldap3.
+
+use crate::support::ldap_app::{Tls, Way};
+use crate::support::python::Python;
+use crate::support::slapd::Slapd;
+use crate::{Counting, at, binds_once_and_tells_a_fault_from_a_wrong_password, lets_in_anna_alone};
+
+type Start = fn(&crate::support::ldap_app::Ldap) -> Option<Python>;
+
+const LIBRARIES: [Start; 2] = [Python::with_python_ldap, Python::with_ldap3];
+
+fn lets_in_by(start: Start) {
+    let Some(slapd) = Slapd::start() else { return };
+    for tls in [Tls::Ldaps, Tls::StartTls] {
+        let Some(python) = start(&at(&slapd, tls)) else { return };
+        for way in [Way::Template, Way::Search] {
+            lets_in_anna_alone(|user, password| python.login(way, user, password));
+        }
+    }
+}
+
+#[test]
+fn python_ldap_lets_in_by_the_password_of_its_template_or_found_account() {
+    lets_in_by(Python::with_python_ldap);
+}
+
+#[test]
+fn ldap3_lets_in_by_the_password_of_its_template_or_found_account() {
+    lets_in_by(Python::with_ldap3);
+}
+
+#[test]
+fn both_libraries_bind_once_and_tell_a_fault_from_a_wrong_password() {
+    for start in LIBRARIES {
+        for way in [Way::Template, Way::Search] {
+            let directory = Counting::start();
+            let Some(python) = start(&directory.ldap()) else { return };
+            binds_once_and_tells_a_fault_from_a_wrong_password(&directory, |user, password| {
+                python.login(way, user, password)
+            });
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! SSSD behind PAM.
+
+use crate::support::ldap_app::Tls;
+use crate::support::slapd::Slapd;
+use crate::support::sssd::{MAKE_ANNA_A_UNIX_USER, Sssd};
+use crate::{Counting, at, binds_once_and_tells_a_fault_from_a_wrong_password, lets_in_anna_alone};
+
+#[test]
+fn a_login_through_pam_and_sssd_takes_the_right_password_over_ldaps_and_starttls() {
+    let Some(slapd) = Slapd::start() else { return };
+    assert!(slapd.add(MAKE_ANNA_A_UNIX_USER), "slapd takes the attributes");
+    for tls in [Tls::Ldaps, Tls::StartTls] {
+        let Some(sssd) = Sssd::start(&at(&slapd, tls)) else { return };
+        lets_in_anna_alone(|user, password| sssd.login(user, password));
+    }
+}
+
+#[test]
+fn sssd_binds_once_and_its_log_tells_a_fault_from_a_wrong_password() {
+    let directory = Counting::start();
+    let Some(sssd) = Sssd::start(&directory.ldap()) else { return };
+    binds_once_and_tells_a_fault_from_a_wrong_password(&directory, |user, password| {
+        sssd.login(user, password)
+    });
+}
