@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use doorward::wire::ldap::ber::{ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, Writer};
 use doorward::wire::ldap::message::op;
+use support::authority::Authority;
 use support::fake_directory::{Act, FakeDirectory, Request, entry, result};
 use support::ldap_app::{Ldap, Outcome, Tls};
 use support::slapd::{PASSWORD, Slapd};
@@ -144,4 +145,17 @@ fn binds_once_and_tells_a_fault_from_a_wrong_password(
         }
         assert_eq!(directory.binds(), number, "{code}: one bind for one login");
     }
+}
+
+/// OpenLDAP's server as an application sees it that trusts another authority.
+fn behind_a_stranger(slapd: &Slapd, tls: Tls) -> Ldap {
+    let ca_file = slapd.ca_file().with_file_name("stranger.pem");
+    std::fs::write(&ca_file, Authority::new().pem()).unwrap();
+    Ldap { ca_file, ..at(slapd, tls) }
+}
+
+/// What must hold for every application: nobody's password goes to a server that cannot show who it is.
+fn gives_the_password_to_no_stranger(login: impl Fn(&str, &str) -> Outcome) {
+    let outcome = login("anna", PASSWORD);
+    assert!(matches!(outcome, Outcome::Broken(_)), "{outcome:?}");
 }

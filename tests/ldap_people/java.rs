@@ -3,7 +3,10 @@
 use crate::support::java::Java;
 use crate::support::ldap_app::{Tls, Way};
 use crate::support::slapd::Slapd;
-use crate::{Counting, at, binds_once_and_tells_a_fault_from_a_wrong_password, lets_in_anna_alone};
+use crate::{
+    Counting, at, behind_a_stranger, binds_once_and_tells_a_fault_from_a_wrong_password,
+    gives_the_password_to_no_stranger, lets_in_anna_alone,
+};
 
 #[test]
 fn jndi_lets_in_by_the_password_of_its_template_or_found_account() {
@@ -24,5 +27,14 @@ fn jndi_binds_once_and_tells_a_fault_from_a_wrong_password() {
         binds_once_and_tells_a_fault_from_a_wrong_password(&directory, |user, password| {
             java.login(way, user, password)
         });
+    }
+}
+
+#[test]
+fn jndi_gives_no_password_to_a_server_of_another_authority() {
+    let Some(slapd) = Slapd::start() else { return };
+    for tls in [Tls::Ldaps, Tls::StartTls] {
+        let Some(java) = Java::start(&behind_a_stranger(&slapd, tls)) else { return };
+        gives_the_password_to_no_stranger(|user, password| java.login(Way::Template, user, password));
     }
 }

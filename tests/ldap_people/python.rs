@@ -1,11 +1,14 @@
 //! Python: python-ldap and ldap3.
 
-use crate::support::ldap_app::{Tls, Way};
+use crate::support::ldap_app::{Ldap, Tls, Way};
 use crate::support::python::Python;
 use crate::support::slapd::Slapd;
-use crate::{Counting, at, binds_once_and_tells_a_fault_from_a_wrong_password, lets_in_anna_alone};
+use crate::{
+    Counting, at, behind_a_stranger, binds_once_and_tells_a_fault_from_a_wrong_password,
+    gives_the_password_to_no_stranger, lets_in_anna_alone,
+};
 
-type Start = fn(&crate::support::ldap_app::Ldap) -> Option<Python>;
+type Start = fn(&Ldap) -> Option<Python>;
 
 const LIBRARIES: [Start; 2] = [Python::with_python_ldap, Python::with_ldap3];
 
@@ -39,5 +42,15 @@ fn both_libraries_bind_once_and_tell_a_fault_from_a_wrong_password() {
                 python.login(way, user, password)
             });
         }
+    }
+}
+
+#[test]
+fn neither_library_gives_a_password_to_a_server_of_another_authority() {
+    let Some(slapd) = Slapd::start() else { return };
+    for (start, tls) in LIBRARIES.into_iter().flat_map(|start| [(start, Tls::Ldaps), (start, Tls::StartTls)])
+    {
+        let Some(python) = start(&behind_a_stranger(&slapd, tls)) else { return };
+        gives_the_password_to_no_stranger(|user, password| python.login(Way::Template, user, password));
     }
 }

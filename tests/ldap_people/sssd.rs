@@ -3,7 +3,10 @@
 use crate::support::ldap_app::Tls;
 use crate::support::slapd::Slapd;
 use crate::support::sssd::{MAKE_ANNA_A_UNIX_USER, Sssd};
-use crate::{Counting, at, binds_once_and_tells_a_fault_from_a_wrong_password, lets_in_anna_alone};
+use crate::{
+    Counting, at, behind_a_stranger, binds_once_and_tells_a_fault_from_a_wrong_password,
+    gives_the_password_to_no_stranger, lets_in_anna_alone,
+};
 
 #[test]
 fn a_login_through_pam_and_sssd_takes_the_right_password_over_ldaps_and_starttls() {
@@ -22,4 +25,14 @@ fn sssd_binds_once_and_its_log_tells_a_fault_from_a_wrong_password() {
     binds_once_and_tells_a_fault_from_a_wrong_password(&directory, |user, password| {
         sssd.login(user, password)
     });
+}
+
+#[test]
+fn sssd_gives_no_password_to_a_server_of_another_authority() {
+    let Some(slapd) = Slapd::start() else { return };
+    assert!(slapd.add(MAKE_ANNA_A_UNIX_USER), "slapd takes the attributes");
+    for tls in [Tls::Ldaps, Tls::StartTls] {
+        let Some(sssd) = Sssd::start(&behind_a_stranger(&slapd, tls)) else { return };
+        gives_the_password_to_no_stranger(|user, password| sssd.login(user, password));
+    }
 }

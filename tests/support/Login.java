@@ -1,5 +1,6 @@
 import java.io.BufferedReader;
 import java.io.FileInputStream;
+import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
@@ -42,7 +43,7 @@ class Login {
             return login(way, user, password);
         } catch (AuthenticationException refused) {
             return "refused";
-        } catch (NamingException fault) {
+        } catch (NamingException | IOException fault) {
             String text = fault.getClass().getSimpleName() + " " + fault.getMessage();
             return "broken: " + text.replaceAll("\\s+", " ");
         }

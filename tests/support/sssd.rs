@@ -84,15 +84,22 @@ impl Sssd {
         Some(Self { terminal, _home: home })
     }
 
-    /// A login. PAM tells a fault and a wrong password apart only when SSSD does; SSSD's own log knows which
-    /// result its bind had.
+    /// A login. PAM does not tell each fault from a wrong password or an unknown name; SSSD's own log knows
+    /// which result its bind had, and whether there was one.
     pub fn login(&self, user: &str, password: &str) -> Outcome {
         let (answer, log) = self.terminal.ask(&[user, password]);
         let bind = log.iter().rev().find_map(|line| Some(line.split_once("Bind result: ")?.1));
-        match (answer.rsplit(": ").next().unwrap_or_default(), bind) {
+        let offline = log.iter().find(|line| line.contains("going offline") || line.contains("is offline"));
+        match (answer.rsplit(": ").next().unwrap_or_default(), bind.or(offline.map(String::as_str))) {
             ("account management done.", _) => Outcome::Accepted,
-            ("Authentication failure", Some(result)) if !result.contains("(49)") => {
-                Outcome::Broken(result.to_owned())
+            // (0) is the bind of SSSD's own account, where the person's never came.
+            ("Authentication failure", Some(why))
+                if !["(0)", "(49)"].iter().any(|code| why.contains(code)) =>
+            {
+                Outcome::Broken(why.to_owned())
+            }
+            ("User not known to the underlying authentication module", Some(why)) if offline.is_some() => {
+                Outcome::Broken(why.to_owned())
             }
             ("Authentication failure" | "User not known to the underlying authentication module", _) => {
                 Outcome::Refused
