@@ -1,8 +1,8 @@
 //! Java: JNDI.
 
 use crate::support::java::Java;
-use crate::support::ldap_app::{Tls, Way};
-use crate::support::slapd::Slapd;
+use crate::support::ldap_app::{Outcome, Tls, Way};
+use crate::support::slapd::{PASSWORD, Slapd};
 use crate::{
     Counting, at, behind_a_stranger, binds_once_and_tells_a_fault_from_a_wrong_password,
     gives_the_password_to_no_stranger, lets_in_anna_alone,
@@ -37,4 +37,14 @@ fn jndi_gives_no_password_to_a_server_of_another_authority() {
         let Some(java) = Java::start(&behind_a_stranger(&slapd, tls)) else { return };
         gives_the_password_to_no_stranger(|user, password| java.login(Way::Template, user, password));
     }
+}
+
+#[test]
+fn a_pool_of_jndi_lets_in_without_asking_which_is_why_the_manual_forbids_it() {
+    let directory = Counting::start();
+    let Some(java) = Java::start_with_a_pool(&directory.ldap()) else { return };
+    assert_eq!(java.login(Way::Template, "anna", PASSWORD), Outcome::Accepted);
+    directory.answers(49);
+    assert_eq!(java.login(Way::Template, "anna", PASSWORD), Outcome::Accepted, "the same connection");
+    assert_eq!(directory.binds(), 1);
 }

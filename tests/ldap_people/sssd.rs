@@ -1,7 +1,7 @@
 //! SSSD behind PAM.
 
-use crate::support::ldap_app::Tls;
-use crate::support::slapd::Slapd;
+use crate::support::ldap_app::{Outcome, Tls};
+use crate::support::slapd::{PASSWORD, Slapd};
 use crate::support::sssd::{MAKE_ANNA_A_UNIX_USER, Sssd};
 use crate::{
     Counting, at, behind_a_stranger, binds_once_and_tells_a_fault_from_a_wrong_password,
@@ -35,4 +35,24 @@ fn sssd_gives_no_password_to_a_server_of_another_authority() {
         let Some(sssd) = Sssd::start(&behind_a_stranger(&slapd, tls)) else { return };
         gives_the_password_to_no_stranger(|user, password| sssd.login(user, password));
     }
+}
+
+#[test]
+fn while_the_directory_is_away_sssd_lets_nobody_in() {
+    let directory = Counting::start();
+    let Some(sssd) = Sssd::start(&directory.ldap()) else { return };
+    assert_eq!(sssd.login("anna", PASSWORD), Outcome::Accepted);
+    drop(directory);
+    let outcome = sssd.login("anna", PASSWORD);
+    assert!(matches!(outcome, Outcome::Broken(_)), "{outcome:?}");
+}
+
+#[test]
+fn an_sssd_that_caches_lets_in_without_asking_which_is_why_the_manual_forbids_it() {
+    let directory = Counting::start();
+    let Some(sssd) = Sssd::start_caching(&directory.ldap()) else { return };
+    assert_eq!(sssd.login("anna", PASSWORD), Outcome::Accepted);
+    drop(directory);
+    assert_eq!(sssd.login("anna", PASSWORD), Outcome::Accepted, "from its memory");
+    assert_ne!(sssd.login("anna", "wrong"), Outcome::Accepted);
 }

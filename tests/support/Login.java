@@ -95,6 +95,7 @@ class Login {
             settings.put(Context.PROVIDER_URL, System.getenv("LAB_URL"));
             settings.put("com.sun.jndi.ldap.connect.timeout", "10000");
             settings.put("com.sun.jndi.ldap.read.timeout", "70000");
+            settings.put("com.sun.jndi.ldap.connect.pool", System.getenv("LAB_POOL"));
             if (!TLS.equals("starttls")) {
                 // Binds while it is made.
                 identify(settings, name, password);

@@ -53,7 +53,7 @@ ldap_schema = rfc2307bis
 ldap_default_bind_dn = {service_dn}
 ldap_default_authtok = {service_password}
 ldap_opt_timeout = 70
-cache_credentials = false
+cache_credentials = {cache}
 ldap_auth_disable_tls_never_use_in_production = {plain}
 ";
 
@@ -62,6 +62,15 @@ const PAM: &str = "auth required pam_sss.so\naccount required pam_sss.so\n";
 impl Sssd {
     /// Starts one; `None` when it is not installed, or may not have mounts of its own.
     pub fn start(ldap: &Ldap) -> Option<Self> {
+        Self::start_as(ldap, false)
+    }
+
+    /// The same, but it keeps what people typed, which it should not.
+    pub fn start_caching(ldap: &Ldap) -> Option<Self> {
+        Self::start_as(ldap, true)
+    }
+
+    fn start_as(ldap: &Ldap, cache: bool) -> Option<Self> {
         peer("sssd")?;
         peer("pamtester")?;
         let mut apart = own_mounts()?;
@@ -70,6 +79,7 @@ impl Sssd {
             .replace("{url}", &ldap.url())
             .replace("{start_tls}", if ldap.tls == Tls::StartTls { "true" } else { "false" })
             .replace("{plain}", if ldap.tls == Tls::None { "true" } else { "false" })
+            .replace("{cache}", &cache.to_string())
             .replace("{ca_file}", &ldap.ca_file.display().to_string())
             .replace("{base}", &ldap.base)
             .replace("{people_base}", &ldap.people_base)
