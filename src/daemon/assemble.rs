@@ -10,12 +10,13 @@ use crate::base::random::Random;
 use crate::config::settings::{
     DirectoryKind, DirectorySettings, LimitSettings, RadiusClientSettings, Settings,
 };
+use crate::daemon::stock::Stock;
 use crate::directory::file::FileDirectory;
 use crate::directory::ldap::LdapDirectory;
 use crate::frontend::ldap;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::gateway::admit::{Admission, AdmissionLimits};
-use crate::gateway::drive::Live;
+use crate::gateway::drive::{Gateway, Live};
 use crate::gateway::ports::Directory;
 use crate::login::client::Client;
 use crate::login::verdict::{Fault, FaultKind};
@@ -142,4 +143,17 @@ fn radius_client(
 pub fn ldap_clients(settings: &Settings) -> ldap::clients::ClientTable {
     let speaking = settings.clients.iter().filter_map(|client| client.ldap().cloned());
     ldap::clients::ClientTable::new(speaking.collect())
+}
+
+/// The listeners as they are served.
+#[must_use]
+pub fn listeners(settings: &Settings) -> Vec<Arc<ldap::listener::ListenerSettings>> {
+    settings.listeners.iter().map(|listener| Arc::new(listener.settings.clone())).collect()
+}
+
+/// The LDAP front end. It serves nobody until a listener is opened.
+#[must_use]
+pub fn ldap_front(settings: &Settings, gateway: Arc<Gateway>, stock: &Stock) -> Arc<ldap::listen::Front> {
+    let (clock, random) = (stock.clock.clone(), stock.random.clone());
+    Arc::new(ldap::listen::Front::new(ldap_clients(settings), settings.ldap, gateway, clock, random))
 }

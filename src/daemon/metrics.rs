@@ -11,6 +11,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::frontend::ldap::listen::Front;
 use crate::gateway::drive::Gateway;
 use crate::gateway::tally::BUCKETS_MS;
 
@@ -23,6 +24,8 @@ pub struct Sources {
     pub gateway: Arc<Gateway>,
     /// Datagrams of the RADIUS front end.
     pub radius: Counts,
+    /// Connections and operations of the LDAP front end.
+    pub ldap: Arc<Front>,
     /// Subjects and enrolments, as last read; `None` while the store does not answer.
     pub totals: Arc<dyn Fn() -> Option<(u64, u64)> + Send + Sync>,
     /// Successful and failed reloads.
@@ -64,6 +67,7 @@ impl Collector for Sources {
             "datagrams by what was done with them and why",
             &(self.radius)(),
         )?;
+        self.ldap(&mut encoder)?;
         counter(&mut encoder, "questions", "questions put to users", tally.questions())?;
         gauge(&mut encoder, "questions_open", "questions that wait for a reply", self.gateway.questions())?;
         gauge(&mut encoder, "logins_running", "logins that run now", self.gateway.admission().running())?;
@@ -79,6 +83,33 @@ impl Collector for Sources {
 }
 
 impl Sources {
+    fn ldap(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let counters = self.ldap.counters();
+        gauge(encoder, "ldap_connections_open", "LDAP connections that are open", self.ldap.connections())?;
+        let opened = [("opened", "", counters.all_opened())];
+        let closed = counters.all_closed().map(|(why, number)| ("closed", why.code(), number));
+        let connections: Vec<_> = opened.into_iter().chain(closed).collect();
+        labelled(
+            encoder,
+            "ldap_connections",
+            "LDAP connections by what became of them and why",
+            &connections,
+        )?;
+        let binds: Vec<_> =
+            counters.all_bound().map(|(code, number)| ("answered", code.code(), number)).collect();
+        labelled(encoder, "ldap_binds", "LDAP binds by the result they were answered with", &binds)?;
+        let asked = counters.all_operations().map(|(what, number)| ("asked", what.code(), number));
+        let refused = counters.all_refused().map(|(why, number)| ("refused", why.code(), number));
+        let skipped = counters.all_skipped().map(|(why, number)| ("answer-left-out", why.code(), number));
+        let operations: Vec<_> = asked.chain(refused).chain(skipped).collect();
+        let help =
+            "LDAP operations that were asked for, requests refused and answers left out, by what and why";
+        labelled(encoder, "ldap_operations", help, &operations)?;
+        let (received, sent) = counters.all_octets();
+        let octets = [("received", "", received), ("sent", "", sent)];
+        labelled(encoder, "ldap_octets", "octets of LDAP clients, TLS not counted", &octets)
+    }
+
     fn times(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let (buckets, sum_us) = self.gateway.tally().times();
         let ends = BUCKETS_MS.iter().map(|ms| seconds(ms.saturating_mul(1000))).chain([f64::INFINITY]);

@@ -2,6 +2,7 @@
 
 pub mod alone;
 pub mod assemble;
+pub mod doors;
 pub mod keys;
 pub mod listeners;
 pub mod logging;
@@ -24,12 +25,14 @@ pub use crate::config::Warning;
 use crate::config::settings::{LogFormat, LogLevel, Settings};
 use crate::config::{Environment, Problems};
 use crate::daemon::alone::{Alone, alone};
+use crate::daemon::doors::Doors;
 use crate::daemon::listeners::Listeners;
 use crate::daemon::logging::LevelHandle;
 use crate::daemon::reload::Reloads;
 use crate::daemon::signing::Signing;
-use crate::daemon::status::Status;
+use crate::daemon::status::{Fronts, Status};
 use crate::daemon::stock::Stock;
+use crate::frontend::ldap::listen::Front as LdapFront;
 use crate::frontend::radius::udp::Front;
 use crate::gateway::drive::{Gateway, Parts};
 use crate::login::verdict::Fault;
@@ -122,6 +125,8 @@ pub struct Daemon {
     gateway: Arc<Gateway>,
     front: Arc<Front>,
     listeners: Listeners,
+    ldap: Arc<LdapFront>,
+    doors: Doors,
     status: Status,
     signing: Signing,
     reloads: Arc<Reloads>,
@@ -151,7 +156,12 @@ impl Daemon {
         let mut listeners = Listeners::new(front.clone(), settings.radius.workers, settings.drain_timeout);
         let sockets = listeners.bind(&settings.radius.listen)?;
         listeners.change(sockets);
-        let mut status = Status::new(stock.clone(), gateway.clone(), front.clone(), reloads.clone());
+        let ldap = assemble::ldap_front(&settings, gateway.clone(), &stock);
+        let mut doors = Doors::new(ldap.clone(), settings.drain_timeout);
+        let bound = doors.bind(&assemble::listeners(&settings))?;
+        doors.change(bound);
+        let fronts = Fronts { radius: front.clone(), ldap: ldap.clone() };
+        let mut status = Status::new(stock.clone(), gateway.clone(), fronts, reloads.clone());
         let place = status.bind(settings.status).await?;
         status.change(place);
         let drain = settings.drain_timeout;
@@ -163,6 +173,8 @@ impl Daemon {
             gateway,
             front,
             listeners,
+            ldap,
+            doors,
             status,
             signing,
             reloads,
@@ -178,6 +190,11 @@ impl Daemon {
         self.listeners.addresses()
     }
 
+    /// Clients of all protocols.
+    fn clients(&self) -> usize {
+        self.front.clients().iter().count().saturating_add(self.ldap.clients().iter().count())
+    }
+
     /// Serves until SIGTERM or SIGINT; SIGHUP reads the settings again.
     ///
     /// # Errors
@@ -191,7 +208,7 @@ impl Daemon {
         );
         let mut round = tokio::time::interval(ROUND);
         round.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let clients = self.front.clients().iter().count();
+        let clients = self.clients();
         tracing::info!(event = "daemon.ready", clients, "ready");
         notify::ready(&format!("{clients} clients"));
         loop {
@@ -201,6 +218,7 @@ impl Daemon {
                 _ = interrupt.recv() => break,
                 _ = hangup.recv() => self.reload().await,
                 ended = self.listeners.ended() => return Err(Stopped::Internal(ended)),
+                ended = self.doors.ended() => return Err(Stopped::Internal(ended)),
                 _ = round.tick() => self.round().await,
             }
         }
@@ -237,7 +255,8 @@ impl Daemon {
         notify::stopping();
         self.signing.learn(&self.front).await;
         self.gateway.hurry();
-        let cut_off = self.listeners.stop(self.drain).await;
+        let (radius, ldap) = tokio::join!(self.listeners.stop(self.drain), self.doors.stop(self.drain));
+        let cut_off = radius.saturating_add(ldap);
         tracing::info!(event = "daemon.stopped", cut_off, "stopped");
     }
 }

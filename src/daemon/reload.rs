@@ -35,7 +35,7 @@ impl Daemon {
                 tracing::error!(event = "daemon.reload-failed", "the old settings stay: {stopped}");
             }
         }
-        notify::ready(&format!("{} clients", self.front.clients().iter().count()));
+        notify::ready(&format!("{} clients", self.clients()));
     }
 
     /// Everything that can fail comes before everything that changes something.
@@ -60,12 +60,15 @@ impl Daemon {
         let fresh = self.stock.read_again(&settings).await?;
         let place = self.status.bind(settings.status).await?;
         let sockets = self.listeners.bind(&settings.radius.listen)?;
+        let doors = self.doors.bind(&assemble::listeners(&settings))?;
         // Nothing below can fail.
         self.stock.exchange(fresh);
         self.gateway.reload(live);
         self.status.change(place);
         self.listeners.change(sockets);
+        self.doors.change(doors);
         self.front.reload(clients);
+        self.ldap.reload(assemble::ldap_clients(&settings), settings.ldap);
         self.signing.tell(&self.front);
         self.log.set(level(settings.log.level));
         Ok(warnings.len())

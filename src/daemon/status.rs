@@ -12,6 +12,7 @@ use crate::daemon::Stopped;
 use crate::daemon::metrics::{self, Sources};
 use crate::daemon::reload::Reloads;
 use crate::daemon::stock::Stock;
+use crate::frontend::ldap::listen::Front as LdapFront;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::frontend::radius::udp::Front;
 use crate::gateway::drive::Gateway;
@@ -30,6 +31,14 @@ pub struct Status {
     pages: Pages,
     serving: Option<(SocketAddr, AbortHandle)>,
     looked: Option<Instant>,
+}
+
+/// The front ends, whose counters and clients the pages tell.
+pub struct Fronts {
+    /// RADIUS.
+    pub radius: Arc<Front>,
+    /// LDAP.
+    pub ldap: Arc<LdapFront>,
 }
 
 /// Where the pages are to be served.
@@ -54,14 +63,16 @@ struct State {
 impl Status {
     /// Not served yet.
     #[must_use]
-    pub fn new(stock: Arc<Stock>, gateway: Arc<Gateway>, front: Arc<Front>, reloads: Arc<Reloads>) -> Self {
+    pub fn new(stock: Arc<Stock>, gateway: Arc<Gateway>, fronts: Fronts, reloads: Arc<Reloads>) -> Self {
         let state = Arc::new(State::default());
+        let Fronts { radius: front, ldap } = fronts;
         let registry = metrics::registry(Sources {
             gateway,
             radius: {
                 let front = front.clone();
                 Arc::new(move || front.counters().all())
             },
+            ldap,
             totals: {
                 let state = state.clone();
                 Arc::new(move || state.totals())

@@ -195,12 +195,23 @@ impl Lab {
         });
         self.child = Some(child);
         self.wait_for_event("daemon.ready");
-        self.radius = self.address("radius.listening");
+        if self.log().contains("\"radius.listening\"") {
+            self.radius = self.address("radius.listening");
+        }
         self.status = self.address("status.listening");
     }
 
     fn address(&self, event: &str) -> SocketAddr {
         let line = self.wait_for_event(event);
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        value["address"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// Where the LDAP listener of this name is.
+    pub fn ldap_address(&self, listener: &str) -> SocketAddr {
+        let named = format!("\"listener\":\"{listener}\"");
+        let line =
+            self.wait_for(|line| line.contains("\"event\":\"ldap.listening\"") && line.contains(&named));
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         value["address"].as_str().unwrap().parse().unwrap()
     }

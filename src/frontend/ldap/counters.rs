@@ -36,6 +36,8 @@ words! {
         ConnectionsFull = "connections-full",
         /// All places for connections from that address are taken.
         SourceFull = "source-full",
+        /// Unfinished messages of all connections took all the memory there is for them.
+        MemoryFull = "memory-full",
         /// No whole message in the time for the first one.
         FirstMessageLate = "first-message-late",
         /// A message was begun and not ended in time.

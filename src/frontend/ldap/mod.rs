@@ -2,11 +2,17 @@
 //! passes to the directory as it came, on a connection that is bound as the person.
 
 pub mod clients;
+mod conversation;
 pub mod counters;
 pub mod limits;
+pub mod listen;
 pub mod listener;
 pub mod operations;
+mod outgoing;
+mod places;
+mod relay;
 pub mod root;
 pub mod secrets;
 pub mod session;
+mod stream;
 pub mod translate;

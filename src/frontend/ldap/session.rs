@@ -259,6 +259,12 @@ impl Session {
         self.bound.as_ref().and_then(|bound| bound.until)
     }
 
+    /// The name of the client, if it is known.
+    #[must_use]
+    pub fn client(&self) -> Option<&Arc<str>> {
+        self.client.as_ref().map(|client| &client.client.name)
+    }
+
     /// Operations that wait for their answers.
     #[must_use]
     pub fn outstanding(&self) -> usize {

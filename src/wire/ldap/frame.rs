@@ -1,5 +1,7 @@
 //! Cuts a byte stream into whole messages, with a size limit that is checked before anything is kept.
 
+use zeroize::Zeroize;
+
 use crate::wire::ldap::ber;
 
 /// The longest message we take from a directory before and after a bind alike (B-003).
@@ -91,6 +93,22 @@ impl Inbox {
         let start = self.taken;
         self.taken = start.saturating_add(length);
         Ok(self.bytes.get(start..self.taken))
+    }
+
+    /// Another limit from the next message on, such as after a bind.
+    pub const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Overwrites what has been taken: it may have been a password.
+    pub fn wipe_taken(&mut self) {
+        let end = self.taken.min(self.bytes.len());
+        self.bytes.get_mut(..end).unwrap_or_default().zeroize();
+        // A connection that says nothing now keeps little memory.
+        if self.waiting() == 0 && self.bytes.capacity() > 1024 {
+            self.bytes = Vec::new();
+            self.taken = 0;
+        }
     }
 
     /// Bytes that have arrived and were not taken (B-026: after StartTLS there must be none).

@@ -29,6 +29,7 @@ pub(super) const fn notice(why: Closed) -> Option<(ResultCode, &'static str)> {
         }
         Closed::MessageTooLong => Some((ResultCode::PROTOCOL_ERROR, "The message is longer than allowed.")),
         Closed::QueueFull => Some((ResultCode::BUSY, "Too much was sent before the bind was answered.")),
+        Closed::MemoryFull => Some((ResultCode::BUSY, "Too many large messages at once.")),
         Closed::ConnectionsFull | Closed::SourceFull => Some((ResultCode::BUSY, "Too many connections.")),
         Closed::FirstMessageLate | Closed::MessageLate => {
             Some((ResultCode::TIME_LIMIT_EXCEEDED, "The message did not come in time."))

@@ -1,0 +1,146 @@
+//! The LDAP listeners that are open, by name and address in the settings.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::daemon::Stopped;
+use crate::frontend::ldap::listen::{self, Front};
+use crate::frontend::ldap::listener::ListenerSettings;
+
+/// A listener's name and one of its addresses. The name, because port 0 means another port each time.
+type Key = (Arc<str>, SocketAddr);
+
+/// Opens and closes listeners.
+pub struct Doors {
+    front: Arc<Front>,
+    drain: Duration,
+    open: HashMap<Key, Open>,
+    tasks: JoinSet<(Key, usize)>,
+}
+
+/// Listeners that are bound but not served yet.
+#[derive(Debug)]
+pub struct Bound {
+    wanted: HashMap<Key, Arc<ListenerSettings>>,
+    fresh: Vec<(Key, TcpListener)>,
+}
+
+struct Open {
+    stop: watch::Sender<bool>,
+    bound: SocketAddr,
+    settings: Arc<ArcSwap<ListenerSettings>>,
+}
+
+impl Doors {
+    /// None open yet.
+    #[must_use]
+    pub fn new(front: Arc<Front>, drain: Duration) -> Self {
+        Self { front, drain, open: HashMap::new(), tasks: JoinSet::new() }
+    }
+
+    /// Binds what is wanted and not open yet; nothing is served by that.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped::System`] when an address cannot be bound.
+    pub fn bind(&self, wanted: &[Arc<ListenerSettings>]) -> Result<Bound, Stopped> {
+        let each = |settings: &Arc<ListenerSettings>| {
+            let with_settings = |address: &SocketAddr| ((settings.name.clone(), *address), settings.clone());
+            settings.listen.iter().map(with_settings).collect::<Vec<_>>()
+        };
+        let wanted: HashMap<_, _> = wanted.iter().flat_map(each).collect();
+        let mut fresh = Vec::new();
+        for key in wanted.keys().filter(|key| !self.open.contains_key(*key)) {
+            let (name, address) = key;
+            let listener = listen::bind(*address).map_err(|error| cannot_bind(name, *address, &error))?;
+            fresh.push((key.clone(), listener));
+        }
+        Ok(Bound { wanted, fresh })
+    }
+
+    /// Serves what was bound, closes what is no longer wanted, and gives the others their new settings; what is
+    /// under way ends as it began.
+    pub fn change(&mut self, bound: Bound) {
+        self.open.retain(|key, open| match bound.wanted.get(key) {
+            Some(settings) => {
+                open.settings.store(settings.clone());
+                true
+            }
+            None => {
+                tracing::info!(event = "ldap.closed", address = %open.bound, "LDAP is answered here no longer");
+                false
+            }
+        });
+        for (key, listener) in bound.fresh {
+            if let Some(settings) = bound.wanted.get(&key) {
+                self.serve(key, listener, settings.clone());
+            }
+        }
+    }
+
+    fn serve(&mut self, key: Key, listener: TcpListener, settings: Arc<ListenerSettings>) {
+        let bound = listener.local_addr().unwrap_or(key.1);
+        let name = &*settings.name;
+        tracing::info!(event = "ldap.listening", listener = name, address = %bound, "LDAP is answered");
+        let stop = watch::Sender::new(false);
+        let settings = Arc::new(ArcSwap::new(settings));
+        let serving =
+            listen::serve(listener, settings.clone(), self.front.clone(), stop.subscribe(), self.drain);
+        let of = key.clone();
+        self.tasks.spawn(async move { (of, serving.await) });
+        self.open.insert(key, Open { stop, bound, settings });
+    }
+
+    /// The settings of those that are open.
+    pub fn settings(&self) -> impl Iterator<Item = Arc<ListenerSettings>> + '_ {
+        self.open.values().map(|open| open.settings.load_full())
+    }
+
+    /// Waits for a task that ended though its address is still wanted, which is a mistake of ours.
+    pub async fn ended(&mut self) -> String {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok((key, _))) if self.open.contains_key(&key) => {
+                    return format!("the task that serves listener \"{}\" ended by itself", key.0);
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return format!("a task that serves LDAP broke: {error}"),
+                None => std::future::pending::<()>().await,
+            }
+        }
+    }
+
+    /// Closes all and waits for the binds that are pending. Returns how many were cut off after `drain`.
+    pub async fn stop(mut self, drain: Duration) -> usize {
+        for open in self.open.values() {
+            open.stop.send_replace(true);
+        }
+        let mut cut_off = 0usize;
+        // Each connection keeps to `drain` by itself; a little more is for those that are stuck.
+        let patience = drain.saturating_add(Duration::from_secs(1));
+        let all = async {
+            while let Some(ended) = self.tasks.join_next().await {
+                cut_off = cut_off.saturating_add(ended.map_or(0, |(_, cut_off)| cut_off));
+            }
+        };
+        let _in_time = tokio::time::timeout(patience, all).await;
+        cut_off
+    }
+}
+
+fn cannot_bind(name: &str, address: SocketAddr, error: &std::io::Error) -> Stopped {
+    let advice = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "; another program has it: see \"ss -ltnp\"",
+        std::io::ErrorKind::AddrNotAvailable => "; this machine does not have the address",
+        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need CAP_NET_BIND_SERVICE",
+        _ => "",
+    };
+    Stopped::System(format!("listener \"{name}\": {address} cannot be bound: {error}{advice}"))
+}

@@ -1,0 +1,321 @@
+//! One connection from its first octet to its last: octets in, the session's actions out, a login at the side, a
+//! directory behind. One task does all of it, so nothing here is locked and a peer holds up nobody but itself.
+
+mod act;
+mod time;
+
+use std::future::{Future, poll_fn};
+use std::mem::MaybeUninit;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::{oneshot, watch};
+use tokio::time::Sleep;
+
+use crate::base::random;
+use crate::frontend::ldap::counters::Closed;
+use crate::frontend::ldap::limits::LdapLimits;
+use crate::frontend::ldap::listen::{Door, Front};
+use crate::frontend::ldap::outgoing::Outgoing;
+use crate::frontend::ldap::places::Place;
+use crate::frontend::ldap::relay::{CHUNK, Fate, Lost, Relay};
+use crate::frontend::ldap::session::{Action, Passing, Session, Ticket};
+use crate::frontend::ldap::stream::Stream;
+use crate::gateway::asker::Ended;
+use crate::login::attempt::AttemptId;
+use crate::wire::ldap::frame::{BadFrame, Inbox};
+
+/// What the task of a connection was woken for.
+enum Event {
+    /// Octets of the client have come.
+    Heard,
+    /// The client has hung up, or cannot be written to.
+    Gone,
+    /// Everything for the client has left, and something was to happen then.
+    Flushed,
+    /// The login has ended; nobody knows how when its task broke.
+    LoggedIn(Option<Ended>),
+    /// Octets of the directory have come.
+    Answered,
+    /// The directory is gone, or of no further use.
+    Lost(Closed),
+    /// It is time to look at the limits.
+    Time,
+}
+
+/// A login that runs. Dropping it tells the gateway that nobody waits any more.
+struct Login {
+    ticket: Ticket,
+    end: oneshot::Receiver<Ended>,
+    _waits: watch::Sender<bool>,
+}
+
+/// Since when.
+struct Since {
+    began: Instant,
+    /// The first whole message has come.
+    heard: bool,
+    /// A message has begun and is not whole.
+    message: Option<Instant>,
+    /// Octets came from either side.
+    traffic: Instant,
+    /// The client takes nothing.
+    stalled: Option<Instant>,
+}
+
+/// What a connection begins with.
+pub(super) struct Opening {
+    pub(super) front: Arc<Front>,
+    pub(super) door: Arc<Door>,
+    pub(super) place: Place,
+    /// Whose connection it is, a balancer looked through.
+    pub(super) peer: IpAddr,
+    pub(super) stream: Stream,
+    /// When it was accepted.
+    pub(super) began: Instant,
+    pub(super) limits: LdapLimits,
+}
+
+/// One connection.
+pub(super) struct Conversation {
+    front: Arc<Front>,
+    door: Arc<Door>,
+    place: Place,
+    peer: IpAddr,
+    limits: LdapLimits,
+    stream: Stream,
+    inbox: Inbox,
+    session: Session,
+    relay: Relay,
+    to_client: Outgoing,
+    actions: Vec<Action>,
+    login: Option<Login>,
+    /// Drawn when the last one was used up.
+    id: Option<AttemptId>,
+    since: Since,
+    timer: Pin<Box<Sleep>>,
+    /// TLS begins when what was said before has left.
+    start_tls: bool,
+    closing: Option<Closed>,
+    /// The next operation of an exempt account is not passed on, because it could not be recorded.
+    unrecorded: bool,
+    /// The client has half of a message of the directory, which cannot be finished: nothing more is sent.
+    mute: bool,
+    stopping: bool,
+    /// Whose turn it is when both sides have something.
+    directory_first: bool,
+}
+
+impl Conversation {
+    /// `None` when nobody who may ask is on it.
+    pub(super) fn new(opening: Opening) -> Option<Self> {
+        let Opening { front, door, place, peer, stream, began, limits } = opening;
+        let (conduct, client) = front.who(&door, peer, &stream, &limits);
+        if client.is_none() && matches!(stream, Stream::Tls(_)) {
+            return None;
+        }
+        let due = began.checked_add(limits.first_message).unwrap_or(began);
+        Some(Self {
+            session: Session::new(conduct, client),
+            inbox: Inbox::new(limits.size_before_bind),
+            relay: Relay::none(),
+            to_client: Outgoing::default(),
+            actions: Vec::new(),
+            login: None,
+            id: None,
+            since: Since { began, heard: false, message: None, traffic: began, stalled: None },
+            timer: Box::pin(tokio::time::sleep_until(due.into())),
+            start_tls: false,
+            closing: None,
+            unrecorded: false,
+            mute: false,
+            stopping: false,
+            directory_first: false,
+            front,
+            door,
+            place,
+            peer,
+            limits,
+            stream,
+        })
+    }
+
+    /// Talks to its end.
+    pub(super) async fn run(&mut self) {
+        loop {
+            if self.stopping && self.closing.is_none() && !self.session.is_binding() {
+                self.farewell(Closed::Shutdown);
+            }
+            let event = poll_fn(|cx| self.poll_event(cx)).await;
+            let now = self.front.clock.now();
+            match event {
+                Event::Heard | Event::Answered => self.since.traffic = now.steady,
+                Event::Gone => return self.farewell(Closed::HungUp),
+                Event::Flushed if self.closing.is_some() => return self.leave().await,
+                Event::Flushed => self.encrypt().await,
+                Event::LoggedIn(ended) => self.logged_in(ended),
+                Event::Lost(why) => self.farewell(why),
+                Event::Time => {
+                    if self.is_out_of_time(now.steady) {
+                        return;
+                    }
+                }
+            }
+            self.act(&[]);
+            self.take_messages();
+            self.set_timer(self.front.clock.now().steady);
+        }
+    }
+
+    /// Ends as soon as no bind is pending; `false` when that took too long.
+    pub(super) async fn wind_down(&mut self, drain: Duration) -> bool {
+        self.stopping = true;
+        tokio::time::timeout(drain, self.run()).await.is_ok()
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let mut took = 0;
+        let wrote = self.to_client.poll(&mut self.stream, cx, &mut took);
+        if took > 0 {
+            self.front.counters.sent_octets(u64::try_from(took).unwrap_or(u64::MAX));
+        }
+        match wrote {
+            Poll::Ready(Err(_)) => return Poll::Ready(Event::Gone),
+            Poll::Ready(Ok(())) => {
+                self.since.stalled = None;
+                if self.closing.is_some() || self.start_tls {
+                    return Poll::Ready(Event::Flushed);
+                }
+            }
+            Poll::Pending if took > 0 || self.since.stalled.is_none() => {
+                self.since.stalled = Some(self.front.clock.now().steady);
+                self.set_timer(self.front.clock.now().steady);
+            }
+            Poll::Pending => {}
+        }
+        if self.closing.is_none() && !self.start_tls {
+            if let Some(login) = &mut self.login
+                && let Poll::Ready(end) = Pin::new(&mut login.end).poll(cx)
+            {
+                return Poll::Ready(Event::LoggedIn(end.ok()));
+            }
+            self.directory_first = !self.directory_first;
+            let sides: [fn(&mut Self, &mut Context<'_>) -> Poll<Event>; 2] = if self.directory_first {
+                [Self::poll_directory, Self::poll_client]
+            } else {
+                [Self::poll_client, Self::poll_directory]
+            };
+            for side in sides {
+                if let Poll::Ready(event) = side(self, cx) {
+                    return Poll::Ready(event);
+                }
+            }
+        }
+        self.timer.as_mut().poll(cx).map(|()| Event::Time)
+    }
+
+    fn poll_directory(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let Self { relay, session, to_client, .. } = self;
+        let mut why = Closed::DirectoryLost;
+        let mut judge = |id, tag| match session.on_answer(id, tag) {
+            Passing::Pass => Fate::Passes,
+            Passing::Skip(_) => Fate::Skipped,
+            Passing::Broken(closed) => {
+                why = closed;
+                Fate::Breaks
+            }
+        };
+        let wants_answers = !to_client.is_enough();
+        let answered = relay.poll(cx, wants_answers, to_client, &mut judge);
+        answered.map(|answered| answered.map_or_else(|Lost| Event::Lost(why), |()| Event::Answered))
+    }
+
+    /// Reads as long as there is something to do with what comes. A peer that is not read any more is slowed down
+    /// by the network, which is all that happens to it.
+    fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if self.is_blocked() && self.inbox.waiting() >= CHUNK {
+            return Poll::Pending;
+        }
+        let mut space = [const { MaybeUninit::uninit() }; CHUNK];
+        let mut chunk = ReadBuf::uninit(&mut space);
+        match Pin::new(&mut self.stream).poll_read(cx, &mut chunk) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) if !chunk.filled().is_empty() => {
+                self.hear(chunk.filled());
+                Poll::Ready(Event::Heard)
+            }
+            Poll::Ready(_) => Poll::Ready(Event::Gone),
+        }
+    }
+
+    fn hear(&mut self, octets: &[u8]) {
+        self.front.counters.received_octets(u64::try_from(octets.len()).unwrap_or(u64::MAX));
+        if let Err(bad) = self.inbox.push(octets) {
+            self.bad_frame(&bad);
+        } else if !self.place.has_room(self.inbox.waiting()) {
+            self.farewell(Closed::MemoryFull);
+        }
+    }
+
+    /// No message can be taken now: the client does not read, the directory does not, or the client has half of an
+    /// answer, which nothing may come between.
+    fn is_blocked(&self) -> bool {
+        !self.session.wants_messages()
+            || self.to_client.is_enough()
+            || self.relay.is_backed_up()
+            || self.relay.is_in_a_message()
+    }
+
+    fn take_messages(&mut self) {
+        while self.closing.is_none() && !self.start_tls && !self.is_blocked() {
+            self.inbox.set_limit(self.session.most_octets());
+            let Some(fresh) = self.fresh_id() else {
+                self.farewell(Closed::Fault);
+                return;
+            };
+            let now = self.front.clock.now();
+            // Taken out for the time, so that it can be read while everything else changes.
+            let mut inbox = std::mem::replace(&mut self.inbox, Inbox::new(0));
+            let taken = match inbox.take() {
+                Ok(Some(whole)) => {
+                    self.since.heard = true;
+                    self.since.message = None;
+                    self.session.on_message(now, fresh, whole, &mut self.actions);
+                    self.act(whole);
+                    Ok(true)
+                }
+                Ok(None) => Ok(false),
+                Err(bad) => Err(bad),
+            };
+            inbox.wipe_taken();
+            self.inbox = inbox;
+            match taken {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(bad) => self.bad_frame(&bad),
+            }
+        }
+        if self.inbox.waiting() == 0 {
+            self.place.give_room_back();
+        }
+        let unfinished = self.inbox.waiting() > 0 && !self.is_blocked();
+        let now = || self.front.clock.now().steady;
+        self.since.message = unfinished.then(|| self.since.message.unwrap_or_else(now));
+    }
+
+    fn fresh_id(&mut self) -> Option<AttemptId> {
+        if self.id.is_none() {
+            self.id = random::bytes(&*self.front.random).map(AttemptId).ok();
+        }
+        self.id
+    }
+
+    fn bad_frame(&mut self, bad: &BadFrame) {
+        self.session.on_bad_frame(bad, &mut self.actions);
+        self.act(&[]);
+    }
+}

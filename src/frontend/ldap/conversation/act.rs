@@ -1,0 +1,175 @@
+//! What the session wants done.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{oneshot, watch};
+
+use crate::frontend::ldap::conversation::{Conversation, Login};
+use crate::frontend::ldap::counters::Closed;
+use crate::frontend::ldap::listener::Encryption;
+use crate::frontend::ldap::operations::ExemptOperation;
+use crate::frontend::ldap::session::{Action, Person, Ticket};
+use crate::frontend::ldap::stream::Stream;
+use crate::gateway::asker::{Asker, Ended, Reply};
+use crate::login::attempt::Attempt;
+use crate::login::verdict::FaultKind;
+use crate::upstream::ldap::Bound;
+
+/// How long the last octets of a connection may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// Octets that are still read and thrown away at its end, so that the peer gets our last ones.
+const LEFTOVER: usize = 64 * 1024;
+
+impl Conversation {
+    /// Does what the session wants; `whole` is the message that it was given.
+    pub(super) fn act(&mut self, whole: &[u8]) {
+        while !self.actions.is_empty() {
+            for action in std::mem::take(&mut self.actions) {
+                // Nothing follows the end.
+                if self.closing.is_none() {
+                    self.act_once(action, whole);
+                }
+            }
+        }
+    }
+
+    fn act_once(&mut self, action: Action, whole: &[u8]) {
+        match action {
+            Action::Send(_) if self.mute => {}
+            Action::Send(octets) => self.to_client.push(&octets),
+            Action::Begin(ticket, attempt) => self.begin(ticket, *attempt),
+            Action::CallOff(_) => self.login = None,
+            Action::PasswordExposed => self.password_exposed(),
+            Action::Forward => self.forward(whole),
+            Action::ForwardQueued(queued) => self.forward(&queued),
+            Action::Release { reusable } => self.relay.release(reusable),
+            Action::StartTls => self.start_tls = true,
+            Action::Close(closed) => self.closing = Some(closed),
+            Action::Record(operation) => self.record(&operation),
+        }
+    }
+
+    fn begin(&mut self, ticket: Ticket, attempt: Attempt) {
+        self.id = None;
+        let gateway = self.front.gateway.clone();
+        match gateway.admission().enter(&attempt.client, &attempt.origin) {
+            Ok(place) => {
+                let (waits, gone) = watch::channel(false);
+                let (tell, end) = oneshot::channel();
+                // A task of its own, since what is owed must be done even when nobody waits any more.
+                tokio::spawn(async move {
+                    let ended = gateway.begin(attempt, place, Asker::going_on(gone)).await;
+                    let _heard_or_not = tell.send(ended);
+                });
+                self.login = Some(Login { ticket, end, _waits: waits });
+            }
+            Err(refused) => {
+                gateway.tally().refused(refused);
+                let now = self.front.clock.now();
+                self.session.on_refused(now, ticket, refused, &mut self.actions);
+            }
+        }
+    }
+
+    /// The login has ended. If its task broke, nobody is let in and nobody is called wrong.
+    pub(super) fn logged_in(&mut self, ended: Option<Ended>) {
+        let Some(Login { ticket, .. }) = self.login.take() else { return };
+        let now = self.front.clock.now();
+        let (reply, session, who) = match ended {
+            Some(Ended { reply, session, who }) => (reply, session, who),
+            None => {
+                tracing::error!(
+                    event = "ldap.lost",
+                    "a login ended by a fault of the program; its client is told that we are unavailable"
+                );
+                (Reply::Unable(FaultKind::Internal), None, None)
+            }
+        };
+        let bound = session.and_then(|session| session.open::<Bound>());
+        let person = Person {
+            name: bound.as_ref().map_or("", |bound| bound.name()).into(),
+            has_upstream: bound.is_some(),
+            who,
+        };
+        if let Some(bound) = bound.filter(|_| self.session.is_waiting_for(ticket)) {
+            self.relay.begin(bound);
+        }
+        self.session.on_ended(now, ticket, &reply, Some(person), &mut self.actions);
+    }
+
+    fn forward(&mut self, whole: &[u8]) {
+        if std::mem::take(&mut self.unrecorded) {
+            return;
+        }
+        if self.relay.forward(whole).is_err() {
+            self.farewell(Closed::DirectoryLost);
+        }
+    }
+
+    /// Nothing is done for an exempt account that cannot be recorded (D-117): what follows is not passed on.
+    fn record(&mut self, operation: &ExemptOperation) {
+        if let Err(fault) = self.front.record(operation) {
+            tracing::error!(event = "audit.fault", fault = fault.kind.code(), "{fault}");
+            self.unrecorded = true;
+            self.session.on_unrecorded(operation.id, &mut self.actions);
+        }
+    }
+
+    /// Whoever listens on the way has read it (B-028).
+    fn password_exposed(&self) {
+        self.front.complain(
+            self.session.client(),
+            self.peer,
+            "password-exposed",
+            "an application sent a password without TLS; it was refused, but may have been read on the way: have it changed, and let the application use ldaps or StartTLS",
+        );
+    }
+
+    /// Ends the connection, with a notice where there is somebody to hear it. If the client has half of a message,
+    /// anything we say would be taken for its rest, so nothing is said.
+    pub(super) fn farewell(&mut self, why: Closed) {
+        self.mute = self.relay.is_in_a_message();
+        self.session.on_closing(why, &mut self.actions);
+        self.act(&[]);
+        self.login = None;
+        self.relay.release(false);
+        self.closing.get_or_insert(why);
+    }
+
+    /// Begins TLS, after which nothing that was said before counts (B-026, B-027).
+    pub(super) async fn encrypt(&mut self) {
+        self.start_tls = false;
+        let config = match &self.door.encryption {
+            Encryption::StartTls(tls) => tls.config.clone(),
+            Encryption::None | Encryption::Tls(_) => return self.farewell(Closed::Handshake),
+        };
+        if self.inbox.waiting() > 0 {
+            return self.farewell(Closed::PlaintextBehindStartTls);
+        }
+        let plain = std::mem::replace(&mut self.stream, Stream::Gone);
+        let handshake = tokio::time::timeout(self.limits.first_message, plain.encrypt(config)).await;
+        let Ok(Ok(stream)) = handshake else { return self.farewell(Closed::Handshake) };
+        self.stream = stream;
+        let (conduct, client) = self.front.who(&self.door, self.peer, &self.stream, &self.limits);
+        self.session.on_tls(conduct, client);
+    }
+
+    /// Ends the stream so that the peer gets what was written: a socket that is closed with unread octets takes
+    /// back what it has sent.
+    pub(super) async fn leave(&mut self) {
+        let stream = &mut self.stream;
+        let goodbye = async {
+            let _closed_or_not = stream.shutdown().await;
+            let mut chunk = [0; 1024];
+            let mut left = LEFTOVER;
+            while let Ok(count @ 1..) = stream.read(&mut chunk).await {
+                left = left.saturating_sub(count);
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        let _in_time = tokio::time::timeout(FAREWELL, goodbye).await;
+    }
+}

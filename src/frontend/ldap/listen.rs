@@ -1,0 +1,302 @@
+//! The listening sockets, and what all connections share.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::base::cidr::canonical;
+use crate::base::clock::Clock;
+use crate::base::random::Random;
+use crate::frontend::complaints::{Complaints, Said};
+use crate::frontend::ldap::clients::{Caller, ClientTable, LdapClient};
+use crate::frontend::ldap::conversation::{Conversation, Opening};
+use crate::frontend::ldap::counters::{Closed, Counters};
+use crate::frontend::ldap::limits::LdapLimits;
+use crate::frontend::ldap::listener::{Encryption, ListenerSettings, PlainBinds};
+use crate::frontend::ldap::operations::ExemptOperation;
+use crate::frontend::ldap::places::{Place, Places};
+use crate::frontend::ldap::session::Conduct;
+use crate::frontend::ldap::stream::{Stream, proxied};
+use crate::gateway::drive::Gateway;
+use crate::gateway::ports::ExemptLogin;
+use crate::login::verdict::Fault;
+use crate::net::certificate;
+
+/// A listener as it is served.
+pub type Door = ListenerSettings;
+
+/// Connections that the system keeps until they are accepted.
+const QUEUE: i32 = 1024;
+/// Pause after the system had no room for a connection.
+const AFTER_FAULT: Duration = Duration::from_millis(100);
+
+/// What all connections share.
+pub struct Front {
+    pub(super) clients: ArcSwap<ClientTable>,
+    pub(super) limits: ArcSwap<LdapLimits>,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) counters: Arc<Counters>,
+    places: Arc<Places>,
+    complaints: Complaints,
+}
+
+impl Front {
+    /// A front end for these clients, with these limits.
+    #[must_use]
+    pub fn new(
+        clients: ClientTable,
+        limits: LdapLimits,
+        gateway: Arc<Gateway>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self {
+            clients: ArcSwap::from_pointee(clients),
+            limits: ArcSwap::from_pointee(limits),
+            gateway,
+            clock,
+            random,
+            counters: Arc::default(),
+            places: Arc::default(),
+            complaints: Complaints::default(),
+        }
+    }
+
+    /// Exchanges clients and limits. Connections that are open keep what they began with.
+    pub fn reload(&self, clients: ClientTable, limits: LdapLimits) {
+        self.clients.store(Arc::new(clients));
+        self.limits.store(Arc::new(limits));
+    }
+
+    /// The clients as they are now.
+    #[must_use]
+    pub fn clients(&self) -> Arc<ClientTable> {
+        self.clients.load_full()
+    }
+
+    /// The counters of all listeners.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.places.taken()
+    }
+
+    /// Who is on a connection, as far as it has told, and how it is to be treated.
+    pub(super) fn who(
+        &self,
+        door: &Door,
+        peer: IpAddr,
+        stream: &Stream,
+        limits: &LdapLimits,
+    ) -> (Conduct, Option<Arc<LdapClient>>) {
+        let encrypted = matches!(stream, Stream::Tls(_));
+        let names = stream.certificate().and_then(certificate::names).map(|names| names.all);
+        let names: Arc<[Box<str>]> = names.unwrap_or_default().into();
+        let caller = Caller { address: peer, listener: &door.name, certificate: &names };
+        let client = self.clients.load().find(&caller).cloned();
+        let conduct = Conduct {
+            encrypted,
+            start_tls: !encrypted && matches!(door.encryption, Encryption::StartTls(_)),
+            plain_binds: door.plain == PlainBinds::Loopback && peer.is_loopback(),
+            peer,
+            listener: door.name.clone(),
+            certificate: names,
+            limits: *limits,
+            counters: self.counters.clone(),
+        };
+        (conduct, client)
+    }
+
+    /// Records what an exempt account does.
+    pub(super) fn record(&self, operation: &ExemptOperation) -> Result<(), Fault> {
+        let (outcome, reason) = match operation.refused {
+            Some(why) => ("reject", why.code()),
+            None => ("done", "exempt"),
+        };
+        let login = ExemptLogin {
+            attempt: operation.attempt,
+            client: operation.client.clone(),
+            who: operation.who.clone(),
+            exemption: operation.exemption.clone(),
+            source: operation.source,
+        };
+        let at = self.clock.now().unix;
+        self.gateway.note(&login.operation(at, operation.operation.code(), outcome, reason))
+    }
+
+    /// Says once a minute what happens to connections of a client, or to those of strangers.
+    pub(super) fn complain(&self, client: Option<&Arc<str>>, peer: IpAddr, cause: &'static str, what: &str) {
+        if self.complaints.is_news(&mut Said::default(), client, cause, self.clock.now().steady) {
+            let client = client.map_or("", |name| &**name);
+            tracing::warn!(event = "ldap.refused", client, %peer, reason = cause, "{what}");
+        }
+    }
+}
+
+/// Binds a listening socket. An IPv6 address takes no IPv4 connections: each family is listed by itself. To be
+/// called inside the runtime.
+///
+/// # Errors
+///
+/// What the operating system says, such as an address in use.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A restart must not wait for the connections of the program before.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(QUEUE)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Takes connections until `stop` holds `true` or its sender is gone; then waits up to `drain` for the binds that
+/// are pending. Returns how many connections were cut off in the middle of one.
+pub async fn serve(
+    listener: TcpListener,
+    door: Arc<ArcSwap<Door>>,
+    front: Arc<Front>,
+    mut stop: watch::Receiver<bool>,
+    drain: Duration,
+) -> usize {
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = told_to_stop(&mut stop) => break,
+            Some(_ended) = running.join_next() => {}
+            accepted = listener.accept() => match accepted {
+                Ok((tcp, peer)) => {
+                    let guest = Guest { front: front.clone(), door: door.load_full(), stop: stop.clone(), drain };
+                    guest.arrive(tcp, peer, &mut running);
+                }
+                Err(fault) => {
+                    tracing::error!(event = "ldap.accept", %fault, "the system gave no connection");
+                    tokio::time::sleep(AFTER_FAULT).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    let mut cut_off = 0usize;
+    while let Some(ended) = running.join_next().await {
+        cut_off = cut_off.saturating_add(usize::from(ended.is_ok_and(|in_time| !in_time)));
+    }
+    cut_off
+}
+
+/// Nobody left who could tell us counts as being told.
+async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
+    let _either = stop.wait_for(|stop| *stop).await;
+}
+
+/// What a connection is given when it comes.
+struct Guest {
+    front: Arc<Front>,
+    door: Arc<Door>,
+    stop: watch::Receiver<bool>,
+    drain: Duration,
+}
+
+impl Guest {
+    fn arrive(self, tcp: TcpStream, peer: SocketAddr, running: &mut JoinSet<bool>) {
+        let limits = **self.front.limits.load();
+        let peer = canonical(peer.ip());
+        match self.front.places.enter(limits.connections) {
+            Some(place) => {
+                self.front.counters.opened();
+                running.spawn(self.attend(tcp, peer, place, limits));
+            }
+            None => self.turn_away(peer, Closed::ConnectionsFull),
+        }
+    }
+
+    fn turn_away(&self, peer: IpAddr, why: Closed) {
+        self.front.counters.closed(why);
+        self.front.complain(None, peer, why.code(), "a connection was closed before anything was said");
+    }
+
+    /// Serves one connection; `false` when it was cut off in the middle of a bind.
+    async fn attend(mut self, tcp: TcpStream, peer: IpAddr, place: Place, limits: LdapLimits) -> bool {
+        let began = self.front.clock.now().steady;
+        let mut stop = self.stop.clone();
+        let welcome =
+            tokio::time::timeout(limits.first_message, self.welcome(tcp, peer, place, limits, began));
+        let welcomed = tokio::select! {
+            biased;
+            () = told_to_stop(&mut stop) => return true,
+            welcomed = welcome => welcomed.unwrap_or(Err((peer, Closed::FirstMessageLate))),
+        };
+        let mut conversation = match welcomed {
+            Ok(conversation) => conversation,
+            Err((peer, why)) => {
+                self.turn_away(peer, why);
+                return true;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = told_to_stop(&mut self.stop) => {}
+            () = conversation.run() => return true,
+        }
+        conversation.wind_down(self.drain).await
+    }
+
+    /// What comes before the first message: the header of a balancer, the question who may ask from there, TLS.
+    async fn welcome(
+        &self,
+        mut tcp: TcpStream,
+        mut peer: IpAddr,
+        mut place: Place,
+        limits: LdapLimits,
+        began: std::time::Instant,
+    ) -> Result<Box<Conversation>, (IpAddr, Closed)> {
+        prepare(&tcp);
+        if self.door.proxies.iter().any(|prefix| prefix.contains(peer)) {
+            match proxied(&mut tcp).await {
+                Ok(Some(source)) => peer = canonical(source.ip()),
+                Ok(None) => {}
+                Err(_) => return Err((peer, Closed::ProxyHeader)),
+            }
+        }
+        if !self.front.clients.load().may_know(peer, &self.door.name) {
+            return Err((peer, Closed::UnknownClient));
+        }
+        if !place.claim(peer, limits.connections_per_source) {
+            return Err((peer, Closed::SourceFull));
+        }
+        let mut stream = Stream::Plain(tcp);
+        if let Encryption::Tls(tls) = &self.door.encryption {
+            stream = stream.encrypt(tls.config.clone()).await.map_err(|_| (peer, Closed::Handshake))?;
+        }
+        let (front, door) = (self.front.clone(), self.door.clone());
+        let opening = Opening { front, door, place, peer, stream, began, limits };
+        Conversation::new(opening).map(Box::new).ok_or((peer, Closed::UnknownClient))
+    }
+}
+
+/// Small answers leave at once, and a peer that vanished is noticed by the kernel.
+fn prepare(tcp: &TcpStream) {
+    let keepalive = socket2::TcpKeepalive::new()
+        .with_time(Duration::from_secs(120))
+        .with_interval(Duration::from_secs(15))
+        .with_retries(4);
+    // Improvements; a system that refuses one still has the limits on time.
+    let _ = (tcp.set_nodelay(true), socket2::SockRef::from(tcp).set_tcp_keepalive(&keepalive));
+}

@@ -1,0 +1,148 @@
+//! The finished program in front of OpenLDAP's server, and people with generators of codes. Include with
+//! `#[path = "support/gateway.rs"] mod gateway;` beside `mod lab` and `mod support`.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code"
+)]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+
+use crate::lab::{Lab, private_file};
+use crate::support::slapd::{PASSWORD, Slapd};
+
+/// Seed of everybody's generator.
+const SEED: &[u8] = b"an HOTP seed of tests";
+
+/// The program with an LDAP and an LDAPS listener, one client on loopback whose people append their code, and an
+/// exemption for the application's own account.
+pub struct Gateway {
+    pub lab: Lab,
+    pub slapd: Slapd,
+    /// With StartTLS; binds without it are refused unless `plain`.
+    pub ldap: SocketAddr,
+    pub ldaps: SocketAddr,
+    counters: Mutex<std::collections::HashMap<String, u64>>,
+}
+
+/// What a test wants otherwise than usual: more keys for the tables.
+#[derive(Default)]
+pub struct Wish<'a> {
+    /// Keys of `[[client]]`.
+    pub client: &'a str,
+    /// Keys of the `ldap` listener.
+    pub listener: &'a str,
+    /// Keys of the `ldaps` listener.
+    pub ldaps_listener: &'a str,
+    /// Whole tables: `[ldap]`, rules, further clients.
+    pub tables: &'a str,
+    /// What the service account may do; with nothing there is no exemption.
+    pub exempt: Option<&'a str>,
+}
+
+/// People who have a generator.
+pub const PEOPLE: [&str; 2] = ["anna", "müller"];
+
+impl Gateway {
+    /// With everything as usual; `None` when slapd is not installed.
+    pub fn start() -> Option<Self> {
+        Self::start_as(&Wish { exempt: Some("[\"bind\", \"search\"]"), ..Wish::default() })
+    }
+
+    pub fn start_as(wish: &Wish<'_>) -> Option<Self> {
+        Some(Self::in_front_of(Slapd::start_open("")?, wish))
+    }
+
+    pub fn in_front_of(slapd: Slapd, wish: &Wish<'_>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        let (certificate, key) = slapd.authority.server(&["localhost", "127.0.0.1", "::1"]);
+        std::fs::write(at("gateway.pem"), certificate).unwrap();
+        private_file(&dir.path().join("gateway.key"), &key);
+        private_file(&dir.path().join("service.password"), &format!("{PASSWORD}\n"));
+        let tls =
+            format!("certificate = \"{}\"\nkey = {{ file = \"{}\" }}", at("gateway.pem"), at("gateway.key"));
+        let mut config = format!(
+            "[[directory]]\nname = \"staff\"\nkind = \"ldap\"\nservers = [\"127.0.0.1:{}\"]\nca-file = \"{}\"\n\
+             base-dn = \"dc=lab,dc=test\"\nbind-dn = \"cn=service,dc=lab,dc=test\"\n\
+             bind-password = {{ file = \"{}\" }}\ngroup-lookup = \"member-of\"\n\
+             [[listener]]\nname = \"ldap\"\nprotocol = \"ldap\"\nlisten = [\"127.0.0.1:0\"]\n{tls}\n{}\n\
+             [[listener]]\nname = \"ldaps\"\nprotocol = \"ldaps\"\nlisten = [\"127.0.0.1:0\"]\n{tls}\n{}\n\
+             [[client]]\nname = \"wiki\"\nprotocol = \"ldap\"\naddresses = [\"127.0.0.0/8\"]\ndirectory = \"staff\"\n\
+             reject-delay = \"0s\"\n{}\n",
+            slapd.tls_port,
+            slapd.ca_file().display(),
+            at("service.password"),
+            wish.listener,
+            wish.ldaps_listener,
+            wish.client,
+        );
+        if let Some(may) = wish.exempt {
+            config.push_str(&format!(
+                "[[exemption]]\nname = \"wiki-service\"\nclient = [\"wiki\"]\naccount = \"cn=service,dc=lab,dc=test\"\n\
+                 source = [\"127.0.0.0/8\"]\nmay = {may}\n"
+            ));
+        }
+        config.push_str(wish.tables);
+        let lab = Lab::start_custom(dir, &config);
+        let (ldap, ldaps) = (lab.ldap_address("ldap"), lab.ldap_address("ldaps"));
+        let gateway = Self { lab, slapd, ldap, ldaps, counters: Mutex::default() };
+        PEOPLE.iter().for_each(|person| gateway.enrol(person));
+        gateway
+    }
+
+    /// Gives a person a generator of codes.
+    pub fn enrol(&self, user: &str) {
+        let seed = self.lab.path("seed");
+        private_file(&seed, &data_encoding::BASE32_NOPAD.encode(SEED));
+        let args =
+            ["enrol", "hotp", "--directory", "staff", "--user", user, "--seed-file", seed.to_str().unwrap()];
+        self.lab.must(&args, "");
+    }
+
+    /// The person's next code, which nobody has used.
+    pub fn code(&self, user: &str) -> String {
+        let mut counters = self.counters.lock().unwrap();
+        let counter = counters.entry(user.to_owned()).or_default();
+        let code = hotp(SEED, *counter);
+        *counter += 1;
+        code
+    }
+
+    /// The password with the person's next code behind it.
+    pub fn password(&self, user: &str) -> String {
+        format!("{PASSWORD}{}", self.code(user))
+    }
+
+    /// A code that is not the person's, now or soon.
+    pub fn wrong_code(&self, user: &str) -> String {
+        let from = self.counters.lock().unwrap().get(user).copied().unwrap_or_default();
+        let good: Vec<String> =
+            (from.saturating_sub(3)..from + 200).map(|counter| hotp(SEED, counter)).collect();
+        (0..).map(|n| format!("{n:06}")).find(|code| !good.contains(code)).unwrap()
+    }
+
+    pub fn ca_file(&self) -> PathBuf {
+        self.slapd.ca_file()
+    }
+}
+
+/// The six digits of a seed and a counter, computed apart from the program (RFC 4226).
+pub fn hotp(seed: &[u8], counter: u64) -> String {
+    let mut mac = Hmac::<Sha1>::new_from_slice(seed).unwrap();
+    mac.update(&counter.to_be_bytes());
+    let hash: [u8; 20] = mac.finalize().into_bytes().into();
+    let at = usize::from(hash[19] & 15);
+    let word = u32::from_be_bytes(hash[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
+    format!("{:06}", word % 1_000_000)
+}
