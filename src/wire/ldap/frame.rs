@@ -67,6 +67,12 @@ impl Inbox {
         Self { bytes: Vec::new(), taken: 0, limit }
     }
 
+    /// From now on messages may have `limit` octets: a client that has logged in may send longer ones (B-003).
+    /// What waits already is measured by it as well.
+    pub const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Puts what was received behind the rest.
     ///
     /// # Errors
@@ -174,6 +180,18 @@ mod tests {
         }
         assert!(inbox.take().unwrap().is_some());
         assert_eq!(inbox.push(&vec![0; 50_000 + CHUNK + 1]), Err(BadFrame::Overfull));
+    }
+
+    #[test]
+    fn another_limit_counts_from_the_next_message_on_b_003() {
+        let mut inbox = Inbox::new(100);
+        inbox.push(&message(200)).unwrap();
+        assert_eq!(inbox.take(), Err(BadFrame::TooLong { announced: 203, limit: 100 }));
+        inbox.set_limit(203);
+        assert_eq!(inbox.take().unwrap().map(<[u8]>::len), Some(203));
+        inbox.set_limit(202);
+        inbox.push(&message(200)).unwrap();
+        assert!(inbox.take().is_err());
     }
 
     #[test]

@@ -109,3 +109,13 @@ fn a_receiver_that_stops_is_not_handed_anything_again() {
     assert_eq!(feed(&mut passage, &mut seen, &DONE), Err(Ended::Broken(BadFrame::Stopped)));
     assert!(seen.is_empty());
 }
+
+#[test]
+fn a_number_too_long_for_one_is_refused_before_its_octets_come() {
+    for number in [&[2, 9][..], &[2, 0x84, 0x7f, 0xff, 0xff, 0xff], &[2, 0x88, 0, 0, 0, 0, 0, 1, 0, 0]] {
+        let (mut passage, mut seen) = (Passage::new(u64::MAX), Vec::new());
+        let fed =
+            feed(&mut passage, &mut seen, &[&[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff][..], number].concat());
+        assert_eq!(fed, Err(Ended::Broken(BadFrame::NotLdap(Flaw::IntegerRange))), "{number:x?}");
+    }
+}
