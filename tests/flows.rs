@@ -9,247 +9,27 @@
     reason = "test code"
 )]
 
-use std::collections::HashMap;
-use std::net::IpAddr;
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+#[path = "flows/called_off.rs"]
+mod called_off;
+#[path = "flows/exempt.rs"]
+mod exempt;
+#[path = "flows/remember.rs"]
+mod remember;
+#[path = "flows/world.rs"]
+mod world;
 
-use async_trait::async_trait;
-use doorward::base::clock::{Clock, ManualClock, SystemClock, UnixTime};
-use doorward::base::random::{Random, SystemRandom};
-use doorward::base::secret::Secret;
-use doorward::factor::provision::Provisioner;
-use doorward::gateway::admit::{Admission, AdmissionLimits};
-use doorward::gateway::drive::{Asker, Gateway, Live, Parts, Reply};
-use doorward::gateway::ports::provision::Label;
-use doorward::gateway::ports::{
-    After, Audit, AuditRecord, Directory, Naming, NewEnrolment, Store, Vault, Verified,
-};
-use doorward::login::attempt::{Answer, Attempt, AttemptId, ChallengeId, Origin};
-use doorward::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
-use doorward::login::credential::PrimaryCredential;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use doorward::base::clock::{Clock, SystemClock, UnixTime};
+use doorward::gateway::drive::Reply;
+use doorward::gateway::ports::NewEnrolment;
 use doorward::login::factor::{EnrolmentId, OtpAlgorithm, Parameters, Progress, Sealed};
-use doorward::login::identity::{Account, Groups, LoginName, Standing};
-use doorward::login::policy::Policy;
-use doorward::login::step::PrimaryOutcome;
-use doorward::login::throttle::{FlowLimits, Limits};
-use doorward::login::verdict::{Fault, FaultKind, Reason};
-use doorward::store::seal::KeyRing;
-use doorward::store::sqlite::Sqlite;
-use doorward::subjects::enrol::{Enrolling, Tools};
-use doorward::subjects::pseudonym::Names;
-use totp_rs::Totp;
+use doorward::login::throttle::Limits;
+use doorward::login::verdict::{FaultKind, Reason};
 
-const PASSWORD: &[u8] = b"correct horse";
-const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
-const T0: i64 = 1_800_000_000;
-
-/// A directory with alice alone.
-#[derive(Default)]
-struct OneUser {
-    /// It never answers a password check.
-    hangs: AtomicBool,
-    /// Password checks so far, and most at the same time.
-    checks: AtomicUsize,
-    at_once: AtomicUsize,
-    most_at_once: AtomicUsize,
-}
-
-#[async_trait]
-impl Directory for OneUser {
-    async fn find(&self, name: &LoginName, _: Instant) -> Result<Option<Account>, Fault> {
-        Ok((name.prepared() == "alice").then(|| Account {
-            directory: "staff".into(),
-            id: Box::from(&b"alice's id"[..]),
-            display: "Alice".into(),
-            handle: "alice".into(),
-            groups: Groups::new(),
-            standing: Standing::Active,
-            number: None,
-            aliases: Vec::new(),
-            stamp: Box::default(),
-        }))
-    }
-
-    async fn verify(
-        &self,
-        who: Option<&Account>,
-        password: &Secret,
-        _: After,
-        _: Instant,
-    ) -> Result<Verified, Fault> {
-        self.checks.fetch_add(1, Ordering::SeqCst);
-        let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most_at_once.fetch_max(now, Ordering::SeqCst);
-        if self.hangs.load(Ordering::SeqCst) {
-            std::future::pending::<()>().await;
-        }
-        tokio::task::yield_now().await;
-        self.at_once.fetch_sub(1, Ordering::SeqCst);
-        let right = who.is_some() && password.expose() == PASSWORD;
-        Ok(if right { PrimaryOutcome::Correct } else { PrimaryOutcome::Wrong }.into())
-    }
-
-    async fn probe(&self, _: Instant) -> Result<(), Fault> {
-        Ok(())
-    }
-}
-
-/// Keeps records in memory, unless it is told to fail.
-#[derive(Default)]
-struct Notebook {
-    records: Mutex<Vec<AuditRecord>>,
-    full: AtomicBool,
-}
-
-impl Audit for Notebook {
-    fn record(&self, record: &AuditRecord) -> Result<(), Fault> {
-        if self.full.load(Ordering::SeqCst) {
-            return Err(Fault::new(FaultKind::AuditUnavailable, "no room"));
-        }
-        self.records.lock().unwrap().push(record.clone());
-        Ok(())
-    }
-}
-
-struct World {
-    _folder: tempfile::TempDir,
-    clock: Arc<ManualClock>,
-    directory: Arc<OneUser>,
-    audit: Arc<Notebook>,
-    gateway: Arc<Gateway>,
-    client: Client,
-}
-
-impl World {
-    /// Alice has a TOTP generator; the code of `T0 - 30` s proved it.
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(UnixTime::from_seconds(T0)));
-        let random: Arc<dyn Random> = Arc::new(SystemRandom);
-        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&folder.path().join("db")).unwrap());
-        let vault: Arc<dyn Vault> = Arc::new(KeyRing::generate(random.clone()).unwrap());
-        let names = Arc::new(Names::new(
-            store.clone(),
-            vault.clone(),
-            random.clone(),
-            clock.clone(),
-            std::collections::BTreeSet::new(),
-        ));
-        let (directory, audit) = (Arc::new(OneUser::default()), Arc::new(Notebook::default()));
-        let account = directory.find(&name("alice"), SystemClock.now().steady).await.unwrap().unwrap();
-        let who = names.subject(account).await.unwrap().pseudonym;
-        let factors = doorward::factor::all(&vault);
-        let enrolling = Enrolling::new(Tools {
-            store: store.clone(),
-            vault,
-            random: random.clone(),
-            clock: clock.clone(),
-            factors: factors.clone(),
-            provision: Arc::new(Provisioner::new(random.clone())),
-            audit: audit.clone(),
-        });
-        let parameters = Parameters::Totp { algorithm: OtpAlgorithm::Sha1, digits: 6, period: 30 };
-        let label = Label { issuer: "x", account: "x" };
-        enrolling.import(&who, parameters, &Secret::copied(SEED.as_bytes()), 0, &label).await.unwrap();
-        let dyn_clock: Arc<dyn Clock> = clock.clone();
-        let parts =
-            Parts { store, naming: names, factors, audit: audit.clone(), clock: dyn_clock.clone(), random };
-        let gateway = Arc::new(Gateway::new(parts, live(&directory, &dyn_clock)));
-        Self { _folder: folder, clock, directory, audit, gateway, client: client() }
-    }
-
-    fn attempt(&self, user: &str, password: &[u8]) -> Attempt {
-        Attempt {
-            id: AttemptId([3; 8]),
-            client: Arc::new(self.client.clone()),
-            name: name(user),
-            credential: PrimaryCredential::Password(Secret::copied(password)),
-            origin: Origin { peer: IpAddr::from([192, 0, 2, 1]), user: None },
-            device: Box::default(),
-            began: self.clock.now(),
-        }
-    }
-
-    async fn begin(&self, user: &str, password: &[u8]) -> Reply {
-        let attempt = self.attempt(user, password);
-        let place = self.gateway.admission().enter(&attempt.client, &attempt.origin).unwrap();
-        self.gateway.begin(attempt, place, Asker::patient()).await.reply
-    }
-
-    async fn question(&self) -> ChallengeId {
-        match self.begin("alice", PASSWORD).await {
-            Reply::Ask(id, _) => id,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn answer(&self, id: ChallengeId, text: &str) -> Reply {
-        let client = Arc::new(self.client.clone());
-        let place = self.gateway.admission().resume(&client.name).unwrap();
-        let answer = Answer {
-            client,
-            name: name("alice"),
-            device: Box::default(),
-            text: Secret::copied(text.as_bytes()),
-        };
-        self.gateway.resume(id, answer, self.clock.now(), place).await
-    }
-
-    fn code(&self) -> String {
-        code_at(self.clock.now().unix.seconds())
-    }
-
-    fn reasons(&self) -> Vec<&'static str> {
-        let records = self.audit.records.lock().unwrap();
-        records.iter().filter(|r| r.event == "login").map(|r| r.reason).collect()
-    }
-}
-
-fn code_at(seconds: i64) -> String {
-    let app = Totp::from_url(format!("otpauth://totp/x:x?secret={SEED}&issuer=x")).unwrap();
-    app.generate(u64::try_from(seconds).unwrap()).to_string()
-}
-
-fn name(text: &str) -> LoginName {
-    LoginName::parse(text.as_bytes()).unwrap()
-}
-
-fn client() -> Client {
-    Client {
-        name: "vpn".into(),
-        directory: "staff".into(),
-        primary: PrimaryKind::Directory,
-        entry: CodeEntry { challenge: true, typed: Typed::Nothing },
-        prompt: "Code:".into(),
-        can: Capabilities { prompts: true, tells_address: true },
-        login_timeout: Duration::from_secs(20),
-        challenge_life: Duration::from_secs(120),
-        reject_delay: Duration::ZERO,
-        when_unable: WhenUnable::Silence,
-        remember: None,
-    }
-}
-
-fn live(directory: &Arc<OneUser>, clock: &Arc<dyn Clock>) -> Live {
-    let many = NonZeroU32::new(100_000).unwrap();
-    let limits = AdmissionLimits {
-        at_once: 1000,
-        at_once_per_client: 1000,
-        client_per_second: many,
-        source_per_minute: many,
-        subject_per_minute: many,
-    };
-    let dyn_directory: Arc<dyn Directory> = directory.clone();
-    Live {
-        policy: Arc::new(Policy::default()),
-        limits: FlowLimits::default(),
-        directories: HashMap::from([("staff".into(), dyn_directory)]),
-        admission: Arc::new(Admission::new(limits, ["vpn".into()], clock)),
-    }
-}
+use crate::world::{PASSWORD, T0, World};
 
 #[tokio::test]
 async fn a_question_that_nobody_answers_ends_in_one_record_and_its_id_is_dead() {
@@ -382,8 +162,6 @@ async fn a_login_that_is_dropped_in_the_middle_blocks_nobody() {
 #[tokio::test]
 async fn a_seed_that_does_not_open_does_not_make_guessing_at_the_others_free_c_002() {
     let world = World::new().await;
-    let store = Sqlite::open(&world._folder.path().join("db")).unwrap();
-    let who = store.subjects(None, 1).await.unwrap()[0].pseudonym.clone();
     let lost = NewEnrolment {
         id: EnrolmentId([9; 16]),
         parameters: Parameters::Totp { algorithm: OtpAlgorithm::Sha1, digits: 6, period: 30 },
@@ -392,7 +170,7 @@ async fn a_seed_that_does_not_open_does_not_make_guessing_at_the_others_free_c_0
         created: world.clock.now().unix,
         replaces: false,
     };
-    store.enrol(&who, lost).await.unwrap();
+    world.store.enrol(&world.who, lost).await.unwrap();
     let id = world.question().await;
     assert!(matches!(world.answer(id, &world.code()).await, Reply::Accept(_)), "the other one is whole");
     for _ in 0..Limits::FACTOR.free {

@@ -2,4 +2,6 @@
 //! that asks for none.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| doorward::login::flow::fuzz::drive(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _basis = doorward::login::flow::fuzz::drive(bytes);
+});

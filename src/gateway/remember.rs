@@ -22,8 +22,10 @@ use crate::login::factor::{Enrolment, EnrolmentId, FactorKind};
 use crate::login::flow::Flow;
 use crate::login::identity::{Account, Pseudonym, Standing};
 
-/// Nothing is remembered for longer, whatever a client says.
+/// No factor counts again for longer, whatever a client says.
 pub const LONGEST: Duration = Duration::from_secs(15 * 60);
+/// How long it is known that a field was used up: an application may send it for a working day.
+const SPENT: Duration = Duration::from_secs(12 * 60 * 60);
 /// Most subjects of whom something is remembered; the oldest makes room.
 const MOST_SUBJECTS: usize = 50_000;
 /// Most things that are remembered of one of them; the oldest makes room.
@@ -43,6 +45,8 @@ pub(super) enum Kept {
 pub(super) struct Known {
     /// As [`crate::login::step::Record::remembered`].
     pub(super) factor: Option<FactorKind>,
+    /// As [`crate::login::step::Record::spent`].
+    pub(super) spent: bool,
     /// As [`crate::login::step::Record::familiar`].
     pub(super) password: bool,
 }
@@ -61,6 +65,8 @@ struct Entry {
     state: [u8; 32],
     kept: Kept,
     since: Instant,
+    /// Something has changed since: it never counts again, not even when the change is taken back.
+    over: bool,
 }
 
 impl Memory {
@@ -74,11 +80,10 @@ impl Memory {
                 "no randomness for a key: no login is remembered"
             );
         }
-        Self { key, subjects: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST)) }
+        Self { key, subjects: Mutex::new(BoundedMap::new(MOST_SUBJECTS, SPENT)) }
     }
 
-    /// What is known of this login; `enrolments` are those that its subject has now. What no longer holds is
-    /// forgotten for good, so that it does not come back when a change is taken back.
+    /// What is known of this login; `enrolments` are those that its subject has now.
     pub(super) fn recall(&self, flow: &Flow, enrolments: &[Enrolment], now: Instant) -> Known {
         let Some(subject) = flow.subject() else { return Known::default() };
         if self.lock().get(&subject.pseudonym, now).is_none() {
@@ -88,18 +93,15 @@ impl Memory {
             return Known::default();
         };
         let mut subjects = self.lock();
-        let Some(entries) = subjects.get(&subject.pseudonym, now) else { return Known::default() };
-        if entries.iter().any(|entry| !equal(&entry.state, &state)) {
-            subjects.remove(&subject.pseudonym, now);
-            return Known::default();
-        }
+        let Some(entries) = subjects.get_mut(&subject.pseudonym, now) else { return Known::default() };
+        entries.iter_mut().for_each(|entry| entry.over |= !equal(&entry.state, &state));
         let mut known = Known::default();
         for entry in entries.iter().filter(|entry| equal(&entry.print, &print)) {
             let age = now.saturating_duration_since(entry.since);
             match entry.kept {
-                Kept::Factor(kind) if age < life(flow) => known.factor = Some(kind),
-                Kept::ExemptPassword if age < LONGEST => known.password = true,
-                Kept::Factor(_) | Kept::ExemptPassword => {}
+                Kept::Factor(kind) if !entry.over && age < life(flow) => known.factor = Some(kind),
+                Kept::Factor(_) => known.spent = true,
+                Kept::ExemptPassword => known.password |= !entry.over && age < LONGEST,
             }
         }
         known
@@ -121,12 +123,12 @@ impl Memory {
         let mut entries = subjects.remove(&subject.pseudonym, now).unwrap_or_default();
         entries.retain(|entry| {
             let again = entry.kept == kept && equal(&entry.print, &print);
-            !again && now.saturating_duration_since(entry.since) < LONGEST
+            !again && now.saturating_duration_since(entry.since) < SPENT
         });
         if entries.len() >= MOST_OF_ONE {
             entries.remove(0);
         }
-        entries.push(Entry { print, state, kept, since: now });
+        entries.push(Entry { print, state, kept, since: now, over: false });
         subjects.insert(subject.pseudonym.clone(), entries, now);
     }
 
@@ -135,14 +137,17 @@ impl Memory {
     pub(super) fn wrong(&self, flow: &Flow, now: Instant) {
         let (Some(subject), Some(print)) = (flow.subject(), self.print(flow)) else { return };
         let mut subjects = self.lock();
-        if let Some(entries) = subjects.get_mut(&subject.pseudonym, now) {
-            entries.retain(|entry| entry.kept == Kept::ExemptPassword && !equal(&entry.print, &print));
+        for entry in subjects.get_mut(&subject.pseudonym, now).into_iter().flatten() {
+            entry.over |= match entry.kept {
+                Kept::Factor(_) => true,
+                Kept::ExemptPassword => equal(&entry.print, &print),
+            };
         }
     }
 
-    /// Forgets everything about a subject.
-    pub(super) fn forget(&self, who: &Pseudonym, now: Instant) {
-        self.lock().remove(who, now);
+    /// Nothing that was shown of a subject counts again.
+    pub(super) fn end(&self, who: &Pseudonym, now: Instant) {
+        self.lock().get_mut(who, now).into_iter().flatten().for_each(|entry| entry.over = true);
     }
 
     /// Drops what is too old.

@@ -126,6 +126,9 @@ pub struct Record {
     /// A factor of this kind was confirmed a short while ago with all that was typed now, from the same place, and
     /// nothing has changed since (B-046).
     pub remembered: Option<FactorKind>,
+    /// A factor was confirmed with all that was typed now, from the same place, and it does not count again any more.
+    /// An application that goes on sending it guesses nothing, and must not lock the factor of its user.
+    pub spent: bool,
     /// The account is exempt, and the directory found this very password right a short while ago, from the same
     /// place. Then wrong passwords of others do not keep it waiting.
     pub familiar: bool,

@@ -63,8 +63,8 @@ impl Gateway {
         }
     }
 
-    /// Takes the turn and loads what is known. A login for which a factor counts again takes nothing from the rate
-    /// of its subject, or an application that binds on every page would keep its user out elsewhere.
+    /// Takes the turn and loads what is known. A login that repeats what was confirmed before takes nothing from the
+    /// rate of its subject, or an application that binds on every page would keep its user out elsewhere.
     async fn recall(
         &self,
         who: &Pseudonym,
@@ -89,8 +89,10 @@ impl Gateway {
         }
         let known = self.memory.recall(flow, &record.enrolments, self.parts.clock.now().steady);
         record.remembered = known.factor;
+        record.spent = known.spent;
         record.familiar = known.password;
-        record.over_rate = !exempt && known.factor.is_none() && !live.admission.subject_may(who);
+        let repeats = known.factor.is_some() || known.spent;
+        record.over_rate = !exempt && !repeats && !live.admission.subject_may(who);
         Ok(record)
     }
 
@@ -116,7 +118,7 @@ impl Gateway {
                 | PrimaryOutcome::Locked
                 | PrimaryOutcome::Restricted,
                 Some(subject),
-            ) => self.memory.forget(&subject.pseudonym, now),
+            ) => self.memory.end(&subject.pseudonym, now),
         }
         Ok(verified)
     }

@@ -392,6 +392,7 @@ fn record(dice: &mut Dice<'_>, seen: Option<&mut Seen>) -> Outcome {
         codes: if dice.coin() { vec![(FactorKind::Totp, failures)] } else { vec![] },
         over_rate: dice.below(12) == 0,
         remembered,
+        spent: dice.below(8) == 7,
         familiar: dice.coin(),
     }))
 }

@@ -46,6 +46,9 @@ impl Flow {
             self.factor = Some(kind);
             return self.accept(Basis::Remembered(kind), now);
         }
+        if self.record.spent && self.field().is_some() {
+            return reject(Reason::ReplayedCode);
+        }
         let Some(code) = Code::read(typed.expose()) else { return reject(Reason::NotACode) };
         let fitting: Vec<Enrolment> = enrolled.into_iter().filter(|e| code.fits(e.kind())).cloned().collect();
         self.factor = fitting.iter().map(Enrolment::kind).collect::<FactorKinds>().only();
