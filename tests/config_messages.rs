@@ -8,19 +8,61 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use doorward::base::clock::UnixTime;
 use doorward::base::report::render;
 use doorward::config::settings::{LogFormat, LogLevel, Settings};
-use doorward::config::{Environment, Problems};
+use doorward::config::{Environment, Problems, file};
+use doorward::frontend::ldap::clients::{ConnectionIs, Root};
+use doorward::frontend::ldap::limits::LdapLimits;
+use doorward::frontend::ldap::listener::{Encryption, PlainBinds};
 use doorward::frontend::radius::clients::MessageAuthenticator;
-use doorward::login::client::{CodeEntry, Typed, WhenUnable};
+use doorward::login::client::{Capabilities, CodeEntry, PrimaryKind, Typed, WhenUnable};
 use doorward::login::throttle::FlowLimits;
 
 /// 2026-11-21T00:00:00Z
 const NOW: UnixTime = UnixTime::from_seconds(1_795_219_200);
 
 const HASH: &str = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+
+/// Certificates and keys of listeners: name of the file, text, mode. Made once.
+fn certificates() -> &'static [(&'static str, Vec<u8>, u32)] {
+    static MADE: OnceLock<Vec<(&str, Vec<u8>, u32)>> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let made = |from: (i32, u8, u8), to: (i32, u8, u8), logged: bool| {
+            let mut params = rcgen::CertificateParams::new(vec!["ldap.example.org".to_owned()]).unwrap();
+            params.not_before = rcgen::date_time_ymd(from.0, from.1, from.2);
+            params.not_after = rcgen::date_time_ymd(to.0, to.1, to.2);
+            if logged {
+                let oid = [1, 3, 6, 1, 4, 1, 11129, 2, 4, 2];
+                params.custom_extensions.push(rcgen::CustomExtension::from_oid_content(&oid, vec![4, 0]));
+            }
+            params.self_signed(&key).unwrap()
+        };
+        let good = made((2026, 1, 1), (2028, 1, 1), false);
+        let text = |certificate: &rcgen::Certificate| certificate.pem().into_bytes();
+        let other = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "a stranger");
+        let stranger = params.self_signed(&other).unwrap();
+        let locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        vec![
+            ("tls/good.pem", text(&good), 0o644),
+            ("tls/good.der", good.der().to_vec(), 0o644),
+            ("tls/ended.pem", text(&made((2025, 1, 1), (2026, 1, 31), false)), 0o644),
+            ("tls/soon.pem", text(&made((2025, 1, 1), (2026, 12, 1), true)), 0o644),
+            ("tls/later.pem", text(&made((2027, 1, 1), (2028, 1, 1), false)), 0o644),
+            ("tls/odd.pem", [text(&good), stranger.pem().into_bytes()].concat(), 0o644),
+            ("secrets/tls-key", key.serialize_pem().into_bytes(), 0o600),
+            ("tls/key.pem", key.serialize_pem().into_bytes(), 0o600),
+            ("tls/open.key", key.serialize_pem().into_bytes(), 0o640),
+            ("tls/other.key", other.serialize_pem().into_bytes(), 0o600),
+            ("tls/locked.key", locked.as_bytes().to_vec(), 0o600),
+        ]
+    })
+}
 
 /// A folder with a configuration, secrets and users.
 struct Site(tempfile::TempDir);
@@ -39,6 +81,9 @@ impl Site {
             ("open", "mN8bV4cX2zL6kJ9hG5fD3sA7pQ1wE0rT", 0o644),
         ] {
             site.write(&format!("secrets/{name}"), text, mode);
+        }
+        for (name, content, mode) in certificates() {
+            site.write_bytes(name, content, *mode);
         }
         // What the system trusts differs from machine to machine.
         let key = rcgen::KeyPair::generate().unwrap();
@@ -61,9 +106,13 @@ impl Site {
     }
 
     fn write(&self, name: &str, text: &str, mode: u32) {
+        self.write_bytes(name, text.as_bytes(), mode);
+    }
+
+    fn write_bytes(&self, name: &str, content: &[u8], mode: u32) {
         let path = self.0.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
+        fs::write(&path, content).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     }
 
@@ -308,6 +357,99 @@ fn what_is_not_said_has_the_default_that_the_manual_names() {
     assert!(settings.policy.rules.is_empty() && settings.numbered().is_empty());
 }
 
+/// A client that speaks LDAP with nothing but what it must have, and its listener.
+const LDAP: &str = "
+[[directory]]
+name = \"corp\"
+kind = \"active-directory\"
+servers = [\"dc1.corp.example\"]
+base-dn = \"DC=corp,DC=example\"
+ca-file = \"ca.pem\"
+
+[[listener]]
+name = \"main\"
+protocol = \"ldaps\"
+listen = \"127.0.0.1:636\"
+certificate = \"tls/good.pem\"
+key = { file = \"tls/key.pem\" }
+
+[[client]]
+name = \"wiki\"
+protocol = \"ldap\"
+addresses = \"192.0.2.20\"
+directory = \"corp\"
+";
+
+#[test]
+fn what_an_application_may_is_as_strict_as_it_can_be_unless_it_is_said() {
+    let (settings, warnings) = sound(LDAP).load(&[]).unwrap();
+    assert_eq!(warnings, "");
+    assert_eq!(settings.ldap, LdapLimits::default());
+    let listener = &settings.listeners[0].settings;
+    assert!(matches!(listener.encryption, Encryption::Tls(_)));
+    assert_eq!((listener.plain, listener.proxies.len()), (PlainBinds::Refused, 0), "B-028");
+    let client = settings.clients[1].ldap().unwrap();
+    assert!(!client.read_only && !client.drops_references && client.exempt.is_empty());
+    assert_eq!((client.external, client.connection_is), (None, ConnectionIs::Application));
+    let root = Root {
+        naming_contexts: vec!["DC=corp,DC=example".into()],
+        active_directory: true,
+        has_entries: true,
+    };
+    assert_eq!(client.root, root);
+    let login = &settings.clients[1].login;
+    assert_eq!(login.entry, CodeEntry { challenge: false, typed: Typed::Appended { digits: 6 } });
+    assert_eq!(login.can, Capabilities { prompts: false, tells_address: false });
+    assert_eq!((login.primary, login.remember), (PrimaryKind::Directory, None), "B-046");
+}
+
+#[test]
+fn the_radius_sockets_are_open_only_where_somebody_speaks_radius() {
+    let ldap_alone = |more: &str| {
+        Site::new(&format!("[keys]\nfile = {{ credential = \"good\" }}\n{more}{LDAP}")).load(&[]).unwrap().0
+    };
+    assert!(ldap_alone("").radius.listen.is_empty());
+    assert_eq!(ldap_alone("[radius]\nlisten = \"127.0.0.1:1812\"\n").radius.listen.len(), 1);
+    assert_eq!(sound(LDAP).load(&[]).unwrap().0.radius.listen.len(), 2);
+}
+
+#[test]
+fn a_directory_that_is_a_file_has_people_to_bind_and_no_entries_to_search() {
+    let local = LDAP.replace(
+        "addresses = \"192.0.2.20\"\ndirectory = \"corp\"",
+        "listeners = \"main\"\ndirectory = \"local\"",
+    );
+    let (settings, _) = sound(&local).load(&[]).unwrap();
+    assert_eq!(settings.clients[1].ldap().unwrap().root, Root::default());
+}
+
+#[test]
+fn an_exemption_reaches_policy_and_front_end_in_its_one_form_b_047() {
+    let more = "[[client]]\nname = \"mail\"\nprotocol = \"ldap\"\naddresses = \"192.0.2.21\"\ndirectory = \"corp\"\n\
+                [[exemption]]\nname = \"svc\"\nclient = [\"wiki\", \"vpn-2\"]\nsource = \"192.0.2.0/28\"\n\
+                account = \"CN=Wiki, OU=Service,DC=Corp,DC=example\"\nmay = [\"bind\", \"search\"]\n\
+                [[exemption]]\nname = \"sid\"\nclient = \"mail\"\nsource = \"192.0.2.21\"\n\
+                account = \"s-1-5-21-1-2-3-1104\"\nmay = \"bind\"\n";
+    let site = sound(&(LDAP.to_owned() + more));
+    site.write(
+        "conf.d/vpn.toml",
+        "[[client]]\nname = \"vpn-2\"\naddresses = [\"192.0.2.2\"]\nsecret = { file = \"secrets/good3\" }\n\
+         directory = \"corp\"\n",
+        0o644,
+    );
+    let (settings, _) = site.load(&[]).unwrap();
+    let [svc, sid] = settings.policy.exemptions.as_slice() else { panic!("two exemptions") };
+    assert_eq!(&*svc.account, "cn=wiki,ou=service,dc=corp,dc=example");
+    assert_eq!((svc.clients.len(), svc.sources[0].to_string()), (2, "192.0.2.0/28".to_owned()));
+    assert_eq!(&*sid.account, "S-1-5-21-1-2-3-1104");
+    let exempt = |client: &str| {
+        let client = settings.clients.iter().find(|c| &*c.login.name == client).unwrap().ldap().unwrap();
+        client.exempt.iter().map(|(name, allowed)| (name.to_string(), allowed.search)).collect::<Vec<_>>()
+    };
+    assert_eq!(exempt("wiki"), [("svc".to_owned(), true)]);
+    assert_eq!(exempt("mail"), [("sid".to_owned(), false)]);
+}
+
 /// Uses every key of a client and of a rule.
 const FULL: &str = "
 previous-secret = { env = \"OLD\" }
@@ -351,6 +493,52 @@ directory = \"corp\"
 code-entry = \"separator\"
 code-separator = \"+\"
 
+[ldap]
+connections = 5000
+connections-per-source = 100
+first-message-timeout = \"5s\"
+message-timeout = \"20s\"
+idle-timeout = \"5m\"
+write-timeout = \"10s\"
+message-size-before-bind = \"128 KiB\"
+message-size = \"10 MiB\"
+operations = 50
+
+[[listener]]
+name = \"main\"
+protocol = \"ldap\"
+listen = [\"127.0.0.1:389\", \"[::1]:389\"]
+certificate = \"tls/good.pem\"
+key = { credential = \"tls-key\" }
+client-certificates = \"optional\"
+client-ca-file = \"ca.pem\"
+plain-binds = \"loopback\"
+proxy-protocol-from = [\"127.0.0.1\", \"2001:db8::1\"]
+
+[[client]]
+name = \"wiki\"
+protocol = \"ldap\"
+addresses = [\"192.0.2.20\"]
+listeners = [\"main\"]
+certificates = [\"dns:Wiki.example.org\", \"subject:CN=wiki,O=Example\\\\, Inc.\"]
+directory = \"corp\"
+code-entry = \"append\"
+code-digits = 8
+read-only = true
+search-references = \"drop\"
+address-is = \"person\"
+external = \"principal\"
+remember = \"5m\"
+login-timeout = \"15s\"
+reject-delay = \"0s\"
+
+[[exemption]]
+name = \"wiki-service\"
+client = [\"wiki\", \"app\"]
+account = \"CN=wiki,OU=Service,DC=corp,DC=example\"
+source = [\"192.0.2.0/24\"]
+may = [\"bind\", \"search\"]
+
 [[rule]]
 name = \"night\"
 client = \"vpn-1\"
@@ -376,16 +564,29 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
         assert!(!shown.contains(secret) && !settings.to_json().contains(secret));
         assert!(!format!("{settings:?}").contains(secret), "{secret}");
     }
-    for key in doorward::config::file::CLIENT_RADIUS.iter().chain(doorward::config::file::RULE) {
-        let json: serde_json::Value = serde_json::from_str(&settings.to_json()).unwrap();
-        let table = |name: &str| json[name].as_array().unwrap().iter().any(|table| table.get(*key).is_some());
-        assert!(table("client") || table("rule"), "{key} is not shown");
+    let json: serde_json::Value = serde_json::from_str(&settings.to_json()).unwrap();
+    for (name, keys) in [
+        ("client", file::CLIENT_RADIUS),
+        ("client", file::CLIENT_LDAP),
+        ("listener", file::LISTENER),
+        ("exemption", file::EXEMPTION),
+        ("rule", file::RULE),
+    ] {
+        let tables = json[name].as_array().unwrap();
+        let missing: Vec<_> =
+            keys.iter().filter(|key| !tables.iter().any(|table| table.get(*key).is_some())).collect();
+        assert!(missing.is_empty(), "{name}: {missing:?} not shown");
     }
+    assert!(file::LDAP.iter().all(|key| json["ldap"].get(key).is_some()));
     site.write("doorward.toml", &shown, 0o644);
     let (again, warnings_again) = site.load(&old).unwrap();
     assert_eq!(again.to_toml(), shown);
     assert_eq!(warnings_again.lines().count(), warnings.lines().count());
-    let json: serde_json::Value = serde_json::from_str(&settings.to_json()).unwrap();
+    assert_eq!(json["client"][2]["certificates"][1], "subject:cn=wiki,o=example\\, inc.");
+    assert_eq!(
+        (&json["ldap"]["message-size"], &json["ldap"]["idle-timeout"]),
+        (&"10 MiB".into(), &"5m".into())
+    );
     assert_eq!(json["rule"][0]["grace-until"], "2027-01-01T00:00:00Z");
     assert_eq!(json["rule"][0]["group"][0], "cn=vpn,ou=x,dc=corp,dc=example");
     assert_eq!(json["rule"][0]["time"][0]["days"], serde_json::json!(["fri", "sat", "sun", "mon"]));

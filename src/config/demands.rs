@@ -4,7 +4,7 @@ use crate::base::report::{Complaint, Complaints};
 use crate::base::text::safe;
 use crate::config::check::Drafts;
 use crate::config::settings::{AuditTarget, DirectoryKind, Settings};
-use crate::config::{client, rule};
+use crate::config::{client, exemption, rule};
 use crate::directory::file::Users;
 use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::login::client::{PrimaryKind, Typed};
@@ -16,6 +16,7 @@ pub(in crate::config) fn check(drafts: &Drafts<'_>, out: &mut Complaints) {
     for client in drafts.clients {
         unsigned_codes(client, out);
         divided_recovery_codes(client, out);
+        external_for_nobody(client, drafts, out);
     }
     for rule in drafts.rules {
         let named = |client: &&client::Draft| {
@@ -55,6 +56,27 @@ fn divided_recovery_codes(draft: &client::Draft, out: &mut Complaints) {
             safe(&draft.settings.login.name)
         );
         out.warn(Complaint::wrong(&draft.place, what).hint("the default is \",\""));
+    }
+}
+
+/// A bind with a certificate has no field for a code, so it is of use only where none is asked for.
+fn external_for_nobody(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut Complaints) {
+    let Some(place) = &draft.ldap.external else { return };
+    let name = &draft.settings.login.name;
+    let asks_for_none = |rule: &rule::Draft| {
+        let here = rule.rule.when.clients.as_ref().is_none_or(|names| names.contains(name));
+        here && (rule.rule.then == Requirement::None || rule.rule.grace_until.is_some())
+    };
+    let exempt = |draft: &exemption::Draft| draft.exemption.clients.contains(name);
+    if !drafts.rules.iter().any(asks_for_none) && !drafts.exemptions.iter().any(exempt) {
+        let what = format!(
+            "client \"{}\": nobody can bind with a certificate alone, a factor is asked of all and external has \
+             no field for a code",
+            safe(name)
+        );
+        let hint =
+            "remove external, or add a rule with then = \"none\" or an [[exemption]] for whom it is meant";
+        out.warn(Complaint::wrong(place, what).hint(hint));
     }
 }
 

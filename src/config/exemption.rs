@@ -56,7 +56,7 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
     if reader.node("source").is_none() {
         reader.missing(
             "source",
-            "name the addresses that the account is used from, or its password is enough anywhere",
+            "name the addresses that the account is used from; its password would be enough anywhere",
         );
     }
     let (sources, sources_at) = prefixes(reader, "source");
@@ -80,7 +80,7 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
 
 /// The account in its one form. A login name will not do: it can be given to another account tomorrow.
 fn account(reader: &mut Reader<'_, '_>) -> Option<Written<Box<str>>> {
-    const FORMS: &str = "account = \"CN=wiki,OU=Service,DC=corp,DC=example\" or \"S-1-5-21-…\"";
+    const FORMS: &str = "write account = \"CN=wiki,OU=Service,DC=corp,DC=example\" or \"S-1-5-21-…\"";
     let text = reader.need_text("account", FORMS)?;
     let value = security_identifier(text.value).or_else(|| distinguished_name(text.value));
     if value.is_none() {

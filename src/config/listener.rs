@@ -129,7 +129,7 @@ fn plain(
         let what = "plain-binds has no effect with protocol = \"ldaps\", where everything is encrypted";
         reader.wrong(&node.place, what, "remove it, or write protocol = \"ldap\"");
     }
-    for (address, place) in listen {
+    for (address, place) in listen.iter().filter(|_| protocol != Some(Protocol::Ldaps)) {
         if !canonical(address.ip()).is_loopback() {
             let what = format!(
                 "plain-binds is \"loopback\", but {address} is an address that others reach; their passwords \

@@ -115,7 +115,9 @@ fn alike(one: &KnownBy, other: &KnownBy) -> bool {
     fn share<T: PartialEq>(one: &[T], other: &[T]) -> bool {
         (one.is_empty() && other.is_empty()) || one.iter().any(|item| other.contains(item))
     }
-    share(&one.addresses, &other.addresses)
+    // That nothing at all is known of one of them is said elsewhere.
+    *one != KnownBy::default()
+        && share(&one.addresses, &other.addresses)
         && share(&one.listeners, &other.listeners)
         && share(&one.certificates, &other.certificates)
 }

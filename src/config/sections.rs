@@ -105,14 +105,11 @@ pub(in crate::config) fn ldap<'a>(root: &mut Reader<'a, '_>, none: &'a Table, he
         );
     }
     let usual = LdapLimits::default();
+    let connections = count(&mut reader, "connections", 1_000_000, usual.connections);
+    let per_source = usual.connections_per_source.min(connections);
     let limits = LdapLimits {
-        connections: count(&mut reader, "connections", 1_000_000, usual.connections),
-        connections_per_source: count(
-            &mut reader,
-            "connections-per-source",
-            1_000_000,
-            usual.connections_per_source,
-        ),
+        connections,
+        connections_per_source: count(&mut reader, "connections-per-source", 1_000_000, per_source),
         first_message: reader.duration("first-message-timeout", SECOND..=300 * SECOND, usual.first_message),
         message: reader.duration("message-timeout", SECOND..=600 * SECOND, usual.message),
         idle: reader.duration("idle-timeout", 10 * SECOND..=DAY, usual.idle),
