@@ -32,7 +32,7 @@ fn samples() -> Vec<PathBuf> {
     let mut files = vec![root().join("conf/doorward.toml")];
     let examples = fs::read_dir(root().join("conf/examples")).unwrap();
     files.extend(examples.map(|entry| entry.unwrap().path()));
-    assert!(files.len() >= 6, "the examples are gone");
+    assert!(files.len() >= 13, "the examples are gone");
     files
 }
 
@@ -49,16 +49,29 @@ fn authority() -> String {
     params.self_signed(&key).unwrap().pem()
 }
 
+/// A listener's certificate and its key.
+fn certificate() -> (String, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["doorward.corp.example".to_owned()]).unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
 /// Loads `text` as the file that an administrator would have in `/etc/doorward`, with everything it names.
 fn load(text: &str) -> Result<(Settings, String), String> {
     let dir = tempfile::tempdir().unwrap();
     let here = format!("{}/", dir.path().display());
     write(&dir.path().join("doorward.toml"), &text.replace("/etc/doorward/", &here));
     write(&dir.path().join("corp-ca.pem"), &authority());
+    let (certificate, key) = certificate();
+    write(&dir.path().join("ldap.pem"), &certificate);
     for (number, rest) in text.split("credential = \"").skip(1).enumerate() {
         let name = rest.split('"').next().unwrap();
         let content = format!("{number:02} random characters of one secret");
-        let content = if name == "users" { String::new() } else { content };
+        let content = match name {
+            "users" => String::new(),
+            "ldap-key" => key.clone(),
+            _ => content,
+        };
         write(&dir.path().join("credentials").join(name), &content);
     }
     let credentials = dir.path().join("credentials");
@@ -107,12 +120,63 @@ fn what_is_commented_out_in_the_sample_is_the_default() {
     assert_eq!(settings.directories.len(), 3);
     let shown = |settings: &Settings| {
         let mut table: toml::Table = settings.to_toml().parse().unwrap();
-        for examples in ["status", "keys", "directory", "rule"] {
+        for examples in ["status", "keys", "directory", "rule", "ldap", "listener", "exemption"] {
             table.remove(examples);
         }
+        let clients = table["client"].as_array_mut().unwrap();
+        clients.retain(|client| client["protocol"].as_str() == Some("radius"));
         table
     };
     assert_eq!(shown(&settings), shown(&defaults));
+}
+
+/// What an application needs and no more.
+const APPLICATION: &str = "
+[[listener]]
+name = \"x\"
+protocol = \"ldaps\"
+listen = \"127.0.0.1:636\"
+certificate = \"/etc/doorward/ldap.pem\"
+key = { credential = \"ldap-key\" }
+
+[[client]]
+name = \"x\"
+protocol = \"ldap\"
+listeners = \"x\"
+directory = \"corp\"
+";
+
+#[test]
+fn what_the_sample_says_of_an_application_is_the_default() {
+    let shown = |text: &str| {
+        let (settings, _) = load(text).unwrap_or_else(|problems| panic!("{problems}"));
+        let table: toml::Table = settings.to_toml().parse().unwrap();
+        let of = |name: &str| {
+            let tables = table[name].as_array().unwrap().iter().map(|item| item.as_table().unwrap().clone());
+            tables.filter(|item| item["protocol"].as_str() != Some("radius")).collect::<Vec<_>>()
+        };
+        [vec![table["ldap"].as_table().unwrap().clone()], of("listener"), of("client")].concat()
+    };
+    let sample = fs::read_to_string(root().join("conf/doorward.toml")).unwrap();
+    let defaults = shown(&(sample + APPLICATION));
+    let written = whole_sample();
+    let typed = |line: &&str| !["code-separator", "previous-secret"].iter().any(|key| line.starts_with(key));
+    // The device of the sample asks, and so has no use for code-digits.
+    let radius = written.find("code-digits").unwrap();
+    let (before, behind) = written.split_at(radius);
+    let behind = behind.split_once('\n').unwrap().1;
+    let all = format!("{before}{behind}").lines().filter(typed).collect::<Vec<_>>().join("\n");
+    let said = shown(&all);
+    assert_eq!((defaults.len(), said.len()), (3, 3), "limits, a listener, a client");
+    let examples = ["name", "listen", "listeners", "certificate", "client-certificates"];
+    let mut compared = 0;
+    for (default, said) in defaults.iter().zip(&said) {
+        for (key, value) in default.iter().filter(|(key, _)| !examples.contains(&key.as_str())) {
+            assert_eq!(said.get(key), Some(value), "{key}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 20, "only {compared} keys were compared");
 }
 
 #[test]

@@ -80,9 +80,9 @@ pub(in crate::config) fn settle(
 pub(in crate::config) fn root(settings: &DirectorySettings) -> Root {
     match &settings.kind {
         DirectoryKind::File { .. } => Root::default(),
-        DirectoryKind::Ldap { kind, base_dn, .. } => Root {
-            naming_contexts: vec![base_dn.clone()],
-            active_directory: *kind == ldap::Kind::ActiveDirectory,
+        DirectoryKind::Ldap { settings, .. } => Root {
+            naming_contexts: vec![settings.base_dn().into()],
+            active_directory: settings.is_active_directory(),
             has_entries: true,
         },
     }

@@ -9,7 +9,6 @@ use crate::config::check::{Drafts, suggestion, twice};
 use crate::config::client::{self, check_name, prefixes};
 use crate::config::settings::{ClientProtocol, DirectoryKind};
 use crate::config::{directory, show};
-use crate::directory::ldap::Kind;
 use crate::directory::{distinguished_name, lies_under, security_identifier};
 use crate::frontend::ldap::clients::Allowed;
 use crate::login::client::PrimaryKind;
@@ -215,12 +214,12 @@ fn can_be_known(
             "is a file, whose users have neither a distinguished name nor a SID".to_owned(),
             "leave that client out; a rule can ask for nothing there",
         ),
-        DirectoryKind::Ldap { kind: Kind::Ldap, .. } if is_sid => (
+        DirectoryKind::Ldap { settings, .. } if is_sid && !settings.is_active_directory() => (
             "is of kind \"ldap\", where accounts have no SID".to_owned(),
             "write the account's whole distinguished name",
         ),
-        DirectoryKind::Ldap { base_dn, .. } if !is_sid && !lies_under(account, base_dn) => (
-            format!("knows only what lies under \"{}\"", safe(base_dn)),
+        DirectoryKind::Ldap { settings, .. } if !is_sid && !lies_under(account, settings.base_dn()) => (
+            format!("knows only what lies under \"{}\"", safe(settings.base_dn())),
             "correct account, or widen base-dn of the directory",
         ),
         DirectoryKind::Ldap { .. } => return,

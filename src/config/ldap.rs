@@ -44,7 +44,6 @@ pub(in crate::config) fn settle(
     let config = config(reader, kind, pseudonyms, password.as_ref());
     let shown = show::ldap(&config, password.as_ref().map(|found| &found.from));
     let secret = password.map(|found| found.secret);
-    let base_dn = config.base_dn.get_ref().as_str().into();
     let mut problems = Vec::new();
     let settings = config.settle(&|path| file(path, secret.as_ref(), around), &mut problems);
     reader.out().extend_from(source, problems);
@@ -57,7 +56,7 @@ pub(in crate::config) fn settle(
         let hint = "whoever listens on the way learns every password; use \"ldaps\" or \"starttls\"";
         reader.doubt(&place, "passwords are sent to its servers readable", hint);
     }
-    Some(DirectoryKind::Ldap { settings: Box::new(settings), kind, base_dn, shown })
+    Some(DirectoryKind::Ldap { settings: Box::new(settings), shown })
 }
 
 fn file(path: &Path, password: Option<&Secret>, around: Surroundings<'_>) -> std::io::Result<Vec<u8>> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
 use crate::directory::file::Users;
-use crate::directory::ldap::{Kind, LdapSettings};
+use crate::directory::ldap::LdapSettings;
 use crate::frontend::ldap::clients::LdapClient;
 use crate::frontend::ldap::limits::LdapLimits;
 use crate::frontend::ldap::listener::ListenerSettings;
@@ -194,10 +194,6 @@ pub enum DirectoryKind {
     Ldap {
         /// How to ask them.
         settings: Box<LdapSettings>,
-        /// Of which kind they are.
-        kind: Kind,
-        /// Where their accounts are.
-        base_dn: Box<str>,
         /// What was written, with the defaults, without secrets.
         shown: toml::Table,
     },
