@@ -16,3 +16,6 @@ pub mod secrets;
 pub mod session;
 mod stream;
 pub mod translate;
+
+#[cfg(test)]
+mod lab;
