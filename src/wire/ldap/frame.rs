@@ -57,6 +57,8 @@ pub fn cut(stream: &[u8], limit: usize) -> Result<Option<usize>, BadFrame> {
 pub struct Inbox {
     bytes: Vec<u8>,
     taken: usize,
+    /// Of what was taken, so much has been overwritten.
+    wiped: usize,
     limit: usize,
 }
 
@@ -64,7 +66,7 @@ impl Inbox {
     /// An empty one for messages of at most `limit` octets.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
-        Self { bytes: Vec::new(), taken: 0, limit }
+        Self { bytes: Vec::new(), taken: 0, wiped: 0, limit }
     }
 
     /// From now on messages may have `limit` octets: a client that has logged in may send longer ones (B-003).
@@ -101,19 +103,14 @@ impl Inbox {
         Ok(self.bytes.get(start..self.taken))
     }
 
-    /// Another limit from the next message on, such as after a bind.
-    pub const fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
-    }
-
     /// Overwrites what has been taken: it may have been a password.
     pub fn wipe_taken(&mut self) {
-        let end = self.taken.min(self.bytes.len());
-        self.bytes.get_mut(..end).unwrap_or_default().zeroize();
+        self.bytes.get_mut(self.wiped..self.taken).unwrap_or_default().zeroize();
+        self.wiped = self.taken;
         // A connection that says nothing now keeps little memory.
         if self.waiting() == 0 && self.bytes.capacity() > 1024 {
             self.bytes = Vec::new();
-            self.taken = 0;
+            (self.taken, self.wiped) = (0, 0);
         }
     }
 
@@ -128,7 +125,7 @@ impl Inbox {
             return;
         }
         self.bytes.drain(..self.taken.min(self.bytes.len()));
-        self.taken = 0;
+        (self.taken, self.wiped) = (0, 0);
         // One large message must not keep its memory for the life of the connection.
         if self.bytes.len() <= CHUNK && self.bytes.capacity() > CHUNK.saturating_mul(4) {
             self.bytes.shrink_to(CHUNK);
