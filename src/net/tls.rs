@@ -58,8 +58,8 @@ pub enum TlsProblem {
     #[error("the key is encrypted, and nobody is here to type its password")]
     EncryptedKey,
     /// The key cannot be used.
-    #[error("the key cannot be used: {0}")]
-    BadKey(String),
+    #[error("the key is damaged, or of a kind or size that cannot be used")]
+    BadKey,
     /// The key belongs to another certificate than the first.
     #[error("the key belongs to certificate {0} in the file, and the server's own must be the first")]
     NotFirst(usize),
@@ -214,7 +214,7 @@ fn key(pem: &Secret) -> Result<PrivateKeyDer<'static>, TlsProblem> {
         Err(_) if holds("ENCRYPTED") => Err(TlsProblem::EncryptedKey),
         Err(pem::Error::NoItemsFound) => Err(TlsProblem::NoKey(instead(pem.expose()))),
         // What the parser says could repeat a part of the key.
-        Err(_) => Err(TlsProblem::BadKey("the file is damaged".to_owned())),
+        Err(_) => Err(TlsProblem::BadKey),
     }
 }
 
@@ -236,8 +236,7 @@ fn certified(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<CertifiedKey, TlsProblem> {
-    let bad = |e: rustls::Error| TlsProblem::BadKey(e.to_string());
-    let key = provider.key_provider.load_private_key(key).map_err(bad)?;
+    let key = provider.key_provider.load_private_key(key).map_err(|_| TlsProblem::BadKey)?;
     let fits = |certificate: &CertificateDer<'static>| {
         let alone = CertifiedKey::new(vec![certificate.clone()], Arc::clone(&key));
         match alone.keys_match() {

@@ -131,7 +131,7 @@ fn explain(
         | TlsProblem::LongChain(_)
         | TlsProblem::NotFirst(_)
         | TlsProblem::Provider(_) => ("certificate", &certificate.path, &certificate.place),
-        TlsProblem::NoKey(_) | TlsProblem::EncryptedKey | TlsProblem::BadKey(_) | TlsProblem::OtherKey => {
+        TlsProblem::NoKey(_) | TlsProblem::EncryptedKey | TlsProblem::BadKey | TlsProblem::OtherKey => {
             ("key", &key.path, &key.place)
         }
         TlsProblem::NotPem(_) | TlsProblem::BadCertificate { .. } | TlsProblem::NobodyToTrust(_) => {
@@ -161,7 +161,10 @@ fn hint(problem: &TlsProblem, path: &str) -> String {
             "first the server's own certificate, then the one that signed it, and so on".to_owned()
         }
         TlsProblem::NoKey(NotFound::Binary) => {
-            format!("openssl pkey -inform der -in {path} -out key.pem writes it as PEM")
+            format!(
+                "openssl pkey -inform der -in {path} -out key.pem writes it as PEM; from PKCS #12: openssl pkcs12 \
+                 -in {path} -nocerts -nodes -out key.pem"
+            )
         }
         TlsProblem::NoKey(_) => {
             "a key begins with -----BEGIN PRIVATE KEY----- or similar; are certificate and key mixed up?"
@@ -170,7 +173,7 @@ fn hint(problem: &TlsProblem, path: &str) -> String {
         TlsProblem::EncryptedKey => {
             format!("openssl pkey -in {path} -out key.pem writes it without one; let nobody else read it")
         }
-        TlsProblem::BadKey(_) => {
+        TlsProblem::BadKey => {
             "good are RSA of 2048 bits and more, ECDSA on P-256, P-384 and P-521, and Ed25519".to_owned()
         }
         TlsProblem::OtherKey => {
