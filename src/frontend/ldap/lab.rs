@@ -22,7 +22,7 @@ use crate::login::factor::{
 };
 use crate::login::flow::Flow;
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing, Subject};
-use crate::login::policy::{Conditions, Policy, Requirement, Rule, TimeWindow};
+use crate::login::policy::{Conditions, Exemption, Policy, Requirement, Rule, TimeWindow};
 use crate::login::step::{Event, Outcome, PrimaryOutcome, Record, Step, Work};
 use crate::login::throttle::FlowLimits;
 use crate::login::verdict::Verdict;
@@ -169,6 +169,26 @@ pub(crate) fn accepted_for_ten_minutes() -> Reply {
     let then = Requirement::OneOf(FactorKinds::ALL);
     let rule = Rule { name: "hours".into(), when, then, grace_until: None };
     reply(log_in(attempt(now), Policy { rules: vec![rule], ..Policy::default() }, &enrolled(), now))
+}
+
+/// A real grant on the strength of an earlier code.
+pub(crate) fn remembered() -> Reply {
+    let now = clock().now();
+    let record = Record { remembered: Some(FactorKind::Totp), ..enrolled() };
+    reply(log_in(attempt(now), Policy::default(), &record, now))
+}
+
+/// A real grant of this exemption.
+pub(crate) fn exempt(name: &str) -> Reply {
+    let now = clock().now();
+    let exemption = Exemption {
+        name: name.into(),
+        account: ANNA.into(),
+        clients: vec!["wiki".into()],
+        sources: vec!["10.0.0.0/24".parse().unwrap()],
+    };
+    let policy = Policy { exemptions: vec![exemption], ..Policy::default() };
+    reply(log_in(attempt(now), policy, &Record::default(), now))
 }
 
 pub(crate) fn anna() -> Person {

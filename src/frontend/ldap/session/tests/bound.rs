@@ -147,12 +147,6 @@ fn where_no_directory_stands_behind_a_bind_it_is_told_in_place_of_an_answer() {
 
 #[test]
 fn an_exempt_account_does_what_its_exemption_says_and_all_of_it_is_recorded_b_047() {
-    let exempt = |name: &str, search: bool| {
-        let mut lab = Lab::bound();
-        let bound = lab.session.bound.as_mut().unwrap();
-        bound.exempt = Some((name.into(), Allowed { search }));
-        lab
-    };
     let recorded = |action: &Action| match action {
         Action::Record(operation) => ExemptOperation::clone(operation),
         other => panic!("{other:?}"),
@@ -167,7 +161,7 @@ fn an_exempt_account_does_what_its_exemption_says_and_all_of_it_is_recorded_b_04
         operation: Operation::Search,
         refused: None,
     };
-    let mut reader = exempt("reader", true);
+    let mut reader = Lab::bound_with(client(), &exempt("reader"));
     let out = reader.send(&search(2));
     let [record, Action::Forward] = &out[..] else { panic!("{out:?}") };
     assert_eq!(recorded(record), expected);
@@ -184,7 +178,7 @@ fn an_exempt_account_does_what_its_exemption_says_and_all_of_it_is_recorded_b_04
         [Action::Record(_), Action::Release { .. }, Action::Send(_), Action::Close(_)]
     ));
 
-    let mut binder = exempt("binder", false);
+    let mut binder = Lab::bound_with(client(), &exempt("binder"));
     let out = binder.send(&search(2));
     let [record, Action::Send(bytes)] = &out[..] else { panic!("{out:?}") };
     let search = ExemptOperation { exemption: "binder".into(), refused, ..expected };
@@ -195,8 +189,7 @@ fn an_exempt_account_does_what_its_exemption_says_and_all_of_it_is_recorded_b_04
 
 #[test]
 fn what_cannot_be_recorded_is_not_done_b_047() {
-    let mut lab = Lab::bound();
-    lab.session.bound.as_mut().unwrap().exempt = Some(("reader".into(), Allowed { search: true }));
+    let mut lab = Lab::bound_with(client(), &exempt("reader"));
     let out = lab.send(&search(2));
     assert!(matches!(out[..], [Action::Record(_), Action::Forward]));
     let mut out = Vec::new();
@@ -206,4 +199,29 @@ fn what_cannot_be_recorded_is_not_done_b_047() {
     let mut out = Vec::new();
     lab.session.on_unrecorded(2, &mut out);
     assert!(out.is_empty(), "once");
+}
+
+#[test]
+fn an_exemption_that_this_client_does_not_know_allows_nothing_beyond_the_bind_b_047() {
+    let mut lab = Lab::bound_with(client(), &exempt("of another client"));
+    let out = lab.send(&search(2));
+    let [Action::Record(record), Action::Send(bytes)] = &out[..] else { panic!("{out:?}") };
+    assert_eq!((record.refused, result(bytes).2), (Some(Refusal::BeyondExemption), 50));
+}
+
+#[test]
+fn after_a_remembered_login_no_password_is_changed_b_031() {
+    let mut lab = Lab::bound_with(client(), &remembered());
+    lab.refuses(&extended(2, PASSWORD_MODIFY, None), 8, Refusal::PasswordChange);
+    lab.refuses(&modify(2, "userPassword"), 8, Refusal::PasswordChange);
+    lab.forwards(&modify(2, "mail"));
+    let out = lab.send(&root_dse(3, &["supportedExtension"]));
+    let [Action::Send(entry), Action::Send(_)] = &out[..] else { panic!("{out:?}") };
+    assert!(!String::from_utf8_lossy(entry).contains(PASSWORD_MODIFY), "and it is not advertised, B-032");
+
+    let mut fresh = Lab::bound();
+    fresh.forwards(&extended(2, PASSWORD_MODIFY, None));
+    let out = fresh.send(&root_dse(3, &["supportedExtension"]));
+    let [Action::Send(entry), Action::Send(_)] = &out[..] else { panic!("{out:?}") };
+    assert!(String::from_utf8_lossy(entry).contains(PASSWORD_MODIFY));
 }
