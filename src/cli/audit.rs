@@ -1,20 +1,24 @@
 //! `doorward audit`: reads the audit file.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+mod exemptions;
+mod files;
+mod uses;
+
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::cli::desk::settings;
+use crate::cli::audit::files::{each_record, place, time, word};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::say;
-use crate::config::settings::AuditTarget;
 
 /// Print records of the audit file, oldest first. They hold anonymous ids, never names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  doorward audit --outcome reject --since 2026-12-24T00:00:00Z")]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
     /// Only of this subject (anonymous id).
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
@@ -44,34 +48,27 @@ pub(super) struct Args {
     json: bool,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Exemptions(exemptions::Args),
+}
+
 /// Does it.
 pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
-    let path = match (&args.file, settings) {
-        (Some(path), _) => path.clone(),
-        (None, settings) => match settings(config)?.audit.to {
-            AuditTarget::File(path) => path,
-            AuditTarget::Stdout => {
-                return Err(Failure::usage(
-                    "the audit goes to standard output: ask journalctl, or say --file",
-                ));
-            }
-        },
-    };
-    let file =
-        File::open(&path).map_err(|error| Failure::no_input(format!("{}: {error}", path.display())))?;
+    if let Some(What::Exemptions(args)) = &args.what {
+        return exemptions::run(config, args);
+    }
+    let path = place(config, args.file.as_ref())?;
     let mut kept = std::collections::VecDeque::new();
     let most = usize::try_from(args.last).unwrap_or(usize::MAX);
-    for line in BufReader::new(file).split(b'\n') {
-        // A line that was cut by a crash, or that a bad disk has changed, is not a record.
-        let Ok(line) = String::from_utf8(line?) else { continue };
-        let Ok(record) = serde_json::from_str::<Value>(&line) else { continue };
-        if args.wants(&record) {
+    each_record(&path, |line, record| {
+        if args.wants(record) {
             if kept.len() >= most {
                 kept.pop_front();
             }
-            kept.push_back(if args.json { line } else { sentence(&record) });
+            kept.push_back(if args.json { line } else { sentence(record) });
         }
-    }
+    })?;
     kept.iter().try_for_each(|line| say(line))
 }
 
@@ -80,11 +77,7 @@ impl Args {
         let is = |key: &str, wanted: &Option<String>| {
             wanted.as_deref().is_none_or(|wanted| word(record, key) == Some(wanted))
         };
-        let recent = self.since.is_none_or(|since| {
-            word(record, "time")
-                .and_then(|time| time.parse::<jiff::Timestamp>().ok())
-                .is_some_and(|time| time >= since)
-        });
+        let recent = self.since.is_none_or(|since| time(record).is_some_and(|time| time >= since));
         recent
             && is("subject", &self.subject)
             && is("client", &self.client)
@@ -94,13 +87,9 @@ impl Args {
     }
 }
 
-fn word<'a>(record: &'a Value, key: &str) -> Option<&'a str> {
-    record.get(key)?.as_str()
-}
-
 fn sentence(record: &Value) -> String {
     let part = |key: &str| word(record, key).unwrap_or("-");
-    format!(
+    let mut sentence = format!(
         "{}  {}  {:<8} {:<20} client {}  subject {}  factor {}  rule {}  from {}  stage {}  attempt {}",
         part("time"),
         part("event"),
@@ -113,5 +102,11 @@ fn sentence(record: &Value) -> String {
         part("network"),
         part("stage"),
         part("attempt"),
-    )
+    );
+    for (key, called) in [("exemption", "exemption"), ("missed_exemption", "missed"), ("source", "source")] {
+        if let Some(value) = word(record, key) {
+            sentence.push_str(&format!("  {called} {value}"));
+        }
+    }
+    sentence
 }

@@ -23,7 +23,8 @@ use crate::login::throttle::Failures;
 /// Nobody is contacted but the directory that knows the user, and nothing is written.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  doorward explain --client vpn-1 --user alice --from 203.0.113.7 --at 2026-12-24T18:00"
+    after_help = "Example:\n  doorward explain --client vpn-1 --user alice --from 203.0.113.7 --at 2026-12-24T18:00\n  \
+                  doorward explain --client wiki --user svc-wiki --source 192.0.2.7"
 )]
 pub(super) struct Args {
     /// The client that would ask.
@@ -131,9 +132,16 @@ fn tell(told: &Told, json: bool) -> Result<(), Failure> {
             .iter()
             .map(|(name, looked)| serde_json::json!({ "rule": &**name, "looked": looked }))
             .collect();
+        let exemptions: Vec<_> = explanation
+            .exemptions
+            .iter()
+            .map(|(name, looked)| serde_json::json!({ "exemption": &**name, "looked": looked }))
+            .collect();
         let report = serde_json::json!({
             "rules": rules,
+            "exemptions": exemptions,
             "rule": decision.rule.as_deref(),
+            "exemption": decision.exemption.as_deref(),
             "then": if *undecided { Value::Null } else { then(decision.requirement) },
             "path": explanation.path,
             "notes": notes,
@@ -143,10 +151,15 @@ fn tell(told: &Told, json: bool) -> Result<(), Failure> {
     for (name, looked) in &explanation.rules {
         say(&format!("rule \"{name}\": {looked}"))?;
     }
-    match &decision.rule {
+    for (name, looked) in &explanation.exemptions {
+        say(&format!("exemption \"{name}\": {looked}"))?;
+    }
+    let demand = demand(decision.requirement);
+    match (&decision.rule, &decision.exemption) {
         _ if *undecided => say("no rule decides")?,
-        Some(rule) => say(&format!("decided by rule \"{rule}\": {}", demand(decision.requirement)))?,
-        None => say(&format!("no rule matches: {}", demand(decision.requirement)))?,
+        (_, Some(exemption)) => say(&format!("decided by exemption \"{exemption}\": {demand}"))?,
+        (Some(rule), None) => say(&format!("decided by rule \"{rule}\": {demand}"))?,
+        (None, None) => say(&format!("no rule matches: {demand}"))?,
     }
     explanation.path.iter().try_for_each(|step| say(&format!("  {step}")))?;
     notes.iter().try_for_each(|note| say(&format!("  but {note}; \"doorward subject unlock\" releases it")))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::login::client::{Client, PrimaryKind, Typed};
 use crate::login::factor::FactorKinds;
 use crate::login::identity::Standing;
+use crate::login::policy::exempt::Fit;
 use crate::login::policy::{Condition, Decision, Facts, Looked, Policy, Requirement};
 
 /// What would happen.
@@ -13,7 +14,9 @@ use crate::login::policy::{Condition, Decision, Facts, Looked, Policy, Requireme
 pub struct Explanation {
     /// Each rule looked at, in order, up to the one that matched.
     pub rules: Vec<(Arc<str>, &'static str)>,
-    /// What the rules demand.
+    /// Each exemption that names the account.
+    pub exemptions: Vec<(Arc<str>, &'static str)>,
+    /// What is demanded.
     pub decision: Decision,
     /// The login step by step, as sentences.
     pub path: Vec<String>,
@@ -40,8 +43,26 @@ pub fn explain(policy: &Policy, client: &Client, facts: &Facts<'_>, known: Known
         }
     }
     let decision = policy.decide(facts).unwrap_or(Decision::DEFAULT);
+    let refused = decision.requirement == Requirement::Refuse;
+    let fits = policy.exemptions.iter().map(|exemption| (&exemption.name, exemption.look(facts)));
+    let exemptions: Vec<_> =
+        fits.filter_map(|(name, fit)| Some((name.clone(), fitting(fit, refused)?))).collect();
     let path = path(client, facts, known, &decision);
-    Explanation { rules, decision, path }
+    Explanation { rules, exemptions, decision, path }
+}
+
+/// How an exemption fared; `None` when it is about somebody else.
+const fn fitting(fit: Fit, refused: bool) -> Option<&'static str> {
+    match fit {
+        Fit::NobodyKnown | Fit::Account => None,
+        Fit::Fits if refused => Some("fits, but opens nothing that a rule refuses"),
+        Fit::Fits => Some("fits"),
+        Fit::Client => Some("no: it is for this account, but for another client"),
+        Fit::Source => Some("no: it is for this account, but the client's connection comes from elsewhere"),
+        Fit::SourceUnknown => {
+            Some("no: it is for this account, but the address of the client's connection is not known")
+        }
+    }
 }
 
 const fn word(looked: Looked) -> &'static str {
@@ -81,7 +102,10 @@ fn path(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision) -
 
 fn second(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision, path: &mut Vec<String>) {
     let Requirement::OneOf(kinds) = decision.requirement else {
-        path.push("accepted: the rule asks for no second factor".into());
+        path.push(match &decision.exemption {
+            Some(name) => format!("accepted with the password alone: exemption \"{name}\""),
+            None => "accepted: the rule asks for no second factor".into(),
+        });
         return;
     };
     let fitting: FactorKinds = kinds.iter().filter(|kind| known.enrolled.contains(*kind)).collect();
@@ -96,6 +120,12 @@ fn second(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision,
     }
     path.push(entry(client));
     path.push(format!("accepted with a code of: {}", words(fitting)));
+    if let Some(life) = client.remember.filter(|_| client.entry.typed != Typed::Nothing) {
+        path.push(format!(
+            "the same password field from the same place counts again for {} s, without a new code",
+            life.as_secs()
+        ));
+    }
 }
 
 fn entry(client: &Client) -> String {
@@ -131,5 +161,85 @@ const fn condition(standing: Standing) -> &'static str {
         Standing::Expired => "expired",
         Standing::Locked => "locked in the directory",
         Standing::MustChange => "waiting for a new password",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::clock::UnixTime;
+    use crate::login::client::{Capabilities, CodeEntry, WhenUnable};
+    use crate::login::identity::{Groups, Pseudonym};
+    use crate::login::policy::{Conditions, Exemption, Rule};
+
+    fn client() -> Client {
+        Client {
+            name: "wiki".into(),
+            directory: "staff".into(),
+            primary: PrimaryKind::Directory,
+            entry: CodeEntry { challenge: false, typed: Typed::Appended { digits: 6 } },
+            prompt: "".into(),
+            can: Capabilities { prompts: false, tells_address: false },
+            login_timeout: Duration::from_secs(20),
+            challenge_life: Duration::ZERO,
+            reject_delay: Duration::ZERO,
+            when_unable: WhenUnable::Reject,
+            remember: Some(Duration::from_secs(300)),
+        }
+    }
+
+    fn told(then: Requirement, alias: &str, source: Option<&str>) -> Explanation {
+        let exemption = Exemption {
+            name: "wiki-service".into(),
+            account: "cn=svc".into(),
+            clients: vec!["wiki".into()],
+            sources: vec!["192.0.2.0/28".parse().unwrap()],
+        };
+        let rule = Rule { name: "all".into(), when: Conditions::default(), then, grace_until: None };
+        let policy = Policy { rules: vec![rule], exemptions: vec![exemption] };
+        let (who, groups) = (Pseudonym::new("p1").unwrap(), Groups::new());
+        let facts = Facts {
+            client: "wiki",
+            source: source.map(|address| address.parse::<IpAddr>().unwrap()),
+            user: None,
+            at: UnixTime(0),
+            subject: Some((&who, &groups)),
+            aliases: &[alias.into()],
+        };
+        let known = Known { standing: Some(Standing::Active), enrolled: FactorKinds::ALL };
+        explain(&policy, &client(), &facts, known)
+    }
+
+    #[test]
+    fn an_exemption_is_told_with_the_part_that_does_not_fit_and_only_to_whom_it_names() {
+        let any = Requirement::OneOf(FactorKinds::ALL);
+        let word = |then, alias, source| {
+            told(then, alias, source).exemptions.first().map(|(name, word)| format!("{name}: {word}"))
+        };
+        assert_eq!(word(any, "cn=svc", Some("192.0.2.7")).as_deref(), Some("wiki-service: fits"));
+        let elsewhere = word(any, "cn=svc", Some("203.0.113.7")).unwrap();
+        assert!(elsewhere.ends_with("the client's connection comes from elsewhere"), "{elsewhere}");
+        let unknown = word(any, "cn=svc", None).unwrap();
+        assert!(unknown.ends_with("the address of the client's connection is not known"), "{unknown}");
+        let refused = word(Requirement::Refuse, "cn=svc", Some("192.0.2.7")).unwrap();
+        assert!(refused.ends_with("fits, but opens nothing that a rule refuses"), "{refused}");
+        assert_eq!(word(any, "cn=alice", Some("192.0.2.7")), None);
+    }
+
+    #[test]
+    fn the_path_of_an_exempt_account_ends_at_its_password_and_that_of_others_says_what_counts_again() {
+        let any = Requirement::OneOf(FactorKinds::ALL);
+        let exempt = told(any, "cn=svc", Some("192.0.2.7"));
+        assert_eq!(exempt.decision.exemption.as_deref(), Some("wiki-service"));
+        assert_eq!(
+            exempt.path.last().map(String::as_str),
+            Some("accepted with the password alone: exemption \"wiki-service\"")
+        );
+        let other = told(any, "cn=alice", Some("192.0.2.7")).path;
+        let last = other.last().unwrap();
+        assert!(last.contains("counts again for 300 s"), "{last}");
     }
 }
