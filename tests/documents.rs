@@ -8,8 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use doorward::base::clock::UnixTime;
 use doorward::frontend::radius::counters::{Dropped, Refusal, Sent};
 use doorward::gateway::admit::Refused;
+use doorward::gateway::ports::{AuditRecord, ExemptLogin};
+use doorward::login::attempt::AttemptId;
 use doorward::login::verdict::{FaultKind, Reason};
 
 fn root() -> PathBuf {
@@ -355,7 +358,13 @@ fn every_command_that_is_shown_can_be_typed() {
 
 // ---- manual -------------------------------------------------------------------------------------------
 
-/// Every command that does something itself: those with commands below them only lead there.
+/// Whether a command can be typed without one of those below it.
+fn stands_alone(help: &str) -> bool {
+    let usage = help.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap();
+    !usage.contains("<COMMAND>")
+}
+
+/// Every command that does something itself: most of those with commands below them only lead there.
 fn commands() -> Vec<Vec<String>> {
     let below = |parent: &[String]| {
         let words: Vec<&str> = parent.iter().map(String::as_str).collect();
@@ -365,7 +374,11 @@ fn commands() -> Vec<Vec<String>> {
     let mut leaves = Vec::new();
     for command in below(&[]) {
         let children = below(&command);
-        leaves.extend(if children.is_empty() { vec![command] } else { children });
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        if stands_alone(&help(&words)) {
+            leaves.push(command);
+        }
+        leaves.extend(children);
     }
     leaves
 }
@@ -408,10 +421,23 @@ fn every_command_and_option_is_in_the_manual_and_nothing_else() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The record of an operation of an exempt account.
+fn operation() -> AuditRecord {
+    let login = ExemptLogin {
+        attempt: AttemptId([0; 8]),
+        client: "wiki".into(),
+        who: None,
+        exemption: "wiki-service".into(),
+        source: [192, 0, 2, 7].into(),
+    };
+    login.operation(UnixTime(0), "search", "done", "allowed")
+}
+
 #[test]
 fn every_word_of_audit_metrics_and_log_is_in_the_manual() {
     let manual = fs::read_to_string(root().join("docs/man/doorward-words.7.md")).unwrap();
     let mut words: BTreeSet<String> = BTreeSet::new();
+    words.insert(operation().event.to_owned());
     words.extend(Reason::ALL.iter().map(|word| word.code().to_owned()));
     words.extend(FaultKind::ALL.iter().map(|word| word.code().to_owned()));
     words.extend(Refused::ALL.iter().map(|word| word.code().to_owned()));
