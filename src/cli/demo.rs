@@ -1,4 +1,4 @@
-//! `doorward demo`: a gateway with throwaway settings, and a login before the reader's eyes.
+//! `doorward demo`: a gateway with throwaway settings, and logins before the reader's eyes.
 
 use std::fs;
 use std::io::Write;
@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::base::clock::{Clock, SystemClock};
 use crate::base::random::{self, Random, SystemRandom};
 use crate::base::secret::Secret;
 use crate::cli::appliance::{Appliance, Said};
+use crate::cli::application;
 use crate::cli::desk::{Desk, shown, with_desk, wrong};
 use crate::cli::enrol::{failure, qr};
 use crate::cli::exit::Failure;
@@ -21,6 +23,7 @@ use crate::gateway::ports::Naming;
 use crate::gateway::ports::provision::{Label, Shown};
 use crate::login::factor::{OtpAlgorithm, Parameters};
 use crate::store::seal::KeyRing;
+use crate::wire::ldap::result::ResultCode;
 use crate::wire::radius::authenticator::SharedSecret;
 
 /// The demonstration's one user.
@@ -28,7 +31,7 @@ const USER: &str = "alice";
 /// And her password.
 const PASSWORD: &str = "correct horse battery staple";
 
-/// Start a gateway with throwaway settings and show a login.
+/// Start a gateway with throwaway settings and show logins over RADIUS and LDAP.
 ///
 /// Everything lies in a temporary folder and on loopback. It keeps running until interrupted, so that more
 /// logins can be tried by hand.
@@ -63,12 +66,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let gateway =
         runtime.block_on(Daemon::start(config, settings, log)).map_err(|stopped| unstarted(&stopped))?;
     let server = gateway.addresses().first().copied().ok_or_else(|| Failure::software("no address"))?;
+    let ldap = gateway.ldap_addresses().first().copied().ok_or_else(|| Failure::software("no address"))?;
     let running = runtime.spawn(gateway.live());
-    show_logins(&folder.0, server, &app)?;
+    let used = show_logins(&folder.0, server, &app)?;
+    show_binds(ldap, &app, used)?;
     if args.once {
         return say("\nThe logins went as they should.");
     }
-    show_commands(&folder.0, server)?;
+    show_commands(&folder.0, server, ldap)?;
     let ended = runtime.block_on(running).map_err(|error| Failure::software(error.to_string()))?;
     ended.map_err(|stopped| unstarted(&stopped))
 }
@@ -128,6 +133,16 @@ secret = {{ file = "{folder}/vpn.secret" }}
 directory = "people"
 code-entry = ["separator", "challenge"]
 code-separator = ","
+[[listener]]
+name = "ldap"
+protocol = "ldap"
+listen = ["127.0.0.1:0"]
+plain-binds = "loopback"
+[[client]]
+name = "wiki"
+protocol = "ldap"
+addresses = ["127.0.0.0/8"]
+directory = "people"
 "#
     )
 }
@@ -161,11 +176,13 @@ fn seconds(desk: &Desk) -> u64 {
     u64::try_from(desk.stock.clock.now().unix.seconds()).unwrap_or(0)
 }
 
-fn show_logins(folder: &Path, server: SocketAddr, app: &App) -> Result<(), Failure> {
+/// Returns the time of the code that was used up.
+fn show_logins(folder: &Path, server: SocketAddr, app: &App) -> Result<u64, Failure> {
     let secret = crate::cli::terminal::secret_file(&folder.join("vpn.secret"))?;
     let secret = SharedSecret::new(secret).map_err(|_| Failure::software("no secret"))?;
     let vpn = Appliance { server, secret, from: None, timeout: Duration::from_secs(10), tries: 3 };
-    let code = app.generate_current().to_string();
+    let at = u64::try_from(SystemClock.now().unix.seconds()).unwrap_or(0);
+    let code = app.generate(at).to_string();
     say(&format!("A VPN appliance asks the gateway at {server} over RADIUS:\n"))?;
     let first = login(&vpn, &code)?;
     if first != Said::Accept {
@@ -173,9 +190,32 @@ fn show_logins(folder: &Path, server: SocketAddr, app: &App) -> Result<(), Failu
     }
     say("\nSomebody who looked over her shoulder tries the same code again:\n")?;
     match login(&vpn, &code)? {
-        Said::Reject(_) => Ok(()),
+        Said::Reject(_) => Ok(at),
         other => Err(Failure::software(format!("the used code should have been rejected, but: {other:?}"))),
     }
+}
+
+/// An application that only speaks LDAP. The code is the app's next one, since the present one is used up; a phone
+/// whose clock is half a minute ahead would show it now.
+fn show_binds(server: SocketAddr, app: &App, used: u64) -> Result<(), Failure> {
+    let code = app.generate(used.saturating_add(30)).to_string();
+    say(&format!(
+        "\nA wiki asks the gateway at {server} over LDAP; people type the code behind the password:\n"
+    ))?;
+    let typed = format!("{PASSWORD}{code}");
+    for (password, expected) in [
+        (PASSWORD, ResultCode::INVALID_CREDENTIALS),
+        (&typed, ResultCode::SUCCESS),
+        (&typed, ResultCode::INVALID_CREDENTIALS),
+    ] {
+        say(&format!("  -> BindRequest   name {USER}, simple \"{password}\""))?;
+        let code = application::bind(server, USER, password.as_bytes(), Duration::from_secs(10))?;
+        say(&format!("  <- BindResponse  {code}"))?;
+        if code != expected {
+            return Err(Failure::software(format!("{expected} was expected")));
+        }
+    }
+    Ok(())
 }
 
 fn login(vpn: &Appliance, code: &str) -> Result<Said, Failure> {
@@ -195,7 +235,7 @@ fn login(vpn: &Appliance, code: &str) -> Result<Said, Failure> {
     Ok(said)
 }
 
-fn show_commands(folder: &Path, server: SocketAddr) -> Result<(), Failure> {
+fn show_commands(folder: &Path, server: SocketAddr, ldap: SocketAddr) -> Result<(), Failure> {
     let secret = folder.join("vpn.secret");
     let (folder, secret) = (folder.display(), secret.display());
     say(&format!(
@@ -206,6 +246,8 @@ Try it yourself, in another terminal (each code is good once; the next comes wit
 
   echo 'User-Name={USER},User-Password="{PASSWORD},CODE",Message-Authenticator=0x00' \
       | radclient -x {server} auth "$(cat {secret})"
+
+  ldapwhoami -x -H ldap://{ldap} -D {USER} -w '{PASSWORD}'CODE
 
   doorward --config {folder}/doorward.toml audit
   doorward --config {folder}/doorward.toml explain --client vpn --user {USER}

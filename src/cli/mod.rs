@@ -1,6 +1,7 @@
 //! The command line: one file per group of commands; each ends in one call into another part.
 
 mod appliance;
+mod application;
 mod audit;
 mod decode;
 mod demo;

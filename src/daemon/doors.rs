@@ -98,6 +98,11 @@ impl Doors {
         self.open.insert(key, Open { stop, bound, settings });
     }
 
+    /// Where they listen.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.open.values().map(|open| open.bound)
+    }
+
     /// The settings of those that are open.
     pub fn settings(&self) -> impl Iterator<Item = Arc<ListenerSettings>> + '_ {
         self.open.values().map(|open| open.settings.load_full())

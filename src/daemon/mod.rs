@@ -190,6 +190,12 @@ impl Daemon {
         self.listeners.addresses()
     }
 
+    /// Where LDAP is answered.
+    #[must_use]
+    pub fn ldap_addresses(&self) -> Vec<std::net::SocketAddr> {
+        self.doors.addresses().collect()
+    }
+
     /// Clients of all protocols.
     fn clients(&self) -> usize {
         self.front.clients().iter().count().saturating_add(self.ldap.clients().iter().count())
