@@ -219,6 +219,29 @@ async fn pages_take_nothing_from_the_rate_of_their_user() {
 }
 
 #[tokio::test]
+async fn of_many_places_of_one_person_the_oldest_makes_room_d_112() {
+    let mut page = Page::first(Plan::default()).await;
+    let at = |page: &Page, device: u8| {
+        let mut attempt = page.attempt();
+        attempt.device = Box::from([device]);
+        attempt
+    };
+    let first = page.attempt();
+    let mut second = None;
+    for device in 1..=8 {
+        page.world.clock.advance(Duration::from_secs(30));
+        page.field = [PASSWORD, page.world.code().as_bytes()].concat();
+        let reply = page.run(at(&page, device)).await;
+        assert!(matches!(reply, Reply::Accept(_)), "{reply:?}");
+        second.get_or_insert(at(&page, device));
+    }
+    let reply = page.run(second.unwrap()).await;
+    assert!(matches!(&reply, Reply::Accept(g) if matches!(g.basis(), Basis::Remembered(_))), "{reply:?}");
+    let reply = page.run(first).await;
+    assert!(matches!(reply, Reply::Reject(Reason::WrongCode)), "nothing is known of it any more: {reply:?}");
+}
+
+#[tokio::test]
 async fn without_randomness_nothing_is_remembered() {
     struct Dry;
     impl Random for Dry {
