@@ -13,6 +13,8 @@
 mod fuzz_configuration;
 #[path = "support/fuzz_ldap.rs"]
 mod fuzz_ldap;
+#[path = "support/fuzz_ldap_session.rs"]
+mod fuzz_ldap_session;
 #[path = "support/fuzz_proxy.rs"]
 mod fuzz_proxy;
 #[path = "support/fuzz_radius.rs"]
@@ -61,6 +63,7 @@ fn every_seed_keeps_the_promises_of_its_target() {
                     fuzz_ldap::message(&bytes);
                     fuzz_ldap::request(&bytes);
                 }
+                "ldap_session" => drop(fuzz_ldap_session::session(&bytes)),
                 "ldap_stream" => fuzz_ldap::stream(bytes[0], &bytes[1..]),
                 // Its body is in the library and is built for its own tests alone.
                 "login_flow" => {}
@@ -88,6 +91,11 @@ proptest! {
     }
 
     #[test]
+    fn scripts_against_an_ldap_connection_keep_its_promises(script in prop::collection::vec(any::<u8>(), 0..600)) {
+        let _reached = fuzz_ldap_session::session(&script);
+    }
+
+    #[test]
     fn octets_that_are_nearly_a_proxy_header_keep_its_promises(
         start in prop::sample::select(vec![
             &b""[..],
@@ -111,4 +119,28 @@ fn configurations_that_are_nearly_right_are_accepted_or_refused_with_a_reason() 
         site.mutated(&script);
         site.file(bytes.as_bytes());
     });
+}
+
+/// A target that never gets past the first refusal finds nothing.
+#[test]
+fn the_seeds_of_an_ldap_connection_reach_everything_that_it_can_do() {
+    let mut reached = fuzz_ldap_session::Reached::new();
+    for seed in fs::read_dir(root().join("fuzz/seeds/ldap_session")).unwrap() {
+        reached.extend(fuzz_ldap_session::session(&fs::read(seed.unwrap().path()).unwrap()));
+    }
+    let all = [
+        "abandoned",
+        "called-off",
+        "exposed",
+        "external",
+        "forwarded",
+        "granted",
+        "late",
+        "passed",
+        "queued",
+        "recorded",
+        "reused",
+        "tls",
+    ];
+    assert_eq!(reached, BTreeSet::from(all));
 }
