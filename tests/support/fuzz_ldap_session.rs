@@ -435,7 +435,7 @@ fn client(dice: &mut Dice<'_>) -> LdapClient {
 }
 
 fn conduct(dice: &mut Dice<'_>, encrypted: bool, counters: Arc<Counters>) -> Conduct {
-    let names: &[&str] = if encrypted && dice.coin() { &["email:anna@x.org", "dns:a"] } else { &[] };
+    let names: &[&str] = if encrypted && dice.coin() { &["email:anna@example.org", "dns:a"] } else { &[] };
     Conduct {
         encrypted,
         start_tls: !encrypted && dice.below(4) > 0,

@@ -182,7 +182,7 @@ fn filter(out: &mut Writer, depth: u8, attribute: &[u8]) {
 
 fn bind(dice: &mut Dice<'_>, out: &mut Writer) {
     let version = if dice.below(16) == 0 { i64::from(dice.roll()) } else { 3 };
-    let name = dice.pick(&[DN, DN, "anna", "anna@x.org", "X\\anna", "a\0b", ""]);
+    let name = dice.pick(&[DN, DN, "anna", "anna@example.org", "X\\anna", "a\0b", ""]);
     let password = dice.pick(&[&b"pw123456"[..], b"pw123456", b"pw123456", b"pw123456", b"", b"\0"]);
     let kind = dice.below(16);
     out.nested(op::BIND_REQUEST, |bind| {
@@ -201,7 +201,7 @@ fn bind(dice: &mut Dice<'_>, out: &mut Writer) {
                 "PLAIN",
                 Some(dice.pick(&[&b"\0anna\0pw123456"[..], b"\0anna\0", b"bob\0anna\0pw", b"x"])),
             ),
-            1 => sasl("EXTERNAL", dice.pick(&[None, Some(&b""[..]), Some(b"u:anna@x.org"), Some(b"u:bob")])),
+            1 => sasl("EXTERNAL", dice.pick(&[None, Some(&b""[..]), Some(b"u:anna@example.org"), Some(b"u:bob")])),
             2 => sasl(dice.pick(&["GSS-SPNEGO", "PLAIN", ""]), None),
             3 => bind.bytes(0x89, b"NTLM"),
             _ => bind.bytes(0x80, password),

@@ -125,7 +125,7 @@ impl Front {
     pub(super) fn record(&self, operation: &ExemptOperation) -> Result<(), Fault> {
         let (outcome, reason) = match operation.refused {
             Some(why) => ("reject", why.code()),
-            None => ("done", "exempt"),
+            None => ("done", "allowed"),
         };
         let login = ExemptLogin {
             attempt: operation.attempt,
