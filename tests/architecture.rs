@@ -70,7 +70,7 @@ const MAY_LINK: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Words that may not stand in a sans-IO file: it neither waits nor locks nor reads a clock (section 9).
+/// Words that may not stand in a sans-IO file: it neither waits nor locks nor reads a clock (section 10).
 const NOT_IN_SESSION: &[&str] = &[
     "async fn",
     ".await",
