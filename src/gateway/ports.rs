@@ -35,7 +35,8 @@ pub trait Directory: Send + Sync {
     async fn find(&self, name: &LoginName, until: Instant) -> Result<Option<Account>, Fault>;
 
     /// Whether `password` is that account's, by at most one try at one server (B-087). Without an account
-    /// the same work is done against nobody and the outcome is [`PrimaryOutcome::Wrong`] (D-100).
+    /// the same work is done against nobody and the outcome is [`crate::login::step::PrimaryOutcome::Wrong`]
+    /// (D-100).
     ///
     /// `password` is neither empty nor holds a NUL; an implementation refuses both all the same (B-041).
     ///
