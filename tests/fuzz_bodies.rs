@@ -15,6 +15,8 @@ mod fuzz_configuration;
 mod fuzz_ldap;
 #[path = "support/fuzz_ldap_session.rs"]
 mod fuzz_ldap_session;
+#[path = "support/fuzz_ldap_upstream.rs"]
+mod fuzz_ldap_upstream;
 #[path = "support/fuzz_proxy.rs"]
 mod fuzz_proxy;
 #[path = "support/fuzz_radius.rs"]
@@ -65,6 +67,7 @@ fn every_seed_keeps_the_promises_of_its_target() {
                 }
                 "ldap_session" => drop(fuzz_ldap_session::session(&bytes)),
                 "ldap_stream" => fuzz_ldap::stream(bytes[0], &bytes[1..]),
+                "ldap_upstream" => drop(fuzz_ldap_upstream::upstream(&bytes)),
                 // Its body is in the library and is built for its own tests alone.
                 "login_flow" => {}
                 "proxy_header" => fuzz_proxy::header(&bytes),
@@ -93,6 +96,13 @@ proptest! {
     #[test]
     fn scripts_against_an_ldap_connection_keep_its_promises(script in prop::collection::vec(any::<u8>(), 0..600)) {
         let _reached = fuzz_ldap_session::session(&script);
+    }
+
+    #[test]
+    fn whatever_a_directory_says_a_client_gets_what_it_asked_for_and_nothing_else(
+        script in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        fuzz_ldap_upstream::upstream(&script);
     }
 
     #[test]
@@ -143,4 +153,15 @@ fn the_seeds_of_an_ldap_connection_reach_everything_that_it_can_do() {
         "tls",
     ];
     assert_eq!(reached, BTreeSet::from(all));
+}
+
+#[test]
+fn the_hostile_directory_gets_somewhere_before_it_is_caught() {
+    let seed = |name: &str| fs::read(root().join("fuzz/seeds/ldap_upstream").join(name)).unwrap();
+    let honest = fuzz_ldap_upstream::upstream(&seed("honest"));
+    assert!(honest.passed >= 3 && honest.reusable && honest.left_out == 0, "{honest:?}");
+    let odd = fuzz_ldap_upstream::upstream(&seed("odd"));
+    assert!(odd.left_out >= 3 && odd.passed >= 1 && !odd.reusable && !odd.broken, "{odd:?}");
+    let notice = fuzz_ldap_upstream::upstream(&seed("notice"));
+    assert!(notice.broken && notice.passed == 1, "{notice:?}");
 }

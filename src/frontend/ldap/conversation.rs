@@ -22,8 +22,8 @@ use crate::frontend::ldap::limits::LdapLimits;
 use crate::frontend::ldap::listen::{Door, Front};
 use crate::frontend::ldap::outgoing::Outgoing;
 use crate::frontend::ldap::places::Place;
-use crate::frontend::ldap::relay::{CHUNK, Fate, Lost, Relay};
-use crate::frontend::ldap::session::{Action, Passing, Session, Ticket};
+use crate::frontend::ldap::relay::{CHUNK, Relay};
+use crate::frontend::ldap::session::{Action, Session, Ticket};
 use crate::frontend::ldap::stream::Stream;
 use crate::gateway::asker::Ended;
 use crate::login::attempt::AttemptId;
@@ -43,6 +43,8 @@ enum Event {
     Answered,
     /// The directory is gone, or of no further use.
     Lost(Closed),
+    /// Messages that had to wait can be taken now.
+    Room,
     /// It is time to look at the limits.
     Time,
 }
@@ -108,6 +110,8 @@ pub(super) struct Conversation {
     stopping: bool,
     /// Whose turn it is when both sides have something.
     directory_first: bool,
+    /// Something of the client waits that could not be taken.
+    held_up: bool,
 }
 
 impl Conversation {
@@ -135,6 +139,7 @@ impl Conversation {
             mute: false,
             stopping: false,
             directory_first: false,
+            held_up: false,
             front,
             door,
             place,
@@ -159,6 +164,7 @@ impl Conversation {
                 Event::Flushed => self.encrypt().await,
                 Event::LoggedIn(ended) => self.logged_in(ended),
                 Event::Lost(why) => self.farewell(why),
+                Event::Room => {}
                 Event::Time => {
                     if self.is_out_of_time(now.steady) {
                         return;
@@ -171,10 +177,10 @@ impl Conversation {
         }
     }
 
-    /// Ends as soon as no bind is pending; `false` when that took too long.
+    /// Ends as soon as no bind is pending, and after `drain` whatever is pending; `false` when that was a bind.
     pub(super) async fn wind_down(&mut self, drain: Duration) -> bool {
         self.stopping = true;
-        tokio::time::timeout(drain, self.run()).await.is_ok()
+        tokio::time::timeout(drain, self.run()).await.is_ok() || !self.session.is_binding()
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
@@ -214,30 +220,25 @@ impl Conversation {
                     return Poll::Ready(event);
                 }
             }
+            // Nobody else would wake us for what was said while one of the sides did not read.
+            if self.held_up && !self.is_blocked() {
+                return Poll::Ready(Event::Room);
+            }
         }
         self.timer.as_mut().poll(cx).map(|()| Event::Time)
     }
 
     fn poll_directory(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         let Self { relay, session, to_client, .. } = self;
-        let mut why = Closed::DirectoryLost;
-        let mut judge = |id, tag| match session.on_answer(id, tag) {
-            Passing::Pass => Fate::Passes,
-            Passing::Skip(_) => Fate::Skipped,
-            Passing::Broken(closed) => {
-                why = closed;
-                Fate::Breaks
-            }
-        };
         let wants_answers = !to_client.is_enough();
-        let answered = relay.poll(cx, wants_answers, to_client, &mut judge);
-        answered.map(|answered| answered.map_or_else(|Lost| Event::Lost(why), |()| Event::Answered))
+        let answered = relay.poll(cx, wants_answers, to_client, &mut |id, tag| session.on_answer(id, tag));
+        answered.map(|answered| answered.map_or_else(Event::Lost, |()| Event::Answered))
     }
 
     /// Reads as long as there is something to do with what comes. A peer that is not read any more is slowed down
     /// by the network, which is all that happens to it.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if self.is_blocked() && self.inbox.waiting() >= CHUNK {
+        if self.is_blocked() && self.inbox.waiting() >= CHUNK.min(self.session.most_octets()) {
             return Poll::Pending;
         }
         let mut space = [const { MaybeUninit::uninit() }; CHUNK];
@@ -256,9 +257,15 @@ impl Conversation {
         self.front.counters.received_octets(u64::try_from(octets.len()).unwrap_or(u64::MAX));
         if let Err(bad) = self.inbox.push(octets) {
             self.bad_frame(&bad);
-        } else if !self.place.has_room(self.inbox.waiting()) {
+        } else if !self.place.has_room(self.held()) {
             self.farewell(Closed::MemoryFull);
         }
+    }
+
+    /// Octets of the client that are here: of messages that are not whole, and of those that the directory does not
+    /// take.
+    fn held(&self) -> usize {
+        self.inbox.waiting().saturating_add(self.relay.waiting())
     }
 
     /// No message can be taken now: the client does not read, the directory does not, or the client has half of an
@@ -299,10 +306,11 @@ impl Conversation {
                 Err(bad) => self.bad_frame(&bad),
             }
         }
-        if self.inbox.waiting() == 0 {
+        if self.held() == 0 {
             self.place.give_room_back();
         }
-        let unfinished = self.inbox.waiting() > 0 && !self.is_blocked();
+        self.held_up = self.inbox.waiting() > 0 && self.is_blocked();
+        let unfinished = self.inbox.waiting() > 0 && !self.held_up;
         let now = || self.front.clock.now().steady;
         self.since.message = unfinished.then(|| self.since.message.unwrap_or_else(now));
     }
@@ -315,6 +323,7 @@ impl Conversation {
     }
 
     fn bad_frame(&mut self, bad: &BadFrame) {
+        self.mute = self.relay.is_in_a_message();
         self.session.on_bad_frame(bad, &mut self.actions);
         self.act(&[]);
     }

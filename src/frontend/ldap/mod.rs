@@ -1,6 +1,7 @@
 //! LDAP (RFC 4511): applications that bind as their users. A bind succeeds after a second factor; everything else
 //! passes to the directory as it came, on a connection that is bound as the person.
 
+pub mod answers;
 pub mod clients;
 mod conversation;
 pub mod counters;

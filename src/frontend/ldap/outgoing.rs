@@ -33,7 +33,12 @@ impl Outgoing {
 
     /// So much waits that nothing more should be made.
     pub(super) const fn is_enough(&self) -> bool {
-        self.octets.len().saturating_sub(self.written) >= ENOUGH
+        self.waiting() >= ENOUGH
+    }
+
+    /// Octets that have not left.
+    pub(super) const fn waiting(&self) -> usize {
+        self.octets.len().saturating_sub(self.written)
     }
 
     /// Writes as much as the peer takes. Ready once everything has left; an error when the connection is of

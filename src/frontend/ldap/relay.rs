@@ -11,29 +11,14 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, ReadBuf};
 
+use crate::frontend::ldap::answers::Answers;
+use crate::frontend::ldap::counters::Closed;
 use crate::frontend::ldap::outgoing::Outgoing;
+use crate::frontend::ldap::session::Passing;
 use crate::upstream::ldap::{Bare, Bound};
-use crate::wire::ldap::passage::{Passage, Piece};
 
-/// Longest message of a directory that is passed on. It is not held, so the limit is against nonsense alone.
-const LONGEST_ANSWER: u64 = 256 * 1024 * 1024;
 /// Octets that are read at once.
 pub(super) const CHUNK: usize = 16 * 1024;
-
-/// What is to be done with a message of the directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// It goes to the client.
-    Passes,
-    /// Nobody gets it.
-    Skipped,
-    /// It is not what a directory may send; that ends the connection.
-    Breaks,
-}
-
-/// The directory is lost: it ended the connection, broke the protocol, or had gone before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Lost;
 
 type Opening = Pin<Box<dyn Future<Output = Option<Bare>> + Send>>;
 
@@ -51,22 +36,12 @@ enum State {
 pub(super) struct Relay {
     state: State,
     to_directory: Outgoing,
-    passage: Passage,
-    /// Whether what follows of the message that began last goes to the client.
-    passing: bool,
-    /// More of that message is to come.
-    inside: bool,
+    answers: Answers,
 }
 
 impl Relay {
     pub(super) fn none() -> Self {
-        Self {
-            state: State::None,
-            to_directory: Outgoing::default(),
-            passage: Passage::new(LONGEST_ANSWER),
-            passing: false,
-            inside: false,
-        }
+        Self { state: State::None, to_directory: Outgoing::default(), answers: Answers::default() }
     }
 
     /// The person's bind has succeeded on this connection.
@@ -77,7 +52,7 @@ impl Relay {
     /// The person is no longer there. `reusable`: what he asked has been answered and has left no trace, so the
     /// next bind may use the connection.
     pub(super) fn release(&mut self, reusable: bool) {
-        let clean = reusable && self.to_directory.is_empty() && self.passage.is_between_messages();
+        let clean = reusable && self.to_directory.is_empty() && self.answers.is_between_messages();
         match std::mem::replace(self, Self::none()).state {
             State::Bound(bound) if clean => bound.give_back(),
             State::Open(bare) if clean => bare.give_back(),
@@ -89,10 +64,10 @@ impl Relay {
     ///
     /// # Errors
     ///
-    /// [`Lost`] when there is no connection.
-    pub(super) fn forward(&mut self, whole: &[u8]) -> Result<(), Lost> {
+    /// There is no connection.
+    pub(super) fn forward(&mut self, whole: &[u8]) -> Result<(), Closed> {
         self.state = match std::mem::replace(&mut self.state, State::None) {
-            State::None => return Err(Lost),
+            State::None => return Err(Closed::DirectoryLost),
             State::Bound(bound) => State::Opening(Box::pin(bound.into_stream())),
             other @ (State::Opening(_) | State::Open(_)) => other,
         };
@@ -105,15 +80,21 @@ impl Relay {
         self.to_directory.is_enough()
     }
 
+    /// Octets that the directory has not taken yet.
+    pub(super) const fn waiting(&self) -> usize {
+        self.to_directory.waiting()
+    }
+
     /// Sends what waits, and with `wants_answers` reads what has come. `judge` is asked once for each message, by
-    /// its number and operation; what passes goes to `client`. Ready when octets have come or the directory is lost.
+    /// its number and operation; what passes goes to `client`. Ready when octets have come, or with an error when the
+    /// directory is lost: it ended the connection, broke the protocol, or had gone before.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         wants_answers: bool,
         client: &mut Outgoing,
-        judge: &mut dyn FnMut(u32, u8) -> Fate,
-    ) -> Poll<Result<(), Lost>> {
+        judge: &mut dyn FnMut(u32, u8) -> Passing,
+    ) -> Poll<Result<(), Closed>> {
         if let State::Opening(opening) = &mut self.state {
             match opening.as_mut().poll(cx) {
                 Poll::Ready(Some(bare)) => self.state = State::Open(Box::new(bare)),
@@ -134,50 +115,23 @@ impl Relay {
             Poll::Ready(read) => read,
             Poll::Pending => return Poll::Pending,
         };
-        if read.is_err() || chunk.filled().is_empty() || self.pass(chunk.filled(), client, judge).is_err() {
+        if read.is_err() || chunk.filled().is_empty() {
             return self.lose();
         }
-        Poll::Ready(Ok(()))
-    }
-
-    fn pass(
-        &mut self,
-        received: &[u8],
-        client: &mut Outgoing,
-        judge: &mut dyn FnMut(u32, u8) -> Fate,
-    ) -> Result<(), Lost> {
-        let Self { passing, inside, .. } = self;
-        let each = |piece: Piece<'_>| {
-            let bytes = match piece {
-                Piece::Begins { id, tag, bytes, whole } => {
-                    *inside = !whole;
-                    *passing = match judge(id, tag) {
-                        Fate::Passes => true,
-                        Fate::Skipped => false,
-                        Fate::Breaks => return Err(Lost),
-                    };
-                    bytes
-                }
-                Piece::Continues { bytes, ends } => {
-                    *inside = !ends;
-                    bytes
-                }
-            };
-            if *passing {
-                client.push(bytes);
-            }
-            Ok(())
-        };
-        self.passage.feed(received, each).map_err(|_| Lost)
+        let passed = self.answers.pass(chunk.filled(), judge, &mut |bytes| client.push(bytes));
+        if passed.is_err() {
+            self.state = State::None;
+        }
+        Poll::Ready(passed)
     }
 
     /// The client has got a part of a message. Until the rest has come nothing else may be sent to it.
     pub(super) const fn is_in_a_message(&self) -> bool {
-        self.passing && self.inside
+        self.answers.is_in_a_message()
     }
 
-    fn lose(&mut self) -> Poll<Result<(), Lost>> {
+    fn lose(&mut self) -> Poll<Result<(), Closed>> {
         self.state = State::None;
-        Poll::Ready(Err(Lost))
+        Poll::Ready(Err(Closed::DirectoryLost))
     }
 }

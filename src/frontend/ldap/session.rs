@@ -150,6 +150,8 @@ impl Session {
         let passing = self.judge_answer(id, tag);
         if let Passing::Skip(why) = passing {
             self.conduct.counters.skipped(why);
+            // A directory that answers what nobody asked might have answered the next bind already.
+            self.tainted |= !matches!(why, Skipped::Reference);
         }
         passing
     }

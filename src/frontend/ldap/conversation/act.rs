@@ -102,8 +102,8 @@ impl Conversation {
         if std::mem::take(&mut self.unrecorded) {
             return;
         }
-        if self.relay.forward(whole).is_err() {
-            self.farewell(Closed::DirectoryLost);
+        if let Err(why) = self.relay.forward(whole) {
+            self.farewell(why);
         }
     }
 

@@ -225,3 +225,17 @@ fn after_a_remembered_login_no_password_is_changed_b_031() {
     let [Action::Send(entry), Action::Send(_)] = &out[..] else { panic!("{out:?}") };
     assert!(String::from_utf8_lossy(entry).contains(PASSWORD_MODIFY));
 }
+
+#[test]
+fn a_connection_on_which_the_directory_said_what_nobody_asked_serves_no_other_bind() {
+    for (id, tag) in
+        [(2, op::BIND_RESPONSE), (1, op::BIND_RESPONSE), (7, op::SEARCH_DONE), (0, op::SEARCH_DONE)]
+    {
+        let mut lab = Lab::bound();
+        lab.forwards(&search(2));
+        assert!(matches!(lab.session.on_answer(id, tag), Passing::Skip(_)));
+        assert_eq!(lab.session.on_answer(2, op::SEARCH_DONE), Passing::Pass);
+        let out = lab.send(&bind(3, ANNA, b"hunter2123456"));
+        assert!(matches!(out[0], Action::Release { reusable: false }), "{out:?}");
+    }
+}
