@@ -231,3 +231,15 @@ fn a_full_disk_lets_nobody_in_and_is_over_when_there_is_room_d_117() {
     assert_eq!(vpn.ask("alice", &code).code, Code::AccessAccept, "the code was not used up");
     lab.end("TERM");
 }
+
+#[test]
+fn as_many_files_may_be_open_as_the_system_allows_at_most() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let allowed = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(512), ..allowed }).unwrap();
+    let lab = Lab::start("", "");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", lab.pid())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    assert!(fields[3] == fields[4] && fields[3] != "512", "{line}");
+}

@@ -8,6 +8,7 @@ pub mod listeners;
 pub mod logging;
 pub mod metrics;
 pub mod notify;
+pub mod open_files;
 pub mod reload;
 pub mod signing;
 pub mod status;
@@ -98,6 +99,7 @@ pub fn run(config: &Path) -> Result<(), Stopped> {
     ) {
         tracing::warn!(event = "daemon.core-dumps", "core dumps could not be switched off: {error}");
     }
+    open_files::raise();
     let runtime = runtime(settings.radius.workers)?;
     let outcome = runtime
         .block_on(Daemon::start(config.to_owned(), settings, log))
@@ -157,6 +159,7 @@ impl Daemon {
         let sockets = listeners.bind(&settings.radius.listen)?;
         listeners.change(sockets);
         let ldap = assemble::ldap_front(&settings, gateway.clone(), &stock);
+        open_files::compare(&settings);
         let mut doors = Doors::new(ldap.clone(), settings.drain_timeout);
         let bound = doors.bind(&assemble::listeners(&settings))?;
         doors.change(bound);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::settings::Settings;
-use crate::daemon::{Daemon, Stopped, assemble, level, load, notify};
+use crate::daemon::{Daemon, Stopped, assemble, level, load, notify, open_files};
 
 /// Counts reloads.
 #[derive(Debug, Default)]
@@ -69,6 +69,7 @@ impl Daemon {
         self.doors.change(doors);
         self.front.reload(clients);
         self.ldap.reload(assemble::ldap_clients(&settings), settings.ldap);
+        open_files::compare(&settings);
         self.signing.tell(&self.front);
         self.log.set(level(settings.log.level));
         Ok(warnings.len())

@@ -187,7 +187,9 @@ pub async fn serve(
                     guest.arrive(tcp, peer, &mut running);
                 }
                 Err(fault) => {
-                    tracing::error!(event = "ldap.accept", %fault, "the system gave no connection");
+                    if front.complaints.is_news(&mut Said::default(), None, "accept", front.clock.now().steady) {
+                        tracing::error!(event = "ldap.accept", %fault, "the system gave no connection");
+                    }
                     tokio::time::sleep(AFTER_FAULT).await;
                 }
             },
