@@ -1,6 +1,6 @@
 //! The figures of `docs/performance.md`: the finished program on loopback, asked by many devices at once.
 //!
-//! `make bench`, or `cargo bench --bench gateway -- [--json] [floor] [status] [trusted] [million] [ldap]`.
+//! `make bench`, or `cargo bench --bench gateway -- [--json]` and any of the words in `CASES`.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,11 +15,14 @@
     reason = "a measurement: it ends with a word when something is not as it should be"
 )]
 
+mod applications;
+mod asking;
 #[path = "../tests/support/lab.rs"]
 mod lab;
 mod load;
 mod machine;
 mod people;
+mod responder;
 #[path = "../tests/support/store.rs"]
 #[allow(dead_code, reason = "shared with tests")]
 mod store;
@@ -62,6 +65,18 @@ type Case = fn(&mut Report);
 /// Waits until a file is on the disk.
 type Sync = fn(&File) -> std::io::Result<()>;
 
+const CASES: [(&str, Case); 9] = [
+    ("floor", floor),
+    ("status", status),
+    ("trusted", trusted),
+    ("million", million),
+    ("ldap", ldap),
+    ("binds", applications::binds),
+    ("added", applications::added),
+    ("relay", applications::relay),
+    ("idle", applications::idle),
+];
+
 /// What was found so far.
 #[derive(Default)]
 struct Report {
@@ -87,19 +102,22 @@ fn main() -> ExitCode {
         machine::echo();
         return ExitCode::SUCCESS;
     }
+    if has(responder::DIRECTORY) {
+        responder::respond();
+        return ExitCode::SUCCESS;
+    }
     if !has("--bench") {
         println!("this measures the optimised program: cargo bench --bench gateway");
         return ExitCode::SUCCESS;
     }
+    machine::open_files();
     let all = words.iter().all(|word| word.starts_with("--"));
-    let cases: [(&str, Case); 5] =
-        [("floor", floor), ("status", status), ("trusted", trusted), ("million", million), ("ldap", ldap)];
     let mut report = Report { json: has("--json"), ..Report::default() };
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     table::figure("cores, shared by both sides", &cores.to_string());
     table::figure("processes that wanted a core in the last minute", &machine::load());
     table::head();
-    for (name, case) in cases {
+    for (name, case) in CASES {
         if all || has(name) {
             case(&mut report);
         }

@@ -54,6 +54,11 @@ impl Score {
         self.waits.len() as f64 / self.elapsed.as_secs_f64()
     }
 
+    /// The wait that half of the requests did not exceed, in microseconds.
+    pub fn p50(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
     /// The wait that this part of the requests did not exceed, in microseconds.
     pub fn quantile(&self, part: f64) -> f64 {
         let at = (self.waits.len() as f64 * part) as usize;

@@ -31,9 +31,29 @@ fn ticks_per_second() -> u32 {
 
 /// Most memory that a process ever had, in MiB (VmHWM).
 pub fn peak_memory(pid: u32) -> f64 {
+    status(pid, "VmHWM:") / 1024.0
+}
+
+/// Memory that a process has now, in KiB (VmRSS).
+pub fn memory(pid: u32) -> f64 {
+    status(pid, "VmRSS:")
+}
+
+fn status(pid: u32, name: &str) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").trim().parse::<f64>().unwrap() / 1024.0
+    let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+}
+
+/// Lets this process and those that it starts open as many files as they may; how many that is.
+pub fn open_files() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let enough = 65_536;
+    // Only somebody with privileges may have more than was allowed before.
+    let _raised = setrlimit(Resource::Nofile, Rlimit { current: Some(enough), maximum: Some(enough) });
+    let allowed = getrlimit(Resource::Nofile);
+    let _raised = setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, ..allowed });
+    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |files| usize::try_from(files).unwrap())
 }
 
 /// Processes that wanted a core in the last minute, as the kernel averages it.

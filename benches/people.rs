@@ -12,7 +12,9 @@ use tempfile::TempDir;
 
 use crate::lab::{self, Lab};
 use crate::load::{self, Shot};
+use crate::responder::SERVICE;
 use crate::store;
+use crate::support::authority::Authority;
 
 /// Devices that send logins, and logins of each in one volley: no identifier is used twice.
 const DEVICES: usize = 100;
@@ -25,12 +27,22 @@ pub const PROBES_EACH: usize = 50;
 pub const PASSWORD: &str = "correct horse";
 
 /// Higher than any volley here.
-const LIMITS: &str = "[limits]\nlogins = 100000\nlogins-per-client = 100000\nclient-per-second = 100000\n\
+pub const LIMITS: &str = "[limits]\nlogins = 100000\nlogins-per-client = 100000\nclient-per-second = 100000\n\
                       source-per-minute = 1000000\nsubject-per-minute = 100000\n";
 
 /// Name of the n-th user.
 pub fn name(n: usize) -> String {
     format!("user{n:07}")
+}
+
+/// Where the LDAP directory has a user.
+pub fn dn(name: &str) -> String {
+    format!("uid={name},ou=people,dc=lab,dc=test")
+}
+
+/// Id of the n-th user in a directory that answers out of its head.
+pub fn entry_uuid(n: usize) -> String {
+    format!("40404040-4040-4040-8040-{n:012}")
 }
 
 /// Where the n-th user comes from.
@@ -127,6 +139,39 @@ pub fn bound(dir: TempDir, server: &str, ca_file: &Path) -> Lab {
     Lab::start_custom(dir, &config)
 }
 
+/// A gateway with listeners for applications, without TLS named `plain` and with it `ldaps`, which asks the
+/// LDAP server at `server` without TLS. One account of the application is exempt.
+pub fn fronted(dir: TempDir, server: &str, authority: &Authority) -> Lab {
+    let at = |name: &str| dir.path().join(name);
+    let (certificate, key) = authority.server(&["localhost", "127.0.0.1"]);
+    fs::write(at("gateway.pem"), certificate).unwrap();
+    lab::private_file(&at("gateway.key"), &key);
+    lab::private_file(&at("service.secret"), PASSWORD);
+    let config = format!(
+        "{LIMITS}[ldap]\nconnections = 25000\nconnections-per-source = 25000\n\
+         [[directory]]\nname = \"people\"\nkind = \"ldap\"\nservers = [\"{server}\"]\ntls = \"none\"\n\
+         base-dn = \"dc=lab,dc=test\"\nbind-dn = \"{SERVICE}\"\nbind-password = {{ file = {:?} }}\n\
+         group-lookup = \"member-of\"\n\
+         [[listener]]\nname = \"plain\"\nprotocol = \"ldap\"\nlisten = [\"127.0.0.1:0\"]\n\
+         plain-binds = \"loopback\"\n\
+         [[listener]]\nname = \"ldaps\"\nprotocol = \"ldaps\"\nlisten = [\"127.0.0.1:0\"]\n\
+         certificate = {:?}\nkey = {{ file = {:?} }}\n\
+         [[client]]\nname = \"wiki\"\nprotocol = \"ldap\"\naddresses = [\"127.0.0.0/8\"]\n\
+         directory = \"people\"\ncode-entry = \"append\"\n\
+         [[exemption]]\nname = \"wiki-service\"\nclient = [\"wiki\"]\naccount = \"{SERVICE}\"\n\
+         source = [\"127.0.0.0/8\"]\nmay = [\"bind\", \"search\"]\n",
+        at("service.secret"),
+        at("gateway.pem"),
+        at("gateway.key"),
+    );
+    Lab::start_custom(dir, &config)
+}
+
+/// The password field of everybody at the step `distance` from now. A step that ends within `seconds` is waited out.
+pub fn field(distance: i64, seconds: i64) -> String {
+    format!("{PASSWORD}{}", lab::totp(lab::SEED, lab::quiet_step(seconds) + distance))
+}
+
 /// Ids of the first `n` users in the file.
 pub fn file_ids(n: usize) -> impl Iterator<Item = Vec<u8>> {
     (0..n).map(|n| uuid(n).to_vec())
@@ -205,8 +250,9 @@ pub fn ldif(users: usize, group_size: usize) -> String {
         let name = name(n);
         write!(
             text,
-            "dn: uid={name},ou=people,dc=lab,dc=test\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\n\
-             sn: {n}\nmail: {name}@lab.test\nuserPassword: {PASSWORD}\n\n"
+            "dn: {}\nobjectClass: inetOrgPerson\nuid: {name}\ncn: {name}\n\
+             sn: {n}\nmail: {name}@lab.test\nuserPassword: {PASSWORD}\n\n",
+            dn(&name)
         )
         .unwrap();
     }
