@@ -1,15 +1,15 @@
 //! Apache httpd's mod_authnz_ldap.
 
 use crate::support::apache::{Apache, SETTINGS};
-use crate::support::ldap_app::{Outcome, Tls, Way};
+use crate::support::counting::{Counting, SILENCE, lets_in_anna_alone};
+use crate::support::ldap_app::{Ldap, Outcome, Tls, Way};
 use crate::support::slapd::{PASSWORD, Slapd};
-use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone, stranger};
 
 #[test]
 fn httpd_shows_a_page_for_the_password_of_a_template_or_found_account() {
     let Some(slapd) = Slapd::start_open("") else { return };
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(apache) = Apache::start(&at(&slapd, tls), SETTINGS) else { return };
+        let Some(apache) = Apache::start(&Ldap::at(&slapd, tls), SETTINGS) else { return };
         for way in [Way::Template, Way::Search] {
             lets_in_anna_alone(|user, password| apache.login(way, user, password));
         }
@@ -52,7 +52,7 @@ fn httpd_answers_500_when_the_directory_was_busy_or_unavailable_and_tries_once()
         directory.answers("anna", code);
         let asked = directory.during(|| {
             let outcome = apache.login(Way::Search, "anna", PASSWORD);
-            assert!(broken(&outcome, "HTTP/1.1 500 ") && broken(&outcome, words), "{outcome:?}");
+            assert!(outcome.is_broken("HTTP/1.1 500 ") && outcome.is_broken(words), "{outcome:?}");
         });
         assert_eq!(asked, "service search anna", "{code}");
     }
@@ -65,7 +65,7 @@ fn httpd_gives_up_after_its_timeout() {
     let Some(apache) = Apache::start(&directory.ldap(), &settings) else { return };
     directory.answers("anna", SILENCE);
     let outcome = apache.login(Way::Search, "anna", PASSWORD);
-    assert!(broken(&outcome, "HTTP/1.1 500 ") && broken(&outcome, "Timed out"), "{outcome:?}");
+    assert!(outcome.is_broken("HTTP/1.1 500 ") && outcome.is_broken("Timed out"), "{outcome:?}");
     directory.wait_until("unbind");
 }
 
@@ -80,7 +80,7 @@ fn by_its_defaults_httpd_lets_a_password_in_again_without_asking_and_repeats_a_b
     directory.answers("ben", 52);
     let asked = directory.during(|| {
         let outcome = apache.login(Way::Search, "ben", PASSWORD);
-        assert!(broken(&outcome, "Server is unavailable"), "{outcome:?}");
+        assert!(outcome.is_broken("Server is unavailable"), "{outcome:?}");
     });
     assert_eq!(asked, ["service search ben"; 4].join(" | "));
 }
@@ -89,10 +89,10 @@ fn by_its_defaults_httpd_lets_a_password_in_again_without_asking_and_repeats_a_b
 fn httpd_lets_nobody_in_by_a_server_that_it_cannot_verify() {
     let Some(slapd) = Slapd::start_open("") else { return };
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(apache) = Apache::start(&stranger(&slapd, tls), SETTINGS) else { return };
+        let Some(apache) = Apache::start(&Ldap::behind_a_stranger(&slapd, tls), SETTINGS) else { return };
         for way in [Way::Template, Way::Search] {
             let outcome = apache.login(way, "anna", PASSWORD);
-            assert!(broken(&outcome, "HTTP/1.1 500 "), "{outcome:?}");
+            assert!(outcome.is_broken("HTTP/1.1 500 "), "{outcome:?}");
         }
     }
 }

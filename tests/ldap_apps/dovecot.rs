@@ -2,16 +2,16 @@
 
 use std::thread;
 
+use crate::support::counting::{Counting, SILENCE, lets_in_anna_alone};
 use crate::support::dovecot::Dovecot;
-use crate::support::ldap_app::{Outcome, Tls, Way};
+use crate::support::ldap_app::{Ldap, Outcome, Tls, Way};
 use crate::support::slapd::{PASSWORD, Slapd};
-use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone, stranger};
 
 #[test]
 fn dovecot_opens_a_mailbox_for_the_password_of_a_template_or_found_account() {
     let Some(slapd) = Slapd::start() else { return };
     for (tls, way) in [(Tls::Ldaps, Way::Template), (Tls::StartTls, Way::Search)] {
-        let Some(dovecot) = Dovecot::start(&at(&slapd, tls), way) else { return };
+        let Some(dovecot) = Dovecot::start(&Ldap::at(&slapd, tls), way) else { return };
         lets_in_anna_alone(|user, password| dovecot.login(user, password));
     }
 }
@@ -44,7 +44,7 @@ fn dovecot_tells_a_mail_program_that_it_was_not_the_password_when_the_directory_
         directory.answers("anna", code);
         let asked = directory.during(|| {
             let outcome = dovecot.login("anna", PASSWORD);
-            assert!(broken(&outcome, "1 NO [UNAVAILABLE]"), "{outcome:?}");
+            assert!(outcome.is_broken("1 NO [UNAVAILABLE]"), "{outcome:?}");
         });
         assert_eq!(asked, "service search anna");
     }
@@ -74,7 +74,7 @@ fn without_an_account_of_its_own_dovecot_binds_as_nobody_and_works_only_where_th
     let nobody = "dn =\ndnpass =\n";
     let Some(dovecot) = Dovecot::start_with(&directory.ldap(), Way::Template, nobody) else { return };
     let outcome = dovecot.login("anna", PASSWORD);
-    assert!(broken(&outcome, "Inappropriate authentication"), "{outcome:?}");
+    assert!(outcome.is_broken("Inappropriate authentication"), "{outcome:?}");
     let seen = directory.seen();
     let asked = |who: &str| seen.iter().any(|(_, what)| what == who);
     assert!(asked("nobody at all") && !asked("anna"), "{seen:?}");
@@ -84,8 +84,10 @@ fn without_an_account_of_its_own_dovecot_binds_as_nobody_and_works_only_where_th
 fn dovecot_lets_nobody_in_by_a_server_that_it_cannot_verify() {
     let Some(slapd) = Slapd::start() else { return };
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(dovecot) = Dovecot::start(&stranger(&slapd, tls), Way::Search) else { return };
+        let Some(dovecot) = Dovecot::start(&Ldap::behind_a_stranger(&slapd, tls), Way::Search) else {
+            return;
+        };
         let outcome = dovecot.login("anna", PASSWORD);
-        assert!(broken(&outcome, "1 NO [UNAVAILABLE]"), "{outcome:?}");
+        assert!(outcome.is_broken("1 NO [UNAVAILABLE]"), "{outcome:?}");
     }
 }

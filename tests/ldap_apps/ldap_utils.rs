@@ -2,10 +2,10 @@
 
 use data_encoding::BASE64;
 
-use crate::support::ldap_app::{Outcome, Tls, said};
+use crate::support::counting::{Counting, SILENCE, lets_in_anna_alone};
+use crate::support::ldap_app::{Ldap, Outcome, Tls, said};
 use crate::support::ldap_utils::LdapUtils;
 use crate::support::slapd::{PASSWORD, Slapd};
-use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone, stranger};
 
 /// An attribute whose values are any octets, which the usual schema has only for secrets.
 const SCHEMA: &str = "\
@@ -46,7 +46,7 @@ fn names(answer: &str) -> Vec<&str> {
 fn ldapwhoami_binds_with_the_right_password_over_each_protection() {
     let Some(slapd) = Slapd::start() else { return };
     for tls in [Tls::Ldaps, Tls::StartTls, Tls::None] {
-        let Some(tools) = LdapUtils::start(&at(&slapd, tls)) else { return };
+        let Some(tools) = LdapUtils::start(&Ldap::at(&slapd, tls)) else { return };
         lets_in_anna_alone(|user, password| tools.login(user, password));
     }
 }
@@ -57,7 +57,7 @@ fn ldapsearch_gets_every_page_every_octet_and_what_a_binary_filter_names() {
     let picture = picture();
     assert!(slapd.add(&crowd(&picture)));
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(tools) = LdapUtils::start(&at(&slapd, tls)) else { return };
+        let Some(tools) = LdapUtils::start(&Ldap::at(&slapd, tls)) else { return };
         let search = |args: &[&str]| {
             let args = [&["-o", "ldif-wrap=no", "-b", "ou=people,dc=lab,dc=test"], args].concat();
             let output = tools.tool("ldapsearch", "anna", PASSWORD, &args, "");
@@ -82,7 +82,7 @@ fn ldapsearch_gets_every_page_every_octet_and_what_a_binary_filter_names() {
 fn ldapmodify_and_ldapcompare_run_with_the_rights_of_the_person() {
     let Some(slapd) = Slapd::start_open("") else { return };
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(tools) = LdapUtils::start(&at(&slapd, tls)) else { return };
+        let Some(tools) = LdapUtils::start(&Ldap::at(&slapd, tls)) else { return };
         let run = |name: &str, args: &[&str], input: &str| {
             tools.tool(name, "anna", PASSWORD, args, input).status.code().unwrap()
         };
@@ -108,7 +108,7 @@ fn ldappasswd_changes_the_password_of_the_person_and_of_nobody_else() {
     let Some(slapd) = Slapd::start_open("") else { return };
     let mut old = PASSWORD.to_owned();
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(tools) = LdapUtils::start(&at(&slapd, tls)) else { return };
+        let Some(tools) = LdapUtils::start(&Ldap::at(&slapd, tls)) else { return };
         let change = |password: &str, args: &[&str]| tools.tool("ldappasswd", "anna", password, args, "");
         let refused = |args: &[&str], code: &str| {
             let output = change(&old, args);
@@ -122,7 +122,7 @@ fn ldappasswd_changes_the_password_of_the_person_and_of_nobody_else() {
         refused(&["-a", &old, "-s", &new], "Invalid credentials (49)");
         old = new;
     }
-    let tools = LdapUtils::start(&at(&slapd, Tls::Ldaps)).unwrap();
+    let tools = LdapUtils::start(&Ldap::at(&slapd, Tls::Ldaps)).unwrap();
     assert_eq!(tools.login("anna", &old), Outcome::Accepted);
     assert_eq!(tools.login("left", PASSWORD), Outcome::Accepted);
 }
@@ -131,9 +131,9 @@ fn ldappasswd_changes_the_password_of_the_person_and_of_nobody_else() {
 fn ldapwhoami_does_not_bind_at_a_server_that_it_cannot_verify() {
     let Some(slapd) = Slapd::start() else { return };
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(tools) = LdapUtils::start(&stranger(&slapd, tls)) else { return };
+        let Some(tools) = LdapUtils::start(&Ldap::behind_a_stranger(&slapd, tls)) else { return };
         let outcome = tools.login("anna", PASSWORD);
-        assert!(broken(&outcome, "(-1"), "{outcome:?}");
+        assert!(outcome.is_broken("(-1"), "{outcome:?}");
     }
 }
 
@@ -145,12 +145,12 @@ fn ldapwhoami_ends_with_the_code_of_a_bind_and_gives_up_in_the_time_it_is_given(
         directory.answers("anna", code);
         let asked = directory.during(|| {
             let outcome = tools.login("anna", PASSWORD);
-            assert!(broken(&outcome, &format!("Some({code})")), "{outcome:?}");
+            assert!(outcome.is_broken(&format!("Some({code})")), "{outcome:?}");
         });
         assert_eq!(asked, "anna");
     }
     tools.timeout = 1;
     directory.answers("anna", SILENCE);
     let outcome = tools.login("anna", PASSWORD);
-    assert!(broken(&outcome, "Timed out"), "{outcome:?}");
+    assert!(outcome.is_broken("Timed out"), "{outcome:?}");
 }

@@ -1,15 +1,15 @@
 //! PostgreSQL's `ldap` method.
 
-use crate::support::ldap_app::{Outcome, Tls, Way};
+use crate::support::counting::{Counting, SILENCE, lets_in_anna_alone};
+use crate::support::ldap_app::{Ldap, Outcome, Tls, Way};
 use crate::support::postgres::Postgres;
 use crate::support::slapd::{PASSWORD, Slapd};
-use crate::{Counting, SILENCE, at, broken, lets_in_anna_alone, stranger};
 
 #[test]
 fn postgres_lets_a_role_in_by_the_password_of_its_template_or_found_account() {
     let Some(slapd) = Slapd::start() else { return };
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(postgres) = Postgres::start(&at(&slapd, tls)) else { return };
+        let Some(postgres) = Postgres::start(&Ldap::at(&slapd, tls)) else { return };
         for way in [Way::Template, Way::Search] {
             lets_in_anna_alone(|user, password| postgres.login(way, user, password));
         }
@@ -38,7 +38,7 @@ fn postgres_tries_a_bind_once_and_logs_that_the_directory_was_busy_or_unavailabl
         for (way, expected) in [(Way::Template, "anna"), (Way::Search, "service search | anna")] {
             let asked = directory.during(|| {
                 let outcome = postgres.login(way, "anna", PASSWORD);
-                assert!(broken(&outcome, words), "{outcome:?}");
+                assert!(outcome.is_broken(words), "{outcome:?}");
             });
             assert_eq!(asked, expected);
         }
@@ -51,7 +51,7 @@ fn postgres_gives_up_and_hangs_up_after_its_authentication_timeout() {
     let Some(postgres) = Postgres::start_with(&directory.ldap(), "1s") else { return };
     directory.answers("anna", SILENCE);
     let outcome = postgres.login(Way::Template, "anna", PASSWORD);
-    assert!(broken(&outcome, "LDAP login failed"), "{outcome:?}");
+    assert!(outcome.is_broken("LDAP login failed"), "{outcome:?}");
     directory.wait_until("unbind");
 }
 
@@ -71,10 +71,10 @@ fn a_wrong_password_reaches_the_directory_twice_where_postgres_takes_connections
 fn postgres_lets_nobody_in_by_a_server_that_it_cannot_verify() {
     let Some(slapd) = Slapd::start() else { return };
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(postgres) = Postgres::start(&stranger(&slapd, tls)) else { return };
+        let Some(postgres) = Postgres::start(&Ldap::behind_a_stranger(&slapd, tls)) else { return };
         for way in [Way::Template, Way::Search] {
             let outcome = postgres.login(way, "anna", PASSWORD);
-            assert!(broken(&outcome, "LDAP"), "{outcome:?}");
+            assert!(outcome.is_broken("LDAP"), "{outcome:?}");
         }
     }
 }

@@ -1,20 +1,21 @@
 //! Java: JNDI.
 
-use crate::support::java::Java;
-use crate::support::ldap_app::{Outcome, Tls, Way};
-use crate::support::slapd::{PASSWORD, Slapd};
-use crate::{
-    Counting, at, behind_a_stranger, binds_once_and_tells_a_fault_from_a_wrong_password,
-    gives_the_password_to_no_stranger, lets_in_anna_alone,
+use crate::support::counting::{
+    Counting, binds_once_and_tells_a_fault_from_a_wrong_password, gives_the_password_to_no_stranger,
+    lets_in_anna_alone, takes_names_as_they_are,
 };
+use crate::support::java::Java;
+use crate::support::ldap_app::{Ldap, Outcome, Tls, Way};
+use crate::support::slapd::{PASSWORD, Slapd};
 
 #[test]
 fn jndi_lets_in_by_the_password_of_its_template_or_found_account() {
     let Some(slapd) = Slapd::start() else { return };
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(java) = Java::start(&at(&slapd, tls)) else { return };
+        let Some(java) = Java::start(&Ldap::at(&slapd, tls)) else { return };
         for way in [Way::Template, Way::Search] {
             lets_in_anna_alone(|user, password| java.login(way, user, password));
+            takes_names_as_they_are(|user, password| java.login(way, user, password));
         }
     }
 }
@@ -34,7 +35,7 @@ fn jndi_binds_once_and_tells_a_fault_from_a_wrong_password() {
 fn jndi_gives_no_password_to_a_server_of_another_authority() {
     let Some(slapd) = Slapd::start() else { return };
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(java) = Java::start(&behind_a_stranger(&slapd, tls)) else { return };
+        let Some(java) = Java::start(&Ldap::behind_a_stranger(&slapd, tls)) else { return };
         gives_the_password_to_no_stranger(|user, password| java.login(Way::Template, user, password));
     }
 }
@@ -44,7 +45,7 @@ fn a_pool_of_jndi_lets_in_without_asking_which_is_why_the_manual_forbids_it() {
     let directory = Counting::start();
     let Some(java) = Java::start_with_a_pool(&directory.ldap()) else { return };
     assert_eq!(java.login(Way::Template, "anna", PASSWORD), Outcome::Accepted);
-    directory.answers(49);
+    directory.answers("anna", 49);
     assert_eq!(java.login(Way::Template, "anna", PASSWORD), Outcome::Accepted, "the same connection");
-    assert_eq!(directory.binds(), 1);
+    assert_eq!(directory.binds("anna"), 1);
 }

@@ -1,12 +1,12 @@
 //! Python: python-ldap and ldap3.
 
+use crate::support::counting::{
+    Counting, binds_once_and_tells_a_fault_from_a_wrong_password, gives_the_password_to_no_stranger,
+    lets_in_anna_alone, takes_names_as_they_are,
+};
 use crate::support::ldap_app::{Ldap, Tls, Way};
 use crate::support::python::Python;
 use crate::support::slapd::Slapd;
-use crate::{
-    Counting, at, behind_a_stranger, binds_once_and_tells_a_fault_from_a_wrong_password,
-    gives_the_password_to_no_stranger, lets_in_anna_alone,
-};
 
 type Start = fn(&Ldap) -> Option<Python>;
 
@@ -15,9 +15,10 @@ const LIBRARIES: [Start; 2] = [Python::with_python_ldap, Python::with_ldap3];
 fn lets_in_by(start: Start) {
     let Some(slapd) = Slapd::start() else { return };
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(python) = start(&at(&slapd, tls)) else { return };
+        let Some(python) = start(&Ldap::at(&slapd, tls)) else { return };
         for way in [Way::Template, Way::Search] {
             lets_in_anna_alone(|user, password| python.login(way, user, password));
+            takes_names_as_they_are(|user, password| python.login(way, user, password));
         }
     }
 }
@@ -50,7 +51,7 @@ fn neither_library_gives_a_password_to_a_server_of_another_authority() {
     let Some(slapd) = Slapd::start() else { return };
     for (start, tls) in LIBRARIES.into_iter().flat_map(|start| [(start, Tls::Ldaps), (start, Tls::StartTls)])
     {
-        let Some(python) = start(&behind_a_stranger(&slapd, tls)) else { return };
+        let Some(python) = start(&Ldap::behind_a_stranger(&slapd, tls)) else { return };
         gives_the_password_to_no_stranger(|user, password| python.login(Way::Template, user, password));
     }
 }

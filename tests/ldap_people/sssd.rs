@@ -1,20 +1,21 @@
 //! SSSD behind PAM.
 
-use crate::support::ldap_app::{Outcome, Tls};
+use crate::support::counting::{
+    Counting, binds_once_and_tells_a_fault_from_a_wrong_password, gives_the_password_to_no_stranger,
+    lets_in_anna_alone, takes_names_as_they_are,
+};
+use crate::support::ldap_app::{Ldap, Outcome, Tls};
 use crate::support::slapd::{PASSWORD, Slapd};
 use crate::support::sssd::{MAKE_ANNA_A_UNIX_USER, Sssd};
-use crate::{
-    Counting, at, behind_a_stranger, binds_once_and_tells_a_fault_from_a_wrong_password,
-    gives_the_password_to_no_stranger, lets_in_anna_alone,
-};
 
 #[test]
 fn a_login_through_pam_and_sssd_takes_the_right_password_over_ldaps_and_starttls() {
     let Some(slapd) = Slapd::start() else { return };
     assert!(slapd.add(MAKE_ANNA_A_UNIX_USER), "slapd takes the attributes");
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(sssd) = Sssd::start(&at(&slapd, tls)) else { return };
+        let Some(sssd) = Sssd::start(&Ldap::at(&slapd, tls)) else { return };
         lets_in_anna_alone(|user, password| sssd.login(user, password));
+        takes_names_as_they_are(|user, password| sssd.login(user, password));
     }
 }
 
@@ -32,7 +33,7 @@ fn sssd_gives_no_password_to_a_server_of_another_authority() {
     let Some(slapd) = Slapd::start() else { return };
     assert!(slapd.add(MAKE_ANNA_A_UNIX_USER), "slapd takes the attributes");
     for tls in [Tls::Ldaps, Tls::StartTls] {
-        let Some(sssd) = Sssd::start(&behind_a_stranger(&slapd, tls)) else { return };
+        let Some(sssd) = Sssd::start(&Ldap::behind_a_stranger(&slapd, tls)) else { return };
         gives_the_password_to_no_stranger(|user, password| sssd.login(user, password));
     }
 }

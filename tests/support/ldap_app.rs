@@ -14,6 +14,9 @@ use std::time::Duration;
 use doorward::base::clock::{Clock, SystemClock};
 use tempfile::TempDir;
 
+use crate::support::authority::Authority;
+use crate::support::slapd::{PASSWORD, Slapd};
+
 /// How long anything may take before the test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -49,6 +52,34 @@ pub struct Ldap {
 }
 
 impl Ldap {
+    /// The lab's names, on a port of 127.0.0.1 where everything can be read.
+    pub fn readable(port: u16) -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port,
+            tls: Tls::None,
+            ca_file: "/dev/null".into(),
+            base: "dc=lab,dc=test".to_owned(),
+            people_base: "ou=people,dc=lab,dc=test".to_owned(),
+            user_dn_template: "uid=%s,ou=people,dc=lab,dc=test".to_owned(),
+            service_dn: "cn=service,dc=lab,dc=test".to_owned(),
+            service_password: PASSWORD.to_owned(),
+        }
+    }
+
+    /// OpenLDAP's server, and how an application reaches it.
+    pub fn at(slapd: &Slapd, tls: Tls) -> Self {
+        let port = if tls == Tls::Ldaps { slapd.tls_port } else { slapd.port };
+        Self { tls, ca_file: slapd.ca_file(), ..Self::readable(port) }
+    }
+
+    /// The same, but the application trusts another authority than the server's.
+    pub fn behind_a_stranger(slapd: &Slapd, tls: Tls) -> Self {
+        let ca_file = slapd.ca_file().with_file_name("stranger.pem");
+        std::fs::write(&ca_file, Authority::new().pem()).unwrap();
+        Self { ca_file, ..Self::at(slapd, tls) }
+    }
+
     /// `ldaps://127.0.0.1:636`
     pub fn url(&self) -> String {
         format!("{}://{}:{}", self.scheme(), self.host, self.port)
@@ -78,6 +109,13 @@ pub enum Outcome {
     Refused,
     /// The application says that it could not find out, with what it said.
     Broken(String),
+}
+
+impl Outcome {
+    /// It could not find out, and these words were among what it said.
+    pub fn is_broken(&self, because: &str) -> bool {
+        matches!(self, Self::Broken(told) if told.contains(because))
+    }
 }
 
 /// How an application finds out as whom to bind.

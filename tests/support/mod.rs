@@ -12,6 +12,7 @@
 
 pub mod apache;
 pub mod authority;
+pub mod counting;
 pub mod dovecot;
 pub mod fake_directory;
 pub mod java;

@@ -51,7 +51,7 @@ impl Postgres {
             "CREATE DATABASE template;\nCREATE DATABASE search;\nCREATE DATABASE bare;\n".to_owned();
         let statements: String = roles.chain([databases]).collect();
         let mut single = Command::new(&server);
-        single.args(["--single", "-D", data, "-c", "exit_on_error=on", "postgres"]);
+        single.args(["--single", "-D", data, "-c", "exit_on_error=on", "-c", "fsync=off", "postgres"]);
         let made = run(not_as_root(single.current_dir("/")), &statements);
         assert!(made.status.success(), "postgres --single: {}", said(&made));
 
