@@ -3,16 +3,22 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::base::clock::{Now, UnixTime};
 use crate::daemon::Stopped;
 use crate::frontend::ldap::listen::{self, Front};
 use crate::frontend::ldap::listener::ListenerSettings;
+
+/// A certificate that ends within this time is talked about, once a day.
+const SOON_MS: i64 = 14 * DAY_MS;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const SAY_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A listener's name and one of its addresses. The name, because port 0 means another port each time.
 type Key = (Arc<str>, SocketAddr);
@@ -23,6 +29,8 @@ pub struct Doors {
     drain: Duration,
     open: HashMap<Key, Open>,
     tasks: JoinSet<(Key, usize)>,
+    /// When it was last said that a certificate ends.
+    said: Option<Instant>,
 }
 
 /// Listeners that are bound but not served yet.
@@ -42,7 +50,7 @@ impl Doors {
     /// None open yet.
     #[must_use]
     pub fn new(front: Arc<Front>, drain: Duration) -> Self {
-        Self { front, drain, open: HashMap::new(), tasks: JoinSet::new() }
+        Self { front, drain, open: HashMap::new(), tasks: JoinSet::new(), said: None }
     }
 
     /// Binds what is wanted and not open yet; nothing is served by that.
@@ -83,6 +91,7 @@ impl Doors {
                 self.serve(key, listener, settings.clone());
             }
         }
+        self.front.note_certificate(self.certificate_ends());
     }
 
     fn serve(&mut self, key: Key, listener: TcpListener, settings: Arc<ListenerSettings>) {
@@ -103,9 +112,28 @@ impl Doors {
         self.open.values().map(|open| open.bound)
     }
 
-    /// The settings of those that are open.
-    pub fn settings(&self) -> impl Iterator<Item = Arc<ListenerSettings>> + '_ {
-        self.open.values().map(|open| open.settings.load_full())
+    /// When the first of their certificates ends; `None` where there is none.
+    #[must_use]
+    pub fn certificate_ends(&self) -> Option<UnixTime> {
+        let ends = |open: &Open| open.settings.load().encryption.tls().map(|tls| tls.expires);
+        self.open.values().filter_map(ends).min()
+    }
+
+    /// Says once a day that a certificate ends soon, or has ended: nobody reads the settings again for that.
+    pub fn watch_certificates(&mut self, now: Now) {
+        let Some(ends) = self.certificate_ends() else { return };
+        let left_ms = ends.0.saturating_sub(now.unix.0);
+        let said_lately =
+            self.said.is_some_and(|said| now.steady.saturating_duration_since(said) < SAY_AGAIN);
+        if left_ms < SOON_MS && !said_lately {
+            self.said = Some(now.steady);
+            let days_left = left_ms.div_euclid(DAY_MS);
+            tracing::warn!(
+                event = "tls.certificate-ends",
+                days_left,
+                "the certificate of a listener ends soon or has ended; replace the file and reload"
+            );
+        }
     }
 
     /// Waits for a task that ended though its address is still wanted, which is a mistake of ours.

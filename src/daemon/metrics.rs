@@ -86,6 +86,10 @@ impl Sources {
     fn ldap(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let counters = self.ldap.counters();
         gauge(encoder, "ldap_connections_open", "LDAP connections that are open", self.ldap.connections())?;
+        if let Some(ends) = self.ldap.certificate_ends() {
+            let help = "when the first certificate of the listeners ends, in seconds since 1970";
+            gauge(encoder, "certificate_ends_timestamp_seconds", help, ends.seconds())?;
+        }
         let opened = [("opened", "", counters.all_opened())];
         let closed = counters.all_closed().map(|(why, number)| ("closed", why.code(), number));
         let connections: Vec<_> = opened.into_iter().chain(closed).collect();

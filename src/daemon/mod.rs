@@ -241,6 +241,7 @@ impl Daemon {
         self.watch_the_clock();
         self.gateway.tidy();
         self.signing.learn(&self.front).await;
+        self.doors.watch_certificates(self.stock.clock.now());
         self.status.look().await;
         notify::alive();
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// A client as a login sees it. Addresses and shared secrets stay in its front end.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
     /// Its name in the configuration, in rules, audit and metrics.
     pub name: Arc<str>,

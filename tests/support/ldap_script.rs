@@ -201,7 +201,10 @@ fn bind(dice: &mut Dice<'_>, out: &mut Writer) {
                 "PLAIN",
                 Some(dice.pick(&[&b"\0anna\0pw123456"[..], b"\0anna\0", b"bob\0anna\0pw", b"x"])),
             ),
-            1 => sasl("EXTERNAL", dice.pick(&[None, Some(&b""[..]), Some(b"u:anna@example.org"), Some(b"u:bob")])),
+            1 => sasl(
+                "EXTERNAL",
+                dice.pick(&[None, Some(&b""[..]), Some(b"u:anna@example.org"), Some(b"u:bob")]),
+            ),
             2 => sasl(dice.pick(&["GSS-SPNEGO", "PLAIN", ""]), None),
             3 => bind.bytes(0x89, b"NTLM"),
             _ => bind.bytes(0x80, password),

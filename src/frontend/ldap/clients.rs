@@ -8,7 +8,7 @@ use crate::base::cidr::Prefix;
 use crate::login::client::Client;
 
 /// An application.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LdapClient {
     /// The client as a login sees it.
     pub client: Arc<Client>,

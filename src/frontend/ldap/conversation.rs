@@ -95,6 +95,8 @@ pub(super) struct Conversation {
     relay: Relay,
     to_client: Outgoing,
     actions: Vec<Action>,
+    /// How often clients had been exchanged when this one was last looked at.
+    reloads: u64,
     login: Option<Login>,
     /// Drawn when the last one was used up.
     id: Option<AttemptId>,
@@ -118,6 +120,7 @@ impl Conversation {
     /// `None` when nobody who may ask is on it.
     pub(super) fn new(opening: Opening) -> Option<Self> {
         let Opening { front, door, place, peer, stream, began, limits } = opening;
+        let reloads = front.reloads();
         let (conduct, client) = front.who(&door, peer, &stream, &limits);
         if client.is_none() && matches!(stream, Stream::Tls(_)) {
             return None;
@@ -129,6 +132,7 @@ impl Conversation {
             relay: Relay::none(),
             to_client: Outgoing::default(),
             actions: Vec::new(),
+            reloads,
             login: None,
             id: None,
             since: Since { began, heard: false, message: None, traffic: began, stalled: None },
@@ -279,6 +283,10 @@ impl Conversation {
 
     fn take_messages(&mut self) {
         while self.closing.is_none() && !self.start_tls && !self.is_blocked() {
+            if self.reloads != self.front.reloads() && !self.session.is_binding() {
+                self.look_again();
+                continue;
+            }
             self.inbox.set_limit(self.session.most_octets());
             let Some(fresh) = self.fresh_id() else {
                 self.farewell(Closed::Fault);

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::base::cidr::canonical;
-use crate::base::clock::Clock;
+use crate::base::clock::{Clock, UnixTime};
 use crate::base::random::Random;
 use crate::frontend::complaints::{Complaints, Said};
 use crate::frontend::ldap::clients::{Caller, ClientTable, LdapClient};
@@ -47,6 +48,9 @@ pub struct Front {
     pub(super) counters: Arc<Counters>,
     places: Arc<Places>,
     complaints: Complaints,
+    reloads: AtomicU64,
+    /// In milliseconds since 1970; [`i64::MAX`] for none.
+    certificate_ends: AtomicI64,
 }
 
 impl Front {
@@ -68,13 +72,22 @@ impl Front {
             counters: Arc::default(),
             places: Arc::default(),
             complaints: Complaints::default(),
+            reloads: AtomicU64::new(0),
+            certificate_ends: AtomicI64::new(i64::MAX),
         }
     }
 
-    /// Exchanges clients and limits. Connections that are open keep what they began with.
+    /// Exchanges clients and limits. Connections that are open keep the limits that they began with; one whose client
+    /// has changed or is gone ends with its next message.
     pub fn reload(&self, clients: ClientTable, limits: LdapLimits) {
         self.clients.store(Arc::new(clients));
         self.limits.store(Arc::new(limits));
+        self.reloads.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often clients were exchanged.
+    pub(super) fn reloads(&self) -> u64 {
+        self.reloads.load(Ordering::Acquire)
     }
 
     /// The clients as they are now.
@@ -87,6 +100,18 @@ impl Front {
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Remembers when the first certificate of the listeners ends, for the metrics.
+    pub fn note_certificate(&self, ends: Option<UnixTime>) {
+        self.certificate_ends.store(ends.map_or(i64::MAX, |ends| ends.0), Ordering::Relaxed);
+    }
+
+    /// When that is.
+    #[must_use]
+    pub fn certificate_ends(&self) -> Option<UnixTime> {
+        let ends = self.certificate_ends.load(Ordering::Relaxed);
+        (ends != i64::MAX).then_some(UnixTime(ends))
     }
 
     /// Connections that are open.

@@ -267,6 +267,12 @@ impl Session {
         self.client.as_ref().map(|client| &client.client.name)
     }
 
+    /// Whether this is still the client, with the same settings.
+    #[must_use]
+    pub fn is_for(&self, client: Option<&Arc<LdapClient>>) -> bool {
+        self.client.as_ref() == client
+    }
+
     /// Operations that wait for their answers.
     #[must_use]
     pub fn outstanding(&self) -> usize {

@@ -9,7 +9,7 @@ use crate::frontend::ldap::conversation::{Conversation, Login};
 use crate::frontend::ldap::counters::Closed;
 use crate::frontend::ldap::listener::Encryption;
 use crate::frontend::ldap::operations::ExemptOperation;
-use crate::frontend::ldap::session::{Action, Person, Ticket};
+use crate::frontend::ldap::session::{Action, Person, Session, Ticket};
 use crate::frontend::ldap::stream::Stream;
 use crate::gateway::asker::{Asker, Ended, Reply};
 use crate::login::attempt::Attempt;
@@ -96,6 +96,21 @@ impl Conversation {
             self.relay.begin(bound);
         }
         self.session.on_ended(now, ticket, &reply, Some(person), &mut self.actions);
+    }
+
+    /// The settings were read again. Nothing more is done for a client under settings that it has no longer: whoever is
+    /// bound must come again, and whoever is not begins anew.
+    pub(super) fn look_again(&mut self) {
+        self.reloads = self.front.reloads();
+        let (conduct, client) = self.front.who(&self.door, self.peer, &self.stream, &self.limits);
+        if self.session.is_for(client.as_ref()) {
+            return;
+        }
+        if self.session.is_bound() || client.is_none() {
+            self.farewell(Closed::Shutdown);
+        } else {
+            self.session = Session::new(conduct, client);
+        }
     }
 
     fn forward(&mut self, whole: &[u8]) {
