@@ -301,6 +301,10 @@ impl Conversation {
                     self.since.message = None;
                     self.session.on_message(now, fresh, whole, &mut self.actions);
                     self.act(whole);
+                    if self.session.is_binding() {
+                        // It may be kept for a bind that waits; another one needs a name of its own.
+                        self.id = None;
+                    }
                     Ok(true)
                 }
                 Ok(None) => Ok(false),

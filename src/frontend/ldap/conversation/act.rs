@@ -126,7 +126,8 @@ impl Conversation {
     fn record(&mut self, operation: &ExemptOperation) {
         if let Err(fault) = self.front.record(operation) {
             tracing::error!(event = "audit.fault", fault = fault.kind.code(), "{fault}");
-            self.unrecorded = true;
+            // What was refused has nothing behind it that could be left out.
+            self.unrecorded = operation.refused.is_none();
             self.session.on_unrecorded(operation.id, &mut self.actions);
         }
     }
