@@ -24,8 +24,28 @@ use crate::wire::ldap::result::ResultCode;
 /// How deep filters may be nested (B-004).
 pub const FILTER_DEPTH: usize = 64;
 
-/// Batch of operations in one of Active Directory (MS-ADTS 3.1.1.3.4.2.5): what is inside would not be judged.
-const BATCH: &str = "1.2.840.113556.1.4.2212";
+/// Extended operations that would get around what is judged here.
+///
+/// After a fast bind a connection checks passwords, in any number and for no second factor (B-088); so does the
+/// verification of credentials that OpenLDAP can load. A batch (MS-ADTS 3.1.1.3.4.2.5), a bulk update (RFC 4373) and a
+/// multi-update carry operations that would not be seen. After a turn (RFC 4531) the directory asks and the client
+/// answers. The other two are ours to answer.
+const NEVER: [&str; 9] = [
+    FAST_BIND,
+    "1.3.6.1.4.1.4203.666.6.5",
+    "1.2.840.113556.1.4.2212",
+    "1.3.6.1.1.17.1",
+    "1.3.6.1.1.17.5",
+    "1.3.6.1.4.1.30221.2.6.17",
+    "1.3.6.1.1.19",
+    START_TLS,
+    WHO_AM_I,
+];
+
+/// Controls by which somebody would act as somebody else: both versions of proxied authorization, and the one by which
+/// a proxy tells for whom it asks.
+const OTHER_IDENTITIES: [&str; 3] =
+    [PROXIED_AUTHORIZATION_V1, PROXIED_AUTHORIZATION_V2, "1.3.6.1.4.1.30221.2.5.2"];
 
 /// Controls that leave nothing behind on a connection: ManageDsaIT (RFC 3296), domain scope, search options, security
 /// descriptor flags, extended names, deleted entries (MS-ADTS 3.1.1.3.4.1), subentries (RFC 3672).
@@ -209,7 +229,7 @@ fn controls(message: &Message<'_>) -> Result<bool, No> {
     for control in message.controls() {
         let control = control?;
         let is = |oid: &str| control.oid == oid.as_bytes();
-        if is(PROXIED_AUTHORIZATION_V1) || is(PROXIED_AUTHORIZATION_V2) {
+        if OTHER_IDENTITIES.iter().any(|oid| is(oid)) {
             return Err(OTHER_IDENTITY);
         }
         if control.value.is_some_and(speaks_of_secret) {
@@ -258,8 +278,7 @@ const fn password_change(rights: Rights) -> Result<(), No> {
 /// that ends another.
 fn extended(request: &ExtendedRequest<'_>, rights: Rights) -> Result<(), No> {
     let is = |oid: &str| request.name == oid.as_bytes();
-    // After a fast bind the connection would check passwords, in any number and for no second factor (B-088).
-    if is(FAST_BIND) || is(BATCH) || is(START_TLS) || is(WHO_AM_I) {
+    if NEVER.iter().any(|oid| is(oid)) {
         Err(NOT_OFFERED)
     } else if is(PASSWORD_MODIFY) {
         if rights.read_only { Err(READ_ONLY) } else { password_change(rights) }

@@ -64,7 +64,7 @@ fn no_control_gets_at_a_secret_attribute_either_b_049() {
 
 #[test]
 fn nobody_acts_as_somebody_else_b_009() {
-    for oid in [PROXIED_AUTHORIZATION_V1, PROXIED_AUTHORIZATION_V2] {
+    for oid in OTHER_IDENTITIES {
         for critical in [false, true] {
             let whole = lab::controlled(&lab::search(2), oid, critical, Some(b"u:admin"));
             let message = Message::read(&whole).unwrap();
@@ -147,7 +147,7 @@ fn a_password_is_changed_under_tls_and_after_a_code_of_its_own_b_031() {
 
 #[test]
 fn operations_that_would_bind_or_act_unseen_are_not_offered_b_033_b_088() {
-    for name in [FAST_BIND, BATCH, START_TLS, WHO_AM_I] {
+    for name in NEVER {
         assert_eq!(why(&lab::extended(2, name, None), ALL), Some(Refusal::NotOffered), "{name}");
     }
     assert_eq!(why(&lab::extended(2, "not an oid", None), ALL), Some(Refusal::Malformed));
