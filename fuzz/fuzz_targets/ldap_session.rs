@@ -6,4 +6,6 @@ use libfuzzer_sys::fuzz_target;
 #[path = "../../tests/support/fuzz_ldap_session.rs"]
 mod fuzz_ldap_session;
 
-fuzz_target!(|script: &[u8]| fuzz_ldap_session::session(script));
+fuzz_target!(|script: &[u8]| {
+    let _reached = fuzz_ldap_session::session(script);
+});
