@@ -15,6 +15,7 @@ use crate::factor::provision::Provisioner;
 use crate::gateway::ports::{Audit, Naming, Vault};
 use crate::login::identity::{Account, LoginName, Pseudonym};
 use crate::subjects::enrol::{Enrolling, Tools};
+use crate::wire::ldap::dn::Dn;
 
 /// How long a directory may take for one question of an administrator.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -50,6 +51,18 @@ pub(super) fn with_desk<T>(
     })
 }
 
+/// What was typed, as the names that it can be: a distinguished name first, as applications bind with and as the
+/// accounts of applications have no other, and what people type.
+fn names(typed: &str) -> Result<Vec<LoginName>, Failure> {
+    let is_distinguished = typed.contains('=') && typed.parse::<Dn>().is_ok_and(|name| name.depth() > 0);
+    let distinguished = is_distinguished.then(|| LoginName::distinguished(typed));
+    let plain = LoginName::parse(typed.as_bytes());
+    match (distinguished, plain) {
+        (Some(Ok(name)), plain) => Ok([Some(name), plain.ok()].into_iter().flatten().collect()),
+        (Some(Err(_)) | None, plain) => Ok(vec![plain.map_err(|error| Failure::data(error.to_string()))?]),
+    }
+}
+
 impl Desk {
     /// The account that `user` means in `directory`, or in the only one there is.
     pub(super) async fn account(&self, directory: Option<&str>, user: &str) -> Result<Account, Failure> {
@@ -68,10 +81,13 @@ impl Desk {
                 )));
             }
         };
-        let name = LoginName::parse(user.as_bytes()).map_err(|error| Failure::data(error.to_string()))?;
-        let now = self.stock.clock.now().steady;
-        let found = directory.find(&name, now.checked_add(PATIENCE).unwrap_or(now)).await?;
-        found.ok_or_else(|| Failure::no_user("the directory knows no such account"))
+        for name in names(user)? {
+            let now = self.stock.clock.now().steady;
+            if let Some(account) = directory.find(&name, now.checked_add(PATIENCE).unwrap_or(now)).await? {
+                return Ok(account);
+            }
+        }
+        Err(Failure::no_user("the directory knows no such account"))
     }
 
     /// The anonymous id of an account; a new account gets one.
@@ -113,7 +129,7 @@ impl Desk {
 /// Who is meant: by name, or by anonymous id.
 #[derive(Debug, clap::Args)]
 pub(super) struct Who {
-    /// Login name.
+    /// Login name, or the whole distinguished name.
     #[arg(long, value_name = "NAME", conflicts_with = "subject")]
     pub(super) user: Option<String>,
     /// The directory that knows the name; not needed when there is only one.

@@ -30,7 +30,7 @@ pub(super) struct Args {
     /// The client that would ask.
     #[arg(long, value_name = "NAME")]
     client: String,
-    /// Login name.
+    /// Login name, or the whole distinguished name.
     #[arg(long, value_name = "NAME")]
     user: String,
     /// The user's address; without it, it is unknown.
