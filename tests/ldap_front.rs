@@ -1,27 +1,75 @@
 //! The finished program in front of OpenLDAP: what a connection may and may not do.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
 
+#[path = "ldap_front/binds.rs"]
+mod binds;
+#[path = "ldap_front/clients.rs"]
+mod clients;
+#[path = "ldap_front/conversation.rs"]
+mod conversation;
+#[path = "ldap_front/exemptions.rs"]
+mod exemptions;
 #[path = "support/gateway.rs"]
 mod gateway;
 #[path = "support/lab.rs"]
 mod lab;
+#[path = "ldap_front/puppet.rs"]
+mod puppet;
 #[path = "support/raw_ldap.rs"]
 mod raw_ldap;
+#[path = "ldap_front/relay.rs"]
+mod relay;
+#[path = "ldap_front/remembered.rs"]
+mod remembered;
+#[path = "ldap_front/sasl.rs"]
+mod sasl;
+#[path = "ldap_front/status.rs"]
+mod status;
 mod support;
+#[path = "ldap_front/tls.rs"]
+mod tls;
 
+use doorward::base::clock::{Clock, SystemClock};
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::message::{START_TLS, op};
 use doorward::wire::ldap::request::{Scope, Search, search};
 use gateway::{Gateway, Wish};
-use raw_ldap::{Raw, extended, simple_bind};
+use raw_ldap::{PATIENCE, Raw, extended, simple_bind};
 use support::slapd::PASSWORD;
 
 const ANNA: &str = "uid=anna,ou=people,dc=lab,dc=test";
 const BASE: &str = "dc=lab,dc=test";
 
-impl Gateway {
+impl<D> Gateway<D> {
     fn connect(&self) -> Raw {
-        Raw::tls(self.ldaps, &self.ca_file())
+        Raw::tls(self.ldaps, &self.lab.path("gateway-ca.pem"))
+    }
+
+    /// Reasons of all logins so far, oldest first.
+    fn reasons(&self) -> Vec<String> {
+        self.lab.logins().iter().map(|record| record["reason"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Waits until so many logins are on record; their reasons.
+    fn wait_for_reasons(&self, count: usize) -> Vec<String> {
+        let until = SystemClock.now().steady + PATIENCE;
+        loop {
+            // A record may be half written at this moment.
+            let text = std::fs::read_to_string(self.lab.path("audit.jsonl")).unwrap_or_default();
+            if text.ends_with('\n') && text.matches("\"event\":\"login\"").count() >= count {
+                return self.reasons();
+            }
+            assert!(SystemClock.now().steady < until, "{count} logins were never on record: {text}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// One number of the metrics page.
+    fn count(&self, metric: &str, outcome: &str, reason: &str) -> u64 {
+        let line = format!("doorward_{metric}_total{{outcome=\"{outcome}\",reason=\"{reason}\"}} ");
+        let page = self.lab.page("/metrics");
+        let number = page.lines().find_map(|text| text.strip_prefix(&line));
+        number.unwrap_or_else(|| panic!("no {line}: {page}")).parse().unwrap()
     }
 }
 

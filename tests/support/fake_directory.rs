@@ -3,9 +3,11 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
+use doorward::base::clock::{Clock, SystemClock};
 use doorward::wire::ldap::ber::{ENUMERATED, INTEGER, OCTET_STRING, Reader, SEQUENCE, SET, Writer};
 use doorward::wire::ldap::frame::cut;
 use doorward::wire::ldap::message::{Message, op};
@@ -21,6 +23,8 @@ pub struct Request {
     pub tag: u8,
     /// Its operation's inside.
     pub body: Vec<u8>,
+    /// All of it, octet for octet.
+    pub whole: Vec<u8>,
 }
 
 impl Request {
@@ -52,9 +56,15 @@ pub enum Act {
 /// It ends with the test.
 pub struct FakeDirectory {
     pub port: u16,
-    seen: Arc<Mutex<Vec<Request>>>,
+    seen: Arc<Seen>,
     open: Arc<Mutex<Vec<TcpStream>>>,
     over: Arc<AtomicBool>,
+}
+
+#[derive(Default)]
+struct Seen {
+    requests: Mutex<Vec<Request>>,
+    more: Condvar,
 }
 
 impl FakeDirectory {
@@ -70,8 +80,7 @@ impl FakeDirectory {
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (seen, open, over) =
-            <(Arc<Mutex<Vec<Request>>>, Arc<Mutex<Vec<TcpStream>>>, Arc<AtomicBool>)>::default();
+        let (seen, open, over) = <(Arc<Seen>, Arc<Mutex<Vec<TcpStream>>>, Arc<AtomicBool>)>::default();
         let fake = Self { port, seen: seen.clone(), open: open.clone(), over: over.clone() };
         let (answer, count) = (Arc::new(answer), AtomicUsize::new(0));
         thread::spawn(move || {
@@ -90,7 +99,28 @@ impl FakeDirectory {
 
     /// Every request so far.
     pub fn requests(&self) -> Vec<Request> {
-        self.seen.lock().unwrap().clone()
+        self.seen.requests.lock().unwrap().clone()
+    }
+
+    /// Waits for the request with this place among those that `wanted` fits, from 0, at most 30 s.
+    pub fn wait_for(&self, place: usize, wanted: impl Fn(&Request) -> bool) -> Request {
+        let until = SystemClock.now().steady + Duration::from_secs(30);
+        let mut requests = self.seen.requests.lock().unwrap();
+        loop {
+            if let Some(request) = requests.iter().filter(|request| wanted(request)).nth(place) {
+                return request.clone();
+            }
+            let left = until.saturating_duration_since(SystemClock.now().steady);
+            assert!(!left.is_zero(), "the request never came; {} others did", requests.len());
+            requests = self.seen.more.wait_timeout(requests, left).unwrap().0;
+        }
+    }
+
+    /// Says something on one connection.
+    pub fn say_to(&self, connection: usize, octets: &[u8]) {
+        // A copy, since the other side may take its time.
+        let mut stream = self.open.lock().unwrap().get(connection).unwrap().try_clone().unwrap();
+        let _heard_or_not = stream.write_all(octets);
     }
 
     /// The requests of one kind so far.
@@ -126,7 +156,7 @@ fn converse(
     connection: usize,
     greeting: &[u8],
     answer: &dyn Fn(&Request) -> Act,
-    seen: &Mutex<Vec<Request>>,
+    seen: &Seen,
 ) {
     let (mut buffer, mut chunk) = (Vec::new(), [0; 4096]);
     let _ = stream.write_all(greeting);
@@ -136,9 +166,15 @@ fn converse(
             let whole: Vec<u8> = buffer.drain(..length).collect();
             let message = Message::read(&whole).unwrap();
             let operation = message.operation;
-            let request =
-                Request { connection, id: message.id, tag: operation.tag, body: operation.body.to_vec() };
-            seen.lock().unwrap().push(request.clone());
+            let request = Request {
+                connection,
+                id: message.id,
+                tag: operation.tag,
+                body: operation.body.to_vec(),
+                whole: whole.clone(),
+            };
+            seen.requests.lock().unwrap().push(request.clone());
+            seen.more.notify_all();
             match answer(&request) {
                 Act::Send(bytes) => drop(stream.write_all(&bytes)),
                 Act::Hang => {}

@@ -1,4 +1,4 @@
-//! The finished program in front of OpenLDAP's server, and people with generators of codes. Include with
+//! The finished program in front of a directory, and people with generators of codes. Include with
 //! `#[path = "support/gateway.rs"] mod gateway;` beside `mod lab` and `mod support`.
 
 #![allow(
@@ -12,13 +12,14 @@
 )]
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
 use crate::lab::{Lab, private_file};
+use crate::support::authority::Authority;
 use crate::support::slapd::{PASSWORD, Slapd};
 
 /// Seed of everybody's generator.
@@ -26,9 +27,10 @@ const SEED: &[u8] = b"an HOTP seed of tests";
 
 /// The program with an LDAP and an LDAPS listener, one client on loopback whose people append their code, and an
 /// exemption for the application's own account.
-pub struct Gateway {
+pub struct Gateway<D = Slapd> {
     pub lab: Lab,
-    pub slapd: Slapd,
+    /// The directory behind it.
+    pub slapd: D,
     /// With StartTLS; binds without it are refused unless `plain`.
     pub ldap: SocketAddr,
     pub ldaps: SocketAddr,
@@ -44,7 +46,7 @@ pub struct Wish<'a> {
     pub listener: &'a str,
     /// Keys of the `ldaps` listener.
     pub ldaps_listener: &'a str,
-    /// Whole tables: `[ldap]`, rules, further clients.
+    /// Whole tables: `[ldap]`, rules, further clients. `{dir}` is the folder of the program.
     pub tables: &'a str,
     /// What the service account may do; with nothing there is no exemption.
     pub exempt: Option<&'a str>,
@@ -52,6 +54,43 @@ pub struct Wish<'a> {
 
 /// People who have a generator.
 pub const PEOPLE: [&str; 2] = ["anna", "müller"];
+
+/// What can stand behind the program.
+pub trait Behind {
+    /// The keys of `[[directory]]` but its name. `dir`: a folder for files; `service.password` is in it already.
+    fn keys(&self, dir: &Path) -> String;
+    /// The authority that also signs the program's own certificate.
+    fn authority(&self) -> &Authority;
+    /// Who gets a generator of codes.
+    fn people(&self) -> Vec<&'static str> {
+        vec!["anna"]
+    }
+    /// The password of the service account.
+    fn service_password(&self) -> &'static str {
+        PASSWORD
+    }
+}
+
+impl Behind for Slapd {
+    fn keys(&self, dir: &Path) -> String {
+        format!(
+            "kind = \"ldap\"\nservers = [\"127.0.0.1:{}\"]\nca-file = \"{}\"\nbase-dn = \"dc=lab,dc=test\"\n\
+             bind-dn = \"cn=service,dc=lab,dc=test\"\nbind-password = {{ file = \"{}/service.password\" }}\n\
+             group-lookup = \"member-of\"\n",
+            self.tls_port,
+            self.ca_file().display(),
+            dir.display()
+        )
+    }
+
+    fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    fn people(&self) -> Vec<&'static str> {
+        PEOPLE.to_vec()
+    }
+}
 
 impl Gateway {
     /// With everything as usual; `None` when slapd is not installed.
@@ -62,29 +101,28 @@ impl Gateway {
     pub fn start_as(wish: &Wish<'_>) -> Option<Self> {
         Some(Self::in_front_of(Slapd::start_open("")?, wish))
     }
+}
 
-    pub fn in_front_of(slapd: Slapd, wish: &Wish<'_>) -> Self {
+impl<D: Behind> Gateway<D> {
+    pub fn in_front_of(slapd: D, wish: &Wish<'_>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let at = |name: &str| dir.path().join(name).display().to_string();
-        let (certificate, key) = slapd.authority.server(&["localhost", "127.0.0.1", "::1"]);
-        std::fs::write(at("gateway.pem"), certificate).unwrap();
-        private_file(&dir.path().join("gateway.key"), &key);
-        private_file(&dir.path().join("service.password"), &format!("{PASSWORD}\n"));
-        let tls =
-            format!("certificate = \"{}\"\nkey = {{ file = \"{}\" }}", at("gateway.pem"), at("gateway.key"));
+        write_certificate(dir.path(), slapd.authority());
+        std::fs::write(dir.path().join("gateway-ca.pem"), slapd.authority().pem()).unwrap();
+        private_file(&dir.path().join("service.password"), &format!("{}\n", slapd.service_password()));
+        let tls = format!(
+            "certificate = \"{0}/gateway.pem\"\nkey = {{ file = \"{0}/gateway.key\" }}",
+            dir.path().display()
+        );
         let mut config = format!(
-            "[[directory]]\nname = \"staff\"\nkind = \"ldap\"\nservers = [\"127.0.0.1:{}\"]\nca-file = \"{}\"\n\
-             base-dn = \"dc=lab,dc=test\"\nbind-dn = \"cn=service,dc=lab,dc=test\"\n\
-             bind-password = {{ file = \"{}\" }}\ngroup-lookup = \"member-of\"\n\
+            "[[directory]]\nname = \"staff\"\n{}\
              [[listener]]\nname = \"ldap\"\nprotocol = \"ldap\"\nlisten = [\"127.0.0.1:0\"]\n{tls}\n{}\n\
              [[listener]]\nname = \"ldaps\"\nprotocol = \"ldaps\"\nlisten = [\"127.0.0.1:0\"]\n{tls}\n{}\n\
-             [[client]]\nname = \"wiki\"\nprotocol = \"ldap\"\naddresses = [\"127.0.0.0/8\"]\ndirectory = \"staff\"\n\
+             [[client]]\nname = \"wiki\"\nprotocol = \"ldap\"\n{}directory = \"staff\"\n\
              reject-delay = \"0s\"\n{}\n",
-            slapd.tls_port,
-            slapd.ca_file().display(),
-            at("service.password"),
+            slapd.keys(dir.path()),
             wish.listener,
             wish.ldaps_listener,
+            if wish.client.contains("addresses") { "" } else { "addresses = [\"127.0.0.0/8\"]\n" },
             wish.client,
         );
         if let Some(may) = wish.exempt {
@@ -93,11 +131,11 @@ impl Gateway {
                  source = [\"127.0.0.0/8\"]\nmay = {may}\n"
             ));
         }
-        config.push_str(wish.tables);
+        config.push_str(&wish.tables.replace("{dir}", dir.path().to_str().unwrap()));
         let lab = Lab::start_custom(dir, &config);
         let (ldap, ldaps) = (lab.ldap_address("ldap"), lab.ldap_address("ldaps"));
         let gateway = Self { lab, slapd, ldap, ldaps, counters: Mutex::default() };
-        PEOPLE.iter().for_each(|person| gateway.enrol(person));
+        gateway.slapd.people().into_iter().for_each(|person| gateway.enrol(person));
         gateway
     }
 
@@ -132,9 +170,17 @@ impl Gateway {
         (0..).map(|n| format!("{n:06}")).find(|code| !good.contains(code)).unwrap()
     }
 
+    /// Who signs the program's own certificate.
     pub fn ca_file(&self) -> PathBuf {
-        self.slapd.ca_file()
+        self.lab.path("gateway-ca.pem")
     }
+}
+
+/// A fresh certificate of that authority for the program, with its key.
+pub fn write_certificate(dir: &Path, authority: &Authority) {
+    let (certificate, key) = authority.server(&["localhost", "127.0.0.1", "::1"]);
+    std::fs::write(dir.join("gateway.pem"), certificate).unwrap();
+    private_file(&dir.join("gateway.key"), &key);
 }
 
 /// The six digits of a seed and a counter, computed apart from the program (RFC 4226).

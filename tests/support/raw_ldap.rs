@@ -12,7 +12,7 @@
 )]
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,10 @@ use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::frame::{CHUNK, Inbox};
 use doorward::wire::ldap::message::{LdapResult, Message, op};
 use doorward::wire::ldap::request::{Scope, Search, search};
-use rustls::{ClientConnection, StreamOwned};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use socket2::{Domain, Socket, Type};
 
 /// How long an answer may take before the test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -58,6 +61,16 @@ impl Raw {
         Self::over(Box::new(tcp.try_clone().unwrap()), tcp)
     }
 
+    /// From another address of this machine.
+    pub fn plain_from(source: IpAddr, address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((source, 0)).into()).unwrap();
+        socket.connect(&address.into()).unwrap();
+        let tcp = TcpStream::from(socket);
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        Self::over(Box::new(tcp.try_clone().unwrap()), tcp)
+    }
+
     pub fn tls(address: SocketAddr, ca_file: &Path) -> Self {
         Self::plain(address).encrypt(ca_file)
     }
@@ -72,11 +85,16 @@ impl Raw {
         self.encrypt_with(config)
     }
 
-    pub fn encrypt_with(self, config: Arc<rustls::ClientConfig>) -> Self {
+    pub fn encrypt_with(self, config: Arc<ClientConfig>) -> Self {
+        self.try_encrypt(config).expect("TLS")
+    }
+
+    /// The same where it may fail.
+    pub fn try_encrypt(self, config: Arc<ClientConfig>) -> std::io::Result<Self> {
         let tls = ClientConnection::new(config, "localhost".try_into().unwrap()).unwrap();
         let mut stream = StreamOwned::new(tls, self.tcp.try_clone().unwrap());
-        stream.flush().unwrap();
-        Self { id: self.id, ..Self::over(Box::new(stream), self.tcp) }
+        stream.flush()?;
+        Ok(Self { id: self.id, ..Self::over(Box::new(stream), self.tcp) })
     }
 
     /// StartTLS, and the handshake behind it.
@@ -145,6 +163,29 @@ impl Raw {
         answer.code.unwrap()
     }
 
+    /// A request with the next number; the first answer to it.
+    pub fn ask(&mut self, request: impl FnOnce(u32) -> Vec<u8>) -> Answer {
+        let id = self.next_id();
+        self.send(&request(id));
+        let answer = self.must_answer();
+        assert_eq!(answer.id, id, "{answer:?}");
+        answer
+    }
+
+    /// A SASL bind; its answer.
+    pub fn sasl(&mut self, mechanism: &str, credentials: Option<&[u8]>) -> Answer {
+        let answer = self.ask(|id| sasl_bind(id, mechanism, credentials));
+        assert_eq!(answer.tag, op::BIND_RESPONSE);
+        answer
+    }
+
+    /// The root DSE, attributes and values as text.
+    pub fn root(&mut self) -> Vec<(String, Vec<String>)> {
+        let answers = self.search("", Scope::Base, &Filter::Present("objectClass"), &["*", "+"]);
+        assert_eq!(answers.len(), 2, "{answers:?}");
+        answers[0].attributes()
+    }
+
     /// A search; everything that is answered to it.
     pub fn search(
         &mut self,
@@ -201,6 +242,27 @@ impl Raw {
 }
 
 impl Answer {
+    /// Of an entry: attributes and their values, as text.
+    pub fn attributes(&self) -> Vec<(String, Vec<String>)> {
+        assert_eq!(self.tag, op::SEARCH_ENTRY, "{self:?}");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let message = Message::read(&self.whole).unwrap();
+        let mut parts = message.operation.enter().unwrap();
+        parts.element().unwrap();
+        let mut list = parts.enter(0x30).unwrap();
+        let mut attributes = Vec::new();
+        while list.peek().is_some() {
+            let mut attribute = list.enter(0x30).unwrap();
+            let name = text(attribute.expect(4).unwrap().body);
+            let (mut set, mut values) = (attribute.enter(0x31).unwrap(), Vec::new());
+            while set.peek().is_some() {
+                values.push(text(set.expect(4).unwrap().body));
+            }
+            attributes.push((name, values));
+        }
+        attributes
+    }
+
     fn read(whole: &[u8]) -> Self {
         let message = Message::read(whole).expect("a message");
         let result = LdapResult::read(&message.operation).ok();
@@ -212,6 +274,17 @@ impl Answer {
             whole: whole.to_vec(),
         }
     }
+}
+
+/// TLS that trusts this authority and shows this certificate with its key, all of it PEM.
+pub fn with_certificate(ca: &str, (certificate, key): &(String, String)) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    Arc::new(config.with_root_certificates(roots).with_client_auth_cert(chain, key).unwrap())
 }
 
 /// A simple BindRequest of version 3, whatever the name and the password are.

@@ -168,7 +168,8 @@ impl Slapd {
         Self::start_as(extra, OPEN)
     }
 
-    fn start_as(extra: &str, access: &str) -> Option<Self> {
+    /// The same with these lines about who may do what.
+    pub fn start_as(extra: &str, access: &str) -> Option<Self> {
         let slapd = peer("slapd")?;
         let ldapadd = peer("ldapadd")?;
         // A port that was free may be taken before slapd binds it.

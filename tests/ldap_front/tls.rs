@@ -1,0 +1,55 @@
+//! Certificates of the listeners, while they are served (B-070).
+
+use crate::gateway::{Gateway, Wish, write_certificate};
+use crate::puppet::Puppet;
+use crate::raw_ldap::Raw;
+use crate::support::authority::Authority;
+use crate::support::fake_directory::{Act, result};
+use crate::support::slapd::PASSWORD;
+use crate::{ANNA, BASE};
+use doorward::wire::ldap::message::op;
+
+#[test]
+fn a_new_certificate_is_shown_to_new_connections_and_a_broken_one_to_nobody_b_070() {
+    let done = |request: &crate::support::fake_directory::Request| {
+        Act::Send(result(request.id, op::SEARCH_DONE, 0, ""))
+    };
+    let puppet = Puppet::start_with(|bind| Some(if bind.holds(PASSWORD) { 0 } else { 49 }), done);
+    let gateway = Gateway::in_front_of(puppet, &Wish::default());
+    let ca_file = gateway.ca_file();
+    let mut old = gateway.connect();
+    assert_eq!(old.bind(ANNA, &gateway.password("anna")), 0);
+    let mut waits = Raw::plain(gateway.ldap);
+    assert_eq!(waits.who_am_i(), "");
+
+    let other = Authority::new();
+    write_certificate(gateway.lab.dir.path(), &other);
+    let other_file = gateway.lab.path("other-ca.pem");
+    std::fs::write(&other_file, other.pem()).unwrap();
+    gateway.lab.signal("HUP");
+    gateway.lab.wait_for_event("daemon.reloaded");
+    let trusts = |file| doorward::net::tls::client(Some(&std::fs::read(file).unwrap())).unwrap();
+    let shown = |file| Raw::plain(gateway.ldaps).try_encrypt(trusts(file)).map(|mut raw| raw.who_am_i());
+    assert_eq!(shown(&other_file).unwrap(), "", "new connections see the new certificate");
+    assert!(shown(&ca_file).is_err(), "and not the old one");
+    assert_eq!(old.sees(BASE), (0, 0), "what is open lives on");
+    assert_eq!(old.bind(ANNA, &gateway.password("anna")), 0);
+
+    for broken in ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "nonsense"] {
+        let failed = gateway.lab.log().matches("daemon.reload-failed").count();
+        std::fs::write(gateway.lab.path("gateway.pem"), broken).unwrap();
+        gateway.lab.signal("HUP");
+        let count = format!("doorward_reloads_total{{outcome=\"failed\",reason=\"\"}} {}", failed + 1);
+        gateway.lab.wait_for_page("/metrics", &count);
+        assert_eq!(shown(&other_file).unwrap(), "", "the last good one stays: {broken:?}");
+    }
+    assert!(gateway.lab.log().contains("gateway.pem"), "the log says which file");
+    // A good certificate that belongs to another key.
+    let (foreign, _) = other.server(&["localhost"]);
+    std::fs::write(gateway.lab.path("gateway.pem"), foreign).unwrap();
+    gateway.lab.signal("HUP");
+    gateway.lab.wait_for_page("/metrics", "doorward_reloads_total{outcome=\"failed\",reason=\"\"} 4");
+    assert_eq!(shown(&other_file).unwrap(), "");
+    let mut waits = waits.start_tls(&ca_file);
+    assert_eq!(waits.who_am_i(), "", "a connection begins TLS with what it came to");
+}
