@@ -242,7 +242,9 @@ impl Conversation {
     /// Reads as long as there is something to do with what comes. A peer that is not read any more is slowed down
     /// by the network, which is all that happens to it.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
-        if self.is_blocked() && self.inbox.waiting() >= CHUNK.min(self.session.most_octets()) {
+        // What waits is taken first, so that there is always room for what is read.
+        let must_wait = self.held_up || self.is_blocked();
+        if must_wait && self.inbox.waiting() >= CHUNK.min(self.session.most_octets()) {
             return Poll::Pending;
         }
         let mut space = [const { MaybeUninit::uninit() }; CHUNK];

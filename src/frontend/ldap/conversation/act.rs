@@ -18,8 +18,9 @@ use crate::upstream::ldap::Bound;
 
 /// How long the last octets of a connection may take.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Octets that are still read and thrown away at its end, so that the peer gets our last ones.
-const LEFTOVER: usize = 64 * 1024;
+/// Octets that are still read and thrown away at its end, so that the peer gets our last ones: the rest of a message
+/// that was too long has to come first.
+const LEFTOVER: usize = 4 * 1024 * 1024;
 
 impl Conversation {
     /// Does what the session wants; `whole` is the message that it was given.
@@ -177,7 +178,7 @@ impl Conversation {
         let stream = &mut self.stream;
         let goodbye = async {
             let _closed_or_not = stream.shutdown().await;
-            let mut chunk = [0; 1024];
+            let mut chunk = [0; 4096];
             let mut left = LEFTOVER;
             while let Ok(count @ 1..) = stream.read(&mut chunk).await {
                 left = left.saturating_sub(count);
