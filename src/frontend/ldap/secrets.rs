@@ -1,18 +1,15 @@
 //! Attributes that nobody reads, searches or compares through us (B-049): passwords, their hashes and histories,
 //! keys, seeds. A comparison with a password is a bind without a second factor; so is a search for one.
 
+use std::sync::LazyLock;
+
 use crate::wire::ldap::ask::attribute_type;
 
 /// Whether this attribute description, options and all, names a secret: by name or OID, in any letter case.
 #[must_use]
 pub fn is_secret(description: &[u8]) -> bool {
     let name = attribute_type(description);
-    let starts = |prefix: &str| {
-        name.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix.as_bytes()))
-    };
-    NAMES.iter().any(|secret| name.eq_ignore_ascii_case(secret.as_bytes()))
-        || OIDS.iter().any(|secret| name == secret.as_bytes())
-        || PREFIXES.iter().any(|prefix| starts(prefix))
+    SECRETS.first_of(name).is_some_and(|secret| !secret.whole || secret.name.len() == name.len())
 }
 
 /// Whether the value of a control speaks of a secret attribute anywhere.
@@ -21,8 +18,56 @@ pub fn is_secret(description: &[u8]) -> bool {
 /// each in a syntax of its own. None of them has a reason to hold such a name, so it is looked for as text.
 #[must_use]
 pub fn speaks_of_secret(value: &[u8]) -> bool {
-    let mut all = NAMES.iter().chain(OIDS).chain(PREFIXES);
-    all.any(|secret| value.windows(secret.len()).any(|part| part.eq_ignore_ascii_case(secret.as_bytes())))
+    (0..value.len()).any(|at| value.get(at..).is_some_and(|rest| SECRETS.first_of(rest).is_some()))
+}
+
+/// Made once from the lists below.
+static SECRETS: LazyLock<Secrets> = LazyLock::new(Secrets::new);
+
+/// The names in an order in which each is found in a few steps: a message may hold millions of names, or one value
+/// that could begin a name at every octet, and is read while others wait.
+struct Secrets {
+    /// Folded and sorted, none of them the beginning of another.
+    names: Vec<Name>,
+    /// Whether any of them begins with this octet, folded.
+    begins: [bool; 256],
+}
+
+struct Name {
+    name: Vec<u8>,
+    /// It must be all of an attribute's name, not its beginning.
+    whole: bool,
+}
+
+impl Secrets {
+    fn new() -> Self {
+        let named = |whole| move |name: &&str| Name { name: name.as_bytes().to_ascii_lowercase(), whole };
+        let wholes = NAMES.iter().chain(OIDS).map(named(true));
+        let mut names: Vec<Name> = wholes.chain(PREFIXES.iter().map(named(false))).collect();
+        names.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut begins = [false; 256];
+        for name in &names {
+            if let Some(begin) = name.name.first().and_then(|first| begins.get_mut(usize::from(*first))) {
+                *begin = true;
+            }
+        }
+        Self { names, begins }
+    }
+
+    /// The one that `text` begins with, in any letter case.
+    fn first_of(&self, text: &[u8]) -> Option<&Name> {
+        let first = text.first()?.to_ascii_lowercase();
+        if !self.begins.get(usize::from(first)).is_some_and(|begins| *begins) {
+            return None;
+        }
+        let found = self.names.binary_search_by(|name| {
+            let begin = text.get(..name.name.len()).unwrap_or(text);
+            let begin = begin.iter().map(u8::to_ascii_lowercase);
+            // A text that ends within a name stands before it.
+            name.name.iter().copied().cmp(begin)
+        });
+        found.ok().and_then(|at| self.names.get(at))
+    }
 }
 
 /// Whether a change of this attribute is a change of a password (B-031).
@@ -210,6 +255,21 @@ mod tests {
         assert!(speaks_of_secret(b"\x30\x0a\x04\x082.5.4.35"));
         assert!(!speaks_of_secret(b"\x30\x05\x02\x01\x64\x04\x00"));
         assert!(!speaks_of_secret(b""));
+    }
+
+    #[test]
+    fn no_secret_begins_with_another_so_that_each_is_found() {
+        let names = &SECRETS.names;
+        assert_eq!(names.len(), NAMES.len() + OIDS.len() + PREFIXES.len());
+        for pair in names.windows(2) {
+            assert!(!pair[1].name.starts_with(&pair[0].name), "{}", String::from_utf8_lossy(&pair[1].name));
+        }
+        for secret in NAMES.iter().chain(OIDS).chain(PREFIXES) {
+            assert!(is_secret(secret.as_bytes()), "{secret}");
+            let value = [b"\x04\x10", secret.to_ascii_uppercase().as_bytes(), b"\x04"].concat();
+            assert!(speaks_of_secret(&value), "{secret}");
+            assert!(!speaks_of_secret(&value[..value.len() - 2]), "{secret} is cut off");
+        }
     }
 
     #[test]
