@@ -206,6 +206,29 @@ fn a_reload_without_the_listener_tells_its_connections_and_leaves_the_others_b_0
 }
 
 #[test]
+fn nobody_goes_on_under_settings_that_a_reload_has_taken_away() {
+    let Some(gateway) = Gateway::start() else { return };
+    let (mut service, mut anna, mut nobody) = (gateway.connect(), gateway.connect(), gateway.connect());
+    assert_eq!(service.bind("cn=service,dc=lab,dc=test", PASSWORD), 0);
+    assert_eq!((anna.bind(ANNA, &gateway.password("anna")), nobody.who_am_i()), (0, String::new()));
+    gateway.lab.signal("HUP");
+    gateway.lab.wait_for_page("/metrics", "doorward_reloads_total{outcome=\"done\",reason=\"\"} 1");
+    assert_eq!((service.sees(BASE).1, anna.sees(BASE).1), (0, 0), "nothing has changed for them");
+
+    gateway.lab.edit_config("reject-delay = \"0s\"", "reject-delay = \"0s\"\nread-only = true");
+    gateway.lab.signal("HUP");
+    gateway.lab.wait_for_page("/metrics", "doorward_reloads_total{outcome=\"done\",reason=\"\"} 2");
+    for raw in [&mut service, &mut anna] {
+        raw.send(&subtree(1000));
+        assert_eq!(notice(raw).code, Some(52), "they must come again");
+    }
+    assert_eq!(nobody.bind(ANNA, &gateway.password("anna")), 0, "who was nobody loses nothing");
+    let id = nobody.next_id();
+    nobody.send(&message(id, |writer| writer.bytes(op::DELETE_REQUEST, ANNA.as_bytes())));
+    assert_eq!(nobody.must_answer().code, Some(53), "and is under the new settings");
+}
+
+#[test]
 fn the_root_entry_offers_what_works_now_and_says_nothing_of_the_directory_b_032() {
     let Some(gateway) = Gateway::start() else { return };
     let values = |root: &[(String, Vec<String>)], name: &str| {

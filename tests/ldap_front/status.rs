@@ -43,6 +43,7 @@ fn numbers_and_health_tell_what_applications_did() {
     assert!(gateway.count("ldap_octets", "sent", "") > u64::try_from(seen).unwrap() * 10);
     let page = gateway.lab.page("/metrics");
     assert!(page.contains("doorward_ldap_connections_open 1"), "{page}");
+    assert!(page.contains("doorward_certificate_ends_timestamp_seconds "), "{page}");
     for secret in ["anna", "wiki", "127.0.0.1", PASSWORD] {
         let body = page.split("\r\n\r\n").nth(1).unwrap();
         assert!(!body.contains(secret), "{secret}: {body}");
