@@ -39,6 +39,8 @@ pub(super) const fn notice(why: Closed) -> Option<(ResultCode, &'static str)> {
         Closed::DirectoryLost | Closed::Fault => {
             Some((ResultCode::UNAVAILABLE, "The directory is not available at the moment."))
         }
-        Closed::Shutdown => Some((ResultCode::UNAVAILABLE, "The service ends, or its settings have changed.")),
+        Closed::Shutdown => {
+            Some((ResultCode::UNAVAILABLE, "The service ends, or its settings have changed."))
+        }
     }
 }
