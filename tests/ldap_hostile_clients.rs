@@ -9,19 +9,20 @@ mod lab;
 #[path = "support/raw_ldap.rs"]
 mod raw_ldap;
 mod support;
+#[path = "support/watch.rs"]
+mod watch;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use doorward::base::clock::{Clock, SystemClock};
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::message::{START_TLS, op};
 use doorward::wire::ldap::request::{Scope, Search, search, start_tls};
 use gateway::{Gateway, Wish};
 use raw_ldap::{PATIENCE, Raw, extended, message, simple_bind};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, SockRef, Socket, Type};
+use watch::{now, wait, with_many_files};
 
 const ANNA: &str = "uid=anna,ou=people,dc=lab,dc=test";
 const BASE: &str = "dc=lab,dc=test";
@@ -43,48 +44,17 @@ impl Gateway {
         self.lets_in(&mut self.connect());
     }
 
-    /// How many connections have ended for this reason.
     fn closed(&self, why: &str) -> usize {
-        let line = format!("doorward_ldap_connections_total{{outcome=\"closed\",reason=\"{why}\"}} ");
-        number_behind(&self.lab.page("/metrics"), &line)
+        self.lab.closed(why)
     }
 
     fn open(&self) -> usize {
-        number_behind(&self.lab.page("/metrics"), "doorward_ldap_connections_open ")
+        self.lab.open()
     }
 
-    /// Waits until so many connections have ended for this reason.
     #[track_caller]
     fn waits_for(&self, why: &str, count: usize) {
-        wait(|| self.closed(why) >= count, || format!("{why}: {} of {count}", self.closed(why)));
-        assert_eq!(self.closed(why), count, "{why}");
-    }
-}
-
-fn number_behind(page: &str, line: &str) -> usize {
-    let found = page.lines().find_map(|text| text.strip_prefix(line));
-    found.unwrap_or_else(|| panic!("no {line} in {page}")).parse().unwrap()
-}
-
-fn now() -> Instant {
-    SystemClock.now().steady
-}
-
-#[track_caller]
-fn wait(done: impl Fn() -> bool, what: impl Fn() -> String) {
-    let until = now() + PATIENCE;
-    while !done() {
-        assert!(now() < until, "{}", what());
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-}
-
-/// Files for a thousand connections at both ends; the program inherits it.
-fn with_many_files() {
-    let limit = getrlimit(Resource::Nofile);
-    let wanted = limit.maximum.map_or(8192, |most| most.min(8192));
-    if limit.current.is_some_and(|current| current < wanted) {
-        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }).unwrap();
+        self.lab.waits_for_closed(why, count);
     }
 }
 
@@ -404,9 +374,8 @@ fn sends_much_and_reads_late(gateway: &Gateway) {
     // Nothing is read until both ways are full, or everything is sent.
     wait(
         || {
-            let page = gateway.lab.page("/metrics");
-            sender.is_finished()
-                || number_behind(&page, "doorward_ldap_octets_total{outcome=\"sent\",reason=\"\"} ") > 100_000
+            let sent = "doorward_ldap_octets_total{outcome=\"sent\",reason=\"\"} ";
+            sender.is_finished() || gateway.lab.metric(sent) > 100_000
         },
         || "nothing was sent".into(),
     );

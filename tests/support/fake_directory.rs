@@ -51,6 +51,8 @@ pub enum Act {
     Hang,
     /// Ends the connection.
     Close,
+    /// Whatever else can be done to a connection. Nothing more is read from it meanwhile.
+    Talk(Box<dyn FnOnce(&mut TcpStream) + Send>),
 }
 
 /// It ends with the test.
@@ -135,6 +137,13 @@ impl FakeDirectory {
         }
     }
 
+    /// Says something on the connection of the last bind, unless connections were ended.
+    pub fn say_to_last_bound(&self, octets: &[u8]) {
+        let bind = self.requests().into_iter().rfind(|request| request.tag == op::BIND_REQUEST).unwrap();
+        let mut open = self.open.lock().unwrap();
+        open.get_mut(bind.connection).unwrap().write_all(octets).unwrap();
+    }
+
     /// Ends all connections that are open now.
     pub fn hang_up(&self) {
         for stream in self.open.lock().unwrap().drain(..) {
@@ -178,6 +187,7 @@ fn converse(
             match answer(&request) {
                 Act::Send(bytes) => drop(stream.write_all(&bytes)),
                 Act::Hang => {}
+                Act::Talk(talk) => talk(&mut stream),
                 Act::Close => return drop(stream.shutdown(Shutdown::Both)),
             }
         }
