@@ -13,7 +13,8 @@ pub struct LdapLimits {
     pub first_message: Duration,
     /// From the first octet of a message to its last.
     pub message: Duration,
-    /// Without a message and without an operation that runs.
+    /// Without an octet from either side, whether or not an operation runs: a silent directory must not hold a
+    /// connection for ever.
     pub idle: Duration,
     /// How long a peer may take no octet of what we have for it.
     pub write: Duration,
