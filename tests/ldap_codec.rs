@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use doorward::wire::ldap::ask::{
-    Asked, BadFilter, Bind, Compared, ExtendedRequest, Method, Request, modified_attributes,
+    Asked, BadFilter, Bind, Compared, ExtendedRequest, Method, Modified, Request,
 };
 use doorward::wire::ldap::ber::{Element, Flaw, MAX_DEPTH, Reader};
 use doorward::wire::ldap::frame::{BadFrame, CHUNK, Inbox, MAX_MESSAGE, cut};
@@ -235,7 +235,7 @@ fn requests_of_the_recorded_programs_are_understood() {
                 }
                 Request::Compare => ("compare", Compared::read(&operation).is_ok()),
                 Request::Modify => {
-                    ("modify", modified_attributes(&operation).unwrap().all(|name| name.is_ok()))
+                    ("modify", Modified::read(&operation).unwrap().changes.all(|change| change.is_ok()))
                 }
                 Request::Extended => ("extended", ExtendedRequest::read(&operation).is_ok()),
                 _ => ("other", true),
@@ -269,7 +269,8 @@ fn what_the_recorded_programs_ask_for_is_found_in_their_requests() {
         assert_eq!(Compared::read(compare).unwrap().attribute, b"employeeNumber");
     });
     Vector::of("openldap-modify.client").operation(2, |modify| {
-        let changed: Vec<_> = modified_attributes(modify).unwrap().map(Result::unwrap).collect();
+        let changes = Modified::read(modify).unwrap().changes;
+        let changed: Vec<_> = changes.map(|change| change.unwrap().attribute).collect();
         assert_eq!(changed, [&b"mail"[..], b"userPassword"]);
     });
     for (vector, name) in [

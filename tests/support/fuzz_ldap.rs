@@ -3,8 +3,7 @@
 
 use doorward::wire::ldap::answer;
 use doorward::wire::ldap::ask::{
-    Asked, Bind, Compared, ExtendedRequest, Method, Request, SaslPlain, abandoned, attribute_type,
-    modified_attributes,
+    Asked, Bind, Compared, ExtendedRequest, Method, Modified, Request, SaslPlain, abandoned, attribute_type,
 };
 use doorward::wire::ldap::ber::{OCTET_STRING, Reader, SEQUENCE};
 use doorward::wire::ldap::dn::{Dn, escape, prepared};
@@ -181,7 +180,10 @@ fn client(message: &Message<'_>) {
     }
     assert!(Compared::read(operation).map_or(true, |read| inside(read.entry) && inside(read.attribute)));
     assert!(ExtendedRequest::read(operation).map_or(true, |read| inside(read.name)));
-    assert!(modified_attributes(operation).map_or(true, |mut names| names.all(|n| n.map_or(true, inside))));
+    assert!(
+        Modified::read(operation)
+            .map_or(true, |mut read| read.changes.all(|c| c.map_or(true, |c| inside(c.attribute))))
+    );
     assert!(abandoned(operation).map_or(true, |id| id <= MAX_MESSAGE_ID));
     let request = Request::of(operation.tag);
     if let Some(tag) = request.answer() {

@@ -13,8 +13,11 @@ use crate::frontend::ldap::secrets::{is_password, is_secret, speaks_of_secret};
 use crate::login::attempt::AttemptId;
 use crate::login::identity::Pseudonym;
 use crate::wire::ldap::answer;
-use crate::wire::ldap::ask::{Asked, BadFilter, Compared, ExtendedRequest, Request, modified_attributes};
+use crate::wire::ldap::ask::{
+    Asked, BadFilter, Compared, ExtendedRequest, Modified, PasswordChange, Request,
+};
 use crate::wire::ldap::ber::Malformed;
+use crate::wire::ldap::dn::Dn;
 use crate::wire::ldap::message::{
     CANCEL, FAST_BIND, Message, PASSWORD_MODIFY, PROXIED_AUTHORIZATION_V1, PROXIED_AUTHORIZATION_V2,
     START_TLS, WHO_AM_I,
@@ -29,10 +32,13 @@ pub const FILTER_DEPTH: usize = 64;
 /// After a fast bind a connection checks passwords, in any number and for no second factor (B-088); so does the
 /// verification of credentials that OpenLDAP can load. A batch (MS-ADTS 3.1.1.3.4.2.5), a bulk update (RFC 4373) and a
 /// multi-update carry operations that would not be seen. After a turn (RFC 4531) the directory asks and the client
-/// answers. The other two are ours to answer.
-const NEVER: [&str; 9] = [
+/// answers. FreeIPA sets and hands out the keys of Kerberos, which are as good as a password. The other two are ours to
+/// answer.
+const NEVER: [&str; 11] = [
     FAST_BIND,
     "1.3.6.1.4.1.4203.666.6.5",
+    "2.16.840.1.113730.3.8.10.1",
+    "2.16.840.1.113730.3.8.10.5",
     "1.2.840.113556.1.4.2212",
     "1.3.6.1.1.17.1",
     "1.3.6.1.1.17.5",
@@ -41,6 +47,9 @@ const NEVER: [&str; 9] = [
     START_TLS,
     WHO_AM_I,
 ];
+
+/// What the extended operations of eDirectory begin with that read and set passwords and secrets of logins.
+const NEVER_BELOW: &[u8] = b"2.16.840.1.113719.1.39.42.100.";
 
 /// Controls by which somebody would act as somebody else: both versions of proxied authorization, and the one by which
 /// a proxy tells for whom it asks.
@@ -155,6 +164,11 @@ const UNENCRYPTED_PASSWORD: No = no(
     Refusal::PasswordChange,
     "Passwords are changed under TLS alone.",
 );
+const ANOTHERS_PASSWORD: No = no(
+    ResultCode::INSUFFICIENT_ACCESS_RIGHTS,
+    Refusal::PasswordChange,
+    "Nobody's old password is shown here but one's own.",
+);
 const REMEMBERED_PASSWORD: No = no(
     ResultCode::STRONGER_AUTH_REQUIRED,
     Refusal::PasswordChange,
@@ -255,8 +269,8 @@ fn modify(message: &Message<'_>, rights: Rights) -> Result<(), No> {
     if rights.read_only {
         return Err(READ_ONLY);
     }
-    for attribute in modified_attributes(&message.operation)? {
-        if is_password(attribute?) {
+    for change in Modified::read(&message.operation)?.changes {
+        if is_password(change?.attribute) {
             password_change(rights)?;
         }
     }
@@ -274,11 +288,50 @@ const fn password_change(rights: Rights) -> Result<(), No> {
     }
 }
 
+/// Whoever changes somebody's password by showing the old one learns whether it is the right one, and Active Directory
+/// lets everybody do that for everybody: a bind without a second factor that nobody counts (B-049, B-087). So the old
+/// password of nobody but oneself is shown. To set one anew for somebody else is another matter, and the directory's.
+///
+/// * `own`: who is bound, as RFC 4513 section 5.2.1.8 writes it.
+///
+/// # Errors
+///
+/// [`No`] for the old password of somebody else.
+pub fn shows_own_password(message: &Message<'_>, kind: Request, own: &str) -> Result<(), No> {
+    let whose = match kind {
+        Request::Modify => {
+            let Modified { entry, changes } = Modified::read(&message.operation)?;
+            let mut shown = false;
+            for change in changes {
+                let change = change?;
+                shown |= change.deletes_values && is_password(change.attribute);
+            }
+            shown.then_some(entry)
+        }
+        Request::Extended => match ExtendedRequest::read(&message.operation)? {
+            request if request.name == PASSWORD_MODIFY.as_bytes() => {
+                let change = PasswordChange::read(request.value)?;
+                change.whose.filter(|_| change.shows_old)
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    if whose.is_none_or(|whose| is_own(whose, own)) { Ok(()) } else { Err(ANOTHERS_PASSWORD) }
+}
+
+fn is_own(whose: &[u8], own: &str) -> bool {
+    let Ok(whose) = std::str::from_utf8(whose) else { return false };
+    let name = |text: &str| text.strip_prefix("dn:").unwrap_or(text).parse::<Dn>();
+    whose == own
+        || matches!((name(whose), name(own)), (Ok(whose), Ok(own)) if own.depth() > 0 && whose == own)
+}
+
 /// Of what an extended operation does its name alone tells: where nothing may be changed, none passes but the one
 /// that ends another.
 fn extended(request: &ExtendedRequest<'_>, rights: Rights) -> Result<(), No> {
     let is = |oid: &str| request.name == oid.as_bytes();
-    if NEVER.iter().any(|oid| is(oid)) {
+    if NEVER.iter().any(|oid| is(oid)) || request.name.starts_with(NEVER_BELOW) {
         Err(NOT_OFFERED)
     } else if is(PASSWORD_MODIFY) {
         if rights.read_only { Err(READ_ONLY) } else { password_change(rights) }

@@ -4,7 +4,7 @@
 //! leniently: an element with another tag than the one that belongs there is a flaw and never skipped.
 
 use crate::wire::ldap::ber::{
-    BOOLEAN, ENUMERATED, Element, INTEGER, Malformed, OCTET_STRING, Reader, SEQUENCE,
+    BOOLEAN, ENUMERATED, Element, Flaw, INTEGER, Malformed, OCTET_STRING, Reader, SEQUENCE, SET,
 };
 use crate::wire::ldap::message::{message_id, oid};
 use crate::wire::ldap::walk;
@@ -217,46 +217,103 @@ impl<'a> Compared<'a> {
     }
 }
 
-/// The attributes that a ModifyRequest changes (RFC 4511 section 4.6), with options as sent, up to the first
-/// malformed change, which is reported.
-///
-/// # Errors
-///
-/// Any flaw of its outer elements.
-pub fn modified_attributes<'a>(operation: &Element<'a>) -> Result<ModifiedAttributes<'a>, Malformed> {
-    let mut reader = operation.enter()?;
-    reader.expect(OCTET_STRING)?;
-    let changes = reader.enter(SEQUENCE)?;
-    reader.ignore_rest()?;
-    Ok(ModifiedAttributes { rest: changes })
-}
-
-/// Iterator over the attributes that a ModifyRequest changes.
+/// A ModifyRequest (RFC 4511 section 4.6), without the values.
 #[derive(Debug, Clone)]
-pub struct ModifiedAttributes<'a> {
-    rest: Reader<'a>,
+pub struct Modified<'a> {
+    /// Name of the entry, as text that is not always UTF-8.
+    pub entry: &'a [u8],
+    /// What is changed, up to the first malformed change, which is reported.
+    pub changes: Changes<'a>,
 }
 
-impl<'a> ModifiedAttributes<'a> {
-    fn read(&mut self) -> Result<&'a [u8], Malformed> {
-        let mut change = self.rest.enter(SEQUENCE)?;
-        change.expect(ENUMERATED)?;
-        Ok(change.enter(SEQUENCE)?.expect(OCTET_STRING)?.body)
+/// One change of a ModifyRequest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change<'a> {
+    /// The attribute, with options as sent.
+    pub attribute: &'a [u8],
+    /// Certain values are taken away: the change fails unless they are there.
+    pub deletes_values: bool,
+}
+
+impl<'a> Modified<'a> {
+    /// Reads an operation with the tag [`crate::wire::ldap::message::op::MODIFY_REQUEST`].
+    ///
+    /// # Errors
+    ///
+    /// Any flaw of its outer elements.
+    pub fn read(operation: &Element<'a>) -> Result<Self, Malformed> {
+        let mut reader = operation.enter()?;
+        let entry = reader.expect(OCTET_STRING)?.body;
+        let changes = reader.enter(SEQUENCE)?;
+        reader.ignore_rest()?;
+        Ok(Self { entry, changes: Changes { rest: changes } })
     }
 }
 
-impl<'a> Iterator for ModifiedAttributes<'a> {
-    type Item = Result<&'a [u8], Malformed>;
+/// Iterator over the changes of a ModifyRequest.
+#[derive(Debug, Clone)]
+pub struct Changes<'a> {
+    rest: Reader<'a>,
+}
+
+impl<'a> Changes<'a> {
+    fn read(&mut self) -> Result<Change<'a>, Malformed> {
+        const DELETE: i64 = 1;
+        let mut change = self.rest.enter(SEQUENCE)?;
+        let kind = change.expect(ENUMERATED)?.integer()?;
+        let mut attribute = change.enter(SEQUENCE)?;
+        let name = attribute.expect(OCTET_STRING)?.body;
+        let has_values = !attribute.expect(SET)?.body.is_empty();
+        Ok(Change { attribute: name, deletes_values: kind == DELETE && has_values })
+    }
+}
+
+impl<'a> Iterator for Changes<'a> {
+    type Item = Result<Change<'a>, Malformed>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
         }
-        let attribute = self.read();
-        if attribute.is_err() {
+        let change = self.read();
+        if change.is_err() {
             self.rest = Reader::new(&[]);
         }
-        Some(attribute)
+        Some(change)
+    }
+}
+
+/// Whose password is changed by the extended request for that (RFC 3062 section 2). The passwords stay where they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PasswordChange<'a> {
+    /// Whose; of whoever is bound, when it is not said.
+    pub whose: Option<&'a [u8]>,
+    /// The old password comes along, to be compared with the one that there is.
+    pub shows_old: bool,
+}
+
+impl<'a> PasswordChange<'a> {
+    /// Reads the value of the request, which may be left out.
+    ///
+    /// # Errors
+    ///
+    /// Any flaw of it, and anything behind its three parts.
+    pub fn read(value: Option<&'a [u8]>) -> Result<Self, Malformed> {
+        const WHOSE: u8 = 0x80;
+        const OLD: u8 = 0x81;
+        const NEW: u8 = 0x82;
+        let Some(value) = value else { return Ok(Self { whose: None, shows_old: false }) };
+        let mut outer = Reader::new(value);
+        let mut parts = outer.enter(SEQUENCE)?;
+        let whose = parts.optional(WHOSE)?.map(|element| element.body);
+        let shows_old = parts.optional(OLD)?.is_some();
+        parts.optional(NEW)?;
+        for mut rest in [parts, outer] {
+            if !rest.is_empty() {
+                return Err(rest.element()?.flaw(Flaw::Misplaced));
+            }
+        }
+        Ok(Self { whose, shows_old })
     }
 }
 
@@ -288,7 +345,13 @@ impl<'a> ExtendedRequest<'a> {
         let mut reader = operation.enter()?;
         let name = oid(&reader.expect(EXTENDED_REQUEST_NAME)?)?;
         let value = reader.optional(EXTENDED_REQUEST_VALUE)?.map(|element| element.body);
-        reader.ignore_rest()?;
+        while !reader.is_empty() {
+            let behind = reader.element()?;
+            // Another reader may take the last name of several, or a value that stands elsewhere.
+            if matches!(behind.tag, EXTENDED_REQUEST_NAME | EXTENDED_REQUEST_VALUE) {
+                return Err(behind.flaw(Flaw::Misplaced));
+            }
+        }
         Ok(Self { name, value })
     }
 }

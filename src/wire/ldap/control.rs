@@ -22,6 +22,13 @@ impl<'a> Control<'a> {
         let oid = oid(&reader.expect(OCTET_STRING)?)?;
         let critical = reader.optional(BOOLEAN)?.map_or(Ok(false), |element| element.boolean())?;
         let value = reader.optional(OCTET_STRING)?.map(|element| element.body);
+        while !reader.is_empty() {
+            let behind = reader.element()?;
+            // Another reader may find its value there.
+            if matches!(behind.tag, BOOLEAN | OCTET_STRING) {
+                return Err(behind.flaw(Flaw::Misplaced));
+            }
+        }
         Ok(Self { oid, critical, value })
     }
 }
@@ -77,4 +84,43 @@ pub fn page_cookie(control_value: &[u8]) -> Result<&[u8], Malformed> {
     let mut reader = Reader::new(control_value).enter(SEQUENCE)?;
     reader.expect(INTEGER)?;
     Ok(reader.expect(OCTET_STRING)?.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ldap::ber::Writer;
+
+    fn read(write: impl FnOnce(&mut Writer)) -> bool {
+        let mut whole = Writer::default();
+        whole.nested(SEQUENCE, write);
+        let whole = whole.finish();
+        Control::read(Reader::new(&whole).enter(SEQUENCE).unwrap()).is_ok()
+    }
+
+    #[test]
+    fn a_control_has_nothing_where_another_reader_would_find_its_value() {
+        const UNKNOWN: u8 = 0x85;
+        let good = |control: &mut Writer| {
+            control.bytes(OCTET_STRING, b"1.2.3");
+            control.boolean(BOOLEAN, true);
+            control.bytes(OCTET_STRING, b"value");
+        };
+        assert!(read(good));
+        assert!(read(|control| {
+            good(control);
+            control.bytes(UNKNOWN, b"of a later version");
+        }));
+        for tag in [OCTET_STRING, BOOLEAN] {
+            assert!(!read(|control| {
+                good(control);
+                control.bytes(tag, b"\xff");
+            }));
+        }
+        assert!(!read(|control| {
+            control.bytes(OCTET_STRING, b"1.2.3");
+            control.bytes(UNKNOWN, b"");
+            control.bytes(OCTET_STRING, b"userPassword");
+        }));
+    }
 }

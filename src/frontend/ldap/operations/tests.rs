@@ -1,6 +1,7 @@
 use super::*;
 use crate::frontend::ldap::lab;
 use crate::wire::ldap::filter::Filter;
+use crate::wire::ldap::message::op;
 
 const ALL: Rights =
     Rights { has_upstream: true, read_only: false, encrypted: true, remembered: false, exempt: None };
@@ -150,7 +151,65 @@ fn operations_that_would_bind_or_act_unseen_are_not_offered_b_033_b_088() {
     for name in NEVER {
         assert_eq!(why(&lab::extended(2, name, None), ALL), Some(Refusal::NotOffered), "{name}");
     }
+    let read_password = "2.16.840.1.113719.1.39.42.100.13";
+    assert_eq!(why(&lab::extended(2, read_password, None), ALL), Some(Refusal::NotOffered));
     assert_eq!(why(&lab::extended(2, "not an oid", None), ALL), Some(Refusal::Malformed));
+}
+
+/// Takes one value of an attribute of `entry` away and adds another, as people change passwords in Active Directory.
+fn delete_and_add(entry: &str, attribute: &str, kinds: [i64; 2]) -> Vec<u8> {
+    lab::message(2, |message| {
+        message.nested(op::MODIFY_REQUEST, |modify| {
+            modify.bytes(4, entry.as_bytes());
+            modify.nested(0x30, |changes| {
+                for kind in kinds {
+                    changes.nested(0x30, |change| {
+                        change.integer(10, kind);
+                        change.nested(0x30, |values| {
+                            values.bytes(4, attribute.as_bytes());
+                            values.nested(0x31, |set| set.bytes(4, b"x"));
+                        });
+                    });
+                }
+            });
+        });
+    })
+}
+
+#[test]
+fn nobody_tries_the_password_of_somebody_else_by_changing_it_b_049_b_087() {
+    let own = format!("dn:{}", lab::ANNA);
+    let why = |whole: &[u8]| {
+        let message = Message::read(whole).unwrap();
+        let kind = Request::of(message.operation.tag);
+        shows_own_password(&message, kind, &own).err().map(|no| no.why)
+    };
+    let guess = Some(Refusal::PasswordChange);
+    let bob = "uid=bob,ou=people,dc=example,dc=org";
+    for attribute in ["unicodePwd", "userPassword;x", "oid.2.5.4.35"] {
+        assert_eq!(why(&delete_and_add(bob, attribute, [1, 0])), guess, "{attribute}");
+        assert_eq!(why(&delete_and_add(bob, attribute, [0, 1])), guess, "{attribute}");
+        assert_eq!(why(&delete_and_add(bob, attribute, [2, 2])), None, "set anew, as help desks do");
+        assert_eq!(why(&delete_and_add("UID=Anna, OU=people,dc=example,DC=org", attribute, [1, 0])), None);
+    }
+    assert_eq!(why(&delete_and_add(bob, "mail", [1, 0])), None, "no password");
+
+    let change = |parts: &[&[u8]]| {
+        let mut value = vec![0x30, u8::try_from(parts.concat().len()).unwrap()];
+        value.extend(parts.concat());
+        lab::extended(2, PASSWORD_MODIFY, Some(&value))
+    };
+    let user = |name: &str| [&[0x80, u8::try_from(name.len()).unwrap()][..], name.as_bytes()].concat();
+    let (old, new) = (b"\x81\x01o", b"\x82\x01n");
+    for other in [bob, "u:bob", "dn:uid=bob,ou=people,dc=example,dc=org", "u:anna", ""] {
+        assert_eq!(why(&change(&[&user(other), old, new])), guess, "{other}");
+        assert_eq!(why(&change(&[&user(other), new])), None, "set anew");
+    }
+    for mine in [lab::ANNA, &own] {
+        assert_eq!(why(&change(&[&user(mine), old, new])), None, "{mine}");
+    }
+    assert_eq!(why(&change(&[old, new])), None, "of whoever is bound");
+    assert_eq!(why(&change(&[new, old])), Some(Refusal::Malformed));
 }
 
 #[test]

@@ -260,7 +260,9 @@ impl Session {
         if self.outstanding.len() >= self.conduct.limits.operations {
             return Err(TOO_MANY);
         }
-        operations::judge(&taken.message, taken.kind, self.rights(bound))
+        let pass = operations::judge(&taken.message, taken.kind, self.rights(bound))?;
+        operations::shows_own_password(&taken.message, taken.kind, &bound.authorization)?;
+        Ok(pass)
     }
 
     fn record(&self, taken: &Taken<'_>, refused: Option<Refusal>) -> Option<Action> {

@@ -326,11 +326,64 @@ fn a_modify_gives_the_attributes_it_changes() {
     let changes = [change(b"mail"), change(b"unicodePwd"), element(0x30, &[4, 0])].concat();
     let inside = [element(4, b"cn=a"), element(0x30, &changes)].concat();
     with(&operation(op::MODIFY_REQUEST, &inside), |operation| {
-        let read: Vec<_> = modified_attributes(operation).unwrap().collect();
+        let modified = Modified::read(operation).unwrap();
+        let read: Vec<_> = modified.changes.map(|change| change.map(|change| change.attribute)).collect();
+        assert_eq!(modified.entry, b"cn=a");
         assert!(matches!(read[..], [Ok(b"mail"), Ok(b"unicodePwd"), Err(_)]), "{read:?}");
     });
     let cut = operation(op::MODIFY_REQUEST, &element(4, b"cn=a"));
-    assert!(with(&cut, |o| modified_attributes(o).is_err()));
+    assert!(with(&cut, |o| Modified::read(o).is_err()));
+}
+
+#[test]
+fn a_modify_tells_whether_it_takes_away_certain_values() {
+    let deletes = |kind: u8, values: &[u8]| {
+        let attribute = [element(4, b"mail"), element(0x31, values)].concat();
+        let change = element(0x30, &[element(ENUMERATED, &[kind]), element(0x30, &attribute)].concat());
+        let inside = [element(4, b"cn=a"), element(0x30, &change)].concat();
+        with(&operation(op::MODIFY_REQUEST, &inside), |operation| {
+            Modified::read(operation).unwrap().changes.next().unwrap().unwrap().deletes_values
+        })
+    };
+    assert!(deletes(1, &element(4, b"x")));
+    assert!(!deletes(1, b""), "whatever is there");
+    assert!(!deletes(0, &element(4, b"x")) && !deletes(2, &element(4, b"x")));
+}
+
+#[test]
+fn a_change_of_a_password_says_whose_and_whether_the_old_one_is_shown() {
+    let read = |parts: &[&[u8]]| {
+        let value = element(0x30, &parts.concat());
+        PasswordChange::read(Some(&value)).map(|c| (c.whose.map(<[u8]>::to_vec), c.shows_old))
+    };
+    let (whose, old, new) = (element(0x80, b"uid=a"), element(0x81, b"old"), element(0x82, b"new"));
+    assert_eq!(PasswordChange::read(None), Ok(PasswordChange { whose: None, shows_old: false }));
+    assert_eq!(read(&[&new]), Ok((None, false)));
+    assert_eq!(read(&[&whose, &old, &new]), Ok((Some(b"uid=a".to_vec()), true)));
+    for wrong in [&[&old, &whose][..], &[&whose, &new, &old], &[&whose, &whose], &[&element(4, b"x")]] {
+        let wrong: Vec<&[u8]> = wrong.iter().map(|part| part.as_slice()).collect();
+        assert!(read(&wrong).is_err(), "{wrong:?}");
+    }
+    let behind = [element(0x30, &whose), old].concat();
+    assert!(PasswordChange::read(Some(&behind)).is_err() && PasswordChange::read(Some(b"")).is_err());
+}
+
+#[test]
+fn an_extended_request_with_two_names_or_a_value_in_another_place_is_refused() {
+    let read = |parts: &[&[u8]]| {
+        with(&operation(op::EXTENDED_REQUEST, &parts.concat()), |operation| {
+            ExtendedRequest::read(operation).is_ok()
+        })
+    };
+    let (name, value) = (element(0x80, b"1.2.3"), element(0x81, b"x"));
+    let other = element(0x85, b"x");
+    assert!(read(&[&name]) && read(&[&name, &value]) && read(&[&name, &value, &other]));
+    for wrong in
+        [&[&name, &name][..], &[&name, &value, &name], &[&name, &other, &value], &[&name, &value, &value]]
+    {
+        let wrong: Vec<&[u8]> = wrong.iter().map(|part| part.as_slice()).collect();
+        assert!(!read(&wrong), "{wrong:x?}");
+    }
 }
 
 #[test]
