@@ -23,13 +23,11 @@ fn by(filter: &Filter<'_>) -> Vec<u8> {
 }
 
 #[test]
-fn secret_attributes_are_neither_asked_for_nor_searched_nor_compared_b_049() {
+fn secret_attributes_are_neither_searched_nor_compared_b_049() {
     let secret = Some(Refusal::SecretAttribute);
     for name in
         ["userPassword", "USERPASSWORD;x", "2.5.4.35", "unicodePwd", "ms-Mcs-AdmPwd", "msLAPS-Password"]
     {
-        let asked = lab::search_for(2, "dc=x", 2, &lab::any_object(), &["cn", name]);
-        assert_eq!(why(&asked, ALL), secret, "{name}");
         assert_eq!(why(&lab::compare(2, name), ALL), secret, "{name}");
         let hidden = Filter::And(vec![
             Filter::Present("cn"),
@@ -43,6 +41,53 @@ fn secret_attributes_are_neither_asked_for_nor_searched_nor_compared_b_049() {
     }
     assert_eq!(why(&lab::search(2), ALL), None);
     assert_eq!(why(&lab::compare(2, "memberOf"), ALL), None);
+}
+
+#[test]
+fn secret_attributes_that_are_asked_for_are_struck_out_and_nothing_else_is_b_049() {
+    let strike = |names: &[&str]| {
+        let whole = lab::controlled(
+            &lab::search_for(2, "cn=userPassword,dc=x", 2, &lab::any_object(), names),
+            "1.2.3",
+            true,
+            Some(b"cn"),
+        );
+        assert_eq!(why(&whole, ALL), None, "{names:?}");
+        let struck = {
+            let message = Message::read(&whole).unwrap();
+            without_secrets(&whole, &Asked::read(&message.operation).unwrap()).unwrap()
+        };
+        (whole, struck)
+    };
+    for name in [
+        "userPassword",
+        "USERPASSWORD;x",
+        "OID.2.5.4.35",
+        "2.5.4.35",
+        "unicodePwd",
+        "ms-Mcs-AdmPwd",
+        "oathSecret",
+    ] {
+        let (whole, struck) = strike(&["cn", name, "*", "1.1", "mail", name]);
+        let struck = struck.unwrap_or_else(|| panic!("{name} passes"));
+        let message = Message::read(&struck).unwrap();
+        let asked = Asked::read(&message.operation).unwrap();
+        let left: Vec<_> = asked.attributes().map(Result::unwrap).collect();
+        let gone = "x".repeat(name.len()).into_bytes();
+        assert_eq!(left, [&b"cn"[..], &gone, b"*", b"1.1", b"mail", &gone], "{name}");
+        let changed = whole.iter().zip(struck.iter()).filter(|(before, after)| before != after).count();
+        assert!(whole.len() == struck.len() && changed <= 2 * name.len(), "every other octet is as it was");
+    }
+    assert!(strike(&["cn", "memberOf", "pwdLastSet", "xuserPassword"]).1.is_none());
+    assert!(strike(&[]).1.is_none());
+    let (whole, _) = strike(&["userPassword"]);
+    let message = Message::read(&whole).unwrap();
+    let elsewhere = without_secrets(&[], &Asked::read(&message.operation).unwrap());
+    assert_eq!(
+        elsewhere.unwrap_err().why,
+        Refusal::SecretAttribute,
+        "what cannot be struck out does not pass"
+    );
 }
 
 #[test]

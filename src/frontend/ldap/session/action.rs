@@ -23,7 +23,7 @@ pub enum Action {
     CallOff(Ticket),
     /// Pass the message that was just given to `Session::on_message` to the directory, octet for octet.
     Forward,
-    /// Pass this earlier message to the directory, octet for octet.
+    /// Pass this message to the directory: an earlier one, octet for octet, or one with names struck out of it.
     ForwardQueued(Zeroizing<Vec<u8>>),
     /// Let go of the connection to the directory.
     Release {

@@ -7,6 +7,7 @@ use crate::frontend::ldap::clients::Root;
 use crate::frontend::ldap::counters::{Closed, Refusal};
 use crate::frontend::ldap::operations::{
     self, CRITICAL_CONTROL, ExemptOperation, MALFORMED, NOT_BOUND, NOT_OFFERED, No, Pass, TOO_MANY,
+    without_secrets,
 };
 use crate::frontend::ldap::root::{self, Offers};
 use crate::frontend::ldap::session::queue::Full;
@@ -24,8 +25,9 @@ struct Taken<'a> {
     message: Message<'a>,
     kind: Request,
     fresh: AttemptId,
+    whole: &'a [u8],
     /// It waited behind a bind: its octets go along when it is passed on.
-    queued: Option<&'a [u8]>,
+    queued: bool,
 }
 
 impl Session {
@@ -56,7 +58,7 @@ impl Session {
                 _ => self.wait(fresh, &message, whole, out),
             }
         } else {
-            self.handle(now, &Taken { message, kind, fresh, queued: None }, out);
+            self.handle(now, &Taken { message, kind, fresh, whole, queued: false }, out);
         }
     }
 
@@ -94,7 +96,8 @@ impl Session {
                 return self.on_closing(Closed::Fault, out);
             };
             let kind = Request::of(message.operation.tag);
-            self.handle(now, &Taken { message, kind, fresh: queued.fresh, queued: Some(&queued.whole) }, out);
+            let (fresh, whole) = (queued.fresh, &queued.whole);
+            self.handle(now, &Taken { message, kind, fresh, whole, queued: true }, out);
         }
     }
 
@@ -200,7 +203,7 @@ impl Session {
             Some(NOT_OFFERED)
         } else if request.value.is_some() {
             Some(MALFORMED)
-        } else if taken.queued.is_some() || !self.outstanding.is_empty() {
+        } else if taken.queued || !self.outstanding.is_empty() {
             Some(misplaced("TLS cannot begin while other operations run."))
         } else {
             no_critical_control(&taken.message).err()
@@ -239,12 +242,12 @@ impl Session {
 
     /// Passes a request on, as the person who is bound.
     fn relay(&mut self, taken: &Taken<'_>, out: &mut Vec<Action>) {
-        match self.may_pass(taken) {
-            Ok(pass) => {
+        match self.may_pass(taken).and_then(|pass| Ok((pass, taken.pass_on()?))) {
+            Ok((pass, forward)) => {
                 self.outstanding.insert(taken.message.id, taken.kind);
                 self.tainted |= !pass.harmless;
                 out.extend(self.record(taken, None));
-                out.push(taken.forward());
+                out.push(forward);
             }
             Err(no) => {
                 out.extend(self.record(taken, Some(no.why)));
@@ -292,7 +295,18 @@ impl Session {
 
 impl Taken<'_> {
     fn forward(&self) -> Action {
-        self.queued.map_or(Action::Forward, |whole| Action::ForwardQueued(Zeroizing::new(whole.to_vec())))
+        if self.queued { Action::ForwardQueued(Zeroizing::new(self.whole.to_vec())) } else { Action::Forward }
+    }
+
+    /// The same for what may pass, without what is struck out of it.
+    fn pass_on(&self) -> Result<Action, No> {
+        if self.kind == Request::Search {
+            let asked = Asked::read(&self.message.operation)?;
+            if let Some(struck) = without_secrets(self.whole, &asked)? {
+                return Ok(Action::ForwardQueued(struck));
+            }
+        }
+        Ok(self.forward())
     }
 }
 

@@ -210,6 +210,22 @@ fn an_exemption_that_this_client_does_not_know_allows_nothing_beyond_the_bind_b_
 }
 
 #[test]
+fn a_search_is_passed_on_without_the_names_of_secrets_whether_it_waited_or_not_b_049() {
+    let names = |id, secret| search_for(id, "dc=x", 2, &any_object(), &["uid", secret]);
+    let mut lab = Lab::new();
+    let ticket = lab.begin(1);
+    assert!(lab.send(&names(2, "userPassword")).is_empty());
+    let out = lab.end(ticket, &accepted(), Some(anna()));
+    let [Action::Send(_), Action::ForwardQueued(waited)] = &out[..] else { panic!("{out:?}") };
+    assert_eq!(**waited, names(2, "xxxxxxxxxxxx"));
+    let out = lab.send(&names(3, "unixUserPassword"));
+    let [Action::ForwardQueued(struck)] = &out[..] else { panic!("{out:?}") };
+    assert_eq!(**struck, names(3, "xxxxxxxxxxxxxxxx"));
+    assert_eq!(lab.session.on_answer(3, op::SEARCH_DONE), Passing::Pass);
+    assert_eq!(lab.refused(Refusal::SecretAttribute), 0);
+}
+
+#[test]
 fn after_a_remembered_login_no_password_is_changed_b_031() {
     let mut lab = Lab::bound_with(client(), &remembered());
     lab.refuses(&extended(2, PASSWORD_MODIFY, None), 8, Refusal::PasswordChange);
