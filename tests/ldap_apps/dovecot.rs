@@ -2,10 +2,12 @@
 
 use std::thread;
 
+use crate::gateway::Gateway;
 use crate::support::counting::{Counting, SILENCE, lets_in_anna_alone};
 use crate::support::dovecot::Dovecot;
 use crate::support::ldap_app::{Ldap, Outcome, Tls, Way};
 use crate::support::slapd::{PASSWORD, Slapd};
+use crate::through::{asks_for_a_second_factor, refuses_a_replay, tells_a_fault_from_a_wrong_password};
 
 #[test]
 fn dovecot_opens_a_mailbox_for_the_password_of_a_template_or_found_account() {
@@ -90,4 +92,27 @@ fn dovecot_lets_nobody_in_by_a_server_that_it_cannot_verify() {
         let outcome = dovecot.login("anna", PASSWORD);
         assert!(outcome.is_broken("1 NO [UNAVAILABLE]"), "{outcome:?}");
     }
+}
+
+#[test]
+fn behind_the_gateway_dovecot_opens_a_mailbox_for_an_unused_code_and_nothing_less() {
+    let Some(gateway) = Gateway::for_applications("") else { return };
+    for (tls, way) in [(Tls::Ldaps, Way::Search), (Tls::StartTls, Way::Template)] {
+        let Some(dovecot) = Dovecot::start(&gateway.ldap(tls), way) else { return };
+        asks_for_a_second_factor(&gateway, |user, password| dovecot.login(user, password));
+        if tls == Tls::Ldaps {
+            refuses_a_replay(&gateway, |user, password| dovecot.login(user, password));
+        }
+    }
+}
+
+#[test]
+fn behind_the_gateway_dovecot_tells_a_mail_program_that_directory_or_gateway_are_away() {
+    let Some(gateway) = Gateway::for_applications("") else { return };
+    let Some(dovecot) = Dovecot::start(&gateway.ldap(Tls::StartTls), Way::Search) else { return };
+    tells_a_fault_from_a_wrong_password(
+        gateway,
+        ["1 NO [UNAVAILABLE]", "1 NO [UNAVAILABLE]"],
+        |user, password| dovecot.login(user, password),
+    );
 }

@@ -1,9 +1,13 @@
 //! PostgreSQL's `ldap` method.
 
+use crate::gateway::Gateway;
 use crate::support::counting::{Counting, SILENCE, lets_in_anna_alone};
 use crate::support::ldap_app::{Ldap, Outcome, Tls, Way};
 use crate::support::postgres::Postgres;
 use crate::support::slapd::{PASSWORD, Slapd};
+use crate::through::{
+    PROTECTED, asks_for_a_second_factor, refuses_a_replay, tells_a_fault_from_a_wrong_password,
+};
 
 #[test]
 fn postgres_lets_a_role_in_by_the_password_of_its_template_or_found_account() {
@@ -77,4 +81,29 @@ fn postgres_lets_nobody_in_by_a_server_that_it_cannot_verify() {
             assert!(outcome.is_broken("LDAP"), "{outcome:?}");
         }
     }
+}
+
+#[test]
+fn behind_the_gateway_a_role_gets_in_with_an_unused_code_and_nothing_less() {
+    let Some(gateway) = Gateway::for_applications("") else { return };
+    for tls in PROTECTED {
+        let Some(postgres) = Postgres::start(&gateway.ldap(tls)) else { return };
+        for way in [Way::Template, Way::Search] {
+            asks_for_a_second_factor(&gateway, |user, password| postgres.login(way, user, password));
+        }
+        if tls == Tls::Ldaps {
+            refuses_a_replay(&gateway, |user, password| postgres.login(Way::Search, user, password));
+        }
+    }
+}
+
+#[test]
+fn behind_the_gateway_postgres_logs_that_directory_or_gateway_were_away() {
+    let Some(gateway) = Gateway::for_applications("") else { return };
+    let Some(postgres) = Postgres::start(&gateway.ldap(Tls::StartTls)) else { return };
+    tells_a_fault_from_a_wrong_password(
+        gateway,
+        ["Server is unavailable", "Can't contact LDAP server"],
+        |user, password| postgres.login(Way::Template, user, password),
+    );
 }

@@ -1,6 +1,5 @@
 //! What a bind costs, whom it lets in, and what those may see who are in (B.3).
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,10 +8,9 @@ use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::message::op;
 use doorward::wire::ldap::request::Scope;
 
-use crate::gateway::{Behind, Gateway, Wish};
+use crate::gateway::{Gateway, Wish};
 use crate::puppet::Puppet;
 use crate::raw_ldap::{message, simple_bind};
-use crate::support::authority::Authority;
 use crate::support::fake_directory::{Act, Request, entry, result};
 use crate::support::samba::{self, Samba};
 use crate::support::slapd::{PASSWORD, Slapd};
@@ -187,42 +185,10 @@ fn a_bind_that_is_referred_elsewhere_is_no_answer_and_no_wrong_password_b_051() 
     assert_eq!(raw.bind(ANNA, &password), 0, "nothing was used up");
 }
 
-/// Samba, with the authority of the program's own certificate.
-struct Domain {
-    samba: Samba,
-    authority: Authority,
-}
-
-impl Behind for Domain {
-    fn keys(&self, dir: &Path) -> String {
-        format!(
-            "kind = \"active-directory\"\nservers = [\"{}\"]\nca-file = \"{}\"\nbase-dn = \"dc=lab,dc=test\"\n\
-             bind-dn = \"cn=svc-doorward,cn=users,dc=lab,dc=test\"\n\
-             bind-password = {{ file = \"{}/service.password\" }}\nnetbios-domain = \"LAB\"\n\
-             upn-suffixes = [\"mail.test\"]\n",
-            self.samba.address,
-            self.samba.ca_file().display(),
-            dir.display()
-        )
-    }
-
-    fn authority(&self) -> &Authority {
-        &self.authority
-    }
-
-    fn people(&self) -> Vec<&'static str> {
-        vec!["anna", "carl"]
-    }
-
-    fn service_password(&self) -> &'static str {
-        samba::PASSWORD
-    }
-}
-
 #[test]
 fn a_domain_controller_tells_no_stranger_how_it_is_with_an_account_b_085() {
     let Some(samba) = Samba::start() else { return };
-    let gateway = Gateway::in_front_of(Domain { samba, authority: Authority::new() }, &Wish::default());
+    let gateway = Gateway::in_front_of(samba, &Wish::default());
     let field = |user: &str| format!("{}{}", samba::PASSWORD, gateway.code(user));
     let mut raw = gateway.connect();
     for name in ["anna", "LAB\\anna", "anna.k@mail.test", "CN=anna,CN=Users,DC=lab,DC=test"] {

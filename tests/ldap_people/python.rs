@@ -1,5 +1,6 @@
 //! Python: python-ldap and ldap3.
 
+use crate::gateway::Gateway;
 use crate::support::counting::{
     Counting, binds_once_and_tells_a_fault_from_a_wrong_password, gives_the_password_to_no_stranger,
     lets_in_anna_alone, takes_names_as_they_are,
@@ -7,6 +8,9 @@ use crate::support::counting::{
 use crate::support::ldap_app::{Ldap, Tls, Way};
 use crate::support::python::Python;
 use crate::support::slapd::Slapd;
+use crate::through::{
+    PROTECTED, asks_for_a_second_factor, refuses_a_replay, tells_a_fault_from_a_wrong_password,
+};
 
 type Start = fn(&Ldap) -> Option<Python>;
 
@@ -53,5 +57,33 @@ fn neither_library_gives_a_password_to_a_server_of_another_authority() {
     {
         let Some(python) = start(&Ldap::behind_a_stranger(&slapd, tls)) else { return };
         gives_the_password_to_no_stranger(|user, password| python.login(Way::Template, user, password));
+    }
+}
+
+#[test]
+fn behind_the_gateway_both_libraries_get_in_with_an_unused_code_and_nothing_less() {
+    for start in LIBRARIES {
+        let Some(gateway) = Gateway::for_applications("") else { return };
+        for tls in PROTECTED {
+            let Some(python) = start(&gateway.ldap(tls)) else { return };
+            for way in [Way::Template, Way::Search] {
+                asks_for_a_second_factor(&gateway, |user, password| python.login(way, user, password));
+            }
+            if tls == Tls::Ldaps {
+                refuses_a_replay(&gateway, |user, password| python.login(Way::Search, user, password));
+            }
+        }
+    }
+}
+
+#[test]
+fn behind_the_gateway_both_libraries_tell_that_directory_or_gateway_are_away() {
+    let words = [["UNAVAILABLE 52", "SERVER_DOWN"], ["LDAPUnavailableResult", "LDAPSocketOpenError"]];
+    for (start, words) in LIBRARIES.into_iter().zip(words) {
+        let Some(gateway) = Gateway::for_applications("") else { return };
+        let Some(python) = start(&gateway.ldap(Tls::StartTls)) else { return };
+        tells_a_fault_from_a_wrong_password(gateway, words, |user, password| {
+            python.login(Way::Template, user, password)
+        });
     }
 }

@@ -20,6 +20,7 @@ use sha1::Sha1;
 
 use crate::lab::{Lab, private_file};
 use crate::support::authority::Authority;
+use crate::support::samba::{self, Samba};
 use crate::support::slapd::{PASSWORD, Slapd};
 
 /// Seed of everybody's generator.
@@ -89,6 +90,32 @@ impl Behind for Slapd {
 
     fn people(&self) -> Vec<&'static str> {
         PEOPLE.to_vec()
+    }
+}
+
+impl Behind for Samba {
+    fn keys(&self, dir: &Path) -> String {
+        format!(
+            "kind = \"active-directory\"\nservers = [\"{}\"]\nca-file = \"{}\"\nbase-dn = \"dc=lab,dc=test\"\n\
+             bind-dn = \"cn=svc-doorward,cn=users,dc=lab,dc=test\"\n\
+             bind-password = {{ file = \"{}/service.password\" }}\nnetbios-domain = \"LAB\"\n\
+             upn-suffixes = [\"mail.test\"]\n",
+            self.address,
+            self.ca_file().display(),
+            dir.display()
+        )
+    }
+
+    fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    fn people(&self) -> Vec<&'static str> {
+        vec!["anna", "carl", "müller"]
+    }
+
+    fn service_password(&self) -> &'static str {
+        samba::PASSWORD
     }
 }
 

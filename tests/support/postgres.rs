@@ -20,7 +20,7 @@ pub struct Postgres {
 }
 
 /// The roles of every server.
-pub const ROLES: &[&str] = &["anna", "keyless", "nobody"];
+pub const ROLES: &[&str] = &["anna", "keyless", "nobody", "tess"];
 
 impl Postgres {
     /// Starts one where each of [`ROLES`] may log in; `None` when it is not installed.

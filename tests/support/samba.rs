@@ -16,6 +16,9 @@ use crate::support::{missing, peer};
 /// The password of everybody in the domain.
 pub const PASSWORD: &str = "Correct.horse.1";
 
+/// The password of the domain's administrator.
+pub const ADMINISTRATOR_PASSWORD: &str = "Passw0rd.admin";
+
 /// Raise it when the domain's content changes.
 const EDITION: u32 = 1;
 
@@ -23,6 +26,7 @@ const EDITION: u32 = 1;
 pub struct Samba {
     child: Child,
     folder: tempfile::TempDir,
+    pub authority: Authority,
     /// Where it listens: 389 and 636.
     pub address: Ipv4Addr,
 }
@@ -95,7 +99,7 @@ impl Samba {
             .stderr(log)
             .spawn()
             .unwrap();
-        let mut samba = Self { child, folder, address };
+        let mut samba = Self { child, folder, authority, address };
         for port in [389, 636] {
             samba.wait_for(SocketAddr::from((address, port)));
         }
@@ -192,7 +196,8 @@ fn provision(folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let made = Command::new("samba-tool")
         .args(["domain", "provision", "--realm=LAB.TEST", "--domain=LAB", "--server-role=dc"])
-        .args(["--dns-backend=NONE", "--adminpass=Passw0rd.admin", "--host-name=dc1", "--host-ip=127.0.0.1"])
+        .args(["--dns-backend=NONE", "--host-name=dc1", "--host-ip=127.0.0.1"])
+        .arg(format!("--adminpass={ADMINISTRATOR_PASSWORD}"))
         .arg(format!("--targetdir={}", folder.display()))
         .output()
         .unwrap();
