@@ -275,16 +275,41 @@ fn the_unit_gives_the_service_little_to_break() {
     assert!(output.status.success(), "above 2.0:\n{text}");
 }
 
-#[test]
-fn the_unit_has_no_line_that_systemd_does_not_understand() {
-    let Some(mut tool) = tool("systemd-analyze") else { return };
+/// Lets systemd read the unit, with drop-ins as (name, text); what it says about ours.
+fn verified(drop_ins: &[(&str, &str)]) -> Option<Vec<String>> {
+    let mut tool = tool("systemd-analyze")?;
     let unit = fs::read_to_string(root().join("systemd/doorward.service")).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("doorward.service");
     // What is not installed cannot be started; any program will do.
     write(&path, &unit.replace("/usr/bin/doorward", "/bin/true"));
+    fs::create_dir(dir.path().join("doorward.service.d")).unwrap();
+    for (name, text) in drop_ins {
+        write(&dir.path().join("doorward.service.d").join(name), text);
+    }
     let output = tool.arg("verify").arg(&path).output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    let ours: Vec<&str> = text.lines().filter(|line| line.contains("doorward")).collect();
+    Some(text.lines().filter(|line| line.contains("doorward")).map(ToOwned::to_owned).collect())
+}
+
+#[test]
+fn the_unit_has_no_line_that_systemd_does_not_understand() {
+    let Some(ours) = verified(&[]) else { return };
     assert!(ours.is_empty(), "{}", ours.join("\n"));
+}
+
+#[test]
+fn the_drop_in_for_low_ports_undoes_what_would_make_the_capability_worth_nothing() {
+    let drop_in = fs::read_to_string(root().join("systemd/low-ports.conf")).unwrap();
+    for line in [
+        "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
+        "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+        "PrivateUsers=no",
+    ] {
+        assert!(drop_in.lines().any(|has| has == line), "{line}");
+    }
+    let Some(ours) = verified(&[("low-ports.conf", &drop_in)]) else { return };
+    assert!(ours.is_empty(), "{}", ours.join("\n"));
+    let wrong = verified(&[("low-ports.conf", &drop_in.replace("PrivateUsers", "PrivateUser"))]).unwrap();
+    assert!(!wrong.is_empty(), "the drop-in is read");
 }

@@ -172,7 +172,9 @@ fn cannot_bind(name: &str, address: SocketAddr, error: &std::io::Error) -> Stopp
     let advice = match error.kind() {
         std::io::ErrorKind::AddrInUse => "; another program has it: see \"ss -ltnp\"",
         std::io::ErrorKind::AddrNotAvailable => "; this machine does not have the address",
-        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need CAP_NET_BIND_SERVICE",
+        std::io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need CAP_NET_BIND_SERVICE without PrivateUsers=, as in low-ports.conf"
+        }
         _ => "",
     };
     Stopped::System(format!("listener \"{name}\": {address} cannot be bound: {error}{advice}"))

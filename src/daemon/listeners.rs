@@ -143,7 +143,9 @@ fn cannot_bind(address: SocketAddr, error: &std::io::Error) -> Stopped {
     let advice = match error.kind() {
         std::io::ErrorKind::AddrInUse => "; another program has it: see \"ss -lunp\"",
         std::io::ErrorKind::AddrNotAvailable => "; this machine does not have the address",
-        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need CAP_NET_BIND_SERVICE",
+        std::io::ErrorKind::PermissionDenied => {
+            "; ports below 1024 need CAP_NET_BIND_SERVICE without PrivateUsers=, as in low-ports.conf"
+        }
         _ => "",
     };
     Stopped::System(format!("radius.listen: {address} cannot be bound: {error}{advice}"))
