@@ -43,6 +43,11 @@ fn certificates() -> &'static [(&'static str, Vec<u8>, u32)] {
         };
         let good = made((2026, 1, 1), (2028, 1, 1), false);
         let text = |certificate: &rcgen::Certificate| certificate.pem().into_bytes();
+        let mut params = rcgen::CertificateParams::new(vec!["ldap.example.org".to_owned()]).unwrap();
+        (params.not_before, params.not_after) =
+            (rcgen::date_time_ymd(2026, 1, 1), rcgen::date_time_ymd(2028, 1, 1));
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let application = params.self_signed(&key).unwrap();
         let other = rcgen::KeyPair::generate().unwrap();
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(rcgen::DnType::CommonName, "a stranger");
@@ -54,6 +59,7 @@ fn certificates() -> &'static [(&'static str, Vec<u8>, u32)] {
             ("tls/ended.pem", text(&made((2025, 1, 1), (2026, 1, 31), false)), 0o644),
             ("tls/soon.pem", text(&made((2025, 1, 1), (2026, 12, 1), true)), 0o644),
             ("tls/later.pem", text(&made((2027, 1, 1), (2028, 1, 1), false)), 0o644),
+            ("tls/application.pem", text(&application), 0o644),
             ("tls/odd.pem", [text(&good), stranger.pem().into_bytes()].concat(), 0o644),
             ("secrets/tls-key", key.serialize_pem().into_bytes(), 0o600),
             ("tls/key.pem", key.serialize_pem().into_bytes(), 0o600),
@@ -162,6 +168,16 @@ fn every_message_is_as_it_was_approved() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_key_file_that_cannot_be_looked_at_is_not_one_that_is_missing() {
+    let main = fs::read_to_string(cases().iter().find(|case| case.ends_with("ldap-warnings.toml")).unwrap())
+        .unwrap();
+    let main = main.replacen("{ credential = \"good\" }", "\"ca.pem/keys\"", 1);
+    let shown = Site::new(&main).messages(&[]);
+    assert!(shown.contains("keys: file: ca.pem/keys cannot be read: not a directory"), "{shown}");
+    assert!(!shown.contains("key generate"), "{shown}");
 }
 
 /// What stands in the secret files and in plain text in the cases.

@@ -178,7 +178,8 @@ pub(in crate::config) fn keys<'a>(
     };
     let Some((from, place)) = written else { return none_yet };
     let Some(path) = path_of(&mut reader, "file", &from, &place, around) else { return none_yet };
-    if path.exists() {
+    // A file that cannot be looked at may be there; opening it says what is in the way.
+    if path.try_exists().unwrap_or(true) {
         open(&mut reader, "file", &path, &place, matches!(from, SecretSource::File(_)));
     } else {
         let what = format!("file: {} does not exist", path.display());

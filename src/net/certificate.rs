@@ -8,8 +8,8 @@ use x509_cert::der::asn1::{
     BmpString, ObjectIdentifier, PrintableStringRef, TeletexStringRef, Utf8StringRef,
 };
 use x509_cert::der::{Decode, Encode, Tag, Tagged};
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, SubjectAltName};
 use x509_cert::name::Name;
 
 use crate::base::clock::UnixTime;
@@ -24,6 +24,21 @@ const PRINCIPAL_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4
 
 /// The list of public logs that know a certificate (RFC 6962 section 3.3): only public authorities have it.
 const PUBLIC_LOGS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
+
+/// What a certificate may be used for (RFC 5280 section 4.2.1.12): a server of TLS, and anything.
+const SERVER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const ANY_PURPOSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
+
+/// Why peers refuse a certificate of our own, whoever has signed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// It is an authority's, which signs others.
+    Authority,
+    /// It is for something else than a server.
+    OtherPurpose,
+    /// No name or address of a host is in it; the commonName does not count.
+    Nameless,
+}
 
 /// The names in a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +150,29 @@ impl Own {
 
     pub(in crate::net) fn is_issued_by(&self, other: &Self) -> bool {
         self.certificate.tbs_certificate().issuer() == other.certificate.tbs_certificate().subject()
+    }
+
+    /// Why peers that look for a server's certificate refuse this one (RFC 5280 sections 4.2.1.9 and 4.2.1.12, RFC 9525
+    /// section 2). An extension that cannot be read says nothing.
+    pub(in crate::net) fn unfit(&self) -> Option<Unfit> {
+        let body = self.certificate.tbs_certificate();
+        let purposes = body.get_extension::<ExtendedKeyUsage>().ok().flatten();
+        let is_server = |(_, purposes): &(bool, ExtendedKeyUsage)| {
+            purposes.0.iter().any(|purpose| [SERVER, ANY_PURPOSE].contains(purpose))
+        };
+        let names = body.get_extension::<SubjectAltName>().ok().flatten();
+        let names_a_host = |(_, names): &(bool, SubjectAltName)| {
+            names.0.iter().any(|name| matches!(name, GeneralName::DnsName(_) | GeneralName::IpAddress(_)))
+        };
+        if body.get_extension::<BasicConstraints>().ok().flatten().is_some_and(|(_, basic)| basic.ca) {
+            Some(Unfit::Authority)
+        } else if purposes.is_some_and(|purposes| !is_server(&purposes)) {
+            Some(Unfit::OtherPurpose)
+        } else if !names.is_some_and(|names| names_a_host(&names)) {
+            Some(Unfit::Nameless)
+        } else {
+            None
+        }
     }
 
     /// Whether it stands in the public logs, so that a public authority has issued it: those sign by way of an

@@ -12,7 +12,7 @@ use rustls::{ClientConfig, InconsistentKeys, RootCertStore, ServerConfig};
 
 use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
-use crate::net::certificate::Own;
+use crate::net::certificate::{Own, Unfit};
 
 /// Sessions that are kept so that a peer that comes back needs no whole handshake; each takes less than 1 KiB.
 const SESSIONS: usize = 4096;
@@ -99,6 +99,8 @@ pub struct ServerTls {
     pub expires: UnixTime,
     /// Whether peers get all the certificates they need.
     pub chain: Chain,
+    /// Why peers refuse our own certificate, whoever has signed it; `None` when nothing is known against it.
+    pub unfit: Option<Unfit>,
 }
 
 impl std::fmt::Debug for ServerTls {
@@ -175,6 +177,7 @@ pub fn server(chain_pem: &[u8], key_pem: &Secret, client_ca: ClientCa<'_>) -> Re
         begins: first.begins(),
         expires: first.expires(),
         chain: judged(&own),
+        unfit: first.unfit(),
     })
 }
 

@@ -9,6 +9,7 @@ use crate::base::table::Reader;
 use crate::config::listener::Show;
 use crate::config::secret::{Surroundings, bytes_of, path_of, source};
 use crate::config::settings::SecretSource;
+use crate::net::certificate::Unfit;
 use crate::net::tls::{self, Chain, ClientCa, NotFound, ServerTls, TlsProblem};
 
 /// No file with certificates is longer than this many bytes.
@@ -177,8 +178,9 @@ fn hint(problem: &TlsProblem, path: &str) -> String {
             "good are RSA of 2048 bits and more, ECDSA on P-256, P-384 and P-521, and Ed25519".to_owned()
         }
         TlsProblem::OtherKey => {
-            "name the key that the certificate was asked for with; openssl pkey -pubout and \
-                                 openssl x509 -noout -pubkey print the same for the two"
+            "name the key that the certificate was asked for with; openssl pkey -pubout and openssl x509 -noout \
+             -pubkey print the same for the two. A credential of systemd is the one of the last start: a new key \
+             there takes a restart"
                 .to_owned()
         }
         TlsProblem::NotPem(_) | TlsProblem::BadCertificate { .. } | TlsProblem::NobodyToTrust(_) => {
@@ -195,7 +197,8 @@ fn doubtful_certificate(
     tls: &ServerTls,
     now: UnixTime,
 ) {
-    const RENEW: &str = "put the new one in its place, then systemctl reload doorward";
+    const RENEW: &str = "put the new one in its place, then systemctl reload doorward; with a new key that is a \
+                         credential, systemctl restart doorward";
     let (file, place) = (certificate.path.display(), &certificate.place);
     let days = tls.expires.seconds().saturating_sub(now.seconds()).div_euclid(24 * 60 * 60);
     if tls.expires <= now {
@@ -212,6 +215,19 @@ fn doubtful_certificate(
             day(tls.begins)
         );
         reader.doubt(place, what, "is the clock of this machine right?");
+    }
+    if let Some(unfit) = tls.unfit {
+        let (why, hint) = match unfit {
+            Unfit::Authority => {
+                ("is an authority's own", "use one that the authority has issued to this host")
+            }
+            Unfit::OtherPurpose => ("is not for servers", "ask for one with serverAuth among its purposes"),
+            Unfit::Nameless => {
+                ("names no host in subjectAltName", "ask for one with the name that applications connect to")
+            }
+        };
+        let what = format!("certificate: {file} {why}; applications may refuse to connect");
+        reader.doubt(place, what, hint);
     }
     match tls.chain {
         Chain::Sound => {}

@@ -1,3 +1,5 @@
+use rcgen::ExtendedKeyUsagePurpose as Purpose;
+
 use super::*;
 
 fn authority() -> String {
@@ -151,6 +153,35 @@ fn the_dates_are_those_of_the_servers_own_certificate() {
     assert_eq!(tls.begins, UnixTime::from_seconds(1_767_312_000));
     assert_eq!(tls.expires, UnixTime::from_seconds(1_798_675_200));
     assert_eq!(tls.chain, Chain::Sound);
+}
+
+#[test]
+fn a_certificate_that_is_no_servers_is_seen() {
+    let judged = |change: fn(&mut rcgen::CertificateParams)| {
+        let made = made("ldap.example.org", None, change);
+        at(&made.pem, &made.key).unwrap().unfit
+    };
+    assert_eq!(judged(|_| ()), None);
+    assert_eq!(judged(|params| params.subject_alt_names = vec![address([192, 0, 2, 1])]), None);
+    assert_eq!(
+        judged(|params| params.extended_key_usages = vec![Purpose::ClientAuth, Purpose::ServerAuth]),
+        None
+    );
+    assert_eq!(judged(|params| params.extended_key_usages = vec![Purpose::Any]), None);
+    assert_eq!(
+        judged(|params| params.extended_key_usages = vec![Purpose::ClientAuth]),
+        Some(Unfit::OtherPurpose)
+    );
+    assert_eq!(
+        judged(|params| params.subject_alt_names.clear()),
+        Some(Unfit::Nameless),
+        "RFC 9525 section 2"
+    );
+    assert_eq!(judged(signing), Some(Unfit::Authority));
+}
+
+const fn address(octets: [u8; 4]) -> rcgen::SanType {
+    rcgen::SanType::IpAddress(std::net::IpAddr::V4(std::net::Ipv4Addr::from_octets(octets)))
 }
 
 #[test]
