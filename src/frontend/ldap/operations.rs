@@ -4,13 +4,14 @@
 //! that a connection is not encrypted, that an account is exempt and so may do little, that a comparison with a
 //! password would be a bind without a second factor.
 
+mod strike;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use crate::frontend::ldap::clients::Allowed;
 use crate::frontend::ldap::counters::{Operation, Refusal};
+pub use crate::frontend::ldap::operations::strike::without_secrets;
 use crate::frontend::ldap::secrets::{is_password, is_secret, speaks_of_secret};
 use crate::login::attempt::AttemptId;
 use crate::login::identity::Pseudonym;
@@ -340,31 +341,6 @@ fn extended(request: &ExtendedRequest<'_>, rights: Rights) -> Result<(), No> {
     } else {
         Ok(())
     }
-}
-
-/// A search with the secret attributes struck out of the list of what to bring; `None` when it names none.
-///
-/// Applications name them for everybody they look up and need no value: SSSD asks for `userPassword` each time, and
-/// is offline when that is refused. A directory leaves out what may not be read, and names that it does not know (RFC
-/// 4511 section 4.5.1.8). So each name becomes one of the same length that no schema has, and every other octet stays.
-///
-/// * `whole`: the message that `asked` was read from.
-///
-/// # Errors
-///
-/// [`No`] when `asked` was not read from it.
-pub fn without_secrets(whole: &[u8], asked: &Asked<'_>) -> Result<Option<Zeroizing<Vec<u8>>>, No> {
-    let mut struck = None;
-    for name in asked.attributes() {
-        let name = name?;
-        if is_secret(name) {
-            let begin = name.as_ptr().addr().checked_sub(whole.as_ptr().addr()).ok_or(SECRET)?;
-            let end = begin.checked_add(name.len()).ok_or(SECRET)?;
-            let copy = struck.get_or_insert_with(|| Zeroizing::new(whole.to_vec()));
-            copy.get_mut(begin..end).ok_or(SECRET)?.fill(b'x');
-        }
-    }
-    Ok(struck)
 }
 
 /// The refusal of a request as its own kind of answer (B-012); `None` when it has none.
