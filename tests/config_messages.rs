@@ -460,7 +460,11 @@ fn an_exemption_reaches_policy_and_front_end_in_its_one_form_b_047() {
     assert_eq!(&*sid.account, "S-1-5-21-1-2-3-1104");
     let exempt = |client: &str| {
         let client = settings.clients.iter().find(|c| &*c.login.name == client).unwrap().ldap().unwrap();
-        client.exempt.iter().map(|(name, allowed)| (name.to_string(), allowed.search)).collect::<Vec<_>>()
+        client
+            .exempt
+            .iter()
+            .map(|(name, exempt)| (name.to_string(), exempt.allowed.search))
+            .collect::<Vec<_>>()
     };
     assert_eq!(exempt("wiki"), [("svc".to_owned(), true)]);
     assert_eq!(exempt("mail"), [("sid".to_owned(), false)]);

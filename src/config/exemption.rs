@@ -10,7 +10,7 @@ use crate::config::client::{self, check_name, prefixes};
 use crate::config::settings::{ClientProtocol, DirectoryKind};
 use crate::config::{directory, show};
 use crate::directory::{distinguished_name, lies_under, security_identifier};
-use crate::frontend::ldap::clients::Allowed;
+use crate::frontend::ldap::clients::{Allowed, Exempt};
 use crate::login::client::PrimaryKind;
 use crate::login::policy::Exemption;
 
@@ -128,7 +128,8 @@ pub(in crate::config) fn tell(clients: &mut [client::Draft], exemptions: &[Draft
         for exemption in
             exemptions.iter().filter(|e| e.exemption.clients.contains(&draft.settings.login.name))
         {
-            Arc::make_mut(client).exempt.insert(exemption.exemption.name.clone(), exemption.allowed);
+            let exempt = Exempt { allowed: exemption.allowed, definition: exemption.exemption.clone() };
+            Arc::make_mut(client).exempt.insert(exemption.exemption.name.clone(), exempt);
         }
     }
 }

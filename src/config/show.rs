@@ -300,7 +300,7 @@ fn ldap_client(login: &Client, ldap: &LdapClient, pairs: &mut Vec<(&str, Value)>
 
 /// What the account may do is known at the clients that speak LDAP; at others there is nothing but a bind.
 fn exemption(exemption: &Exemption, clients: &[ClientSettings]) -> Value {
-    let allowed = |client: &ClientSettings| client.ldap()?.exempt.get(&exemption.name).copied();
+    let allowed = |client: &ClientSettings| Some(client.ldap()?.exempt.get(&exemption.name)?.allowed);
     let searches = clients.iter().filter_map(allowed).any(|allowed| allowed.search);
     table(vec![
         ("name", (*exemption.name).into()),

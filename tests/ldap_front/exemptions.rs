@@ -232,3 +232,21 @@ fn what_cannot_be_recorded_is_not_done_and_nobody_is_let_in_d_117() {
     assert_eq!(service.sees(BASE).1, 0, "it recovers");
     assert_eq!(gateway.count("ldap_operations", "refused", "not-recorded"), 1);
 }
+
+#[test]
+fn an_exemption_that_is_taken_away_ends_what_it_let_in_b_047() {
+    let Some(gateway) = Gateway::start() else { return };
+    let (mut service, mut anna) = (gateway.connect(), gateway.connect());
+    assert_eq!(service.bind(SERVICE, PASSWORD), 0);
+    assert_eq!(service.sees(BASE).1, 0);
+    assert_eq!(anna.bind("anna", &gateway.password("anna")), 0);
+    gateway.lab.edit_config("source = [\"127.0.0.0/8\"]\nmay", "source = [\"192.0.2.0/24\"]\nmay");
+    gateway.lab.signal("HUP");
+    gateway.lab.wait_for_event("daemon.reloaded");
+    let id = service.next_id();
+    service.send(&crate::subtree(id));
+    let answer = service.must_answer();
+    assert_ne!(answer.code, Some(0), "{answer:?}");
+    assert_ne!(answer.tag, op::SEARCH_ENTRY, "{answer:?}");
+    assert_eq!(gateway.connect().bind(SERVICE, PASSWORD), 49);
+}

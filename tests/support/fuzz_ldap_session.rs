@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::base::clock::{Clock, ManualClock, Now, UnixTime};
-use doorward::frontend::ldap::clients::{Allowed, ConnectionIs, ExternalName, KnownBy, LdapClient, Root};
+use doorward::frontend::ldap::clients::{
+    Allowed, ConnectionIs, Exempt, ExternalName, KnownBy, LdapClient, Root,
+};
 use doorward::frontend::ldap::counters::{Closed, Counters, Operation, Refusal};
 use doorward::frontend::ldap::limits::LdapLimits;
 use doorward::frontend::ldap::session::{Action, Conduct, Passing, Person, Session, Ticket};
@@ -323,7 +325,7 @@ impl Play {
             assert!(code.is_success());
             self.granted += 1;
             self.reached.insert("granted");
-            let allowed = |name: &Arc<str>| self.client.exempt.get(name).copied();
+            let allowed = |name: &Arc<str>| self.client.exempt.get(name).map(|exempt| exempt.allowed);
             self.bound = Some(Somebody {
                 has_upstream: end.person.is_some_and(|person| person.has_upstream),
                 exempt: grant.exemption().map(|name| allowed(name).unwrap_or(Allowed { search: false })),
@@ -430,8 +432,18 @@ fn client(dice: &mut Dice<'_>) -> LdapClient {
         drops_references: dice.coin(),
         connection_is: ConnectionIs::Application,
         external: dice.coin().then_some(ExternalName::Email),
-        exempt: HashMap::from([(Arc::from("reader"), Allowed { search: dice.coin() })]),
+        exempt: HashMap::from([(Arc::from("reader"), exempt(dice.coin()))]),
     }
+}
+
+fn exempt(search: bool) -> Exempt {
+    let definition = Exemption {
+        name: "reader".into(),
+        account: "cn=reader".into(),
+        clients: vec!["wiki".into()],
+        sources: Vec::new(),
+    };
+    Exempt { allowed: Allowed { search }, definition }
 }
 
 fn conduct(dice: &mut Dice<'_>, encrypted: bool, counters: Arc<Counters>) -> Conduct {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::base::cidr::Prefix;
 use crate::login::client::Client;
+use crate::login::policy::Exemption;
 
 /// An application.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +25,8 @@ pub struct LdapClient {
     pub connection_is: ConnectionIs,
     /// Which name in a certificate says who binds with SASL EXTERNAL; without it, that is not offered.
     pub external: Option<ExternalName>,
-    /// What exempt accounts may do, by the name of the exemption.
-    pub exempt: HashMap<Arc<str>, Allowed>,
+    /// Its exemptions, by name.
+    pub exempt: HashMap<Arc<str>, Exempt>,
 }
 
 /// How the connections of a client are told from others: everything that is given must fit.
@@ -68,6 +69,15 @@ pub struct Root {
     pub active_directory: bool,
     /// There is a directory to go on at after a bind. Without it, binds are all there is.
     pub has_entries: bool,
+}
+
+/// An exemption as it stands at a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exempt {
+    /// What its account may do.
+    pub allowed: Allowed,
+    /// Whose it is and from where. When that changes the client has changed, so that whoever it let in must come again.
+    pub definition: Exemption,
 }
 
 /// What an exempt account may do after its bind.

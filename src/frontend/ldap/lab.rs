@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::base::clock::{Clock, ManualClock, Now, UnixTime};
 use crate::base::secret::Secret;
-use crate::frontend::ldap::clients::{Allowed, ConnectionIs, KnownBy, LdapClient, Root};
+use crate::frontend::ldap::clients::{Allowed, ConnectionIs, Exempt, KnownBy, LdapClient, Root};
 use crate::frontend::ldap::counters::{Closed, Counters, Refusal};
 use crate::frontend::ldap::limits::LdapLimits;
 use crate::frontend::ldap::session::{Action, Conduct, Person, Session, Ticket};
@@ -59,11 +59,19 @@ pub(crate) fn client() -> LdapClient {
         drops_references: false,
         connection_is: ConnectionIs::Application,
         external: None,
-        exempt: HashMap::from([
-            (Arc::from("reader"), Allowed { search: true }),
-            (Arc::from("binder"), Allowed { search: false }),
-        ]),
+        exempt: HashMap::from([exemption("reader", true), exemption("binder", false)]),
     }
+}
+
+fn exemption(name: &str, search: bool) -> (Arc<str>, Exempt) {
+    let name: Arc<str> = name.into();
+    let definition = Exemption {
+        name: name.clone(),
+        account: "cn=service".into(),
+        clients: vec!["wiki".into()],
+        sources: vec![],
+    };
+    (name, Exempt { allowed: Allowed { search }, definition })
 }
 
 pub(crate) fn tls() -> Conduct {

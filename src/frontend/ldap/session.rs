@@ -303,8 +303,7 @@ impl Session {
         } else {
             format!("dn:{}", person.name)
         };
-        let allowed =
-            |name: &Arc<str>| self.client.as_ref().and_then(|client| client.exempt.get(name)).copied();
+        let allowed = |name: &Arc<str>| Some(self.client.as_ref()?.exempt.get(name)?.allowed);
         // An exemption that this client knows nothing of allows nothing beyond the bind.
         let exempt =
             grant.exemption().map(|name| (name.clone(), allowed(name).unwrap_or(Allowed { search: false })));
