@@ -13,6 +13,8 @@ mod exemptions;
 mod gateway;
 #[path = "support/lab.rs"]
 mod lab;
+#[path = "ldap_front/limits.rs"]
+mod limits;
 #[path = "ldap_front/puppet.rs"]
 mod puppet;
 #[path = "support/raw_ldap.rs"]

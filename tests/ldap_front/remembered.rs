@@ -6,7 +6,7 @@ use doorward::wire::ldap::message::op;
 use crate::gateway::{Gateway, Wish, hotp};
 use crate::lab::private_file;
 use crate::puppet::Puppet;
-use crate::raw_ldap::{Raw, extended, message};
+use crate::raw_ldap::{Raw, extended, message, simple_bind};
 use crate::support::slapd::PASSWORD;
 use crate::{ANNA, BASE};
 
@@ -148,4 +148,33 @@ fn a_password_is_changed_on_the_strength_of_a_fresh_code_alone_b_031() {
     assert_eq!(open.ask(by_attribute).code, Some(13));
     assert_eq!(bind(&gateway, &mut raw, &gateway.password("anna")), (0, "confirmed".into()));
     assert_eq!(raw.ask(by_operation).code, Some(0), "a code of its own");
+}
+
+/// The reasons of twenty binds at once with one field, each on a connection of its own, and how many were let in.
+fn at_once(gateway: &Gateway<Puppet>, field: &str) -> (Vec<String>, usize) {
+    let mut all: Vec<Raw> = (0..20).map(|_| gateway.connect()).collect();
+    all.iter_mut().for_each(|raw| raw.send(&simple_bind(1, ANNA, field)));
+    let codes: Vec<_> = all.iter_mut().map(|raw| raw.must_answer().code.unwrap()).collect();
+    let mut reasons = gateway.wait_for_reasons(20);
+    reasons.sort();
+    (reasons, codes.iter().filter(|code| **code == 0).count())
+}
+
+#[test]
+fn one_code_on_twenty_connections_at_once_lets_one_of_them_in() {
+    let rates = "[limits]\nsubject-per-minute = 1000\nfactor = { free = 100 }\n";
+    let gateway = Gateway::in_front_of(Puppet::start(), &Wish { tables: rates, ..Wish::default() });
+    let (reasons, let_in) = at_once(&gateway, &gateway.password("anna"));
+    assert_eq!(let_in, 1, "{reasons:?}");
+    assert_eq!(reasons.iter().filter(|reason| *reason == "confirmed").count(), 1, "{reasons:?}");
+    assert_eq!(gateway.slapd.binds(), 20, "and each password was checked once");
+}
+
+#[test]
+fn where_factors_are_remembered_one_code_is_confirmed_once_and_the_others_go_by_that() {
+    let gateway = Gateway::in_front_of(Puppet::start(), &REMEMBER);
+    let (reasons, let_in) = at_once(&gateway, &gateway.password("anna"));
+    assert_eq!(let_in, 20, "a page with twenty pictures: {reasons:?}");
+    assert_eq!((reasons[0].as_str(), reasons[1].as_str()), ("confirmed", "remembered"), "{reasons:?}");
+    assert!(reasons[1..].iter().all(|reason| reason == "remembered"), "{reasons:?}");
 }
