@@ -90,6 +90,7 @@ impl FakeDirectory {
                 if over.load(Ordering::SeqCst) {
                     return;
                 }
+                stream.set_nodelay(true).unwrap();
                 open.lock().unwrap().push(stream.try_clone().unwrap());
                 let number = count.fetch_add(1, Ordering::SeqCst);
                 let (answer, seen, greeting) = (answer.clone(), seen.clone(), greeting.clone());
