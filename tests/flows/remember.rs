@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use doorward::base::clock::Clock;
 use doorward::base::random::{NoRandomness, Random};
 use doorward::gateway::drive::{Asker, Reply};
 use doorward::gateway::ports::NewEnrolment;
@@ -237,7 +238,7 @@ async fn of_many_places_of_one_person_the_oldest_makes_room_d_112() {
     }
     let reply = page.run(second.unwrap()).await;
     assert!(matches!(&reply, Reply::Accept(g) if matches!(g.basis(), Basis::Remembered(_))), "{reply:?}");
-    let reply = page.run(first).await;
+    let reply = page.run(Attempt { began: page.world.clock.now(), ..first }).await;
     assert!(matches!(reply, Reply::Reject(Reason::WrongCode)), "nothing is known of it any more: {reply:?}");
 }
 
