@@ -10,6 +10,7 @@ use std::process::Command;
 
 use doorward::base::clock::UnixTime;
 use doorward::frontend::ldap::counters as ldap;
+use doorward::frontend::ldap::no_tls::NoTls;
 use doorward::frontend::radius::counters::{Dropped, Refusal, Sent};
 use doorward::gateway::admit::Refused;
 use doorward::gateway::ports::{AuditRecord, ExemptLogin};
@@ -445,6 +446,7 @@ fn every_word_of_audit_metrics_and_log_is_in_the_manual() {
     words.extend(Dropped::ALL.iter().map(|word| word.code().to_owned()));
     words.extend(Refusal::ALL.iter().map(|word| word.code().to_owned()));
     words.extend(Sent::ALL.iter().map(|word| word.code().to_owned()));
+    words.extend(NoTls::ALL.iter().map(|word| word.code().to_owned()));
     words.extend(ldap::Closed::ALL.iter().map(|word| word.code().to_owned()));
     words.extend(ldap::Refusal::ALL.iter().map(|word| word.code().to_owned()));
     words.extend(ldap::Bound::ALL.iter().map(|word| word.code().to_owned()));
@@ -464,6 +466,13 @@ fn every_word_of_audit_metrics_and_log_is_in_the_manual() {
     let missing: Vec<_> = words.iter().filter(|word| !told(word)).cloned().collect();
     assert!(words.len() > 140, "only {} words were found", words.len());
     assert!(missing.is_empty(), "docs/man/doorward-words.7.md does not explain: {missing:?}");
+    // Whoever looks a word up begins at its heading, and some words have another meaning elsewhere.
+    let section =
+        |title: &str| manual.split(&format!("## {title}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
+    let operations = section("LDAP operations");
+    for word in ldap::Refusal::ALL.iter().map(|word| word.code()) {
+        assert!(operations.contains(&format!("\n| `{word}` |")), "{word} is not among the operations");
+    }
 }
 
 // ---- the first ten minutes ----------------------------------------------------------------------------

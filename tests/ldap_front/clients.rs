@@ -111,8 +111,13 @@ fn certificates_of_others_are_refused_and_where_they_are_required_so_is_their_ab
     assert!(none.is_err() || none.is_ok_and(|mut raw| raw.answer().is_none()), "no certificate");
     let mut open = Raw::plain(gateway.ldap);
     assert_eq!(open.bind(ANNA, PASSWORD), 13, "before TLS nobody is known by a certificate");
-    let line = "doorward_ldap_connections_total{outcome=\"closed\",reason=\"handshake\"} 3";
+    let stranger = doorward::net::tls::client(Some(Authority::new().pem().as_bytes())).unwrap();
+    assert!(Raw::plain(gateway.ldaps).try_encrypt(stranger).is_err(), "another authority at the application");
+    let line = "doorward_ldap_connections_total{outcome=\"closed\",reason=\"handshake\"} 4";
     gateway.lab.wait_for_page("/metrics", line);
+    for cause in ["their-certificate", "no-certificate-shown", "our-certificate"] {
+        gateway.lab.wait_for(|log| log.contains(&format!("\"{cause}\"")));
+    }
 }
 
 /// A header of version 2 for an IPv4 connection.

@@ -21,6 +21,7 @@ use crate::frontend::ldap::conversation::{Conversation, Opening};
 use crate::frontend::ldap::counters::{Closed, Counters};
 use crate::frontend::ldap::limits::LdapLimits;
 use crate::frontend::ldap::listener::{Encryption, ListenerSettings, PlainBinds};
+use crate::frontend::ldap::no_tls::NoTls;
 use crate::frontend::ldap::operations::ExemptOperation;
 use crate::frontend::ldap::places::{Place, Places};
 use crate::frontend::ldap::session::Conduct;
@@ -250,13 +251,21 @@ impl Guest {
                 self.front.counters.opened();
                 running.spawn(self.attend(tcp, peer, place, limits));
             }
-            None => self.turn_away(peer, Closed::ConnectionsFull),
+            None => self.turn_away(peer, Closed::ConnectionsFull, None),
         }
     }
 
-    fn turn_away(&self, peer: IpAddr, why: Closed) {
+    /// Counts a connection that was closed before anything was said, and says so once a minute for each cause, or
+    /// the noise of strangers would hide the application that has a wrong setting.
+    fn turn_away(&self, peer: IpAddr, why: Closed, no_tls: Option<NoTls>) {
         self.front.counters.closed(why);
-        self.front.complain(None, peer, why.code(), "a connection was closed before anything was said");
+        let (reason, cause) = (why.code(), no_tls.map(NoTls::code));
+        let now = self.front.clock.now().steady;
+        if self.front.complaints.is_news(&mut Said::default(), None, cause.unwrap_or(reason), now) {
+            let listener = &*self.door.name;
+            let what = no_tls.map_or_else(|| advice(why), NoTls::advice);
+            tracing::warn!(event = "ldap.refused", client = "", listener, %peer, reason, cause, "{what}");
+        }
     }
 
     /// Serves one connection; `false` when it was cut off in the middle of a bind.
@@ -268,12 +277,12 @@ impl Guest {
         let welcomed = tokio::select! {
             biased;
             () = told_to_stop(&mut stop) => return true,
-            welcomed = welcome => welcomed.unwrap_or(Err((peer, Closed::FirstMessageLate))),
+            welcomed = welcome => welcomed.unwrap_or(Err((peer, Closed::FirstMessageLate, None))),
         };
         let mut conversation = match welcomed {
             Ok(conversation) => conversation,
-            Err((peer, why)) => {
-                self.turn_away(peer, why);
+            Err((peer, why, no_tls)) => {
+                self.turn_away(peer, why, no_tls);
                 return true;
             }
         };
@@ -293,28 +302,49 @@ impl Guest {
         mut place: Place,
         limits: LdapLimits,
         began: std::time::Instant,
-    ) -> Result<Box<Conversation>, (IpAddr, Closed)> {
+    ) -> Result<Box<Conversation>, (IpAddr, Closed, Option<NoTls>)> {
         prepare(&tcp);
         if self.door.proxies.iter().any(|prefix| prefix.contains(peer)) {
             match proxied(&mut tcp).await {
                 Ok(Some(source)) => peer = canonical(source.ip()),
                 Ok(None) => {}
-                Err(_) => return Err((peer, Closed::ProxyHeader)),
+                Err(_) => return Err((peer, Closed::ProxyHeader, None)),
             }
         }
         if !self.front.clients.load().may_know(peer, &self.door.name) {
-            return Err((peer, Closed::UnknownClient));
+            return Err((peer, Closed::UnknownClient, None));
         }
         if !place.claim(peer, limits.connections_per_source) {
-            return Err((peer, Closed::SourceFull));
+            return Err((peer, Closed::SourceFull, None));
         }
         let mut stream = Stream::Plain(tcp);
         if let Encryption::Tls(tls) = &self.door.encryption {
-            stream = stream.encrypt(tls.config.clone()).await.map_err(|_| (peer, Closed::Handshake))?;
+            let no_tls = |fault: io::Error| (peer, Closed::Handshake, Some(NoTls::of(&fault)));
+            stream = stream.encrypt(tls.config.clone()).await.map_err(no_tls)?;
         }
         let (front, door) = (self.front.clone(), self.door.clone());
         let opening = Opening { front, door, place, peer, stream, began, limits };
-        Conversation::new(opening).map(Box::new).ok_or((peer, Closed::UnknownClient))
+        Conversation::new(opening).map(Box::new).ok_or((peer, Closed::UnknownClient, None))
+    }
+}
+
+/// What happened before anything was said, and whose move it is.
+const fn advice(why: Closed) -> &'static str {
+    match why {
+        Closed::UnknownClient => {
+            "no client has this address at this listener: add it to a [[client]], if it should"
+        }
+        Closed::ProxyHeader => {
+            "a balancer in proxy-protocol-from sends no PROXY header, or a broken one: switch it on there"
+        }
+        Closed::ConnectionsFull => "all places are taken: see ldap.connections",
+        Closed::SourceFull => {
+            "one address has all its places: an application that does not close, or a flood; see ldap.connections-per-source"
+        }
+        Closed::FirstMessageLate => {
+            "a connection was made and nothing said on it in ldap.first-message-timeout"
+        }
+        _ => "a connection was closed before anything was said",
     }
 }
 

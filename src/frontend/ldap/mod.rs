@@ -8,6 +8,7 @@ pub mod counters;
 pub mod limits;
 pub mod listen;
 pub mod listener;
+pub mod no_tls;
 pub mod operations;
 mod outgoing;
 mod places;
