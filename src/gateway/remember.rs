@@ -24,7 +24,8 @@ use crate::login::identity::{Account, Pseudonym, Standing};
 
 /// No factor counts again for longer, whatever a client says.
 pub const LONGEST: Duration = Duration::from_secs(15 * 60);
-/// How long it is known that a field was used up: an application may send it for a working day.
+/// How long it is known that a field was used up, or that a password was right for an exempt account: an application
+/// may send the one, or rest from the other, for a working day.
 const SPENT: Duration = Duration::from_secs(12 * 60 * 60);
 /// Most subjects of whom something is remembered; the oldest makes room.
 const MOST_SUBJECTS: usize = 50_000;
@@ -101,7 +102,7 @@ impl Memory {
             match entry.kept {
                 Kept::Factor(kind) if !entry.over && age < life(flow) => known.factor = Some(kind),
                 Kept::Factor(_) => known.spent = true,
-                Kept::ExemptPassword => known.password |= !entry.over && age < LONGEST,
+                Kept::ExemptPassword => known.password |= !entry.over && age < SPENT,
             }
         }
         known

@@ -176,6 +176,7 @@ impl Conversation {
                 }
             }
             self.act(&[]);
+            self.keep_up_with_settings();
             self.take_messages();
             self.set_timer(self.front.clock.now().steady);
         }
@@ -285,10 +286,6 @@ impl Conversation {
 
     fn take_messages(&mut self) {
         while self.closing.is_none() && !self.start_tls && !self.is_blocked() {
-            if self.reloads != self.front.reloads() && !self.session.is_binding() {
-                self.look_again();
-                continue;
-            }
             self.inbox.set_limit(self.session.most_octets());
             let Some(fresh) = self.fresh_id() else {
                 self.farewell(Closed::Fault);

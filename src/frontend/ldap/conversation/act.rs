@@ -99,9 +99,14 @@ impl Conversation {
         self.session.on_ended(now, ticket, &reply, Some(person), &mut self.actions);
     }
 
-    /// The settings were read again. Nothing more is done for a client under settings that it has no longer: whoever is
-    /// bound must come again, and whoever is not begins anew.
-    pub(super) fn look_again(&mut self) {
+    /// When the settings were read again, nothing more is done for a client under those that it has no longer: whoever
+    /// is bound must come again, and whoever is not begins anew. A bind that is pending ends first, and so does half an
+    /// answer.
+    pub(super) fn keep_up_with_settings(&mut self) {
+        let is_free = self.closing.is_none() && !self.start_tls && !self.session.is_binding();
+        if self.reloads == self.front.reloads() || !is_free || self.relay.is_in_a_message() {
+            return;
+        }
         self.reloads = self.front.reloads();
         let (conduct, client) = self.front.who(&self.door, self.peer, &self.stream, &self.limits);
         if self.session.is_for(client.as_ref()) {
