@@ -149,6 +149,10 @@ fn searches_bring_pages_binary_values_ranges_and_references_as_the_domain_sends_
     let rest = search(&["-b", ANNA, "-s", "base", "(objectClass=*)", "objectClass;range=2-*"]);
     assert_eq!(values(&rest, "objectClass;range=2-*").len(), 2, "{rest}");
 
+    let root = search(&["-b", "", "-s", "base", "(objectClass=*)", "subschemaSubentry"]);
+    let schema = "CN=Aggregate,CN=Schema,CN=Configuration,DC=lab,DC=test";
+    assert_eq!(values(&root, "subschemaSubentry"), [schema], "the domain's own word");
+
     let from_the_top = ["-b", "DC=lab,DC=test", "(sAMAccountName=anna)", "1.1"];
     let (passed, dropped) = (search(&from_the_top), ask(&dropping, &from_the_top));
     assert_eq!((values(&passed, "dn"), values(&dropped, "dn")), (vec![ANNA], vec![ANNA]));

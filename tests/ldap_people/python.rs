@@ -6,8 +6,8 @@ use crate::support::counting::{
     lets_in_anna_alone, takes_names_as_they_are,
 };
 use crate::support::ldap_app::{Ldap, Tls, Way};
-use crate::support::python::Python;
-use crate::support::slapd::Slapd;
+use crate::support::python::{Python, read_with_ldap3};
+use crate::support::slapd::{PASSWORD, Slapd};
 use crate::through::{
     PROTECTED, asks_for_a_second_factor, refuses_a_replay, tells_a_fault_from_a_wrong_password,
 };
@@ -86,4 +86,20 @@ fn behind_the_gateway_both_libraries_tell_that_directory_or_gateway_are_away() {
             python.login(Way::Template, user, password)
         });
     }
+}
+
+#[test]
+fn behind_the_gateway_values_have_the_types_that_the_schema_of_the_directory_gives_them() {
+    let Some(gateway) = Gateway::for_applications("") else { return };
+    let read = |ldap: &Ldap, password: &str| {
+        read_with_ldap3(
+            ldap,
+            &ldap.user_dn("anna"),
+            password,
+            &["uidNumber", "createTimestamp", "mail", "cn"],
+        )
+    };
+    let Some(direct) = read(&Ldap::at(&gateway.slapd, Tls::Ldaps), PASSWORD) else { return };
+    assert!(direct.contains("uidNumber 20001\n") && direct.contains("datetime"), "{direct}");
+    assert_eq!(read(&gateway.ldap(Tls::Ldaps), &gateway.password("anna")), Some(direct));
 }

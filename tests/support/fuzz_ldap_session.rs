@@ -183,6 +183,7 @@ impl Play {
         let person = Person {
             name: dice.pick(&["", DN]).into(),
             has_upstream: dice.below(4) > 0,
+            schema: Some("cn=Subschema".into()),
             who: Pseudonym::new("p-1"),
         };
         let end = End { reply, person: (dice.below(16) > 0).then_some(person) };

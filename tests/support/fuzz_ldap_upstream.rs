@@ -425,7 +425,7 @@ fn bound(clock: &ManualClock) -> Session {
     session.on_message(clock.now(), AttemptId([0; 8]), &bind, &mut out);
     let Some(Action::Begin(ticket, attempt)) = out.pop() else { panic!("no login began") };
     let Verdict::Accept(grant) = log_in(*attempt, clock) else { panic!("nobody was let in") };
-    let person = Person { name: ANNA.into(), has_upstream: true, who: Pseudonym::new("p-1") };
+    let person = Person { name: ANNA.into(), has_upstream: true, schema: None, who: Pseudonym::new("p-1") };
     session.on_ended(clock.now(), ticket, &Reply::Accept(grant), Some(person), &mut out);
     assert!(session.is_bound());
     session

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::ldap_app::{Ldap, Outcome, Way};
+use crate::support::ldap_app::{Ldap, Outcome, Way, run, said};
 use crate::support::missing;
 use crate::support::terminal::{Terminal, beside, settings};
 
@@ -24,18 +24,30 @@ impl Python {
     }
 
     fn start(library: &str, program: &str, ldap: &Ldap) -> Option<Self> {
-        let has = Command::new(PYTHON).args(["-I", "-c", &format!("import {library}")]).output();
-        if !has.is_ok_and(|output| output.status.success()) {
-            missing(&format!("{PYTHON} has no library {library}"));
-            return None;
-        }
-        let mut command = Command::new(PYTHON);
-        command.args(["-I", &beside(program)]).envs(settings(ldap)).env("LDAPNOINIT", "1");
-        Some(Self(Terminal::start(&mut command, "ready")))
+        Some(Self(Terminal::start(&mut python(library, program, ldap)?, "ready")))
     }
 
     /// Binds as the person; found with the service account, or named by the template.
     pub fn login(&self, way: Way, user: &str, password: &str) -> Outcome {
         self.0.login(way, user, password)
     }
+}
+
+/// What ldap3 makes of the values of somebody's own entry, over LDAPS; `None` when it is not installed.
+pub fn read_with_ldap3(ldap: &Ldap, dn: &str, password: &str, attributes: &[&str]) -> Option<String> {
+    let mut command = python("ldap3", "read_ldap3.py", ldap)?;
+    let output = run(command.args([dn, password]).args(attributes), "");
+    assert!(output.status.success(), "{}", said(&output));
+    Some(said(&output))
+}
+
+fn python(library: &str, program: &str, ldap: &Ldap) -> Option<Command> {
+    let has = Command::new(PYTHON).args(["-I", "-c", &format!("import {library}")]).output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        missing(&format!("{PYTHON} has no library {library}"));
+        return None;
+    }
+    let mut command = Command::new(PYTHON);
+    command.args(["-I", &beside(program)]).envs(settings(ldap)).env("LDAPNOINIT", "1");
+    Some(command)
 }

@@ -86,6 +86,7 @@ impl ActiveDirectory {
             "msDS-User-Account-Control-Computed",
             "accountExpires",
             "pwdLastSet",
+            search::SCHEMA,
         ];
         attributes.extend(self.settings.number.as_deref());
         let Some(record) = self.search(pool, name, &attributes, until).await? else { return Ok(None) };

@@ -98,7 +98,7 @@ impl Directory for LdapDirectory {
         };
         match (account, outcome) {
             (Some(account), Ok(PrimaryOutcome::Correct)) if after == After::GoOn => {
-                let session = Some(Session::new(answered.bound(&account.handle)));
+                let session = Some(Session::new(answered.bound(&account.handle, self.pool.schema())));
                 Ok(Verified { outcome: PrimaryOutcome::Correct, session })
             }
             (account, outcome) => {

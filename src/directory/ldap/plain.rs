@@ -125,6 +125,7 @@ fn attributes(settings: &Settings) -> Vec<&str> {
         "modifyTimestamp",
         "nsAccountLock",
         "shadowExpire",
+        search::SCHEMA,
     ];
     for more in settings.logins.iter().chain(&settings.number) {
         if !attributes.iter().any(|known| known.eq_ignore_ascii_case(more)) {

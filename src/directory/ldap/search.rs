@@ -18,6 +18,9 @@ const MAX_VALUES: usize = 20_000;
 /// Most parts they are asked for in.
 const MAX_PARTS: usize = 64;
 
+/// Where the schema of an entry is (RFC 4512 section 4.2): asked for with every account, so that it costs no request.
+pub(crate) const SCHEMA: &str = "subschemaSubentry";
+
 /// One entry.
 #[derive(Debug)]
 pub(crate) struct Record {
@@ -172,7 +175,12 @@ pub(crate) async fn account_named(
 fn only(pool: &Pool, found: Found<'_>) -> Result<Option<Record>, Fault> {
     let mut records = found.records.into_iter();
     match (found.code, records.next(), records.next()) {
-        (ResultCode::SUCCESS, first, None) => Ok(first),
+        (ResultCode::SUCCESS, first, None) => {
+            if let Some(schema) = first.as_ref().and_then(|record| record.text(SCHEMA)) {
+                pool.learn_schema(schema);
+            }
+            Ok(first)
+        }
         (ResultCode::SUCCESS | ResultCode::SIZE_LIMIT_EXCEEDED, Some(_), Some(_))
         | (ResultCode::SIZE_LIMIT_EXCEEDED, _, _) => Err(Fault::new(
             FaultKind::UnclearAccount,

@@ -200,7 +200,7 @@ pub(crate) fn exempt(name: &str) -> Reply {
 }
 
 pub(crate) fn anna() -> Person {
-    Person { name: ANNA.into(), has_upstream: true, who: Pseudonym::new("p-1") }
+    Person { name: ANNA.into(), has_upstream: true, schema: None, who: Pseudonym::new("p-1") }
 }
 
 // ---- a connection -----------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 //! The root DSE (RFC 4512 section 5.1), answered by us: what works here and now, and nothing of what the directory
-//! behind us says about itself (B-032).
+//! behind us says about itself (B-032) but where its schema is, for those who are bound there.
 
 use crate::frontend::ldap::clients::Root;
 use crate::wire::ldap::answer;
@@ -28,6 +28,9 @@ const ACTIVE_DIRECTORY_CONTROLS: [&str; 7] = [
 pub struct Offers<'a> {
     /// What the settings say of the directory.
     pub root: &'a Root,
+    /// Where the schema is, for who is bound at a directory that has told it. Without it clients such as ldap3 take all
+    /// values for text.
+    pub schema: Option<&'a str>,
     /// TLS could begin.
     pub start_tls: bool,
     /// A change of the own password would be passed on.
@@ -72,6 +75,7 @@ fn attributes<'a>(offers: &Offers<'a>) -> Vec<Row<'a>> {
         ("supportedExtension", "1.3.6.1.4.1.1466.101.120.7", extensions(offers)),
         ("supportedControl", "1.3.6.1.4.1.1466.101.120.13", controls(root)),
         ("supportedSASLMechanisms", "1.3.6.1.4.1.1466.101.120.14", offers.mechanisms.to_vec()),
+        ("subschemaSubentry", "2.5.18.10", offers.schema.into_iter().collect()),
         ("defaultNamingContext", "", first.clone()),
         ("rootDomainNamingContext", "", first),
         ("supportedCapabilities", "", mark),
@@ -107,7 +111,7 @@ struct Wanted<'a> {
     named: Vec<&'a [u8]>,
 }
 
-/// Most names in a list of attributes that are looked at; there are nine attributes.
+/// Most names in a list of attributes that are looked at; there are ten attributes.
 const MOST_NAMED: usize = 64;
 
 impl<'a> Wanted<'a> {

@@ -68,6 +68,7 @@ struct Bound {
     /// As RFC 4513 section 5.2.1.8 writes it.
     authorization: Box<str>,
     has_upstream: bool,
+    schema: Option<Arc<str>>,
     who: Option<Pseudonym>,
     attempt: AttemptId,
     until: Option<Instant>,
@@ -297,7 +298,8 @@ impl Session {
 
     /// The only way to become somebody.
     fn let_in(&self, grant: &Grant, pending: &Pending, person: Option<Person>, now: Now) -> Bound {
-        let person = person.unwrap_or_else(|| Person { name: "".into(), has_upstream: false, who: None });
+        let nobody = || Person { name: "".into(), has_upstream: false, schema: None, who: None };
+        let person = person.unwrap_or_else(nobody);
         let authorization = if person.name.is_empty() {
             format!("u:{}", pending.typed.typed())
         } else {
@@ -310,6 +312,7 @@ impl Session {
         Bound {
             authorization: authorization.into(),
             has_upstream: person.has_upstream,
+            schema: person.schema,
             who: person.who,
             attempt: pending.attempt,
             until: grant.session().and_then(|session| now.steady.checked_add(session)),

@@ -46,11 +46,11 @@ impl Answered {
         self.server.keep(self.connection);
     }
 
-    /// The connection, which the server has bound as `name`.
-    pub(crate) fn bound(self, name: &str) -> Bound {
+    /// The connection, which the server has bound as `name`; `schema` as [`Bound::schema`].
+    pub(crate) fn bound(self, name: &str, schema: Option<Arc<str>>) -> Bound {
         let server = self.server.endpoint().clone();
         let origin = Origin { name: name.into(), server, pool: Arc::downgrade(&self.server) };
-        Bound { connection: self.connection, origin }
+        Bound { connection: self.connection, origin, schema }
     }
 }
 
@@ -76,6 +76,7 @@ impl Origin {
 pub struct Bound {
     connection: Connection,
     origin: Origin,
+    schema: Option<Arc<str>>,
 }
 
 impl Bound {
@@ -89,6 +90,12 @@ impl Bound {
     #[must_use]
     pub const fn server(&self) -> &Endpoint {
         &self.origin.server
+    }
+
+    /// Name of the entry that holds the schema of the directory, where it is known.
+    #[must_use]
+    pub const fn schema(&self) -> Option<&Arc<str>> {
+        self.schema.as_ref()
     }
 
     /// It is of no more use.

@@ -1,6 +1,6 @@
 //! Several servers as one: the first that is up is asked, the next when it does not answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Semaphore;
@@ -16,12 +16,16 @@ use crate::upstream::ldap::server::{Access, MAX_BINDS, Server};
 use crate::upstream::ldap::trouble::{BindTrouble, unhelped};
 use crate::wire::ldap::request::Search;
 
+/// Longest name of a schema's entry, in bytes.
+const LONGEST_SCHEMA: usize = 1024;
+
 /// The servers of one directory.
 pub(crate) struct Pool {
     access: Arc<Access>,
     servers: Vec<Arc<Server>>,
     clock: Arc<dyn Clock>,
     binds: Semaphore,
+    schema: Mutex<Option<Arc<str>>>,
     watchers: Vec<AbortHandle>,
 }
 
@@ -40,7 +44,8 @@ impl Pool {
         let servers: Vec<_> = endpoints.into_iter().map(new).collect();
         let watchers =
             servers.iter().map(|server| tokio::spawn(server.clone().keep_watch()).abort_handle()).collect();
-        Self { access, servers, clock, binds: Semaphore::new(MAX_BINDS), watchers }
+        let (binds, schema) = (Semaphore::new(MAX_BINDS), Mutex::default());
+        Self { access, servers, clock, binds, schema, watchers }
     }
 
     /// Name of the directory.
@@ -51,6 +56,23 @@ impl Pool {
     /// Time of day and steady time.
     pub(crate) fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// Name of the entry that holds the schema of accounts (RFC 4512 section 4.2), once one of them has told it.
+    pub(crate) fn schema(&self) -> Option<Arc<str>> {
+        self.known_schema().clone()
+    }
+
+    /// An account has told where its schema is.
+    pub(crate) fn learn_schema(&self, name: &str) {
+        let mut known = self.known_schema();
+        if name.len() <= LONGEST_SCHEMA && known.as_deref() != Some(name) {
+            *known = Some(name.into());
+        }
+    }
+
+    fn known_schema(&self) -> MutexGuard<'_, Option<Arc<str>>> {
+        self.schema.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One search, and the server that answered it.

@@ -91,6 +91,7 @@ impl Conversation {
         let person = Person {
             name: bound.as_ref().map_or("", |bound| bound.name()).into(),
             has_upstream: bound.is_some(),
+            schema: bound.as_ref().and_then(|bound| bound.schema().cloned()),
             who,
         };
         if let Some(bound) = bound.filter(|_| self.session.is_waiting_for(ticket)) {

@@ -34,7 +34,7 @@ fn asked(whole: &[u8], offers: &Offers<'_>) -> Option<Shown> {
 }
 
 fn offers(root: &Root) -> Offers<'_> {
-    Offers { root, start_tls: false, password_modify: false, mechanisms: &["PLAIN"] }
+    Offers { root, schema: None, start_tls: false, password_modify: false, mechanisms: &["PLAIN"] }
 }
 
 fn names(attributes: &[&str], active_directory: bool) -> Vec<String> {
@@ -98,6 +98,17 @@ fn only_what_works_now_is_advertised_b_032() {
         names,
         ["objectClass", "supportedExtension", "supportedLDAPVersion", "supportedSASLMechanisms"]
     );
+}
+
+#[test]
+fn the_schema_is_named_where_it_is_known_so_that_clients_know_the_types_of_values() {
+    let root = root(false);
+    let offers = Offers { schema: Some("cn=Subschema"), ..offers(&root) };
+    for attributes in [&["+"][..], &["subschemaSubentry"], &["2.5.18.10"], &["*", "+"]] {
+        let shown = asked(&lab::root_dse(2, attributes), &offers).unwrap();
+        assert_eq!(shown["subschemaSubentry"], ["cn=Subschema"], "{attributes:?}");
+    }
+    assert!(!asked(&lab::root_dse(2, &["*"]), &offers).unwrap().contains_key("subschemaSubentry"));
 }
 
 #[test]

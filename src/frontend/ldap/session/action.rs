@@ -74,6 +74,8 @@ pub struct Person {
     pub name: Box<str>,
     /// There is a connection to the directory that is bound as this person.
     pub has_upstream: bool,
+    /// Name of the entry that holds the schema of that directory, where it is known.
+    pub schema: Option<Arc<str>>,
     /// Who, anonymously.
     pub who: Option<Pseudonym>,
 }

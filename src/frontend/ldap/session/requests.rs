@@ -228,6 +228,7 @@ impl Session {
             let nothing = Root::default();
             let offers = Offers {
                 root: self.client.as_ref().map_or(&nothing, |client| &client.root),
+                schema: self.bound.as_ref().and_then(|bound| bound.schema.as_deref()),
                 start_tls: self.conduct.start_tls && !self.conduct.encrypted,
                 password_modify: self.bound.as_ref().is_some_and(|b| self.rights(b).may_change_password()),
                 mechanisms: &mechanisms,

@@ -264,7 +264,7 @@ fn who_am_i_tells_the_name_that_the_directory_gave_and_nothing_of_nobody_b_030()
     assert_eq!(ask(&mut Lab::bound(), 2).1, Some(format!("dn:{ANNA}").into_bytes()));
     let mut lab = Lab::new();
     let out = lab.send(&bind(1, "Anna", b"pw123456"));
-    let person = Person { name: "".into(), has_upstream: false, who: None };
+    let person = Person { name: "".into(), has_upstream: false, schema: None, who: None };
     let _out = lab.end(begun(&out), &accepted(), Some(person));
     assert_eq!(ask(&mut lab, 2).1, Some(b"u:Anna".to_vec()), "one without a distinguished name");
     lab.refuses(&extended(3, WHO_AM_I, Some(b"x")), 2, Refusal::Malformed);

@@ -226,6 +226,22 @@ fn a_search_is_passed_on_without_the_names_of_secrets_whether_it_waited_or_not_b
 }
 
 #[test]
+fn the_schema_is_shown_to_who_is_bound_and_to_nobody_afterwards_b_032() {
+    let mut lab = Lab::new();
+    let names_schema = |out: &[Action]| {
+        let Action::Send(entry) = &out[0] else { panic!("{out:?}") };
+        entry.windows(12).any(|part| part == b"cn=Subschema")
+    };
+    assert!(!names_schema(&lab.send(&root_dse(1, &["+"]))));
+    let out = lab.send(&bind(2, ANNA, b"hunter2123456"));
+    let person = Person { schema: Some("cn=Subschema".into()), ..anna() };
+    let _out = lab.end(begun(&out), &accepted(), Some(person));
+    assert!(names_schema(&lab.send(&root_dse(3, &["+"]))));
+    let _out = lab.send(&bind(4, "", b""));
+    assert!(!names_schema(&lab.send(&root_dse(5, &["+"]))));
+}
+
+#[test]
 fn after_a_remembered_login_no_password_is_changed_b_031() {
     let mut lab = Lab::bound_with(client(), &remembered());
     lab.refuses(&extended(2, PASSWORD_MODIFY, None), 8, Refusal::PasswordChange);
