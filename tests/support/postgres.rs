@@ -1,5 +1,7 @@
 //! PostgreSQL, whose roles prove themselves by its `ldap` method.
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -15,9 +17,17 @@ use crate::support::slapd::free_port;
 pub struct Postgres {
     daemon: Daemon,
     port: u16,
-    client: std::path::PathBuf,
+    client: PathBuf,
     _home: TempDir,
 }
+
+/// Raise it when roles or databases change.
+const EDITION: u32 = 2;
+
+/// Which database finds people in which way. Two are there anyhow: a copy of the files is the larger part of a start.
+const TEMPLATE: &str = "postgres";
+const SEARCH: &str = "template1";
+const BARE: &str = "bare";
 
 /// The roles of every server.
 pub const ROLES: &[&str] = &["anna", "keyless", "nobody", "tess"];
@@ -35,25 +45,13 @@ impl Postgres {
             return None;
         };
         let home = home();
-        let data = home.path().join("data");
-        let data = data.to_str().unwrap();
-        let mut initdb = Command::new(server.with_file_name("initdb"));
-        initdb.args(["-D", data, "-U", "owner", "-A", "reject", "--locale=C", "-E", "UTF8", "-N"]);
-        let made = run(not_as_root(initdb.current_dir("/")), "");
-        assert!(made.status.success(), "initdb: {}", said(&made));
+        copy(&template(&server), &home.path().join("data"));
         std::fs::write(home.path().join("data/pg_hba.conf"), rules(ldap)).unwrap();
         let (cert, key) = Authority::new().server(&["127.0.0.1"]);
         private_file(&home, "data/server.crt", &cert);
         private_file(&home, "data/server.key", &key);
-        // Alone with its files, so that nobody needs an administrator's password.
-        let roles = ROLES.iter().map(|name| format!("CREATE ROLE \"{name}\" LOGIN;\n"));
-        let databases =
-            "CREATE DATABASE template;\nCREATE DATABASE search;\nCREATE DATABASE bare;\n".to_owned();
-        let statements: String = roles.chain([databases]).collect();
-        let mut single = Command::new(&server);
-        single.args(["--single", "-D", data, "-c", "exit_on_error=on", "-c", "fsync=off", "postgres"]);
-        let made = run(not_as_root(single.current_dir("/")), &statements);
-        assert!(made.status.success(), "postgres --single: {}", said(&made));
+        let data = home.path().join("data");
+        let data = data.to_str().unwrap();
 
         let ca = ca_for(&home, ldap);
         (0..5)
@@ -82,15 +80,15 @@ impl Postgres {
     /// A login over the network, and a question to be sure whose it is.
     pub fn login(&self, way: Way, user: &str, password: &str) -> Outcome {
         let database = match way {
-            Way::Template => "template",
-            Way::Search => "search",
+            Way::Template => TEMPLATE,
+            Way::Search => SEARCH,
         };
         self.login_to(database, user, password)
     }
 
     /// The same to a database that lets people in without TLS, too; they bind by template.
     pub fn login_that_may_be_bare(&self, user: &str, password: &str) -> Outcome {
-        self.login_to("bare", user, password)
+        self.login_to(BARE, user, password)
     }
 
     fn login_to(&self, database: &str, user: &str, password: &str) -> Outcome {
@@ -117,6 +115,59 @@ impl Postgres {
     }
 }
 
+/// The files of a server with the roles and databases, as made once; other test processes wait for the one that makes
+/// them.
+fn template(server: &Path) -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    std::fs::create_dir_all(place).unwrap();
+    let version = server.ancestors().nth(2).and_then(Path::file_name).unwrap().to_str().unwrap();
+    let made = place.join(format!("postgres-{version}-{EDITION}"));
+    let turn = File::create(place.join("postgres.lock")).unwrap();
+    turn.lock().unwrap();
+    if !made.is_dir() {
+        // Where the one who runs the server may go.
+        let home = home();
+        make(server, &home.path().join("data"));
+        let half = place.join("postgres-half");
+        let _ = std::fs::remove_dir_all(&half);
+        copy(&home.path().join("data"), &half);
+        std::fs::rename(&half, &made).unwrap();
+    }
+    made
+}
+
+fn make(server: &Path, data: &Path) {
+    let data = data.to_str().unwrap();
+    let mut initdb = Command::new(server.with_file_name("initdb"));
+    initdb.args([
+        "-D",
+        data,
+        "-U",
+        "owner",
+        "-A",
+        "reject",
+        "--locale=C",
+        "-E",
+        "UTF8",
+        "-N",
+        "--wal-segsize=1",
+    ]);
+    let made = run(not_as_root(initdb.current_dir("/")), "");
+    assert!(made.status.success(), "initdb: {}", said(&made));
+    // Alone with its files, so that nobody needs an administrator's password.
+    let roles = ROLES.iter().map(|name| format!("CREATE ROLE \"{name}\" LOGIN;\n"));
+    let statements: String = roles.chain([format!("CREATE DATABASE {BARE};\n")]).collect();
+    let mut single = Command::new(server);
+    single.args(["--single", "-D", data, "-c", "exit_on_error=on", "-c", "fsync=off", "postgres"]);
+    let made = run(not_as_root(single.current_dir("/")), &statements);
+    assert!(made.status.success(), "postgres --single: {}", said(&made));
+}
+
+fn copy(from: &Path, to: &Path) {
+    let done = Command::new("cp").arg("-a").arg(from).arg(to).status().unwrap();
+    assert!(done.success(), "cp");
+}
+
 /// `pg_hba.conf`
 fn rules(ldap: &Ldap) -> String {
     let Ldap { host, port, people_base, service_dn, service_password, .. } = ldap;
@@ -129,8 +180,8 @@ fn rules(ldap: &Ldap) -> String {
     let (before, behind) = ldap.around_user();
     let template = format!("all 127.0.0.1/32 ldap {server} ldapprefix=\"{before}\" ldapsuffix=\"{behind}\"");
     format!(
-        "hostssl template {template}\nhost bare {template}\n\
-         hostssl search all 127.0.0.1/32 ldap {server} ldapbasedn=\"{people_base}\" \
+        "hostssl {TEMPLATE} {template}\nhost {BARE} {template}\n\
+         hostssl {SEARCH} all 127.0.0.1/32 ldap {server} ldapbasedn=\"{people_base}\" \
          ldapbinddn=\"{service_dn}\" ldapbindpasswd=\"{service_password}\" \
          ldapsearchfilter=\"(&(objectClass=inetOrgPerson)(uid=$username))\"\n"
     )
