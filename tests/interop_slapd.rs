@@ -276,6 +276,28 @@ fn when_no_server_answers_it_is_a_fault_and_never_a_wrong_password_b_043() {
 }
 
 #[test]
+fn a_look_at_the_directory_says_whose_move_it_is() {
+    let Some(slapd) = Slapd::start() else { return };
+    let good = table(&slapd, &format!("\"127.0.0.1:{}\"", slapd.tls_port), "ldaps", "");
+    assert_eq!(Lab::new(&good).probe(), Ok(()));
+    let port = free_port();
+    let other_authority = slapd.ca_file().with_file_name("other.pem");
+    std::fs::write(&other_authority, Authority::new().pem()).unwrap();
+    let replaced = |from: &str, to: &str| good.replace(from, to);
+    for (settings, said) in [
+        (replaced("\"dc=lab,dc=test\"", "\"dc=lab,dc=tset\""), "a look at base-dn with noSuchObject"),
+        (replaced(slapd.ca_file().to_str().unwrap(), other_authority.to_str().unwrap()), "check ca-file"),
+        (replaced(&slapd.tls_port.to_string(), &slapd.port.to_string()), "is that port for TLS?"),
+        (replaced("127.0.0.1:", "127.0.0.2:"), "127.0.0.2"),
+        (replaced(&slapd.tls_port.to_string(), &port.to_string()), &format!("\": 127.0.0.1:{port}: connect")),
+    ] {
+        assert_ne!(settings, good, "{said}");
+        let fault = Lab::new(&settings).probe().unwrap_err();
+        assert!(fault.what.contains(said), "{said}: {fault}");
+    }
+}
+
+#[test]
 fn a_hundred_logins_at_once_each_get_their_own_answer() {
     let Some(slapd) = Slapd::start() else { return };
     let lab = ldaps(&slapd, "");

@@ -94,10 +94,10 @@ fn probe(settings: &mut crate::config::settings::Settings) -> Result<Vec<String>
     runtime.block_on(async {
         let clock: std::sync::Arc<dyn Clock> = std::sync::Arc::new(SystemClock);
         let mut faults = Vec::new();
-        for (name, directory) in assemble::directories(settings, &clock, &SystemRandom)? {
+        for (_, directory) in assemble::directories(settings, &clock, &SystemRandom)? {
             let now = clock.now().steady;
             if let Err(fault) = directory.probe(now.checked_add(PATIENCE).unwrap_or(now)).await {
-                faults.push(format!("directory \"{name}\" does not answer: {fault}"));
+                faults.push(fault.to_string());
             }
         }
         Ok(faults)

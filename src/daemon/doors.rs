@@ -121,7 +121,11 @@ impl Doors {
 
     /// Says once a day that a certificate ends soon, or has ended: nobody reads the settings again for that.
     pub fn watch_certificates(&mut self, now: Now) {
-        let Some(ends) = self.certificate_ends() else { return };
+        let first = |open: &Open| {
+            let settings = open.settings.load();
+            settings.encryption.tls().map(|tls| (tls.expires, settings.name.clone()))
+        };
+        let Some((ends, listener)) = self.open.values().filter_map(first).min() else { return };
         let left_ms = ends.0.saturating_sub(now.unix.0);
         let said_lately =
             self.said.is_some_and(|said| now.steady.saturating_duration_since(said) < SAY_AGAIN);
@@ -130,8 +134,9 @@ impl Doors {
             let days_left = left_ms.div_euclid(DAY_MS);
             tracing::warn!(
                 event = "tls.certificate-ends",
+                listener = &*listener,
                 days_left,
-                "the certificate of a listener ends soon or has ended; replace the file and reload"
+                "the certificate of this listener ends soon or has ended; replace the file, then reload, or restart after a new key that is a credential"
             );
         }
     }

@@ -53,3 +53,17 @@ fn a_new_certificate_is_shown_to_new_connections_and_a_broken_one_to_nobody_b_07
     let mut waits = waits.start_tls(&ca_file);
     assert_eq!(waits.who_am_i(), "", "a connection begins TLS with what it came to");
 }
+
+#[test]
+fn a_certificate_that_ends_is_told_of_with_the_name_of_its_listener() {
+    let gateway = Gateway::in_front_of(Puppet::start(), &Wish::default());
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2020, 1, 31);
+    std::fs::write(gateway.lab.path("gateway.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(gateway.lab.path("gateway.key"), key.serialize_pem()).unwrap();
+    gateway.lab.signal("HUP");
+    let line = gateway.lab.wait_for_event("tls.certificate-ends");
+    assert!(line.contains("\"listener\":\"ldap\""), "the first by name of two with one certificate: {line}");
+    assert!(line.contains("\"days_left\":-"), "{line}");
+}

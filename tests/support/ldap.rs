@@ -64,6 +64,11 @@ impl Lab {
         self.find_within(name, Duration::from_secs(10))
     }
 
+    /// Asks whether it can be used, as `doorward check --connect` does.
+    pub fn probe(&self) -> Result<(), Fault> {
+        self.block_on(self.directory.probe(after(Duration::from_secs(10))))
+    }
+
     /// Looks a name up.
     pub fn find_within(&self, name: &str, time: Duration) -> Result<Option<Account>, Fault> {
         self.block_on(self.directory.find(&login(name), after(time)))

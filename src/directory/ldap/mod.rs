@@ -29,6 +29,7 @@ use crate::upstream::ldap::trouble::{Trouble, unhelped};
 pub struct LdapDirectory {
     pool: Pool,
     manner: Manner,
+    base_dn: String,
     /// Whom a password is tried against when there is no such account: the name of no entry.
     nobody: String,
 }
@@ -52,7 +53,8 @@ impl LdapDirectory {
     ) -> Result<Self, NoRandomness> {
         // Unguessable, so that nobody can create the entry.
         let number = u128::from_be_bytes(random::bytes(random)?);
-        let nobody = format!("cn={number:032x},{}", settings.base_dn());
+        let base_dn = settings.base_dn().to_owned();
+        let nobody = format!("cn={number:032x},{base_dn}");
         let (access, endpoints, manner) = settings.into_parts();
         let manner = match manner {
             config::Manner::ActiveDirectory(settings) => {
@@ -60,7 +62,7 @@ impl LdapDirectory {
             }
             config::Manner::Plain(settings) => Manner::Plain(Box::new(settings)),
         };
-        Ok(Self { pool: Pool::start(access, endpoints, clock), manner, nobody })
+        Ok(Self { pool: Pool::start(access, endpoints, clock), manner, base_dn, nobody })
     }
 }
 
@@ -111,6 +113,7 @@ impl Directory for LdapDirectory {
     }
 
     async fn probe(&self, until: Instant) -> Result<(), Fault> {
-        self.pool.probe(until).await
+        self.pool.probe(until).await?;
+        search::base(&self.pool, &self.base_dn, until).await
     }
 }

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use rustls::{CertificateError, ClientConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -79,7 +79,30 @@ async fn connect(
         .map_err(|_| Broken::Transport("the server's name cannot stand in a certificate".into()))?;
     let tls = TlsConnector::from(config.clone()).connect(name, stream).await;
     tls.map(|stream| Connection::start(Box::new(stream)))
-        .map_err(|error| Broken::Transport(format!("TLS: {error}")))
+        .map_err(|error| Broken::Transport(format!("TLS: {error}{}", advice(&error))))
+}
+
+/// Whose move it is when TLS does not come about.
+fn advice(error: &std::io::Error) -> &'static str {
+    let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+        return "; is that port for TLS?";
+    };
+    match inner {
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => "; check ca-file: it must hold the authority that signed the server's certificate",
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "; write the server as its certificate names it",
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        ) => "; the server needs a new certificate, or a clock is wrong",
+        rustls::Error::InvalidMessage(_) => "; is that port for TLS?",
+        _ => "",
+    }
 }
 
 async fn tcp(endpoint: &Endpoint, within: Duration) -> Result<TcpStream, Broken> {

@@ -110,12 +110,11 @@ pub(crate) fn unhelped(directory: &str, tried: usize, last: Option<(&Endpoint, T
                 Broken::Full => FaultKind::Overloaded,
                 Broken::Unsendable => FaultKind::Internal,
             };
-            Fault::new(
-                kind,
-                format!(
-                    "directory \"{directory}\": none of {tried} servers tried was of help; {server}: {broken}"
-                ),
-            )
+            let others = match tried {
+                0 | 1 => String::new(),
+                _ => format!("none of {tried} servers tried was of help; "),
+            };
+            Fault::new(kind, format!("directory \"{directory}\": {others}{server}: {broken}"))
         }
     }
 }
