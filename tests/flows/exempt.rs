@@ -85,7 +85,17 @@ async fn people_who_use_the_client_of_an_exemption_are_asked_as_ever_b_047() {
     let reply = world.run(attempt, Asker::patient()).await.reply;
     assert!(matches!(reply, Reply::Reject(Reason::CodeMissing)), "{reply:?}");
     let record = world.last();
-    assert_eq!((record.exemption, record.missed, record.source), (None, None, None));
+    assert_eq!((record.exemption, record.missed), (None, None));
+    assert_eq!(
+        (record.network, record.source),
+        (None, Some(ITS_PLACE)),
+        "all that is known of where it came from"
+    );
+    let mut attempt = world.service("wiki", ITS_PLACE, PASSWORD);
+    (attempt.name, attempt.origin.user) = (crate::world::name("alice"), Some(ELSEWHERE));
+    world.run(attempt, Asker::patient()).await;
+    let record = world.last();
+    assert_eq!((record.network, record.source), (Some(ELSEWHERE), None), "her own address is enough");
 }
 
 #[tokio::test]

@@ -21,7 +21,9 @@ impl Gateway {
         let elapsed = now.steady.saturating_duration_since(attempt.began.steady);
         let (outcome, reason) = words(&verdict);
         let Trail { pseudonym, rule, exemption, missed, factor, stage } = flow.trail();
-        let source = (exemption.is_some() || missed.is_some()).then_some(attempt.origin.peer);
+        // Where the user's own address is not known, this is all that leads to where the login came from.
+        let tells = exemption.is_some() || missed.is_some() || attempt.origin.user.is_none();
+        let source = tells.then_some(attempt.origin.peer);
         let record = AuditRecord {
             attempt: Some(attempt.id),
             client: Some(attempt.client.name.clone()),

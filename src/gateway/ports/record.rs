@@ -36,7 +36,8 @@ pub struct AuditRecord {
     pub exemption: Option<Arc<str>>,
     /// An exemption that names the account, but not for where the login came from: the rules held for it.
     pub missed: Option<Arc<str>>,
-    /// The address of the client's connection, where an exemption names the account; whole, since it is no person's.
+    /// The address of the client's connection, where an exemption names the account or the user's own address is not
+    /// known; whole, since it is no person's.
     pub source: Option<IpAddr>,
     /// The user's address; shortened by the one who writes it.
     pub network: Option<IpAddr>,
