@@ -488,7 +488,12 @@ fn private(path: &Path, text: &str) {
 #[test]
 fn the_settings_in_the_readme_have_neither_mistakes_nor_doubts() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let settings = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let blocks: Vec<&str> =
+        readme.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let [vpn, application] = blocks[..] else { panic!("{} blocks of settings", blocks.len()) };
+    // As the text says, in front of the rule that refuses everybody else.
+    let (begin, end) = vpn.split_at(vpn.find("[[rule]]").unwrap());
+    let settings = format!("{begin}{application}\n{end}");
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let settings = settings.replace("/etc/doorward", here.to_str().unwrap());
@@ -496,6 +501,9 @@ fn the_settings_in_the_readme_have_neither_mistakes_nor_doubts() {
     let key = rcgen::KeyPair::generate().unwrap();
     let authority = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
     fs::write(here.join("corp-ca.pem"), authority.pem()).unwrap();
+    let host = rcgen::CertificateParams::new(vec!["doorward.corp.example".to_owned()]).unwrap();
+    fs::write(here.join("ldap.pem"), host.self_signed(&key).unwrap().pem()).unwrap();
+    private(&here.join("ldap-key"), &key.serialize_pem());
     private(&here.join("corp-service"), "not a real password\n");
     private(&here.join("vpn-1"), "MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u\n");
     for command in [&["key", "generate"][..], &["check"], &["show", "--json"]] {

@@ -24,7 +24,7 @@ use crate::login::throttle::Failures;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  doorward explain --client vpn-1 --user alice --from 203.0.113.7 --at 2026-12-24T18:00\n  \
-                  doorward explain --client wiki --user svc-wiki --source 192.0.2.7"
+                  doorward explain --client wiki --user CN=wiki,OU=Service,DC=corp,DC=example --source 192.0.2.7"
 )]
 pub(super) struct Args {
     /// The client that would ask.

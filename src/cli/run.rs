@@ -27,7 +27,7 @@ pub(super) struct RunArgs {}
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  doorward check --connect && systemctl reload doorward")]
 pub(super) struct CheckArgs {
-    /// Ask each directory whether it answers, too.
+    /// Ask each directory, too: whether it answers, takes the service account and has base-dn.
     #[arg(long)]
     connect: bool,
     /// Print as JSON.
