@@ -5,12 +5,13 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
@@ -106,7 +107,6 @@ impl Driver {
     /// Reads and writes until one side is done, and says why.
     async fn converse(&mut self) -> End {
         let mut inbox = Inbox::new(MAX_MESSAGE);
-        let mut chunk = vec![0; CHUNK];
         loop {
             let idle = self.out.is_empty();
             tokio::select! {
@@ -126,13 +126,8 @@ impl Driver {
                     }
                     Err(error) => return Broken::Transport(format!("write: {}", error.kind())).into(),
                 },
-                read = self.reader.read(&mut chunk) => {
-                    let received = match read {
-                        Ok(0) => return Broken::Transport("the server closed the connection".into()).into(),
-                        Ok(count) => chunk.get(..count).unwrap_or_default(),
-                        Err(error) => return Broken::Transport(format!("read: {}", error.kind())).into(),
-                    };
-                    if let Err(broken) = self.received(&mut inbox, received) {
+                read = read_some(&mut self.reader, &mut inbox) => {
+                    if let Err(broken) = read.and_then(|()| self.received(&mut inbox)) {
                         return broken.into();
                     }
                 }
@@ -195,8 +190,7 @@ impl Driver {
         }
     }
 
-    fn received(&mut self, inbox: &mut Inbox, bytes: &[u8]) -> Result<(), Broken> {
-        inbox.push(bytes).map_err(protocol)?;
+    fn received(&mut self, inbox: &mut Inbox) -> Result<(), Broken> {
         while let Some(whole) = inbox.take().map_err(protocol)? {
             self.shared.received.fetch_add(1, Ordering::AcqRel);
             self.sort(whole)?;
@@ -255,6 +249,23 @@ fn unsolicited(message: &Message<'_>) -> Result<(), Broken> {
         return Err(Broken::Disconnected(notice.result.code));
     }
     Ok(())
+}
+
+/// Puts what comes next into `inbox`. The space that it is read into lies on the stack, since most connections wait,
+/// and only for what comes; may be dropped at any await, for until it is done nothing was read.
+async fn read_some(reader: &mut ReadHalf<Stream>, inbox: &mut Inbox) -> Result<(), Broken> {
+    poll_fn(|context| {
+        let mut space = [const { MaybeUninit::uninit() }; CHUNK];
+        let mut chunk = ReadBuf::uninit(&mut space);
+        Pin::new(&mut *reader).poll_read(context, &mut chunk).map(|read| match read {
+            Ok(()) if chunk.filled().is_empty() => {
+                Err(Broken::Transport("the server closed the connection".into()))
+            }
+            Ok(()) => inbox.push(chunk.filled()).map_err(protocol),
+            Err(error) => Err(Broken::Transport(format!("read: {}", error.kind()))),
+        })
+    })
+    .await
 }
 
 /// Writes all of `out`; may be dropped at any await and called again, since `written` counts.

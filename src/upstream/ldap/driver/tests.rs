@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::time::Instant;
 
 use super::*;
