@@ -272,8 +272,9 @@ impl Guest {
     async fn attend(mut self, tcp: TcpStream, peer: IpAddr, place: Place, limits: LdapLimits) -> bool {
         let began = self.front.clock.now().steady;
         let mut stop = self.stop.clone();
-        let welcome =
-            tokio::time::timeout(limits.first_message, self.welcome(tcp, peer, place, limits, began));
+        // On the heap, so that a connection does not keep the room for a handshake to its end.
+        let welcome = Box::pin(self.welcome(tcp, peer, place, limits, began));
+        let welcome = tokio::time::timeout(limits.first_message, welcome);
         let welcomed = tokio::select! {
             biased;
             () = told_to_stop(&mut stop) => return true,
