@@ -74,8 +74,7 @@ impl LoginName {
         if trimmed.chars().any(is_refused) {
             return Err(BadName::Character);
         }
-        let prepared: String = trimmed.nfc().flat_map(char::to_lowercase).nfc().collect();
-        Ok(Self { typed: trimmed.into(), prepared: prepared.into(), distinguished: false })
+        Ok(Self { typed: trimmed.into(), prepared: folded(trimmed).into(), distinguished: false })
     }
 
     /// Takes a distinguished name (RFC 4514) from a protocol that names accounts that way. Whoever calls this has
@@ -132,10 +131,11 @@ impl fmt::Debug for LoginName {
 
 fn is_refused(c: char) -> bool {
     is_hidden(c)
-        || matches!(
-            c.general_category(),
-            GeneralCategory::PrivateUse | GeneralCategory::Unassigned | GeneralCategory::Surrogate
-        )
+        || !c.is_ascii()
+            && matches!(
+                c.general_category(),
+                GeneralCategory::PrivateUse | GeneralCategory::Unassigned | GeneralCategory::Surrogate
+            )
 }
 
 /// The anonymous id of a subject: the only name that audit, logs, metrics and the factor tables see.
@@ -193,7 +193,15 @@ pub type Groups = BTreeSet<Box<str>>;
 /// The form in which group names are compared.
 #[must_use]
 pub fn group_key(name: &str) -> Box<str> {
-    name.trim().nfc().flat_map(char::to_lowercase).nfc().collect::<String>().into()
+    folded(name.trim()).into()
+}
+
+/// NFC and lower case. ASCII has no other forms, and nearly all names are ASCII.
+fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
 
 /// An account as a directory knows it. Holds the name of a person: no `Debug` output of it.
@@ -252,6 +260,14 @@ mod tests {
             assert_eq!(name(spelling).prepared(), "alice", "{spelling}");
         }
         assert_eq!(name("Zoe\u{308}").prepared(), name("Zoë").prepared(), "NFD and NFC");
+    }
+
+    #[test]
+    fn ascii_is_folded_like_any_other_text() {
+        let all: String = (0..=127_u8).map(char::from).collect();
+        assert_eq!(folded(&all), all.nfc().flat_map(char::to_lowercase).nfc().collect::<String>());
+        assert!(all.chars().all(|c| is_refused(c) == is_hidden(c)));
+        assert!(is_refused('\u{e000}') && is_refused('\u{378}'), "private, and not assigned");
     }
 
     #[test]

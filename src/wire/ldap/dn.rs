@@ -124,8 +124,20 @@ pub fn escape(value: &str) -> String {
 /// decides equality): compatibility forms folded, case folded, spaces trimmed and single.
 #[must_use]
 pub fn prepared(text: &str) -> String {
-    let folded: String = text.nfkc().flat_map(char::to_lowercase).nfkc().collect();
-    folded.split_whitespace().collect::<Vec<_>>().join(" ")
+    // Nearly all names are ASCII, which has no other forms.
+    let folded: String = if text.is_ascii() {
+        text.to_ascii_lowercase()
+    } else {
+        text.nfkc().flat_map(char::to_lowercase).nfkc().collect()
+    };
+    let mut out = String::with_capacity(folded.len());
+    for word in folded.split_whitespace() {
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out
 }
 
 struct Parser<'a> {
@@ -411,6 +423,13 @@ mod tests {
             prop_assert_eq!(name.depth(), 2);
             let expected = prepared(&value);
             prop_assert_eq!(name.leaf(), Some(expected.as_str()));
+        }
+
+        #[test]
+        fn ascii_is_prepared_like_any_other_text(text in "[\\x00-\\x7f]{0,40}") {
+            let folded: String = text.nfkc().flat_map(char::to_lowercase).nfkc().collect();
+            let words: Vec<&str> = folded.split_whitespace().collect();
+            prop_assert_eq!(prepared(&text), words.join(" "));
         }
 
         #[test]
