@@ -102,8 +102,9 @@ impl Case {
 
     fn round(&self, pid: u32, users: Range<usize>, round: i64, window: usize) -> Row {
         let runtime = asking::runtime();
-        let lines = lines(&runtime, &self.door, self.kept, window);
+        // First, since it may wait for the next step, and a connection that says nothing is closed.
         let turns = turns(users, round, self.turn);
+        let lines = lines(&runtime, &self.door, self.kept, window);
         let before = machine::cpu(pid);
         let (score, _, _lines) = asking::take_turns(&runtime, lines, turns);
         Row { case: self.name, window, cpu: machine::cpu(pid) - before, score }
@@ -176,7 +177,7 @@ pub fn relay(report: &mut Report) {
     let stage = Stage::set(BOUND + 4 * 5);
     let mut next = 0;
     let mut bound = |runtime: &tokio::runtime::Runtime, door: &Door, count: usize| -> Vec<Line> {
-        let field = people::field(0, QUIET);
+        let field = people::field(0, 2);
         let first = next;
         next += count;
         let bind = |n: usize| bind_alone(&name(first + n), &field);
