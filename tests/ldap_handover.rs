@@ -27,7 +27,8 @@ const RIGHT: &str = "right";
 fn honest(request: &Request) -> Act {
     match request.tag {
         op::SEARCH_REQUEST => {
-            let (dn, uid) = if request.holds("ben") {
+            // With its length in front, since "ben" is part of an attribute's name as well.
+            let (dn, uid) = if request.holds("\x03ben") {
                 ("uid=Ben,dc=lab,dc=test", b"ben".as_slice())
             } else {
                 (ANNA, b"anna".as_slice())
