@@ -93,7 +93,8 @@ async fn people_who_use_the_client_of_an_exemption_are_asked_as_ever_b_047() {
     );
     let mut attempt = world.service("wiki", ITS_PLACE, PASSWORD);
     (attempt.name, attempt.origin.user) = (crate::world::name("alice"), Some(ELSEWHERE));
-    let _ended = world.run(attempt, Asker::patient()).await;
+    let reply = world.run(attempt, Asker::patient()).await.reply;
+    assert!(matches!(reply, Reply::Reject(Reason::CodeMissing)), "{reply:?}");
     let record = world.last();
     assert_eq!((record.network, record.source), (Some(ELSEWHERE), None), "her own address is enough");
 }
