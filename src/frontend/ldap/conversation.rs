@@ -164,8 +164,9 @@ impl Conversation {
             match event {
                 Event::Heard | Event::Answered => self.since.traffic = now.steady,
                 Event::Gone => return self.farewell(Closed::HungUp),
-                Event::Flushed if self.closing.is_some() => return self.leave().await,
-                Event::Flushed => self.encrypt().await,
+                // Both on the heap, so that a connection that waits does not keep their room.
+                Event::Flushed if self.closing.is_some() => return Box::pin(self.leave()).await,
+                Event::Flushed => Box::pin(self.encrypt()).await,
                 Event::LoggedIn(ended) => self.logged_in(ended),
                 Event::Lost(why) => self.farewell(why),
                 Event::Room => {}
