@@ -67,3 +67,18 @@ fn a_certificate_that_ends_is_told_of_with_the_name_of_its_listener() {
     assert!(line.contains("\"listener\":\"ldap\""), "the first by name of two with one certificate: {line}");
     assert!(line.contains("\"days_left\":-"), "{line}");
 }
+
+#[test]
+fn a_handshake_that_fails_behind_start_tls_is_told_of_as_any_other() {
+    let Some(gateway) = Gateway::start() else { return };
+    let foreign = gateway.lab.path("foreign.pem");
+    std::fs::write(&foreign, Authority::new().pem()).unwrap();
+    let mut raw = Raw::plain(gateway.ldap);
+    let id = raw.next_id();
+    raw.send(&doorward::wire::ldap::request::start_tls(id));
+    assert_eq!(raw.must_answer().code, Some(0));
+    let trusts = doorward::net::tls::client(Some(&std::fs::read(foreign).unwrap())).unwrap();
+    assert!(raw.try_encrypt(trusts).is_err(), "the application does not trust us");
+    let line = gateway.lab.wait_for(|line| line.contains("\"our-certificate\""));
+    assert!(line.contains("\"listener\":\"ldap\""), "{line}");
+}

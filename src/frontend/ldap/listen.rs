@@ -171,6 +171,17 @@ impl Front {
             tracing::warn!(event = "ldap.refused", client, %peer, reason = cause, "{what}");
         }
     }
+
+    /// Says once a minute why a connection ended before anybody could log in on it.
+    pub(super) fn tell_end(&self, door: &Door, peer: IpAddr, why: Closed, no_tls: Option<NoTls>) {
+        let (reason, cause) = (why.code(), no_tls.map(NoTls::code));
+        let now = self.clock.now().steady;
+        if self.complaints.is_news(&mut Said::default(), None, cause.unwrap_or(reason), now) {
+            let listener = &*door.name;
+            let what = no_tls.map_or_else(|| advice(why), NoTls::advice);
+            tracing::warn!(event = "ldap.refused", client = "", listener, %peer, reason, cause, "{what}");
+        }
+    }
 }
 
 /// Binds a listening socket. An IPv6 address takes no IPv4 connections: each family is listed by itself. To be
@@ -259,13 +270,7 @@ impl Guest {
     /// the noise of strangers would hide the application that has a wrong setting.
     fn turn_away(&self, peer: IpAddr, why: Closed, no_tls: Option<NoTls>) {
         self.front.counters.closed(why);
-        let (reason, cause) = (why.code(), no_tls.map(NoTls::code));
-        let now = self.front.clock.now().steady;
-        if self.front.complaints.is_news(&mut Said::default(), None, cause.unwrap_or(reason), now) {
-            let listener = &*self.door.name;
-            let what = no_tls.map_or_else(|| advice(why), NoTls::advice);
-            tracing::warn!(event = "ldap.refused", client = "", listener, %peer, reason, cause, "{what}");
-        }
+        self.front.tell_end(&self.door, peer, why, no_tls);
     }
 
     /// Serves one connection; `false` when it was cut off in the middle of a bind.

@@ -8,6 +8,7 @@ use tokio::sync::{oneshot, watch};
 use crate::frontend::ldap::conversation::{Conversation, Login};
 use crate::frontend::ldap::counters::Closed;
 use crate::frontend::ldap::listener::Encryption;
+use crate::frontend::ldap::no_tls::NoTls;
 use crate::frontend::ldap::operations::ExemptOperation;
 use crate::frontend::ldap::session::{Action, Person, Session, Ticket};
 use crate::frontend::ldap::stream::Stream;
@@ -172,8 +173,14 @@ impl Conversation {
         }
         let plain = std::mem::replace(&mut self.stream, Stream::Gone);
         let handshake = tokio::time::timeout(self.limits.first_message, plain.encrypt(config)).await;
-        let Ok(Ok(stream)) = handshake else { return self.farewell(Closed::Handshake) };
-        self.stream = stream;
+        self.stream = match handshake {
+            Ok(Ok(stream)) => stream,
+            failed => {
+                let no_tls = failed.ok().and_then(Result::err).map(|fault| NoTls::of(&fault));
+                self.front.tell_end(&self.door, self.peer, Closed::Handshake, no_tls);
+                return self.farewell(Closed::Handshake);
+            }
+        };
         let (conduct, client) = self.front.who(&self.door, self.peer, &self.stream, &self.limits);
         self.session.on_tls(conduct, client);
     }
