@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::base::clock::{Now, UnixTime};
 use crate::daemon::Stopped;
+use crate::daemon::serving::Serving;
 use crate::frontend::ldap::listen::{self, Front};
 use crate::frontend::ldap::listener::ListenerSettings;
 
@@ -28,7 +28,7 @@ pub struct Doors {
     front: Arc<Front>,
     drain: Duration,
     open: HashMap<Key, Open>,
-    tasks: JoinSet<(Key, usize)>,
+    tasks: Serving<Key>,
     /// When it was last said that a certificate ends.
     said: Option<Instant>,
 }
@@ -50,7 +50,7 @@ impl Doors {
     /// None open yet.
     #[must_use]
     pub fn new(front: Arc<Front>, drain: Duration) -> Self {
-        Self { front, drain, open: HashMap::new(), tasks: JoinSet::new(), said: None }
+        Self { front, drain, open: HashMap::new(), tasks: Serving::default(), said: None }
     }
 
     /// Binds what is wanted and not open yet; nothing is served by that.
@@ -102,8 +102,7 @@ impl Doors {
         let settings = Arc::new(ArcSwap::new(settings));
         let serving =
             listen::serve(listener, settings.clone(), self.front.clone(), stop.subscribe(), self.drain);
-        let of = key.clone();
-        self.tasks.spawn(async move { (of, serving.await) });
+        self.tasks.spawn(key.clone(), serving);
         self.open.insert(key, Open { stop, bound, settings });
     }
 
@@ -143,33 +142,18 @@ impl Doors {
 
     /// Waits for a task that ended though its address is still wanted, which is a mistake of ours.
     pub async fn ended(&mut self) -> String {
-        loop {
-            match self.tasks.join_next().await {
-                Some(Ok((key, _))) if self.open.contains_key(&key) => {
-                    return format!("the task that serves listener \"{}\" ended by itself", key.0);
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return format!("a task that serves LDAP broke: {error}"),
-                None => std::future::pending::<()>().await,
-            }
+        match self.tasks.ended(|key| self.open.contains_key(key)).await {
+            Ok((name, _)) => format!("the task that serves listener \"{name}\" ended by itself"),
+            Err(error) => format!("a task that serves LDAP broke: {error}"),
         }
     }
 
     /// Closes all and waits for the binds that are pending. Returns how many were cut off after `drain`.
-    pub async fn stop(mut self, drain: Duration) -> usize {
+    pub async fn stop(self, drain: Duration) -> usize {
         for open in self.open.values() {
             open.stop.send_replace(true);
         }
-        let mut cut_off = 0usize;
-        // Each connection keeps to `drain` by itself; a little more is for those that are stuck.
-        let patience = drain.saturating_add(Duration::from_secs(1));
-        let all = async {
-            while let Some(ended) = self.tasks.join_next().await {
-                cut_off = cut_off.saturating_add(ended.map_or(0, |(_, cut_off)| cut_off));
-            }
-        };
-        let _in_time = tokio::time::timeout(patience, all).await;
-        cut_off
+        self.tasks.stopped(drain).await
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use crate::daemon::Stopped;
+use crate::daemon::serving::Serving;
 use crate::frontend::radius::udp::{self, Front, Listener};
 
 /// Opens and closes sockets.
@@ -18,7 +18,7 @@ pub struct Listeners {
     sockets: usize,
     drain: Duration,
     open: HashMap<SocketAddr, Open>,
-    tasks: JoinSet<(SocketAddr, usize)>,
+    tasks: Serving<SocketAddr>,
 }
 
 /// Sockets that are bound but not served yet.
@@ -39,7 +39,7 @@ impl Listeners {
     pub fn new(front: Arc<Front>, workers: u32, drain: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let sockets = usize::try_from(workers).ok().filter(|n| *n > 0).unwrap_or(cores);
-        Self { front, sockets, drain, open: HashMap::new(), tasks: JoinSet::new() }
+        Self { front, sockets, drain, open: HashMap::new(), tasks: Serving::default() }
     }
 
     /// Binds what is wanted and not open yet; nothing is served by that.
@@ -96,7 +96,7 @@ impl Listeners {
         tracing::info!(event = "radius.listening", address = %bound, sockets = listeners.len(), "RADIUS is answered");
         for listener in listeners {
             let serving = listener.serve(self.front.clone(), stop.subscribe(), self.drain);
-            self.tasks.spawn(async move { (address, serving.await) });
+            self.tasks.spawn(address, serving);
         }
         self.open.insert(address, Open { stop, bound });
     }
@@ -109,33 +109,18 @@ impl Listeners {
 
     /// Waits for a task that ended though its address is still wanted, which is a mistake of ours.
     pub async fn ended(&mut self) -> String {
-        loop {
-            match self.tasks.join_next().await {
-                Some(Ok((address, _))) if self.open.contains_key(&address) => {
-                    return format!("the task that serves {address} ended by itself");
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return format!("a task that serves RADIUS broke: {error}"),
-                None => std::future::pending::<()>().await,
-            }
+        match self.tasks.ended(|address| self.open.contains_key(address)).await {
+            Ok(address) => format!("the task that serves {address} ended by itself"),
+            Err(error) => format!("a task that serves RADIUS broke: {error}"),
         }
     }
 
     /// Closes all and waits for their logins. Returns how many logins were cut off after `drain`.
-    pub async fn stop(mut self, drain: Duration) -> usize {
+    pub async fn stop(self, drain: Duration) -> usize {
         for open in self.open.values() {
             open.stop.send_replace(true);
         }
-        let mut cut_off = 0usize;
-        // Each task keeps to `drain` by itself; a little more is for those that are stuck.
-        let patience = drain.saturating_add(Duration::from_secs(1));
-        let all = async {
-            while let Some(ended) = self.tasks.join_next().await {
-                cut_off = cut_off.saturating_add(ended.map_or(0, |(_, cut_off)| cut_off));
-            }
-        };
-        let _in_time = tokio::time::timeout(patience, all).await;
-        cut_off
+        self.tasks.stopped(drain).await
     }
 }
 

@@ -10,6 +10,7 @@ pub mod metrics;
 pub mod notify;
 pub mod open_files;
 pub mod reload;
+mod serving;
 pub mod signing;
 pub mod status;
 pub mod stock;
