@@ -235,8 +235,8 @@ impl Play {
     fn trouble(&mut self, dice: &mut Dice<'_>) {
         let mut out = Vec::new();
         match dice.below(16) {
-            0 => self.session.on_plaintext_behind_start_tls(&mut out),
-            1 => self.session.on_upstream_lost(&mut out),
+            0 => self.session.on_closing(Closed::PlaintextBehindStartTls, &mut out),
+            1 => self.session.on_closing(Closed::DirectoryLost, &mut out),
             2 => self.session.on_bad_frame(&BadFrame::Overfull, &mut out),
             3 => self.session.on_closing(dice.pick(Closed::ALL), &mut out),
             4..=9 => {

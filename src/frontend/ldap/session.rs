@@ -101,11 +101,6 @@ impl Session {
         }
     }
 
-    /// Octets came behind a request for TLS before it began: somebody may have put them there (B-026).
-    pub fn on_plaintext_behind_start_tls(&mut self, out: &mut Vec<Action>) {
-        self.on_closing(Closed::PlaintextBehindStartTls, out);
-    }
-
     /// The end of a login. `person`: whom it let in.
     ///
     /// A login that was called off changes nothing, whatever its end.
@@ -179,11 +174,6 @@ impl Session {
         }
     }
 
-    /// The connection to the directory ended or broke the protocol.
-    pub fn on_upstream_lost(&mut self, out: &mut Vec<Action>) {
-        self.on_closing(Closed::DirectoryLost, out);
-    }
-
     /// What the client sends is no LDAP, or too long a message (B-003, B-006).
     pub fn on_bad_frame(&mut self, bad: &BadFrame, out: &mut Vec<Action>) {
         let why = match bad {
@@ -192,16 +182,6 @@ impl Session {
             BadFrame::Overfull | BadFrame::Stopped => Closed::Fault,
         };
         self.on_closing(why, out);
-    }
-
-    /// The program ends (B-029).
-    pub fn on_shutdown(&mut self, out: &mut Vec<Action>) {
-        self.on_closing(Closed::Shutdown, out);
-    }
-
-    /// Nothing happened for too long.
-    pub fn on_idle(&mut self, out: &mut Vec<Action>) {
-        self.on_closing(Closed::Idle, out);
     }
 
     /// The connection ends for this reason: the login that runs is called off, the directory let go of, the client

@@ -132,8 +132,8 @@ impl Conversation {
 
     /// Nothing is done for an exempt account that cannot be recorded (D-117): what follows is not passed on.
     fn record(&mut self, operation: &ExemptOperation) {
-        if let Err(fault) = self.front.record(operation) {
-            tracing::error!(event = "audit.fault", fault = fault.kind.code(), "{fault}");
+        // Why is in the log: the gateway has put it there.
+        if self.front.record(operation).is_err() {
             // What was refused has nothing behind it that could be left out.
             self.unrecorded = operation.refused.is_none();
             self.session.on_unrecorded(operation.id, &mut self.actions);

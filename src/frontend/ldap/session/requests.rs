@@ -37,7 +37,7 @@ impl Session {
     pub fn on_message(&mut self, now: Now, fresh: AttemptId, whole: &[u8], out: &mut Vec<Action>) {
         match self.phase {
             Phase::Open | Phase::Binding(_) => {}
-            Phase::StartingTls => return self.on_plaintext_behind_start_tls(out),
+            Phase::StartingTls => return self.on_closing(Closed::PlaintextBehindStartTls, out),
             Phase::Ended => return,
         }
         let Ok(message) = Message::read(whole) else { return self.on_closing(Closed::Malformed, out) };

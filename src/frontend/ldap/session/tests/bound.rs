@@ -98,7 +98,7 @@ fn when_the_directory_takes_its_leave_the_connection_ends_as_unavailable_b_029()
 
     let mut idle = Lab::bound();
     let mut out = Vec::new();
-    idle.session.on_upstream_lost(&mut out);
+    idle.session.on_closing(Closed::DirectoryLost, &mut out);
     assert!(matches!(out[0], Action::Release { reusable: false }), "nobody else gets what is broken");
     idle.ends(&out, Closed::DirectoryLost, Some(52));
 }

@@ -47,7 +47,7 @@ fn octets_in_the_open_behind_a_request_for_tls_end_the_connection_without_a_word
         if message {
             out = lab.send(&bind(2, ANNA, b"injected"));
         } else {
-            lab.session.on_plaintext_behind_start_tls(&mut out);
+            lab.session.on_closing(Closed::PlaintextBehindStartTls, &mut out);
         }
         lab.ends(&out, Closed::PlaintextBehindStartTls, None);
         lab.session.on_tls(tls(), Some(Arc::new(client())));
