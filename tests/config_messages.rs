@@ -415,7 +415,7 @@ fn what_an_application_may_is_as_strict_as_it_can_be_unless_it_is_said() {
     assert_eq!(client.root, root);
     let login = &settings.clients[1].login;
     assert_eq!(login.entry, CodeEntry { challenge: false, typed: Typed::Appended { digits: 6 } });
-    assert_eq!(login.can, Capabilities { prompts: false, tells_address: false });
+    assert_eq!(login.can, Capabilities { prompts: false, prompts_relayed: false, tells_address: false });
     assert_eq!((login.primary, login.remember), (PrimaryKind::Directory, None), "B-046");
 }
 

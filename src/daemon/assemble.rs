@@ -49,7 +49,13 @@ pub fn live(
         .filter(|before| before.is_for(&limits, &clients))
         .unwrap_or_else(|| Arc::new(Admission::new(limits, clients, clock)));
     let directories = directories(settings, clock, random)?;
-    Ok(Live { policy: settings.policy.clone(), limits: settings.limits.failures, directories, admission })
+    Ok(Live {
+        policy: settings.policy.clone(),
+        limits: settings.limits.failures,
+        directories,
+        upstreams: HashMap::new(),
+        admission,
+    })
 }
 
 /// Makes the directories out of their settings, which are taken out. To be called inside the runtime: they start tasks of their own.

@@ -295,6 +295,7 @@ impl Directory for FileDirectory {
             number: user.number.clone(),
             aliases: Vec::new(),
             stamp: user.hash.stamp(),
+            attributes: Default::default(),
         }))
     }
 

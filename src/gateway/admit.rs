@@ -273,12 +273,13 @@ mod tests {
             primary: PrimaryKind::Directory,
             entry: CodeEntry { challenge: true, typed: Typed::Nothing },
             prompt: "Code:".into(),
-            can: Capabilities { prompts: true, tells_address: true },
+            can: Capabilities { prompts: true, prompts_relayed: false, tells_address: true },
             login_timeout: Duration::from_secs(20),
             challenge_life: Duration::from_secs(60),
             reject_delay: Duration::ZERO,
             when_unable: WhenUnable::Silence,
             remember: None,
+            ..Client::new("", "")
         }
     }
 

@@ -1,10 +1,13 @@
 //! Who waits for a verdict, and what a front end gets to hear.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 use crate::gateway::ports::{After, Session};
 use crate::login::attempt::ChallengeId;
 use crate::login::identity::Pseudonym;
+use crate::login::relay::Held;
 use crate::login::step::Prompt;
 use crate::login::verdict::{FaultKind, Grant, Reason};
 
@@ -32,6 +35,17 @@ pub struct Ended {
     pub session: Option<Session>,
     /// Who it was, as far as it is known; for records of what he does next.
     pub who: Option<Pseudonym>,
+    /// What the client's upstream said when it agreed; only with [`Reply::Accept`].
+    pub held: Option<Held>,
+    /// The sealed note of this login for the client's accounting; only with [`Reply::Accept`].
+    pub badge: Option<Arc<[u8]>>,
+}
+
+impl Ended {
+    /// A reply with nothing beside it.
+    pub(in crate::gateway) const fn bare(reply: Reply) -> Self {
+        Self { reply, session: None, who: None, held: None, badge: None }
+    }
 }
 
 /// Who waits for the verdict.

@@ -16,7 +16,7 @@ use crate::gateway::admit::{Admission, Place};
 pub use crate::gateway::asker::{Asker, Ended, Reply};
 use crate::gateway::drive::work::Held;
 use crate::gateway::pending::{Pending, Taken};
-use crate::gateway::ports::{Audit, AuditRecord, Directory, Naming, SecondFactor, Store};
+use crate::gateway::ports::{Audit, AuditRecord, Directory, Naming, SecondFactor, Store, Upstream};
 use crate::gateway::remember::{Kept, Memory};
 use crate::gateway::tally::Tally;
 use crate::gateway::turns::Turns;
@@ -35,6 +35,8 @@ pub struct Live {
     pub limits: FlowLimits,
     /// The directories, by name.
     pub directories: HashMap<Arc<str>, Arc<dyn Directory>>,
+    /// The upstreams, by name.
+    pub upstreams: HashMap<Arc<str>, Arc<dyn Upstream>>,
     /// Places and rates.
     pub admission: Arc<Admission>,
 }
@@ -137,25 +139,25 @@ impl Gateway {
     }
 
     /// Goes on with the login that asked the question `id`; `came` is when the answer came.
-    pub async fn resume(&self, id: ChallengeId, answer: Answer, came: Now, place: Place) -> Reply {
+    pub async fn resume(&self, id: ChallengeId, answer: Answer, came: Now, place: Place) -> Ended {
         let live = self.live.load_full();
         let delay = answer.client.reject_delay;
-        let reply = match self.pending.take(id, &answer) {
+        let ended = match self.pending.take(id, &answer) {
             Taken::Flow(flow) => {
                 let event = Event::Answered(answer);
-                self.run(*flow, event, &live, came.steady, &Asker::patient()).await.reply
+                self.run(*flow, event, &live, came.steady, &Asker::patient()).await
             }
             Taken::Foreign(mut flow) => {
                 let ended = self.finish(&mut flow, Verdict::Reject(Reason::UnknownChallenge));
-                self.held_back(ended, came.steady, delay, &Asker::patient()).await
+                Ended::bare(self.held_back(ended, came.steady, delay, &Asker::patient()).await)
             }
             Taken::Nothing => {
                 let ended = self.unknown_challenge(&answer, came);
-                self.held_back(ended, came.steady, delay, &Asker::patient()).await
+                Ended::bare(self.held_back(ended, came.steady, delay, &Asker::patient()).await)
             }
         };
         drop(place);
-        reply
+        ended
     }
 
     /// Ends the flows whose question was not answered in time, and lets limits recover. To be called about
@@ -185,7 +187,7 @@ impl Gateway {
             match flow.advance(event, self.parts.clock.now()) {
                 Step::Do(work) => event = self.work_in_time(work, &flow, live, &mut held, asker).await,
                 Step::Ask(prompt) => {
-                    return Ended { reply: self.ask(flow, prompt), session: None, who: None };
+                    return Ended::bare(self.ask(flow, prompt));
                 }
                 Step::Done(verdict) => {
                     let reply = self.finish(&mut flow, verdict);
@@ -195,10 +197,11 @@ impl Gateway {
                     let Held { turn, session } = held;
                     drop(turn);
                     let session = session.filter(|_| matches!(reply, Reply::Accept(_)));
+                    let held = flow.take_held().filter(|_| matches!(reply, Reply::Accept(_)));
                     let who = flow.trail().pseudonym;
                     let delay = flow.attempt().client.reject_delay;
                     let reply = self.held_back(reply, came, delay, asker).await;
-                    return Ended { reply, session, who };
+                    return Ended { reply, session, who, held, badge: None };
                 }
             }
         }
@@ -264,6 +267,8 @@ const fn fault_of(outcome: &Outcome) -> Option<&Fault> {
         | Outcome::Record(Err(fault))
         | Outcome::Primary(Err(fault))
         | Outcome::Counted(Err(fault))
+        | Outcome::Upstream(Err(fault))
+        | Outcome::Changed(Err(fault))
         | Outcome::Factor(Err(fault)) => Some(fault),
         _ => None,
     }

@@ -4,9 +4,11 @@
 
 pub mod provision;
 pub mod record;
+pub mod upstream;
 pub mod verified;
 
 pub use crate::gateway::ports::record::{AuditRecord, ExemptLogin};
+pub use crate::gateway::ports::upstream::{Question, Upstream};
 pub use crate::gateway::ports::verified::{After, Session, Verified};
 
 use std::time::Instant;
@@ -20,7 +22,7 @@ use crate::login::factor::{
     Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Parameters, Progress, Sealed, Try,
 };
 use crate::login::identity::{Account, LoginName, Pseudonym, Subject};
-use crate::login::step::Record;
+use crate::login::step::{Changed, Record};
 use crate::login::throttle::Limits;
 use crate::login::verdict::Fault;
 
@@ -52,6 +54,23 @@ pub trait Directory: Send + Sync {
         after: After,
         until: Instant,
     ) -> Result<Verified, Fault>;
+
+    /// Changes the password of `account` from `old` to `new`, which proves `old` once more, over a protected connection
+    /// only (B-093). A directory that cannot says [`Changed::Unsupported`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::find`].
+    async fn change(
+        &self,
+        account: &Account,
+        old: &Secret,
+        new: &Secret,
+        until: Instant,
+    ) -> Result<Changed, Fault> {
+        let _cannot = (account, old, new, until);
+        Ok(Changed::Unsupported)
+    }
 
     /// Whether the directory answers now, for the health page and `doorward check --connect`.
     ///

@@ -231,5 +231,7 @@ const fn standing(standing: Standing) -> u8 {
         Standing::Expired => 2,
         Standing::Locked => 3,
         Standing::MustChange => 4,
+        Standing::PasswordExpired => 5,
+        Standing::OutsideHours => 6,
     }
 }

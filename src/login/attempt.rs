@@ -9,6 +9,7 @@ use crate::base::secret::Secret;
 use crate::login::client::Client;
 use crate::login::credential::PrimaryCredential;
 use crate::login::identity::LoginName;
+use crate::login::relay::Passage;
 
 /// Names one login in audit and log: 8 random bytes, shown as 16 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,6 +79,8 @@ pub struct Attempt {
     /// What else identifies the device that asks, opaque; the reply to a question must come with the same
     /// bytes.
     pub device: Box<[u8]>,
+    /// What goes on to the client's upstream, where it has one.
+    pub passage: Option<Passage>,
     /// When its first message came.
     pub began: Now,
 }
@@ -91,8 +94,10 @@ pub struct Answer {
     pub name: LoginName,
     /// As [`Attempt::device`].
     pub device: Box<[u8]>,
-    /// What was typed.
+    /// What was typed; nothing where the device itself replies, as in EAP.
     pub text: Secret,
+    /// What goes on to the client's upstream, where it has one.
+    pub passage: Option<Passage>,
 }
 
 #[cfg(test)]

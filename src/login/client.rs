@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::login::telling::Telling;
+
 /// A client as a login sees it. Addresses and shared secrets stay in its front end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
@@ -28,6 +30,53 @@ pub struct Client {
     pub when_unable: WhenUnable,
     /// How long a confirmed factor counts again for the same password field from the same place (B-046).
     pub remember: Option<Duration>,
+    /// The upstream that checks what its users show, with [`PrimaryKind::Upstream`].
+    pub upstream: Option<Arc<str>>,
+    /// In EAP the name outside the tunnel is taken for the person's own. It may be made up: only right where the
+    /// upstream refuses one that is not.
+    pub trusts_outer_name: bool,
+    /// What people are asked whose password has expired; without it they are turned away.
+    pub new_password: Option<NewPasswordPrompts>,
+    /// What it is told about whom it lets in.
+    pub telling: Option<Telling>,
+    /// It is given a sealed note of each login, which its accounting brings back.
+    pub badges: bool,
+}
+
+/// The questions to somebody who has to choose a new password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPasswordPrompts {
+    /// For the new password.
+    pub new: Arc<str>,
+    /// For the same once more.
+    pub again: Arc<str>,
+    /// Before the first question, when what was chosen was not taken.
+    pub refused: Arc<str>,
+}
+
+impl Client {
+    /// A client that may do little: its directory checks passwords, a code stands at their end, nothing is asked.
+    #[must_use]
+    pub fn new(name: &str, directory: &str) -> Self {
+        Self {
+            name: name.into(),
+            directory: directory.into(),
+            primary: PrimaryKind::Directory,
+            entry: CodeEntry { challenge: false, typed: Typed::Appended { digits: 6 } },
+            prompt: "".into(),
+            can: Capabilities { prompts: false, prompts_relayed: false, tells_address: false },
+            login_timeout: Duration::from_secs(20),
+            challenge_life: Duration::from_secs(120),
+            reject_delay: Duration::from_secs(1),
+            when_unable: WhenUnable::Silence,
+            remember: None,
+            upstream: None,
+            trusts_outer_name: false,
+            new_password: None,
+            telling: None,
+            badges: false,
+        }
+    }
 }
 
 /// Who checks the password.
@@ -37,6 +86,8 @@ pub enum PrimaryKind {
     Directory,
     /// The client itself; it sends the code alone.
     CheckedByClient,
+    /// [`Client::upstream`]; the directory says who somebody is.
+    Upstream,
 }
 
 /// How a code is given.
@@ -70,6 +121,8 @@ pub enum Typed {
 pub struct Capabilities {
     /// It can put a question to the user.
     pub prompts: bool,
+    /// It can do so after CHAP and MS-CHAP too. After EAP nothing can.
+    pub prompts_relayed: bool,
     /// It can tell the user's own address. Where the protocol has no place for it, all logins of a client would
     /// share the one bucket of unknown addresses.
     pub tells_address: bool,

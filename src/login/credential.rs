@@ -4,6 +4,7 @@ use crate::base::secret::Secret;
 use crate::login::client::CodeEntry;
 use crate::login::client::Typed;
 use crate::login::factor::FactorKind;
+use crate::login::relay::Method;
 
 /// The first credential of a login.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub enum PrimaryCredential {
     /// The front end has proof of its own that it is this person, such as a client certificate that it verified.
     /// It stands in for the password alone, never for a second factor (B-063).
     Proven,
+    /// A proof that only the client's upstream can check; it is in the attempt's passage.
+    Relayed(Method),
 }
 
 /// A typed one-time code in its one form (C-006).

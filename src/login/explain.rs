@@ -88,6 +88,12 @@ fn path(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision) -
     }
     path.push(match client.primary {
         PrimaryKind::Directory => format!("the password is checked by directory \"{}\"", client.directory),
+        PrimaryKind::Upstream => {
+            format!(
+                "the password is checked by upstream \"{}\"",
+                client.upstream.as_deref().unwrap_or_default()
+            )
+        }
         PrimaryKind::CheckedByClient => {
             format!("the password is not checked: client \"{}\" has done it", client.name)
         }
@@ -131,11 +137,11 @@ fn second(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision,
 fn entry(client: &Client) -> String {
     let typed = match (client.primary, client.entry.typed) {
         (PrimaryKind::CheckedByClient, _) => Some("the password field is the code".to_owned()),
-        (PrimaryKind::Directory, Typed::Nothing) => None,
-        (PrimaryKind::Directory, Typed::Appended { digits }) => {
+        (PrimaryKind::Directory | PrimaryKind::Upstream, Typed::Nothing) => None,
+        (PrimaryKind::Directory | PrimaryKind::Upstream, Typed::Appended { digits }) => {
             Some(format!("the last {digits} digits of the password field are the code"))
         }
-        (PrimaryKind::Directory, Typed::Separated { separator }) => Some(format!(
+        (PrimaryKind::Directory | PrimaryKind::Upstream, Typed::Separated { separator }) => Some(format!(
             "what follows the last '{}' of the password field is the code",
             char::from(separator)
         )),
@@ -161,6 +167,8 @@ const fn condition(standing: Standing) -> &'static str {
         Standing::Expired => "expired",
         Standing::Locked => "locked in the directory",
         Standing::MustChange => "waiting for a new password",
+        Standing::PasswordExpired => "with a password that has expired",
+        Standing::OutsideHours => "outside its hours in the directory",
     }
 }
 
@@ -182,12 +190,13 @@ mod tests {
             primary: PrimaryKind::Directory,
             entry: CodeEntry { challenge: false, typed: Typed::Appended { digits: 6 } },
             prompt: "".into(),
-            can: Capabilities { prompts: false, tells_address: false },
+            can: Capabilities { prompts: false, prompts_relayed: false, tells_address: false },
             login_timeout: Duration::from_secs(20),
             challenge_life: Duration::ZERO,
             reject_delay: Duration::ZERO,
             when_unable: WhenUnable::Reject,
             remember: Some(Duration::from_secs(300)),
+            ..Client::new("", "")
         }
     }
 

@@ -10,7 +10,9 @@
 //! When nobody waits for the verdict any more, only what is owed is still done: what a directory or a factor was
 //! asked before is counted, and nobody is let in.
 
+mod change;
 mod primary;
+mod relayed;
 mod second;
 mod stage;
 
@@ -22,10 +24,13 @@ use crate::base::secret::Secret;
 use crate::login::attempt::Attempt;
 use crate::login::credential::PrimaryCredential;
 use crate::login::factor::{Enrolment, FactorKind};
+use crate::login::flow::change::Change;
 use crate::login::flow::stage::Stage;
-use crate::login::identity::Subject;
+use crate::login::identity::{LoginName, Subject};
 use crate::login::policy::{Decision, Facts, Policy};
+use crate::login::relay::Held;
 use crate::login::step::{Event, Outcome, Record, Step, Trail, Work};
+use crate::login::telling::{Told, Untold};
 use crate::login::throttle::FlowLimits;
 use crate::login::verdict::{Basis, FaultKind, Grant, Reason, Verdict};
 
@@ -55,6 +60,18 @@ pub struct Flow {
     /// Why the name leads to nobody.
     nobody: Reason,
     factor: Option<FactorKind>,
+    /// What the upstream answered last.
+    held: Option<Held>,
+    /// Whom the upstream confirms, where that is not the name that was typed.
+    confirmed: Option<LoginName>,
+    /// Questions that the upstream has asked.
+    rounds: u8,
+    /// The reply to the upstream's question.
+    reply: Option<Secret>,
+    /// The password that the directory was asked about.
+    sent: Option<Secret>,
+    /// A password that must be changed.
+    change: Option<Change>,
 }
 
 impl Flow {
@@ -80,6 +97,12 @@ impl Flow {
             called_off: false,
             nobody: Reason::UnknownSubject,
             factor: None,
+            held: None,
+            confirmed: None,
+            rounds: 0,
+            reply: None,
+            sent: None,
+            change: None,
         }
     }
 
@@ -108,8 +131,26 @@ impl Flow {
             PrimaryCredential::Password(field) if !self.answered => Some(field),
             PrimaryCredential::Password(_)
             | PrimaryCredential::CheckedByClient(_)
-            | PrimaryCredential::Proven => None,
+            | PrimaryCredential::Proven
+            | PrimaryCredential::Relayed(_) => None,
         }
+    }
+
+    /// The name under which the account is looked up: the one that the upstream confirms, or the one that was typed.
+    #[must_use]
+    pub fn name(&self) -> &LoginName {
+        self.confirmed.as_ref().unwrap_or(&self.attempt.name)
+    }
+
+    /// What the upstream answered last.
+    #[must_use]
+    pub const fn held(&self) -> Option<&Held> {
+        self.held.as_ref()
+    }
+
+    /// Gives it away, for the reply to the client.
+    pub const fn take_held(&mut self) -> Option<Held> {
+        self.held.take()
     }
 
     /// When to report [`Event::TimedOut`]: the end of this round, or of the time to reply.
@@ -145,19 +186,32 @@ impl Flow {
         }
         let step = self.next(event, now);
         let step = if self.called_off { owed(step) } else { step };
-        if let Step::Done(_) = step {
-            self.typed = None;
+        if let Step::Done(verdict) = &step {
+            (self.typed, self.reply, self.sent, self.change) = (None, None, None, None);
+            if !matches!(verdict, Verdict::Accept(_)) {
+                self.held = None;
+            }
         }
         step
     }
 
     fn next(&mut self, event: Event, now: Now) -> Step {
         match (self.stage, event) {
-            (Stage::Asking, Event::TimedOut) => reject(Reason::AnswerLate),
+            (
+                Stage::Asking | Stage::AskingRelayed | Stage::AskingNew | Stage::AskingAgain,
+                Event::TimedOut,
+            ) => reject(Reason::AnswerLate),
             (_, Event::TimedOut) => unable(FaultKind::TimedOut),
-            (Stage::Fresh | Stage::Finding | Stage::Recalling | Stage::Asking, Event::CalledOff) => {
-                reject(Reason::CalledOff)
-            }
+            (
+                Stage::Fresh
+                | Stage::Finding
+                | Stage::Recalling
+                | Stage::Asking
+                | Stage::AskingRelayed
+                | Stage::AskingNew
+                | Stage::AskingAgain,
+                Event::CalledOff,
+            ) => reject(Reason::CalledOff),
             (Stage::Fresh, Event::Began) => self.begin(now),
             (Stage::Finding, Event::Worked(Outcome::Subject(found))) => self.found(found, now),
             (Stage::VerifyingNobody, Event::Worked(Outcome::Primary(outcome))) => match outcome {
@@ -181,6 +235,11 @@ impl Flow {
                 Err(fault) => unable(fault.kind),
             },
             (Stage::Asking, Event::Answered(answer)) => self.answered(answer, now),
+            (Stage::AskingRelayed, Event::Answered(answer)) => self.relayed_answer(answer, now),
+            (Stage::AskingNew, Event::Answered(answer)) => self.new_password(answer, now),
+            (Stage::AskingAgain, Event::Answered(answer)) => self.new_password_again(&answer, now),
+            (Stage::Relaying, Event::Worked(Outcome::Upstream(heard))) => self.heard(heard, now),
+            (Stage::Changing, Event::Worked(Outcome::Changed(changed))) => self.changed(changed, now),
             (Stage::Checking, Event::Worked(Outcome::Factor(outcome))) => self.checked(outcome, now),
             (_, Event::Began | Event::Worked(_) | Event::Answered(_) | Event::CalledOff) => {
                 unable(FaultKind::Internal)
@@ -193,11 +252,20 @@ impl Flow {
         self.stage = Stage::Ended;
     }
 
-    fn accept(&self, basis: Basis, now: Now) -> Step {
+    fn accept(&mut self, basis: Basis, now: Now) -> Step {
+        if self.change.is_some() {
+            return self.choose(basis, now);
+        }
+        let told = match (&self.attempt.client.telling, &self.subject) {
+            (None, _) => Ok(Told::default()),
+            (Some(telling), Some(subject)) => telling.tell(&subject.account),
+            (Some(_), None) => Err(Untold),
+        };
+        let Ok(told) = told else { return reject(Reason::ReplyIncomplete) };
         let decision = self.decision.as_ref();
         let ends = decision.and_then(|decision| decision.ends).map(|end| end.since(now.unix));
         let exemption = decision.and_then(|decision| decision.exemption.clone());
-        Step::Done(Verdict::Accept(Grant::new(basis, ends, exemption)))
+        Step::Done(Verdict::Accept(Grant::new(basis, ends, exemption, told)))
     }
 
     fn facts(&self, now: Now) -> Facts<'_> {
@@ -218,7 +286,14 @@ fn owed(step: Step) -> Step {
     match step {
         Step::Do(Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_))
         | Step::Done(Verdict::Reject(_) | Verdict::Unable(_)) => step,
-        Step::Do(Work::FindSubject | Work::Recall { .. } | Work::VerifyPrimary(..) | Work::Check(..))
+        Step::Do(
+            Work::FindSubject
+            | Work::Recall { .. }
+            | Work::VerifyPrimary(..)
+            | Work::AskUpstream(_)
+            | Work::ChangePassword(..)
+            | Work::Check(..),
+        )
         | Step::Ask(_)
         | Step::Done(Verdict::Accept(_)) => reject(Reason::CalledOff),
     }

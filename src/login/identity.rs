@@ -1,6 +1,6 @@
 //! Who is meant: the name as typed, the account behind it, and its anonymous id.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -182,8 +182,12 @@ pub enum Standing {
     Expired,
     /// Locked by the directory after failures.
     Locked,
-    /// Its password has expired or must be changed first.
+    /// Its password must be changed first.
     MustChange,
+    /// Its password has expired.
+    PasswordExpired,
+    /// It may not be used at this hour.
+    OutsideHours,
 }
 
 /// Keys under which a rule can name a group, lower case: its short name, and where it has them its
@@ -203,6 +207,9 @@ fn folded(text: &str) -> String {
     }
     text.nfc().flat_map(char::to_lowercase).nfc().collect()
 }
+
+/// Attributes of an account that the configuration asks for, by their names in lower case, with all values of each.
+pub type Attributes = Arc<BTreeMap<Box<str>, Vec<Box<[u8]>>>>;
 
 /// An account as a directory knows it. Holds the name of a person: no `Debug` output of it.
 #[derive(Clone)]
@@ -226,6 +233,8 @@ pub struct Account {
     pub aliases: Vec<Box<str>>,
     /// Changes whenever the password does; empty where the directory does not tell.
     pub stamp: Box<[u8]>,
+    /// What the configuration asks for of it.
+    pub attributes: Attributes,
 }
 
 impl fmt::Debug for Account {

@@ -11,6 +11,8 @@ pub mod factor;
 pub mod flow;
 pub mod identity;
 pub mod policy;
+pub mod relay;
 pub mod step;
+pub mod telling;
 pub mod throttle;
 pub mod verdict;

@@ -7,6 +7,7 @@ use crate::login::attempt::Answer;
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, FactorKind, FactorOutcome};
 use crate::login::identity::{Account, Pseudonym, Subject};
+use crate::login::relay::{Heard, Held};
 use crate::login::throttle::Failures;
 use crate::login::verdict::{Fault, Verdict};
 
@@ -54,6 +55,11 @@ pub enum Work {
     },
     /// Check the password; of nobody, at the same cost, when there is no account: [`Outcome::Primary`].
     VerifyPrimary(Option<Arc<Account>>, Secret),
+    /// Ask the client's upstream about what the device sent last, with this password in place of the one it sent:
+    /// [`Outcome::Upstream`].
+    AskUpstream(Option<Secret>),
+    /// Change the password of the account from the first to the second: [`Outcome::Changed`].
+    ChangePassword(Arc<Account>, Secret, Secret),
     /// Count a wrong password: [`Outcome::Counted`].
     CountWrongPassword(Pseudonym),
     /// Forget earlier wrong passwords: [`Outcome::Counted`].
@@ -71,6 +77,8 @@ impl Work {
         match self {
             Self::FindSubject | Self::Recall { .. } => true,
             Self::VerifyPrimary(..)
+            | Self::AskUpstream(_)
+            | Self::ChangePassword(..)
             | Self::CountWrongPassword(_)
             | Self::ForgetWrongPasswords(_)
             | Self::Check(..) => false,
@@ -89,6 +97,10 @@ pub enum Outcome {
     Primary(Result<PrimaryOutcome, Fault>),
     /// Of [`Work::CountWrongPassword`] and [`Work::ForgetWrongPasswords`].
     Counted(Result<(), Fault>),
+    /// Of [`Work::AskUpstream`].
+    Upstream(Result<Heard, Fault>),
+    /// Of [`Work::ChangePassword`].
+    Changed(Result<Changed, Fault>),
     /// Of [`Work::Check`].
     Factor(Result<FactorOutcome, Fault>),
 }
@@ -102,14 +114,33 @@ pub enum PrimaryOutcome {
     Wrong,
     /// It is right, but must be changed first.
     MustChange,
+    /// It was right, and has expired.
+    PasswordExpired,
     /// The account is switched off.
     Disabled,
     /// The account's last day has passed.
     Expired,
     /// The directory has locked the account; says nothing about the password.
     Locked,
-    /// It is right, but something else forbids the login: hours, workstation.
+    /// It is right, but not at this hour.
+    OutsideHours,
+    /// It is right, but not from this workstation.
+    WrongWorkstation,
+    /// It is right, but something else forbids the login.
     Restricted,
+}
+
+/// What came of changing a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It is the new one now.
+    Done,
+    /// The directory does not take the new one: too short, used before, too young.
+    Refused,
+    /// The old one is not right.
+    WrongOld,
+    /// This directory cannot do it.
+    Unsupported,
 }
 
 /// What is remembered about a subject.
@@ -139,6 +170,8 @@ pub struct Record {
 pub struct Prompt {
     /// What he reads.
     pub text: Arc<str>,
+    /// The upstream's own question, which the device is to get in place of ours.
+    pub relay: Option<Held>,
 }
 
 /// What the audit says about a login, as far as it went.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::login::factor::FactorKind;
+use crate::login::telling::Told;
 
 /// The end of a login.
 #[must_use]
@@ -25,6 +26,7 @@ pub struct Grant {
     basis: Basis,
     session: Option<Duration>,
     exemption: Option<Arc<str>>,
+    told: Told,
 }
 
 /// Why a login was granted.
@@ -47,8 +49,15 @@ impl Grant {
         basis: Basis,
         session: Option<Duration>,
         exemption: Option<Arc<str>>,
+        told: Told,
     ) -> Self {
-        Self { basis, session, exemption }
+        Self { basis, session, exemption, told }
+    }
+
+    /// What the client is told about whom it lets in.
+    #[must_use]
+    pub const fn told(&self) -> &Told {
+        &self.told
     }
 
     /// Name of the exemption that let the account in.
@@ -132,13 +141,27 @@ pub enum Reason {
     AnswerLate,
     /// The reply belongs to no open question, or to somebody else's.
     UnknownChallenge,
+    /// The password was right and has expired.
+    PasswordExpired,
+    /// The password was right, but the directory does not allow the account at this hour.
+    OutsideHours,
+    /// The password was right, but the directory does not allow the account from this workstation.
+    WrongWorkstation,
+    /// A new password had to be chosen, and none was taken.
+    PasswordNotChanged,
+    /// The upstream refuses, or does not say whom it confirms.
+    UpstreamRefused,
+    /// A code is needed, and the way in which the user logs in has no place for one.
+    CannotBeAsked,
+    /// An attribute that the client must be told cannot be made for the account.
+    ReplyIncomplete,
     /// Who asked went away before there was an answer.
     CalledOff,
 }
 
 impl Reason {
     /// Every reason, for metrics and the manual.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 30] = [
         Self::UnknownSubject,
         Self::AccountUnclear,
         Self::WrongPassword,
@@ -161,6 +184,13 @@ impl Reason {
         Self::SubjectChanged,
         Self::AnswerLate,
         Self::UnknownChallenge,
+        Self::PasswordExpired,
+        Self::OutsideHours,
+        Self::WrongWorkstation,
+        Self::PasswordNotChanged,
+        Self::UpstreamRefused,
+        Self::CannotBeAsked,
+        Self::ReplyIncomplete,
         Self::CalledOff,
     ];
 
@@ -190,6 +220,13 @@ impl Reason {
             Self::SubjectChanged => "subject-changed",
             Self::AnswerLate => "answer-late",
             Self::UnknownChallenge => "unknown-challenge",
+            Self::PasswordExpired => "password-expired",
+            Self::OutsideHours => "outside-hours",
+            Self::WrongWorkstation => "wrong-workstation",
+            Self::PasswordNotChanged => "password-not-changed",
+            Self::UpstreamRefused => "upstream-refused",
+            Self::CannotBeAsked => "cannot-be-asked",
+            Self::ReplyIncomplete => "reply-incomplete",
             Self::CalledOff => "called-off",
         }
     }
@@ -235,6 +272,10 @@ pub enum FaultKind {
     /// One account is not what it should be: two of one name, no immutable id, no number of its own. Says
     /// nothing about the directory; a login that meets it is rejected (B-052).
     UnclearAccount,
+    /// No server of an upstream answered in time.
+    UpstreamUnreachable,
+    /// An upstream answered what it must not.
+    UpstreamConfusing,
     /// The store cannot be read or written.
     StoreUnavailable,
     /// The audit record cannot be written.
@@ -251,11 +292,13 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind, for metrics and the manual.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::DirectoryUnreachable,
         Self::DirectoryRefusedUs,
         Self::DirectoryConfusing,
         Self::UnclearAccount,
+        Self::UpstreamUnreachable,
+        Self::UpstreamConfusing,
         Self::StoreUnavailable,
         Self::AuditUnavailable,
         Self::KeyMissing,
@@ -272,6 +315,8 @@ impl FaultKind {
             Self::DirectoryRefusedUs => "directory-refused-us",
             Self::DirectoryConfusing => "directory-confusing",
             Self::UnclearAccount => "unclear-account",
+            Self::UpstreamUnreachable => "upstream-unreachable",
+            Self::UpstreamConfusing => "upstream-confusing",
             Self::StoreUnavailable => "store-unavailable",
             Self::AuditUnavailable => "audit-unavailable",
             Self::KeyMissing => "key-missing",

@@ -128,12 +128,14 @@ impl Directory for People {
             number: None,
             aliases: Vec::new(),
             stamp: Box::default(),
+            attributes: Default::default(),
         };
         Ok(match name.prepared() {
             "alice" => Some(Account {
                 groups: alice.groups.clone(),
                 standing: alice.standing,
                 stamp: alice.stamp.clone(),
+                attributes: Default::default(),
                 ..account("alice")
             }),
             "svc-wiki" => Some(Account { aliases: vec![ALIAS.into()], ..account("svc-wiki") }),
@@ -280,6 +282,7 @@ impl World {
             credential: PrimaryCredential::Password(Secret::copied(password)),
             origin: Origin { peer: IpAddr::from([192, 0, 2, 1]), user: None },
             device: Box::default(),
+            passage: None,
             began: self.clock.now(),
         }
     }
@@ -319,8 +322,9 @@ impl World {
             name: name("alice"),
             device: Box::default(),
             text: Secret::copied(text.as_bytes()),
+            passage: None,
         };
-        self.gateway.resume(id, answer, self.clock.now(), place).await
+        self.gateway.resume(id, answer, self.clock.now(), place).await.reply
     }
 
     pub(crate) fn code(&self) -> String {
@@ -349,12 +353,13 @@ pub(crate) fn client() -> Client {
         primary: PrimaryKind::Directory,
         entry: CodeEntry { challenge: true, typed: Typed::Nothing },
         prompt: "Code:".into(),
-        can: Capabilities { prompts: true, tells_address: true },
+        can: Capabilities { prompts: true, prompts_relayed: false, tells_address: true },
         login_timeout: Duration::from_secs(20),
         challenge_life: Duration::from_secs(120),
         reject_delay: Duration::ZERO,
         when_unable: WhenUnable::Silence,
         remember: None,
+        ..Client::new("", "")
     }
 }
 
@@ -373,6 +378,7 @@ fn live(directory: &Arc<People>, clock: &Arc<ManualClock>, plan: &Plan) -> Live 
         policy: Arc::new(plan.policy.clone()),
         limits: FlowLimits::default(),
         directories: HashMap::from([("staff".into(), directory)]),
+        upstreams: HashMap::new(),
         admission: Arc::new(Admission::new(limits, ["vpn".into(), "wiki".into()], &clock)),
     }
 }

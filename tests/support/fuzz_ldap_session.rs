@@ -351,6 +351,7 @@ impl Play {
                 self.reached.insert("external");
             }
             PrimaryCredential::CheckedByClient(_) => panic!("no LDAP client checks passwords itself"),
+            PrimaryCredential::Relayed(_) => panic!("no LDAP client has an upstream"),
         }
         assert!(self.bound.as_ref().is_none_or(|somebody| !somebody.has_upstream), "B-021");
         self.bound = None;
@@ -416,12 +417,13 @@ fn client(dice: &mut Dice<'_>) -> LdapClient {
             primary: PrimaryKind::Directory,
             entry: CodeEntry { challenge: false, typed: Typed::Appended { digits: 6 } },
             prompt: "?".into(),
-            can: Capabilities { prompts: false, tells_address: dice.coin() },
+            can: Capabilities { prompts: false, prompts_relayed: false, tells_address: dice.coin() },
             login_timeout: Duration::from_secs(600),
             challenge_life: Duration::from_secs(60),
             reject_delay: Duration::ZERO,
             when_unable: WhenUnable::Reject,
             remember: None,
+            ..Client::new("", "")
         }),
         known_by: KnownBy::default(),
         root: Root {
@@ -508,6 +510,7 @@ fn outcome(dice: &mut Dice<'_>, work: &Work) -> Outcome {
         Work::Check(..) if bad => Outcome::Factor(Ok(FactorOutcome::Wrong)),
         Work::Check(..) => Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))),
         Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => Outcome::Counted(Ok(())),
+        Work::AskUpstream(_) | Work::ChangePassword(..) => panic!("no work of an LDAP login"),
     }
 }
 
@@ -522,6 +525,7 @@ fn subject() -> Subject {
         number: None,
         aliases: vec![DN.into()],
         stamp: Box::default(),
+        attributes: Default::default(),
     };
     Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) }
 }

@@ -438,12 +438,13 @@ fn client() -> LdapClient {
         primary: PrimaryKind::Directory,
         entry: CodeEntry { challenge: false, typed: Typed::Appended { digits: 6 } },
         prompt: "".into(),
-        can: Capabilities { prompts: false, tells_address: false },
+        can: Capabilities { prompts: false, prompts_relayed: false, tells_address: false },
         login_timeout: Duration::from_secs(20),
         challenge_life: Duration::from_secs(60),
         reject_delay: Duration::ZERO,
         when_unable: WhenUnable::Reject,
         remember: None,
+        ..Client::new("", "")
     };
     LdapClient {
         client: Arc::new(client),
@@ -469,6 +470,7 @@ fn log_in(attempt: Attempt, clock: &ManualClock) -> Verdict {
         number: None,
         aliases: Vec::new(),
         stamp: Box::default(),
+        attributes: Default::default(),
     };
     let subject = Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) };
     let enrolment = Enrolment {
@@ -493,6 +495,7 @@ fn log_in(attempt: Attempt, clock: &ManualClock) -> Verdict {
             Work::VerifyPrimary(..) => Outcome::Primary(Ok(PrimaryOutcome::Correct)),
             Work::Check(..) => Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))),
             Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => Outcome::Counted(Ok(())),
+            Work::AskUpstream(_) | Work::ChangePassword(..) => panic!("no work of this login"),
         });
     }
 }

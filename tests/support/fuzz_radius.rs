@@ -128,12 +128,13 @@ impl Play {
             primary: PrimaryKind::Directory,
             entry: CodeEntry { challenge: true, typed: Typed::Nothing },
             prompt: "Code?".into(),
-            can: Capabilities { prompts: true, tells_address: true },
+            can: Capabilities { prompts: true, prompts_relayed: false, tells_address: true },
             login_timeout: Duration::from_secs(30),
             challenge_life: Duration::from_secs(60),
             reject_delay: Duration::ZERO,
             when_unable: WhenUnable::Reject,
             remember: None,
+            ..Client::new("", "")
         };
         let client = RadiusClient {
             message_authenticator: MessageAuthenticator::Auto,
@@ -241,7 +242,7 @@ impl Play {
         let now = self.clock.now();
         let reply = match at(1) % 4 {
             0 => Reply::Reject(Reason::WrongCode),
-            1 => Reply::Ask(ChallengeId([at(2); 16]), Prompt { text: "Code?".into() }),
+            1 => Reply::Ask(ChallengeId([at(2); 16]), Prompt { text: "Code?".into(), relay: None }),
             2 => Reply::Unable(FaultKind::ALL[usize::from(at(2)) % FaultKind::ALL.len()]),
             _ => return self.session.forget(&ticket, now, Dropped::Unable),
         };

@@ -85,12 +85,17 @@ fn login(reader: &mut Reader<'_, '_>, named: Named<'_>, connection_is: Connectio
         // Nobody is ever asked.
         prompt: "".into(),
         challenge_life: Duration::ZERO,
-        can: Capabilities { prompts: false, tells_address: connection_is == ConnectionIs::Person },
+        can: Capabilities {
+            prompts: false,
+            prompts_relayed: false,
+            tells_address: connection_is == ConnectionIs::Person,
+        },
         login_timeout: named.login_timeout,
         reject_delay: named.reject_delay,
         // LDAP has an answer of its own for that (B-043).
         when_unable: WhenUnable::Reject,
         remember: (!remember.is_zero()).then_some(remember),
+        ..Client::new("", "")
     }
 }
 

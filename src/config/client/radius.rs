@@ -122,12 +122,13 @@ fn login(reader: &mut Reader<'_, '_>, named: Named<'_>) -> Client {
         primary,
         entry,
         prompt: prompt(reader).into(),
-        can: Capabilities { prompts: entry.challenge, tells_address: true },
+        can: Capabilities { prompts: entry.challenge, prompts_relayed: false, tells_address: true },
         login_timeout: named.login_timeout,
         challenge_life: reader.duration("challenge-life", 10 * SECOND..=600 * SECOND, 120 * SECOND),
         reject_delay: named.reject_delay,
         when_unable: reader.choice("when-unable", &UNABLE, WhenUnable::Silence),
         remember: None,
+        ..Client::new("", "")
     }
 }
 

@@ -105,6 +105,7 @@ impl ActiveDirectory {
             number,
             aliases: [Some(group_name(&record.dn)), sid.map(Box::from)].into_iter().flatten().collect(),
             stamp: record.first("pwdLastSet").unwrap_or_default().into(),
+            attributes: Default::default(),
             handle: record.dn.into(),
         }))
     }

@@ -109,6 +109,7 @@ pub(crate) async fn find(
         number: settings.number.as_deref().and_then(|name| record.text(name)).map(Box::from),
         aliases: vec![group_name(&record.dn)],
         stamp: stamp(&record),
+        attributes: Default::default(),
         handle: record.dn.into(),
     }))
 }

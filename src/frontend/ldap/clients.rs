@@ -166,12 +166,13 @@ mod tests {
                 primary: PrimaryKind::Directory,
                 entry: CodeEntry { challenge: false, typed: Typed::Appended { digits: 6 } },
                 prompt: "".into(),
-                can: Capabilities { prompts: false, tells_address: false },
+                can: Capabilities { prompts: false, prompts_relayed: false, tells_address: false },
                 login_timeout: Duration::from_secs(20),
                 challenge_life: Duration::from_secs(60),
                 reject_delay: Duration::ZERO,
                 when_unable: WhenUnable::Reject,
                 remember: None,
+                ..Client::new("", "")
             }),
             known_by: KnownBy {
                 addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),

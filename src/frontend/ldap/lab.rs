@@ -42,12 +42,13 @@ pub(crate) fn client() -> LdapClient {
             primary: PrimaryKind::Directory,
             entry: CodeEntry { challenge: false, typed: Typed::Appended { digits: 6 } },
             prompt: "Code?".into(),
-            can: Capabilities { prompts: false, tells_address: false },
+            can: Capabilities { prompts: false, prompts_relayed: false, tells_address: false },
             login_timeout: Duration::from_secs(20),
             challenge_life: Duration::from_secs(60),
             reject_delay: Duration::ZERO,
             when_unable: WhenUnable::Reject,
             remember: None,
+            ..Client::new("", "")
         }),
         known_by: KnownBy::default(),
         root: Root {
@@ -105,6 +106,7 @@ fn attempt(now: Now) -> Attempt {
         credential: PrimaryCredential::Password(Secret::copied(b"hunter2123456")),
         origin: Origin { peer: PEER.into(), user: None },
         device: Box::default(),
+        passage: None,
         began: now,
     }
 }
@@ -121,6 +123,7 @@ pub(crate) fn log_in(attempt: Attempt, policy: Policy, record: &Record, now: Now
         number: None,
         aliases: vec![ANNA.into()],
         stamp: Box::default(),
+        attributes: Default::default(),
     };
     let subject = Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) };
     let mut flow = Flow::new(attempt, Arc::new(policy), FlowLimits::default());
@@ -137,6 +140,7 @@ pub(crate) fn log_in(attempt: Attempt, policy: Policy, record: &Record, now: Now
             Work::VerifyPrimary(..) => Outcome::Primary(Ok(PrimaryOutcome::Correct)),
             Work::Check(..) => Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))),
             Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => Outcome::Counted(Ok(())),
+            Work::AskUpstream(_) | Work::ChangePassword(..) => panic!("no work of this login"),
         });
     }
 }

@@ -103,6 +103,7 @@ pub fn read(bind: &Bind<'_>, client: &LdapClient, arrival: &Arrival<'_>) -> Resu
         credential: claim.credential,
         origin: Origin { peer: arrival.peer, user },
         device: device(arrival),
+        passage: None,
         began: arrival.now,
     })
 }
@@ -299,6 +300,8 @@ const fn unable(kind: FaultKind) -> (ResultCode, &'static str) {
         | FaultKind::DirectoryRefusedUs
         | FaultKind::DirectoryConfusing
         | FaultKind::UnclearAccount
+        | FaultKind::UpstreamUnreachable
+        | FaultKind::UpstreamConfusing
         | FaultKind::StoreUnavailable
         | FaultKind::AuditUnavailable
         | FaultKind::KeyMissing

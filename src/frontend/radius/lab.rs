@@ -37,12 +37,13 @@ pub(crate) fn client(name: &str) -> Client {
         primary: PrimaryKind::Directory,
         entry: CodeEntry { challenge: true, typed: Typed::Appended { digits: 6 } },
         prompt: "Code?".into(),
-        can: Capabilities { prompts: true, tells_address: true },
+        can: Capabilities { prompts: true, prompts_relayed: false, tells_address: true },
         login_timeout: Duration::from_secs(10),
         challenge_life: Duration::from_secs(60),
         reject_delay: Duration::ZERO,
         when_unable: WhenUnable::Silence,
         remember: None,
+        ..Client::new("", "")
     }
 }
 
@@ -63,6 +64,7 @@ pub(crate) fn accepted() -> Reply {
         credential: crate::login::credential::PrimaryCredential::CheckedByClient(None),
         origin: crate::login::attempt::Origin { peer: IpAddr::from(DEVICE), user: None },
         device: Box::default(),
+        passage: None,
         began: clock.now(),
     };
     let mut flow = Flow::new(
@@ -80,6 +82,7 @@ pub(crate) fn accepted() -> Reply {
         number: None,
         aliases: Vec::new(),
         stamp: Box::default(),
+        attributes: Default::default(),
     };
     let subject = Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) };
     let mut step = flow.advance(Event::Began, clock.now());

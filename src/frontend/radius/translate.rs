@@ -82,10 +82,10 @@ pub fn read(
     let password = password(hidden, packet, client, which)?;
     let (device, of) = (device(packet), client.client.clone());
     if let Some(id) = state {
-        return Ok(Asked::Answer(id, Answer { client: of, name, device, text: password }));
+        return Ok(Asked::Answer(id, Answer { client: of, name, device, text: password, passage: None }));
     }
     let credential = match client.client.primary {
-        PrimaryKind::Directory => PrimaryCredential::Password(password),
+        PrimaryKind::Directory | PrimaryKind::Upstream => PrimaryCredential::Password(password),
         PrimaryKind::CheckedByClient => PrimaryCredential::CheckedByClient(Some(password)),
     };
     let user = user_address(packet, &client.address_from);
@@ -97,6 +97,7 @@ pub fn read(
         credential,
         origin,
         device,
+        passage: None,
         began: arrival.now,
     }))
 }
@@ -211,6 +212,8 @@ const fn is_silent(kind: FaultKind, when_unable: WhenUnable) -> bool {
         | FaultKind::DirectoryRefusedUs
         | FaultKind::DirectoryConfusing
         | FaultKind::UnclearAccount
+        | FaultKind::UpstreamUnreachable
+        | FaultKind::UpstreamConfusing
         | FaultKind::StoreUnavailable
         | FaultKind::AuditUnavailable
         | FaultKind::KeyMissing
@@ -257,7 +260,7 @@ fn challenge<'b>(
     // A directory has just found the password right, which proves as much as can be had. Where the device
     // itself checks passwords, nothing has proved anything yet.
     match to.client.client.primary {
-        PrimaryKind::Directory => {}
+        PrimaryKind::Directory | PrimaryKind::Upstream => {}
         PrimaryKind::CheckedByClient => keep_small(&mut reply, to)?,
     }
     reply.attribute(STATE, id.text().as_bytes())?;

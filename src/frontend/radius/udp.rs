@@ -24,7 +24,7 @@ use crate::frontend::radius::counters::{Counters, Dropped, Refusal};
 use crate::frontend::radius::session::{Action, Outgoing, Session, Ticket};
 use crate::frontend::radius::translate::Arrival;
 use crate::gateway::admit::Refused;
-use crate::gateway::drive::{Asker, Gateway, Reply};
+use crate::gateway::drive::{Asker, Ended, Gateway};
 use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId};
 
 /// Asked of the kernel for what arrives while we work; it may give less.
@@ -171,7 +171,7 @@ struct Desk {
     listener: Listener,
     front: Arc<Front>,
     session: Session,
-    running: JoinSet<(Ticket, Reply)>,
+    running: JoinSet<(Ticket, Ended)>,
     /// Drawn when the last one was used up.
     id: Option<AttemptId>,
     buffers: [Vec<u8>; BATCH],
@@ -255,7 +255,7 @@ impl Desk {
                 let gateway = self.front.gateway.clone();
                 self.running.spawn(async move {
                     let ended = gateway.begin(*attempt, place, Asker::patient()).await;
-                    (ticket, ended.reply)
+                    (ticket, ended)
                 });
             }
             Err(refused) => self.turn_away(now, &ticket, refused),
@@ -267,8 +267,8 @@ impl Desk {
             Ok(place) => {
                 let gateway = self.front.gateway.clone();
                 self.running.spawn(async move {
-                    let reply = gateway.resume(id, *answer, now, place).await;
-                    (ticket, reply)
+                    let ended = gateway.resume(id, *answer, now, place).await;
+                    (ticket, ended)
                 });
             }
             Err(refused) => self.turn_away(now, &ticket, refused),
@@ -282,10 +282,10 @@ impl Desk {
     }
 
     /// A login has come to its end, or to a question.
-    fn finished(&mut self, done: Result<(Ticket, Reply), JoinError>) {
+    fn finished(&mut self, done: Result<(Ticket, Ended), JoinError>) {
         let now = self.front.clock.now();
         match done {
-            Ok((ticket, reply)) => {
+            Ok((ticket, Ended { reply, .. })) => {
                 if let Some(Outgoing { peer, local, bytes }) = self.session.on_reply(&ticket, now, &reply) {
                     self.send(now, peer, local, &bytes);
                 }

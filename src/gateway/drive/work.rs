@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::base::secret::Secret;
 use crate::gateway::drive::{Gateway, Live};
-use crate::gateway::ports::{After, Counted, Directory, Session, Verified};
+use crate::gateway::ports::{After, Counted, Directory, Question, Session, Verified};
 use crate::gateway::turns::{Turn, Way};
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, FactorOutcome, Try};
 use crate::login::flow::Flow;
 use crate::login::identity::{Account, Pseudonym, Subject};
-use crate::login::step::{Outcome, PrimaryOutcome, Record, Work};
+use crate::login::relay::{Heard, Said};
+use crate::login::step::{Changed, Outcome, PrimaryOutcome, Record, Work};
 use crate::login::verdict::{Fault, FaultKind};
 
 /// What a running login holds.
@@ -42,6 +43,12 @@ impl Gateway {
                     verified.outcome
                 }),
             ),
+            Work::AskUpstream(password) => {
+                Outcome::Upstream(self.ask_upstream(password.as_ref(), flow, live).await)
+            }
+            Work::ChangePassword(account, old, new) => {
+                Outcome::Changed(self.change(&account, &old, &new, flow, live).await)
+            }
             Work::CountWrongPassword(who) => {
                 Outcome::Counted(store.count_wrong_password(&who, now, &live.limits.password).await)
             }
@@ -57,7 +64,7 @@ impl Gateway {
     async fn find(&self, flow: &Flow, live: &Live) -> Result<Option<Subject>, Fault> {
         let attempt = flow.attempt();
         let directory = directory(live, &attempt.client.directory)?;
-        match directory.find(&attempt.name, flow.deadline()).await? {
+        match directory.find(flow.name(), flow.deadline()).await? {
             Some(account) => self.parts.naming.subject(account).await.map(Some),
             None => Ok(None),
         }
@@ -107,20 +114,59 @@ impl Gateway {
     ) -> Result<Verified, Fault> {
         let directory = directory(live, &flow.attempt().client.directory)?;
         let verified = directory.verify(account, password, after, flow.deadline()).await?;
+        self.unsay(verified.outcome, flow);
+        Ok(verified)
+    }
+
+    /// What a wrong password or a closed account says about what is remembered.
+    fn unsay(&self, outcome: PrimaryOutcome, flow: &Flow) {
         let now = self.parts.clock.now().steady;
-        match (verified.outcome, flow.subject()) {
+        match (outcome, flow.subject()) {
             (PrimaryOutcome::Correct, _) | (_, None) => {}
             (PrimaryOutcome::Wrong, Some(_)) => self.memory.wrong(flow, now),
             (
                 PrimaryOutcome::MustChange
+                | PrimaryOutcome::PasswordExpired
                 | PrimaryOutcome::Disabled
                 | PrimaryOutcome::Expired
                 | PrimaryOutcome::Locked
+                | PrimaryOutcome::OutsideHours
+                | PrimaryOutcome::WrongWorkstation
                 | PrimaryOutcome::Restricted,
                 Some(subject),
             ) => self.memory.end(&subject.pseudonym, now),
         }
-        Ok(verified)
+    }
+
+    async fn ask_upstream(
+        &self,
+        password: Option<&Secret>,
+        flow: &Flow,
+        live: &Live,
+    ) -> Result<Heard, Fault> {
+        let attempt = flow.attempt();
+        let missing = |what: &str| Fault::new(FaultKind::Internal, format!("{what} is not there any more"));
+        let name = attempt.client.upstream.as_ref().ok_or_else(|| missing("the client's upstream"))?;
+        let upstream = live.upstreams.get(name).ok_or_else(|| missing("the client's upstream"))?;
+        let passage = attempt.passage.as_ref().ok_or_else(|| missing("the device's request"))?;
+        let question = Question { passage, password, earlier: flow.held() };
+        let heard = upstream.ask(question, flow.deadline()).await?;
+        if let Said::No(outcome) = &heard.said {
+            self.unsay(*outcome, flow);
+        }
+        Ok(heard)
+    }
+
+    async fn change(
+        &self,
+        account: &Account,
+        old: &Secret,
+        new: &Secret,
+        flow: &Flow,
+        live: &Live,
+    ) -> Result<Changed, Fault> {
+        let directory = directory(live, &flow.attempt().client.directory)?;
+        directory.change(account, old, new, flow.deadline()).await
     }
 
     /// A seed that does not open leaves its own enrolment out. When no other fits it is a fault, but a guess

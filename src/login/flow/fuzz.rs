@@ -1,12 +1,13 @@
 //! Drives a flow with events made from random bytes; the body of a fuzz target and of a property test.
 
+mod dice;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::cidr::Prefix;
 use crate::base::clock::{Clock, ManualClock, UnixTime};
-use crate::base::secret::Secret;
 use crate::login::attempt::{Answer, Attempt, AttemptId, Origin};
 use crate::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
 use crate::login::credential::PrimaryCredential;
@@ -15,35 +16,12 @@ use crate::login::factor::{
     Sealed,
 };
 use crate::login::flow::Flow;
+use crate::login::flow::fuzz::dice::Dice;
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing, Subject};
 use crate::login::policy::{Conditions, Exemption, Policy, Requirement, Rule};
 use crate::login::step::{Event, Outcome, PrimaryOutcome, Record, Step, Work};
 use crate::login::throttle::{Failures, FlowLimits};
 use crate::login::verdict::{Basis, Fault, FaultKind, Verdict};
-
-/// Takes bytes one by one; zeros when they are used up.
-struct Dice<'a>(std::slice::Iter<'a, u8>);
-
-impl Dice<'_> {
-    fn roll(&mut self) -> u8 {
-        self.0.next().copied().unwrap_or(0)
-    }
-
-    fn below(&mut self, n: u8) -> u8 {
-        self.roll().checked_rem(n).unwrap_or(0)
-    }
-
-    fn coin(&mut self) -> bool {
-        self.below(2) == 1
-    }
-
-    fn text(&mut self) -> Secret {
-        const TEXTS: [&[u8]; 8] =
-            [b"", b"pw", b"pw123456", b"123456", b"pw,123456", b"a\0b", b"ABCDEFGHIJKLMNOP", b"\xff\xfe"];
-        let at = usize::from(self.below(8));
-        Secret::copied(TEXTS.get(at).copied().unwrap_or(b""))
-    }
-}
 
 /// What a flow waits for, as far as the invariant cares.
 #[derive(PartialEq)]
@@ -62,9 +40,11 @@ impl Asked {
             Work::Recall { .. } => Self::Record,
             Work::VerifyPrimary(Some(_), _) => Self::Password,
             Work::Check(..) => Self::Code,
-            Work::VerifyPrimary(None, _) | Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => {
-                Self::Else
-            }
+            Work::VerifyPrimary(None, _)
+            | Work::AskUpstream(_)
+            | Work::ChangePassword(..)
+            | Work::CountWrongPassword(_)
+            | Work::ForgetWrongPasswords(_) => Self::Else,
         }
     }
 }
@@ -217,12 +197,13 @@ fn attempt(dice: &mut Dice<'_>, clock: &ManualClock) -> Attempt {
         primary: if dice.coin() { PrimaryKind::Directory } else { PrimaryKind::CheckedByClient },
         entry: CodeEntry { challenge: dice.coin(), typed },
         prompt: "?".into(),
-        can: Capabilities { prompts: dice.coin(), tells_address: dice.coin() },
+        can: Capabilities { prompts: dice.coin(), prompts_relayed: false, tells_address: dice.coin() },
         login_timeout: Duration::from_secs(20),
         challenge_life: Duration::from_secs(120),
         reject_delay: Duration::ZERO,
         when_unable: WhenUnable::Silence,
         remember: None,
+        ..Client::new("", "")
     };
     let credential = if dice.below(8) == 0 {
         PrimaryCredential::Proven
@@ -238,6 +219,7 @@ fn attempt(dice: &mut Dice<'_>, clock: &ManualClock) -> Attempt {
         credential,
         origin: Origin { peer: IpAddr::from([127, 0, 0, 1]), user: None },
         device: Box::default(),
+        passage: None,
         began: clock.now(),
     }
 }
@@ -259,6 +241,7 @@ fn reply(dice: &mut Dice<'_>, attempt: &Attempt, seen: &mut Seen) -> Event {
                 name: name(),
                 device: Box::default(),
                 text: dice.text(),
+                passage: None,
             })
         }
     }
@@ -279,6 +262,7 @@ fn anything(dice: &mut Dice<'_>, attempt: &Attempt, asked: &Asked, seen: &mut Se
                 name: name(),
                 device: Box::default(),
                 text,
+                passage: None,
             })
         }
         3 => {
@@ -322,6 +306,8 @@ fn fitting(work: &Work, dice: &mut Dice<'_>, seen: &mut Seen) -> Event {
             seen.owes_a_count = outcome == PrimaryOutcome::Wrong && account.is_some();
             Outcome::Primary(Ok(outcome))
         }
+        Work::AskUpstream(_) => Outcome::Upstream(Err(fault())),
+        Work::ChangePassword(..) => Outcome::Changed(Err(fault())),
         Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => {
             Outcome::Counted(if broken { Err(fault()) } else { Ok(()) })
         }
@@ -360,6 +346,7 @@ fn subject(dice: &mut Dice<'_>, seen: Option<&mut Seen>) -> Outcome {
         number: None,
         aliases: if named { vec!["named".into()] } else { vec!["nam".into(), "NAMED".into()] },
         stamp: Box::default(),
+        attributes: Default::default(),
     };
     let found = dice.below(8) > 0;
     Outcome::Subject(Ok(found.then(|| Subject { pseudonym, account: Arc::new(account) })))

@@ -27,6 +27,9 @@ impl Flow {
                 return reject(Reason::EmptyPassword);
             }
         }
+        if self.is_eap() {
+            return self.ask_upstream(None);
+        }
         self.stage = Stage::Finding;
         Step::Do(Work::FindSubject)
     }
@@ -57,7 +60,7 @@ impl Flow {
 
     /// No such account, or none that is clear: the same work is done against nobody.
     fn nobody(&mut self, why: Reason) -> Step {
-        if self.primary_done {
+        if self.subject.is_some() {
             return reject(Reason::SubjectChanged);
         }
         self.nobody = why;
@@ -67,7 +70,8 @@ impl Flow {
                 self.stage = Stage::VerifyingNobody;
                 Step::Do(Work::VerifyPrimary(None, password))
             }
-            (PrimaryKind::Directory | PrimaryKind::CheckedByClient, _) => reject(why),
+            // An upstream is not asked about somebody whom we cannot keep from being locked there.
+            (PrimaryKind::Directory | PrimaryKind::CheckedByClient | PrimaryKind::Upstream, _) => reject(why),
         }
     }
 
@@ -106,12 +110,20 @@ impl Flow {
                 self.primary_done = true;
                 self.second(now)
             }
-            (PrimaryKind::Directory, PrimaryCredential::Password(_)) => self.password(requirement, now),
-            (PrimaryKind::CheckedByClient | PrimaryKind::Directory, PrimaryCredential::Proven) => {
+            (PrimaryKind::Directory | PrimaryKind::Upstream, PrimaryCredential::Password(_)) => {
+                self.password(requirement, now)
+            }
+            (PrimaryKind::Upstream, PrimaryCredential::Relayed(_)) => self.proof(now),
+            (
+                PrimaryKind::CheckedByClient | PrimaryKind::Directory | PrimaryKind::Upstream,
+                PrimaryCredential::Proven,
+            ) => {
                 self.primary_done = true;
                 self.second(now)
             }
-            (PrimaryKind::CheckedByClient | PrimaryKind::Directory, _) => unable(FaultKind::Internal),
+            (PrimaryKind::CheckedByClient | PrimaryKind::Directory | PrimaryKind::Upstream, _) => {
+                unable(FaultKind::Internal)
+            }
         }
     }
 
@@ -120,28 +132,50 @@ impl Flow {
         else {
             return unable(FaultKind::Internal);
         };
-        let failures = self.record.password.unwrap_or(Failures::NONE);
-        let waits = allowed(&failures, now.unix, &self.limits.password) != Allowed::Yes;
-        let familiar = self.exempt && self.record.familiar;
-        if waits && !familiar {
+        let (field, account) = (field.clone(), subject.account.clone());
+        if self.must_wait(now) {
             return reject(Reason::PasswordThrottled);
         }
-        // The wait is for those who guess; that somebody else knows the password does not end it for them.
-        self.keeps_failures = waits;
+        if let Some(reply) = self.reply.take() {
+            return self.ask_upstream(Some(reply));
+        }
         // Where no code is asked for, none is cut off.
         let password = if requirement == Requirement::None {
-            field.clone()
+            field
         } else {
-            let parts = split(field, &self.attempt.client.entry);
+            let parts = split(&field, &self.attempt.client.entry);
             self.typed = parts.code;
             parts.password
         };
         if password.is_empty() {
             return reject(Reason::EmptyPassword);
         }
-        let account = subject.account.clone();
+        if self.attempt.client.primary == PrimaryKind::Upstream {
+            return self.ask_upstream(Some(password));
+        }
+        if self.attempt.client.new_password.is_some() {
+            self.sent = Some(password.clone());
+        }
         self.stage = Stage::Verifying;
         Step::Do(Work::VerifyPrimary(Some(account), password))
+    }
+
+    /// A proof that was made from the password.
+    fn proof(&mut self, now: Now) -> Step {
+        if self.must_wait(now) {
+            return reject(Reason::PasswordThrottled);
+        }
+        let reply = self.reply.take();
+        self.ask_upstream(reply)
+    }
+
+    fn must_wait(&mut self, now: Now) -> bool {
+        let failures = self.record.password.unwrap_or(Failures::NONE);
+        let waits = allowed(&failures, now.unix, &self.limits.password) != Allowed::Yes;
+        let familiar = self.exempt && self.record.familiar;
+        // The wait is for those who guess; that somebody else knows the password does not end it for them.
+        self.keeps_failures = waits;
+        waits && !familiar
     }
 
     pub(super) fn verified(&mut self, outcome: PrimaryOutcome, now: Now) -> Step {
@@ -161,7 +195,10 @@ impl Flow {
                 self.stage = Stage::Counting;
                 Step::Do(Work::CountWrongPassword(who))
             }
-            PrimaryOutcome::MustChange => reject(Reason::MustChangePassword),
+            PrimaryOutcome::MustChange => self.expired(Reason::MustChangePassword, now),
+            PrimaryOutcome::PasswordExpired => self.expired(Reason::PasswordExpired, now),
+            PrimaryOutcome::OutsideHours => reject(Reason::OutsideHours),
+            PrimaryOutcome::WrongWorkstation => reject(Reason::WrongWorkstation),
             PrimaryOutcome::Disabled => reject(Reason::AccountDisabled),
             PrimaryOutcome::Expired => reject(Reason::AccountExpired),
             PrimaryOutcome::Locked => reject(Reason::AccountLocked),

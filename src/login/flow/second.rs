@@ -14,16 +14,23 @@ use crate::login::verdict::{Basis, Fault, FaultKind, Reason};
 
 impl Flow {
     pub(super) fn second(&mut self, now: Now) -> Step {
-        let (Some(subject), Some(decision)) = (&self.subject, &self.decision) else {
-            return unable(FaultKind::Internal);
-        };
+        let Some(subject) = &self.subject else { return unable(FaultKind::Internal) };
         match subject.account.standing {
             Standing::Active => {}
             Standing::Disabled => return reject(Reason::AccountDisabled),
             Standing::Expired => return reject(Reason::AccountExpired),
             Standing::Locked => return reject(Reason::AccountLocked),
+            Standing::OutsideHours => return reject(Reason::OutsideHours),
+            Standing::MustChange | Standing::PasswordExpired if self.change.is_some() => {}
             Standing::MustChange => return reject(Reason::MustChangePassword),
+            Standing::PasswordExpired => return reject(Reason::PasswordExpired),
         }
+        if let Some(change) = self.agreed() {
+            return change;
+        }
+        let (Some(subject), Some(decision)) = (&self.subject, &self.decision) else {
+            return unable(FaultKind::Internal);
+        };
         let kinds = match decision.requirement {
             Requirement::None if decision.exemption.is_some() => return self.accept(Basis::Exempt, now),
             Requirement::None => return self.accept(Basis::RuleAsksNone, now),
@@ -67,13 +74,13 @@ impl Flow {
 
     fn ask(&mut self, now: Now) -> Step {
         let client = &self.attempt.client;
-        if !(client.entry.challenge && client.can.prompts) {
-            return reject(Reason::CodeMissing);
+        if !self.can_be_asked() {
+            return reject(self.not_asked());
         }
         let text = client.prompt.clone();
         self.deadline = later(now.steady, client.challenge_life);
         self.stage = Stage::Asking;
-        Step::Ask(Prompt { text })
+        Step::Ask(Prompt { text, relay: None })
     }
 
     pub(super) fn answered(&mut self, answer: Answer, now: Now) -> Step {

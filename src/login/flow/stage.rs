@@ -10,7 +10,16 @@ pub(super) enum Stage {
     Verifying,
     Counting,
     Forgetting,
+    /// The upstream is asked.
+    Relaying,
     Asking,
+    /// The upstream's own question is put.
+    AskingRelayed,
+    /// For a new password.
+    AskingNew,
+    /// For the same once more.
+    AskingAgain,
+    Changing,
     Checking,
     Ended,
 }
@@ -22,8 +31,9 @@ impl Stage {
             Self::Fresh => "admission",
             Self::Finding | Self::VerifyingNobody => "subject",
             Self::Recalling => "rules",
-            Self::Verifying | Self::Counting | Self::Forgetting => "primary",
-            Self::Asking => "challenge",
+            Self::Verifying | Self::Relaying | Self::Counting | Self::Forgetting => "primary",
+            Self::AskingNew | Self::AskingAgain | Self::Changing => "password-change",
+            Self::Asking | Self::AskingRelayed => "challenge",
             Self::Checking => "factor",
             Self::Ended => "end",
         }

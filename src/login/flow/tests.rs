@@ -36,12 +36,13 @@ fn case() -> Case {
             primary: PrimaryKind::Directory,
             entry: CodeEntry { challenge: true, typed: Typed::Nothing },
             prompt: "Code:".into(),
-            can: Capabilities { prompts: true, tells_address: true },
+            can: Capabilities { prompts: true, prompts_relayed: false, tells_address: true },
             login_timeout: Duration::from_secs(20),
             challenge_life: Duration::from_secs(120),
             reject_delay: Duration::ZERO,
             when_unable: WhenUnable::Silence,
             remember: None,
+            ..Client::new("", "")
         },
         policy: Policy::default(),
         credential: password("hunter2"),
@@ -66,6 +67,7 @@ impl Case {
             credential: self.credential.clone(),
             origin: Origin { peer: IpAddr::from([192, 0, 2, 1]), user: self.user },
             device: Box::default(),
+            passage: None,
             began: self.clock.now(),
         };
         let mut flow = Flow::new(attempt, Arc::new(self.policy.clone()), FlowLimits::default());
@@ -83,6 +85,7 @@ impl Case {
             name: name(),
             device: Box::default(),
             text: Secret::copied(text.as_bytes()),
+            passage: None,
         };
         flow.advance(Event::Answered(answer), self.clock.now())
     }
@@ -101,6 +104,7 @@ fn subject_with(standing: Standing, id: &str) -> Subject {
             number: None,
             aliases: vec![ALIAS.into()],
             stamp: Box::default(),
+            attributes: Default::default(),
         }),
     }
 }

@@ -79,7 +79,7 @@ impl Conversation {
         let Some(Login { ticket, .. }) = self.login.take() else { return };
         let now = self.front.clock.now();
         let (reply, session, who) = match ended {
-            Some(Ended { reply, session, who }) => (reply, session, who),
+            Some(Ended { reply, session, who, .. }) => (reply, session, who),
             None => {
                 tracing::error!(
                     event = "ldap.lost",

@@ -218,7 +218,7 @@ fn every_outcome_has_its_code_and_none_of_them_tells_why_b_043_d_100() {
         let expected = if kind == FaultKind::Overloaded { 51 } else { 52 };
         assert_eq!(answer(&Reply::Unable(kind)).0, expected, "{kind:?}");
     }
-    let prompt = crate::login::step::Prompt { text: "Code?".into() };
+    let prompt = crate::login::step::Prompt { text: "Code?".into(), relay: None };
     let asked = Reply::Ask(crate::login::attempt::ChallengeId([1; 16]), prompt);
     assert_eq!(answer(&asked).0, 52, "a question has no place here, and is no wrong password");
 }

@@ -31,7 +31,7 @@ fn with(change: impl FnOnce(&mut Client)) -> RadiusClient {
 }
 
 fn ask(id: u8) -> Reply {
-    Reply::Ask(ChallengeId([id; 16]), Prompt { text: "Code?".into() })
+    Reply::Ask(ChallengeId([id; 16]), Prompt { text: "Code?".into(), relay: None })
 }
 
 fn refused(action: &Action) -> Refusal {
@@ -320,7 +320,7 @@ fn e_002_prompt_is_left_out_for_clients_that_do_not_want_it_and_the_text_is_neve
     let mut bench = Bench::new(RadiusClient { hide_answer: false, ..radius_client("vpn") });
     let sent = request(1, 1, &[]);
     let (ticket, _) = bench.begun(&sent);
-    let question = Reply::Ask(ChallengeId([1; 16]), Prompt { text: " ".into() });
+    let question = Reply::Ask(ChallengeId([1; 16]), Prompt { text: " ".into(), relay: None });
     let out = bench.reply(&ticket, &question).unwrap();
     let reply = authentic(&out.bytes, &sent, "s3cret");
     assert_eq!(kinds(&reply), [MESSAGE_AUTHENTICATOR, STATE, REPLY_MESSAGE]);

@@ -54,6 +54,7 @@ fn account() -> Account {
         number: None,
         aliases: Vec::new(),
         stamp: Box::default(),
+        attributes: Default::default(),
     }
 }
 
@@ -224,6 +225,7 @@ impl Server {
             policy: Arc::new(Policy::default()),
             limits: FlowLimits::default(),
             directories,
+            upstreams: HashMap::new(),
             admission,
         };
         let gateway = Arc::new(Gateway::new(parts, live));
