@@ -9,6 +9,8 @@
     reason = "test code"
 )]
 
+#[path = "flows/badge.rs"]
+mod badge;
 #[path = "flows/called_off.rs"]
 mod called_off;
 #[path = "flows/exempt.rs"]

@@ -278,6 +278,7 @@ fn parts(stock: &Stock) -> Parts {
         naming: stock.naming(),
         factors: stock.factors(),
         audit: stock.audit.clone(),
+        vault: stock.keys.clone(),
         clock: stock.clock.clone(),
         random: stock.random.clone(),
     }

@@ -14,9 +14,10 @@ use crate::base::clock::{Clock, Now};
 use crate::base::random::{self, Random};
 use crate::gateway::admit::{Admission, Place};
 pub use crate::gateway::asker::{Asker, Ended, Reply};
+use crate::gateway::badge;
 use crate::gateway::drive::work::Held;
 use crate::gateway::pending::{Pending, Taken};
-use crate::gateway::ports::{Audit, AuditRecord, Directory, Naming, SecondFactor, Store, Upstream};
+use crate::gateway::ports::{Audit, AuditRecord, Directory, Naming, SecondFactor, Store, Upstream, Vault};
 use crate::gateway::remember::{Kept, Memory};
 use crate::gateway::tally::Tally;
 use crate::gateway::turns::Turns;
@@ -51,6 +52,8 @@ pub struct Parts {
     pub factors: Vec<Arc<dyn SecondFactor>>,
     /// Keeps the record.
     pub audit: Arc<dyn Audit>,
+    /// Seals the notes that clients' accounting brings back.
+    pub vault: Arc<dyn Vault>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Draws challenge ids.
@@ -201,10 +204,23 @@ impl Gateway {
                     let who = flow.trail().pseudonym;
                     let delay = flow.attempt().client.reject_delay;
                     let reply = self.held_back(reply, came, delay, asker).await;
-                    return Ended { reply, session, who, held, badge: None };
+                    let badge = self.badge(&flow, &reply);
+                    return Ended { reply, session, who, held, badge };
                 }
             }
         }
+    }
+
+    /// The note for the client's accounting. A login that has been granted and recorded goes on without one.
+    fn badge(&self, flow: &Flow, reply: &Reply) -> Option<Arc<[u8]>> {
+        let (attempt, subject) = (flow.attempt(), flow.subject()?);
+        if !(attempt.client.badges && matches!(reply, Reply::Accept(_))) {
+            return None;
+        }
+        let written = badge::write(&*self.parts.vault, &attempt.client.name, attempt.id, &subject.pseudonym);
+        written
+            .inspect_err(|fault| tracing::error!(event = "badge.fault", fault = fault.kind.code(), "{fault}"))
+            .ok()
     }
 
     fn remember(&self, flow: &Flow, grant: &Grant) {

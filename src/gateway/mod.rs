@@ -2,6 +2,7 @@
 
 pub mod admit;
 pub mod asker;
+pub mod badge;
 pub mod drive;
 pub mod pending;
 pub mod ports;

@@ -4,6 +4,7 @@
 
 pub mod provision;
 pub mod record;
+pub mod sessions;
 pub mod upstream;
 pub mod verified;
 
@@ -137,6 +138,10 @@ pub enum Place<'a> {
     Seed(EnrolmentId),
     /// The way back from a pseudonym to a person.
     Identity(&'a Pseudonym),
+    /// The note of a login that a client's accounting brings back; for the client of this name.
+    Badge(&'a str),
+    /// What a device must hear to end a session.
+    Session(&'a [u8; 32]),
 }
 
 /// Keyed digest of an account's immutable id.

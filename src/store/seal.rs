@@ -257,6 +257,8 @@ impl<'a> Bound<'a> {
     fn new(place: &'a Place<'_>) -> Self {
         match place {
             Place::Seed(id) => Self { table: "enrolment", column: "seed", record: &id.0 },
+            Place::Badge(client) => Self { table: "badge", column: "note", record: client.as_bytes() },
+            Place::Session(key) => Self { table: "session", column: "marks", record: *key },
             Place::Identity(pseudonym) => {
                 Self { table: "subject", column: "identity", record: pseudonym.as_str().as_bytes() }
             }

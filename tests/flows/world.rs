@@ -246,7 +246,7 @@ impl World {
         let factors = doorward::factor::all(&vault);
         let enrolling = Enrolling::new(Tools {
             store: store.clone(),
-            vault,
+            vault: vault.clone(),
             random: random.clone(),
             clock: clock.clone(),
             factors: factors.clone(),
@@ -262,6 +262,7 @@ impl World {
             naming: names,
             factors,
             audit: audit.clone(),
+            vault,
             clock: clock.clone(),
             random: plan.random,
         };

@@ -9,6 +9,7 @@ mod migrate;
 mod readers;
 mod rows;
 mod schema;
+mod sessions;
 mod settle;
 mod writer;
 

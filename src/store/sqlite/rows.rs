@@ -232,7 +232,7 @@ fn failures(row: &Row<'_>) -> Result<Failures> {
     })
 }
 
-fn pseudonym(row: &Row<'_>, column: usize) -> Result<Pseudonym> {
+pub(super) fn pseudonym(row: &Row<'_>, column: usize) -> Result<Pseudonym> {
     let text = row.get_ref(column)?.as_str().map_err(|why| odd(column, why))?;
     Pseudonym::new(text).ok_or_else(|| unknown(column))
 }

@@ -5,7 +5,7 @@ pub(super) const APPLICATION_ID: i32 = 0x446f_6f72;
 
 /// The steps from an empty file to today's schema. Step n leads from version n to n + 1; a step that was
 /// released is never changed.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
 
 /// One column of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,7 @@ const fn field(
 
 const SUBJECT: &str = "until the subject is forgotten";
 const ENROLMENT: &str = "until the enrolment is revoked or replaced";
+const SESSION: &str = "until the session ends or is silent for too long, or the subject is forgotten";
 const FAILURE: &str = "until the lock is released or the subject is forgotten";
 
 /// Every column of the store (F-001).
@@ -108,6 +109,29 @@ pub const INVENTORY: &[Field] = {
             "a client that has shown that it signs its requests, by its name in the configuration",
             "as long as the store",
         ),
+        field(
+            "session",
+            "client",
+            Plain,
+            "the client that it is at, by its name in the configuration",
+            SESSION,
+        ),
+        field(
+            "session",
+            "device",
+            Plain,
+            "digest of what tells one device of the client from another",
+            SESSION,
+        ),
+        field("session", "session", Plain, "digest of the device's own name for the session", SESSION),
+        field("session", "pseudonym", Pseudonymous, "whose it is", SESSION),
+        field("session", "attempt", Pseudonymous, "the login that it began with", SESSION),
+        field("session", "marks_key", Plain, "which key sealed the next column", SESSION),
+        field("session", "marks", Sealed, "what the device must hear to end it, the name among it", SESSION),
+        field("session", "since", Pseudonymous, "when we first heard of it, Unix milliseconds", SESSION),
+        field("session", "heard", Pseudonymous, "when we last heard of it", SESSION),
+        field("open_sessions", "one", Plain, "the table has one row", "as long as the store"),
+        field("open_sessions", "amount", Plain, "number of open sessions", "as long as the store"),
         field("newest_key", "one", Plain, "the table has one row", "as long as the store"),
         field(
             "newest_key",
@@ -214,5 +238,38 @@ CREATE TRIGGER subject_has_key AFTER INSERT ON subject BEGIN
 END;
 CREATE TRIGGER subject_changes_key AFTER UPDATE OF digest_key ON subject BEGIN
     UPDATE newest_key SET number = NEW.digest_key WHERE number < NEW.digest_key;
+END;
+";
+
+/// Sessions that devices keep open for people we let in.
+const VERSION_5: &str = "
+CREATE TABLE session (
+    client    TEXT NOT NULL,
+    device    BLOB NOT NULL CHECK (length(device) = 16),
+    session   BLOB NOT NULL CHECK (length(session) = 16),
+    pseudonym TEXT NOT NULL REFERENCES subject (pseudonym) ON DELETE CASCADE,
+    attempt   BLOB NOT NULL CHECK (length(attempt) = 8),
+    marks_key INTEGER NOT NULL,
+    marks     BLOB NOT NULL,
+    since     INTEGER NOT NULL,
+    heard     INTEGER NOT NULL,
+    PRIMARY KEY (client, device, session)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX session_subject ON session (pseudonym);
+CREATE INDEX session_heard ON session (heard);
+
+CREATE TABLE open_sessions (
+    one    INTEGER PRIMARY KEY CHECK (one = 1),
+    amount INTEGER NOT NULL CHECK (amount >= 0)
+) STRICT;
+
+INSERT INTO open_sessions VALUES (1, 0);
+
+CREATE TRIGGER session_comes AFTER INSERT ON session BEGIN
+    UPDATE open_sessions SET amount = amount + 1;
+END;
+CREATE TRIGGER session_goes AFTER DELETE ON session BEGIN
+    UPDATE open_sessions SET amount = amount - 1;
 END;
 ";

@@ -180,8 +180,17 @@ fn a_damaged_file_is_a_fault_that_says_so() {
     let lab = Lab::new();
     wait(lab.open().adopt(subject("p1"))).unwrap();
     let mut bytes = fs::read(lab.path()).unwrap();
-    // The first page holds the schema and stays; all others become noise.
-    bytes[4096..].fill(0xa5);
+    // The pages that hold the schema stay, so that the file opens; those of what lies in it become noise.
+    let tables = "SELECT rootpage FROM sqlite_schema WHERE rootpage > 0";
+    let pages: Vec<u32> = {
+        let db = Connection::open(lab.path()).unwrap();
+        let mut all = db.prepare(tables).unwrap();
+        all.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    for page in pages {
+        let end = usize::try_from(page).unwrap() * 4096;
+        bytes[end - 4096..end].fill(0xa5);
+    }
     fs::write(lab.path(), bytes).unwrap();
     let store = lab.open();
     let fault = wait(store.pseudonym(&subject("p1").digest)).unwrap_err();

@@ -19,8 +19,8 @@ use crate::frontend::radius::lab::{radius_client, request, secret, signed_with};
 use crate::gateway::admit::{Admission, AdmissionLimits};
 use crate::gateway::drive::{Live, Parts};
 use crate::gateway::ports::{
-    Adopted, After, Audit, AuditRecord, Counted, Directory, Naming, NewEnrolment, NewSubject, SecondFactor,
-    Store, SubjectDigest, SubjectRow, Totals, Verified,
+    Adopted, After, Audit, AuditRecord, Counted, Directory, Naming, NewEnrolment, NewSubject,
+    Place as VaultPlace, SecondFactor, Store, SubjectDigest, SubjectRow, Totals, Vault, Verified,
 };
 use crate::login::credential::Code as TypedCode;
 use crate::login::factor::{
@@ -97,6 +97,24 @@ impl SecondFactor for World {
     }
     fn judge(&self, _: &Enrolment, code: &TypedCode, _: UnixTime) -> Result<Option<Mark>, Fault> {
         Ok((code.secret().expose() == b"123456").then_some(Mark::Counter(1)))
+    }
+}
+
+impl Vault for World {
+    fn seal(&self, _: VaultPlace<'_>, plain: &Secret) -> Result<Sealed, Fault> {
+        Ok(Sealed { key_id: 1, bytes: plain.expose().into() })
+    }
+
+    fn open(&self, _: VaultPlace<'_>, sealed: &Sealed) -> Result<Secret, Fault> {
+        Ok(Secret::copied(&sealed.bytes))
+    }
+
+    fn digests(&self, _: &str, _: &[u8]) -> Vec<SubjectDigest> {
+        Vec::new()
+    }
+
+    fn newest_key(&self) -> u32 {
+        1
     }
 }
 
@@ -215,6 +233,7 @@ impl Server {
             naming: world.clone(),
             factors: vec![world.clone()],
             audit: world.clone(),
+            vault: world.clone(),
             clock: clock.clone(),
             random: Arc::new(SystemRandom),
         };
