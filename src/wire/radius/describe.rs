@@ -153,7 +153,7 @@ fn shown(entry: Option<&Entry>, value: &[u8]) -> String {
             let (tag, rest) = untagged(value);
             tag.map_or_else(|| text(rest), |tag| format!("{} (tag {tag})", text(rest)))
         }
-        Form::Hidden => hidden(value),
+        Form::Hidden | Form::Salted | Form::TaggedSalted | Form::Keys => hidden(value),
         Form::Integer => <[u8; 4]>::try_from(value).map_or_else(|_| bytes(value), |b| integer(kind, b)),
         Form::TaggedInteger => tagged_integer(kind, value),
         Form::Integer64 => match <[u8; 8]>::try_from(value) {

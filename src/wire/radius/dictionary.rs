@@ -41,6 +41,8 @@ pub const PROXY_STATE: u8 = 33;
 pub const CHAP_CHALLENGE: u8 = 60;
 /// RFC 2868 section 3.3.
 pub const TUNNEL_CLIENT_ENDPOINT: u8 = 66;
+/// RFC 2868 section 3.5.
+pub const TUNNEL_PASSWORD: u8 = 69;
 /// RFC 2869 section 5.4.
 pub const ARAP_PASSWORD: u8 = 70;
 /// RFC 2869 section 5.10.
@@ -99,8 +101,22 @@ pub enum Form {
     Ipv6Prefix,
     /// Something that must not be shown.
     Hidden,
+    /// Hidden with a salt (RFC 2548 section 2.4.2); what is inside must not be shown either.
+    Salted,
+    /// Hidden with a salt, behind a tag (RFC 2868 section 3.5).
+    TaggedSalted,
+    /// Hidden like User-Password (RFC 2548 section 2.4.1).
+    Keys,
     /// A vendor number and the vendor's own attributes.
     Vendor,
+}
+
+impl Form {
+    /// Whether a value of this form must not be shown.
+    #[must_use]
+    pub const fn is_secret(self) -> bool {
+        matches!(self, Self::Hidden | Self::Salted | Self::TaggedSalted | Self::Keys)
+    }
 }
 
 /// One row of the dictionary.
@@ -216,7 +232,7 @@ static STANDARD: &[Entry] = &[
     row(66, "Tunnel-Client-Endpoint", Form::TaggedText),
     row(67, "Tunnel-Server-Endpoint", Form::TaggedText),
     row(68, "Acct-Tunnel-Connection", Form::Text),
-    row(69, "Tunnel-Password", Form::Hidden),
+    row(69, "Tunnel-Password", Form::TaggedSalted),
     // RFC 2869
     row(70, "ARAP-Password", Form::Hidden),
     row(71, "ARAP-Features", Form::Bytes),
@@ -344,9 +360,9 @@ static VENDOR_ATTRIBUTES: &[(u32, Entry)] = &[
     (MICROSOFT, row(9, "MS-RAS-Vendor", Form::Integer)),
     (MICROSOFT, row(10, "MS-CHAP-Domain", Form::Text)),
     (MICROSOFT, row(11, "MS-CHAP-Challenge", Form::Bytes)),
-    (MICROSOFT, row(12, "MS-CHAP-MPPE-Keys", Form::Hidden)),
-    (MICROSOFT, row(16, "MS-MPPE-Send-Key", Form::Hidden)),
-    (MICROSOFT, row(17, "MS-MPPE-Recv-Key", Form::Hidden)),
+    (MICROSOFT, row(12, "MS-CHAP-MPPE-Keys", Form::Keys)),
+    (MICROSOFT, row(16, "MS-MPPE-Send-Key", Form::Salted)),
+    (MICROSOFT, row(17, "MS-MPPE-Recv-Key", Form::Salted)),
     (MICROSOFT, row(18, "MS-RAS-Version", Form::Text)),
     (MICROSOFT, row(25, "MS-CHAP2-Response", Form::Hidden)),
     (MICROSOFT, row(26, "MS-CHAP2-Success", Form::Hidden)),
@@ -444,11 +460,11 @@ mod tests {
 
     #[test]
     fn whatever_carries_a_password_or_key_is_hidden() {
-        for kind in [USER_PASSWORD, CHAP_PASSWORD, 69, ARAP_PASSWORD, EAP_MESSAGE] {
-            assert_eq!(entry(kind).map(|e| e.form), Some(Form::Hidden), "{kind}");
+        for kind in [USER_PASSWORD, CHAP_PASSWORD, TUNNEL_PASSWORD, ARAP_PASSWORD, EAP_MESSAGE] {
+            assert!(entry(kind).unwrap().form.is_secret(), "{kind}");
         }
         for kind in [1, 6, 12, 16, 17, 25, 26, 27] {
-            assert_eq!(vendor_entry(MICROSOFT, kind).map(|e| e.form), Some(Form::Hidden), "{kind}");
+            assert!(vendor_entry(MICROSOFT, kind).unwrap().form.is_secret(), "{kind}");
         }
     }
 

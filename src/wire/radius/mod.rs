@@ -6,6 +6,7 @@ pub mod build;
 pub mod describe;
 pub mod dictionary;
 pub mod extended;
+pub mod hidden;
 pub mod packet;
 pub mod password;
 

@@ -1,8 +1,7 @@
 //! Hiding and revealing User-Password (RFC 2865 section 5.2).
 
-use md5::{Digest, Md5};
-
 use crate::base::secret::Secret;
+use crate::wire::radius::hidden::{chained, unchained};
 
 /// Greatest length of a password on the wire, in bytes.
 pub const MAX_PASSWORD: usize = 128;
@@ -42,13 +41,7 @@ pub fn reveal(hidden: &[u8], secret: &Secret, authenticator: &[u8; 16]) -> Resul
     if length == 0 || length > MAX_PASSWORD || !length.is_multiple_of(16) {
         return Err(BadPassword::Length(length));
     }
-    let mut plain = Vec::with_capacity(MAX_PASSWORD);
-    let mut chain = *authenticator;
-    for block in hidden.as_chunks::<16>().0 {
-        let pad = pad(secret, &chain);
-        plain.extend(block.iter().zip(pad).map(|(byte, pad)| byte ^ pad));
-        chain = *block;
-    }
+    let mut plain = unchained(hidden, secret, &[authenticator]);
     while plain.last() == Some(&0) {
         plain.pop();
     }
@@ -70,29 +63,8 @@ pub fn hide(password: &[u8], secret: &Secret, authenticator: &[u8; 16]) -> Resul
     if password.len() > MAX_PASSWORD {
         return Err(TooLong(password.len()));
     }
-    let mut hidden = Vec::with_capacity(MAX_PASSWORD);
-    let mut chain = *authenticator;
-    let empty: &[u8] = &[];
-    let blocks = if password.is_empty() {
-        empty.chunks(16).chain(Some(empty))
-    } else {
-        password.chunks(16).chain(None)
-    };
-    for block in blocks {
-        chain = pad(secret, &chain);
-        for (out, byte) in chain.iter_mut().zip(block) {
-            *out ^= byte;
-        }
-        hidden.extend_from_slice(&chain);
-    }
-    Ok(hidden)
-}
-
-fn pad(secret: &Secret, chain: &[u8; 16]) -> [u8; 16] {
-    let mut hash = Md5::new();
-    hash.update(secret.expose());
-    hash.update(chain);
-    hash.finalize().into()
+    let plain = if password.is_empty() { &[0] } else { password };
+    Ok(chained(plain, secret, &[authenticator]))
 }
 
 #[cfg(test)]

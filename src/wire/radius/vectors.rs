@@ -18,6 +18,7 @@ vector!(RFC_2865_7_3_REQUEST, 57, "rfc2865-7-3-request.hex");
 vector!(RFC_2865_7_3_CHALLENGE, 78, "rfc2865-7-3-challenge.hex");
 vector!(RFC_2865_7_3_ANSWER, 67, "rfc2865-7-3-answer.hex");
 vector!(RFC_2865_7_3_REJECT, 20, "rfc2865-7-3-reject.hex");
+vector!(SALTED, 34, "salted.hex");
 vector!(STATUS_SERVER, 38, "rfc5997-6-1-request.hex");
 vector!(STATUS_ACCEPT, 20, "rfc5997-6-1-accept.hex");
 
