@@ -7,14 +7,16 @@ use std::net::Ipv4Addr;
 
 use doorward::base::secret::Secret;
 use doorward::wire::radius::authenticator::SharedSecret;
-use doorward::wire::radius::build::{ReplyBuilder, ReplyTo, RequestBuilder};
+use doorward::wire::radius::build::{NoticeBuilder, ReplyBuilder, ReplyTo, RequestBuilder};
 use doorward::wire::radius::dictionary as ours_dictionary;
+use doorward::wire::radius::hidden::{Salts, Scheme};
 use doorward::wire::radius::packet::{Code, MAX_LEN, Packet, ParseError};
 use doorward::wire::radius::password::reveal;
 use proptest::prelude::*;
 use radius::core::code::Code as TheirCode;
 use radius::core::packet::Packet as TheirPacket;
-use radius::core::rfc2865;
+use radius::core::tag::Tag;
+use radius::core::{rfc2865, rfc2866, rfc2868};
 
 #[path = "support/fuzz_radius.rs"]
 mod fuzz_radius;
@@ -115,6 +117,45 @@ proptest! {
         prop_assert_eq!(theirs.get_identifier(), identifier);
         prop_assert_eq!(rfc2865::lookup_reply_message(&theirs).unwrap().unwrap(), text);
         prop_assert_eq!(rfc2865::lookup_all_proxy_state(&theirs), [b"first".to_vec(), b"second".to_vec()]);
+    }
+
+    #[test]
+    fn a_134_each_finds_the_accounting_requests_of_the_other_authentic(session in "[ -~]{1,40}") {
+        let mut theirs = TheirPacket::new(TheirCode::AccountingRequest, SECRET);
+        rfc2866::add_acct_session_id(&mut theirs, &session);
+        let bytes = theirs.encode().unwrap();
+        prop_assert!(secret().proves_notice(&Packet::parse(&bytes).unwrap()));
+
+        let mut buffer = [0; MAX_LEN];
+        let mut ours = NoticeBuilder::new(&mut buffer, Code::AccountingRequest, 7).unwrap();
+        ours.attribute(44, session.as_bytes()).unwrap();
+        let bytes = ours.sign(&secret()).unwrap();
+        prop_assert!(TheirPacket::is_authentic_request(bytes, SECRET));
+        prop_assert!(!TheirPacket::is_authentic_request(bytes, b"other"));
+    }
+
+    /// They leave out the length byte, so it is put in front of what they are given.
+    #[test]
+    fn a_102_each_opens_the_salted_values_of_the_other(password in "[ -~]{1,100}", salt: [u8; 2]) {
+        let with_length =
+            [&[u8::try_from(password.len()).unwrap()][..], password.as_bytes()].concat();
+        let mut theirs = TheirPacket::new(TheirCode::AccessRequest, SECRET);
+        rfc2868::add_tunnel_password(&mut theirs, Some(&Tag::new(3)), &with_length).unwrap();
+        let authenticator: [u8; 16] = theirs.get_authenticator()[..].try_into().unwrap();
+        let bytes = theirs.encode().unwrap();
+        let packet = Packet::parse(&bytes).unwrap();
+        let value = packet.find(ours_dictionary::TUNNEL_PASSWORD).unwrap();
+        let opened = Scheme::TaggedSalted.open(value, secret().raw(), &authenticator).unwrap();
+        prop_assert_eq!((opened.tag(), opened.plain().expose()), (Some(3), password.as_bytes()));
+
+        let mut buffer = [0; MAX_LEN];
+        let mut ours = RequestBuilder::new(&mut buffer, Code::AccessRequest, 1, [8; 16]).unwrap();
+        let value = opened.hide(&mut Salts::new(salt), secret().raw(), &[8; 16]).unwrap();
+        ours.attribute(ours_dictionary::TUNNEL_PASSWORD, &value).unwrap();
+        let theirs = TheirPacket::decode(ours.sign(&secret()).unwrap(), SECRET).unwrap();
+        let (read, tag) = rfc2868::lookup_tunnel_password(&theirs).unwrap().unwrap();
+        prop_assert_eq!(tag.get_value(), 3);
+        prop_assert_eq!(&read[..with_length.len()], &with_length);
     }
 
     #[test]

@@ -96,6 +96,16 @@ impl SharedSecret {
         }
     }
 
+    /// Whether an Accounting-Request, Disconnect-Request or CoA-Request was made with this secret over
+    /// exactly these bytes (RFC 2866 section 3, RFC 5176 section 2.3). A Message-Authenticator that is there
+    /// must be right as well; none is needed, as the authenticator itself depends on the secret.
+    #[must_use]
+    pub fn proves_notice(&self, packet: &Packet<'_>) -> bool {
+        let expected = self.response_authenticator(packet.bytes(), &[0; 16]);
+        let computed = bool::from(expected.ct_eq(packet.authenticator()));
+        computed && self.check(packet, &[0; 16]) != Proof::Wrong
+    }
+
     fn check(&self, packet: &Packet<'_>, authenticator: &[u8; 16]) -> Proof {
         let found = packet.attributes().find(|attribute| attribute.kind == MESSAGE_AUTHENTICATOR);
         let Some(attribute) = found else { return Proof::Absent };
@@ -146,6 +156,8 @@ impl SharedSecret {
 #[allow(clippy::arithmetic_side_effects, reason = "test code")]
 mod tests {
     use super::*;
+    use crate::wire::radius::build::NoticeBuilder;
+    use crate::wire::radius::packet::{Code, MAX_LEN};
     use crate::wire::radius::vectors::{RFC_2865_7_1_ACCEPT, RFC_2865_7_1_REQUEST, STATUS_SERVER, secret};
 
     #[test]
@@ -183,6 +195,30 @@ mod tests {
                 assert_ne!(secret.check_request(&packet), Proof::Valid, "bit {bit}");
             }
         }
+    }
+
+    #[test]
+    fn a_134_every_changed_bit_of_an_accounting_request_is_noticed() {
+        let secret = secret("xyzzy5461");
+        let mut buffer = [0; MAX_LEN];
+        let mut notice = NoticeBuilder::new(&mut buffer, Code::AccountingRequest, 9).unwrap();
+        notice.attribute(44, b"session").unwrap();
+        let sent = notice.sign(&secret).unwrap().to_vec();
+        assert!(secret.proves_notice(&Packet::parse(&sent).unwrap()));
+        for bit in 0..sent.len() * 8 {
+            let mut bytes = sent.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(!Packet::parse(&bytes).is_ok_and(|packet| secret.proves_notice(&packet)), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_message_authenticator_in_a_notice_must_be_right_even_when_the_authenticator_is() {
+        let secret = secret("s");
+        let mut bytes = [&[40, 1, 0, 38][..], &[0; 16], &[80, 18], &[7; 16]].concat();
+        let authenticator = secret.response_authenticator(&bytes, &[0; 16]);
+        bytes[4..20].copy_from_slice(&authenticator);
+        assert!(!secret.proves_notice(&Packet::parse(&bytes).unwrap()));
     }
 
     #[test]

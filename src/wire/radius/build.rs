@@ -1,17 +1,19 @@
 //! Writes packets: replies to a request we got, requests of our own.
 
-use crate::wire::radius::attribute::{MAX_VALUE, split_text};
+use crate::wire::radius::attribute::{Attributes, MAX_VALUE, split_text};
 use crate::wire::radius::authenticator::SharedSecret;
 use crate::wire::radius::dictionary::{MESSAGE_AUTHENTICATOR, USER_PASSWORD, VENDOR_SPECIFIC};
 use crate::wire::radius::packet::{Code, HEADER_LEN, MAX_LEN, Packet};
 use crate::wire::radius::password::{TooLong, hide};
 
+pub use notice::NoticeBuilder;
+
 /// Room for the longest packet.
 pub type Buffer = [u8; MAX_LEN];
 
-/// An attribute or packet has no room.
+/// An attribute or packet has no room, or what was to be copied into it is not whole attributes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the packet would be longer than 4096 bytes, or an attribute longer than 253")]
+#[error("the packet would be longer than 4096 bytes, or an attribute is longer than 253 or malformed")]
 pub struct DoesNotFit;
 
 /// What a reply has to take over from the request it answers.
@@ -37,6 +39,8 @@ impl From<&Packet<'_>> for ReplyTo {
 
 /// Writes one reply into a buffer of the caller: Message-Authenticator first, then what is
 /// added, then the request's Proxy-State attributes, for which room is kept from the start.
+///
+/// An Accounting-Response has no Message-Authenticator (RFC 3579 section 3.3, A-134).
 pub struct ReplyBuilder<'b, 'r> {
     body: Body<'b>,
     to: &'r ReplyTo,
@@ -49,7 +53,7 @@ impl<'b, 'r> ReplyBuilder<'b, 'r> {
     ///
     /// [`DoesNotFit`] if the Proxy-State attributes leave no room for a reply at all.
     pub fn new(buffer: &'b mut Buffer, code: Code, to: &'r ReplyTo) -> Result<Self, DoesNotFit> {
-        let mut body = Body::new(buffer, code, to.identifier, &[0; 16])?;
+        let mut body = Body::new(buffer, code, to.identifier, &[0; 16], signed(code))?;
         let limit = MAX_LEN.checked_sub(to.proxy_states.len()).ok_or(DoesNotFit)?;
         if body.used > limit {
             return Err(DoesNotFit);
@@ -82,14 +86,27 @@ impl<'b, 'r> ReplyBuilder<'b, 'r> {
     ///
     /// [`DoesNotFit`] if there is no room for all of it; nothing was written.
     pub fn text(&mut self, kind: u8, text: &str) -> Result<(), DoesNotFit> {
-        let before = self.body.used;
-        for piece in split_text(text) {
-            if let Err(fault) = self.body.attribute(kind, piece.as_bytes()) {
-                self.body.used = before;
-                return Err(fault);
-            }
-        }
-        Ok(())
+        self.body.pieces(kind, split_text(text).map(str::as_bytes))
+    }
+
+    /// Copies whole attributes, type and length bytes included, as they stand.
+    ///
+    /// # Errors
+    ///
+    /// [`DoesNotFit`] if there is no room for all of them, if they are malformed or if a
+    /// Message-Authenticator is among them; nothing was written.
+    pub fn raw(&mut self, attributes: &[u8]) -> Result<(), DoesNotFit> {
+        self.body.copy(attributes)
+    }
+
+    /// Adds a value of any length over several attributes of one type, each but the last of them full: an
+    /// EAP packet (RFC 3579 section 3.1, A-143).
+    ///
+    /// # Errors
+    ///
+    /// [`DoesNotFit`] if there is no room for all of it; nothing was written.
+    pub fn long(&mut self, kind: u8, value: &[u8]) -> Result<(), DoesNotFit> {
+        self.body.long(kind, value)
     }
 
     /// Makes the whole reply no longer than `length` bytes, for a request that did not prove who sent it
@@ -142,7 +159,27 @@ impl<'b> RequestBuilder<'b> {
         identifier: u8,
         authenticator: [u8; 16],
     ) -> Result<Self, DoesNotFit> {
-        Ok(Self { body: Body::new(buffer, code, identifier, &authenticator)?, authenticator })
+        Ok(Self { body: Body::new(buffer, code, identifier, &authenticator, true)?, authenticator })
+    }
+
+    /// Copies whole attributes, type and length bytes included, as they stand.
+    ///
+    /// # Errors
+    ///
+    /// [`DoesNotFit`] if there is no room for all of them, if they are malformed or if a
+    /// Message-Authenticator is among them; nothing was written.
+    pub fn raw(&mut self, attributes: &[u8]) -> Result<(), DoesNotFit> {
+        self.body.copy(attributes)
+    }
+
+    /// Adds a value of any length over several attributes of one type, each but the last of them full: an
+    /// EAP packet (RFC 3579 section 3.1, A-143).
+    ///
+    /// # Errors
+    ///
+    /// [`DoesNotFit`] if there is no room for all of it; nothing was written.
+    pub fn long(&mut self, kind: u8, value: &[u8]) -> Result<(), DoesNotFit> {
+        self.body.long(kind, value)
     }
 
     /// Adds an attribute; an empty value is left out.
@@ -184,6 +221,11 @@ impl<'b> RequestBuilder<'b> {
     }
 }
 
+/// Whether packets with this code have a Message-Authenticator: all but accounting.
+const fn signed(code: Code) -> bool {
+    !matches!(code, Code::AccountingRequest | Code::AccountingResponse)
+}
+
 /// Where the 16 bytes of Message-Authenticator stand: it is always the first attribute.
 const MAC_AT: usize = HEADER_LEN + 2;
 
@@ -191,6 +233,7 @@ struct Body<'b> {
     buffer: &'b mut Buffer,
     used: usize,
     limit: usize,
+    signed: bool,
 }
 
 impl<'b> Body<'b> {
@@ -199,12 +242,40 @@ impl<'b> Body<'b> {
         code: Code,
         identifier: u8,
         authenticator: &[u8; 16],
+        signed: bool,
     ) -> Result<Self, DoesNotFit> {
-        let mut body = Self { buffer, used: 0, limit: MAX_LEN };
+        let mut body = Self { buffer, used: 0, limit: MAX_LEN, signed };
         body.raw(&[code.number(), identifier, 0, 0])?;
         body.raw(authenticator)?;
-        body.attribute(MESSAGE_AUTHENTICATOR, &[0; 16])?;
+        if signed {
+            body.attribute(MESSAGE_AUTHENTICATOR, &[0; 16])?;
+        }
         Ok(body)
+    }
+
+    fn copy(&mut self, attributes: &[u8]) -> Result<(), DoesNotFit> {
+        let mut walk = Attributes::new(attributes, 0);
+        while let Some(attribute) = walk.step().map_err(|_| DoesNotFit)? {
+            if attribute.kind == MESSAGE_AUTHENTICATOR {
+                return Err(DoesNotFit);
+            }
+        }
+        self.raw(attributes)
+    }
+
+    fn long(&mut self, kind: u8, value: &[u8]) -> Result<(), DoesNotFit> {
+        self.pieces(kind, value.chunks(MAX_VALUE))
+    }
+
+    fn pieces<'v>(&mut self, kind: u8, pieces: impl Iterator<Item = &'v [u8]>) -> Result<(), DoesNotFit> {
+        let before = self.used;
+        for piece in pieces {
+            if let Err(fault) = self.attribute(kind, piece) {
+                self.used = before;
+                return Err(fault);
+            }
+        }
+        Ok(())
     }
 
     fn attribute(&mut self, kind: u8, value: &[u8]) -> Result<(), DoesNotFit> {
@@ -251,6 +322,9 @@ impl<'b> Body<'b> {
     fn close(&mut self, secret: &SharedSecret, authenticator: &[u8; 16]) -> Result<(), DoesNotFit> {
         let length = u16::try_from(self.used).map_err(|_| DoesNotFit)?;
         self.put(2, &length.to_be_bytes())?;
+        if !self.signed {
+            return Ok(());
+        }
         let mac = secret.message_authenticator(self.written()?, authenticator, MAC_AT);
         self.put(MAC_AT, &mac)
     }
@@ -264,6 +338,8 @@ impl<'b> Body<'b> {
         buffer.get(..used).ok_or(DoesNotFit)
     }
 }
+
+mod notice;
 
 #[cfg(test)]
 mod tests;

@@ -87,3 +87,65 @@ fn a_043_our_own_request_proves_itself_and_hides_its_password() {
     let hidden = packet.find(USER_PASSWORD).unwrap();
     assert_eq!(reveal(hidden, secret.raw(), packet.authenticator()).unwrap().expose(), b"correct horse");
 }
+
+#[test]
+fn whole_attributes_are_copied_as_they_stand_or_not_at_all() {
+    let to = request_with(&[]);
+    let mut buffer = [0; MAX_LEN];
+    let mut reply = ReplyBuilder::new(&mut buffer, Code::AccessAccept, &to).unwrap();
+    let good = [25, 4, 1, 2, 33, 2, 26, 9, 0, 0, 0, 9, 1, 3, b'x'];
+    reply.raw(&good).unwrap();
+    for bad in [&[25][..], &[25, 1], &[25, 5, 1, 2], &[25, 3, 1, 7], &[&[80, 18][..], &[0; 16]].concat()] {
+        assert_eq!(reply.raw(bad), Err(DoesNotFit), "{bad:?}");
+    }
+    assert_eq!(reply.raw(&[25, 4, 1, 2].repeat(1020)), Err(DoesNotFit));
+    let packet = Packet::parse(reply.sign(&secret("s")).unwrap()).unwrap();
+    assert_eq!(packet.attribute_bytes()[18..], good);
+}
+
+#[test]
+fn a_143_a_long_value_fills_all_of_its_attributes_but_the_last() {
+    let to = request_with(&[]);
+    let mut buffer = [0; MAX_LEN];
+    let mut reply = ReplyBuilder::new(&mut buffer, Code::AccessChallenge, &to).unwrap();
+    assert_eq!(reply.long(79, &[1; 4096]), Err(DoesNotFit));
+    reply.long(79, &[1; 600]).unwrap();
+    let packet = Packet::parse(reply.sign(&secret("s")).unwrap()).unwrap();
+    assert_eq!(packet.all(79).map(<[u8]>::len).collect::<Vec<_>>(), [253, 253, 94]);
+}
+
+#[test]
+fn a_134_accounting_has_no_message_authenticator_in_either_direction() {
+    let secret = secret("s");
+    let (mut there, mut back) = ([0; MAX_LEN], [0; MAX_LEN]);
+    let mut notice = NoticeBuilder::new(&mut there, Code::AccountingRequest, 3).unwrap();
+    notice.attribute(40, &[0, 0, 0, 1]).unwrap();
+    notice.vendor(9, 1, b"a=b").unwrap();
+    notice.raw(&[PROXY_STATE, 3, 9]).unwrap();
+    let request = Packet::parse(notice.sign(&secret).unwrap()).unwrap();
+    assert!(secret.proves_notice(&request) && !request.has(MESSAGE_AUTHENTICATOR));
+
+    let to = ReplyTo::from(&request);
+    let reply = ReplyBuilder::new(&mut back, Code::AccountingResponse, &to).unwrap();
+    let reply = Packet::parse(reply.sign(&secret).unwrap()).unwrap();
+    assert_eq!(reply.attribute_bytes(), [PROXY_STATE, 3, 9]);
+    assert_eq!(secret.check_reply(&reply, request.authenticator(), false), Ok(()));
+}
+
+#[test]
+fn a_136_a_disconnect_request_proves_itself_twice_and_so_does_its_answer() {
+    let secret = secret("s");
+    for (code, answer) in [(Code::DisconnectRequest, Code::DisconnectAck), (Code::CoaRequest, Code::CoaNak)] {
+        let (mut there, mut back) = ([0; MAX_LEN], [0; MAX_LEN]);
+        let mut notice = NoticeBuilder::new(&mut there, code, 3).unwrap();
+        notice.attribute(USER_NAME, b"anna").unwrap();
+        let request = Packet::parse(notice.sign(&secret).unwrap()).unwrap();
+        assert_eq!(request.bytes()[HEADER_LEN], MESSAGE_AUTHENTICATOR);
+        assert!(secret.proves_notice(&request));
+
+        let to = ReplyTo::from(&request);
+        let reply = ReplyBuilder::new(&mut back, answer, &to).unwrap();
+        let reply = Packet::parse(reply.sign(&secret).unwrap()).unwrap();
+        assert_eq!(secret.check_reply(&reply, request.authenticator(), true), Ok(()));
+    }
+}
