@@ -71,8 +71,30 @@ pub const PALO_ALTO: u32 = 25461;
 pub const CISCO_AVPAIR: u8 = 1;
 /// `MS-CHAP-Response`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.1.3).
 pub const MS_CHAP_RESPONSE: u8 = 1;
+/// `MS-CHAP-Error`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.1.5).
+pub const MS_CHAP_ERROR: u8 = 2;
+/// `MS-CHAP-CPW-1`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.2.1).
+pub const MS_CHAP_CPW_1: u8 = 3;
+/// `MS-CHAP-CPW-2`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.2.2).
+pub const MS_CHAP_CPW_2: u8 = 4;
+/// `MS-CHAP-LM-Enc-PW`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.2.3).
+pub const MS_CHAP_LM_ENC_PW: u8 = 5;
+/// `MS-CHAP-NT-Enc-PW`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.2.4).
+pub const MS_CHAP_NT_ENC_PW: u8 = 6;
+/// `MS-CHAP-Challenge`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.1.2).
+pub const MS_CHAP_CHALLENGE: u8 = 11;
+/// `MS-CHAP-MPPE-Keys`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.4.1).
+pub const MS_CHAP_MPPE_KEYS: u8 = 12;
+/// `MS-MPPE-Send-Key`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.4.2).
+pub const MS_MPPE_SEND_KEY: u8 = 16;
+/// `MS-MPPE-Recv-Key`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.4.3).
+pub const MS_MPPE_RECV_KEY: u8 = 17;
 /// `MS-CHAP2-Response`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.3.2).
 pub const MS_CHAP2_RESPONSE: u8 = 25;
+/// `MS-CHAP2-Success`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.3.3).
+pub const MS_CHAP2_SUCCESS: u8 = 26;
+/// `MS-CHAP2-CPW`, a vendor type of [`MICROSOFT`] (RFC 2548 section 2.3.4).
+pub const MS_CHAP2_CPW: u8 = 27;
 /// `PaloAlto-Client-Source-IP`, a vendor type of [`PALO_ALTO`].
 pub const PALO_ALTO_CLIENT_SOURCE_IP: u8 = 7;
 

@@ -3,10 +3,13 @@
 pub mod attribute;
 pub mod authenticator;
 pub mod build;
+pub mod chap;
 pub mod describe;
 pub mod dictionary;
+pub mod eap;
 pub mod extended;
 pub mod hidden;
+pub mod mschap;
 pub mod packet;
 pub mod password;
 

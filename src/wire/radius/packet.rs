@@ -1,6 +1,6 @@
 //! The view of a RADIUS packet: code, identifier, length, authenticator, attributes (RFC 2865 section 3).
 
-use crate::wire::radius::attribute::{Attribute, Attributes};
+use crate::wire::radius::attribute::{Attribute, Attributes, vendor_attributes};
 use crate::wire::radius::dictionary;
 use crate::wire::reader::Reader;
 
@@ -288,6 +288,20 @@ impl<'a> Packet<'a> {
     #[must_use]
     pub fn has(&self, kind: u8) -> bool {
         self.find(kind).is_some()
+    }
+
+    /// The values of all attributes of a vendor and a type of its own, in their order, wherever they stand
+    ///
+    pub fn vendor(&self, vendor: u32, kind: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let pieces = self.all(dictionary::VENDOR_SPECIFIC).filter_map(vendor_attributes).flatten();
+        pieces.filter(move |piece| (piece.vendor, piece.kind) == (vendor, kind)).map(|piece| piece.value)
+    }
+
+    /// How many proxies the packet has passed, as far as they say so (RFC 2865 section 5.33); many of them
+    /// mean that it runs in a circle.
+    #[must_use]
+    pub fn proxies_passed(&self) -> usize {
+        self.all(dictionary::PROXY_STATE).count()
     }
 
     /// All Proxy-State attributes, type and length bytes included, one behind the other in their order:

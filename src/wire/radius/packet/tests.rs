@@ -168,3 +168,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_020_a_vendor_attribute_is_found_wherever_it_stands() {
+    let attributes = [
+        &[26, 12, 0, 0, 1, 55, 11, 3, 7, 25, 3, 8][..],
+        &[26, 9, 0, 0, 0, 9, 11, 3, 6],
+        &[26, 9, 0, 0, 1, 55, 11, 4, 5],
+        &[26, 9, 0, 0, 1, 55, 11, 3, 9],
+    ]
+    .concat();
+    let length = u16::try_from(20 + attributes.len()).unwrap().to_be_bytes();
+    let bytes = [&[1, 0][..], &length, &[0; 16], &attributes].concat();
+    let packet = Packet::parse(&bytes).unwrap();
+    assert_eq!(packet.vendor(311, 11).collect::<Vec<_>>(), [[7], [9]], "the third is malformed inside");
+    assert_eq!(packet.vendor(311, 25).collect::<Vec<_>>(), [[8]]);
+    assert_eq!(packet.vendor(9, 25).count(), 0);
+}
+
+#[test]
+fn a_173_the_proxies_that_a_packet_has_passed_are_counted() {
+    let bytes = [&[1, 0, 0, 30][..], &[0; 16], &[33, 3, 1, 33, 2, 1, 3, b'a', 33, 2]].concat();
+    assert_eq!(Packet::parse(&bytes).unwrap().proxies_passed(), 3);
+}
