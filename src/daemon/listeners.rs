@@ -10,7 +10,8 @@ use tokio::sync::watch;
 
 use crate::daemon::Stopped;
 use crate::daemon::serving::Serving;
-use crate::frontend::radius::udp::{self, Front, Listener};
+use crate::frontend::radius::socket::{self, Listener};
+use crate::frontend::radius::udp::Front;
 
 /// Opens and closes sockets.
 pub struct Listeners {
@@ -55,7 +56,7 @@ impl Listeners {
         }
         for address in new() {
             let listeners =
-                udp::bind(*address, self.sockets).map_err(|error| cannot_bind(*address, &error))?;
+                socket::bind(*address, self.sockets).map_err(|error| cannot_bind(*address, &error))?;
             fresh.push((*address, listeners));
         }
         Ok(Bound { wanted: wanted.to_vec(), fresh })

@@ -5,6 +5,7 @@ pub mod clients;
 pub mod counters;
 pub mod duplicates;
 pub mod session;
+pub mod socket;
 pub mod translate;
 pub mod udp;
 

@@ -3,16 +3,12 @@
 //! One task owns one socket and everything it remembers, so nothing here is locked. What can be answered
 //! at once is answered by that task; a login runs in a task of its own and its reply comes back.
 
-use std::io::{self, IoSliceMut};
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
@@ -22,19 +18,12 @@ use crate::frontend::complaints::{Complaints, Said};
 use crate::frontend::radius::clients::ClientTable;
 use crate::frontend::radius::counters::{Counters, Dropped, Refusal};
 use crate::frontend::radius::session::{Action, Outgoing, Session, Ticket};
+use crate::frontend::radius::socket::{Buffers, Datagram, Listener};
 use crate::frontend::radius::translate::Arrival;
 use crate::gateway::admit::Refused;
 use crate::gateway::drive::{Asker, Ended, Gateway};
 use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId};
 
-/// Asked of the kernel for what arrives while we work; it may give less.
-const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
-/// Buffers for one call to the kernel.
-const BATCH: usize = 8;
-/// Calls to the kernel before replies get their turn.
-const BATCHES_IN_A_ROW: usize = 16;
-/// The kernel may join datagrams of one sender; this much fits into one buffer.
-const BUFFER: usize = 65_535;
 /// Pause after the kernel refused to give us anything.
 const AFTER_FAULT: Duration = Duration::from_millis(100);
 
@@ -81,65 +70,7 @@ impl Front {
     }
 }
 
-/// A socket that is bound but not read yet.
-#[derive(Debug)]
-pub struct Listener {
-    socket: UdpSocket,
-    state: UdpSocketState,
-}
-
-/// Binds `address` with `count` sockets (at least one), among which the kernel spreads the senders; the
-/// packets of one sender always come to the same one. An IPv6 address takes no IPv4 packets: each family is
-/// listed by itself. To be called inside the runtime.
-///
-/// The kernel does not fragment what these sockets send: a reply that is longer than the path's MTU, which
-/// takes more than a kilobyte of Proxy-State, is not sent and counted as `not-sent`.
-///
-/// # Errors
-///
-/// What the operating system says, such as an address in use.
-pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<Listener>> {
-    let shared = count > 1;
-    let first = Listener::open(address, shared)?;
-    let address = first.local_addr()?;
-    let mut all = vec![first];
-    while all.len() < count {
-        all.push(Listener::open(address, shared)?);
-    }
-    Ok(all)
-}
-
 impl Listener {
-    fn open(address: SocketAddr, shared: bool) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        if shared {
-            socket.set_reuse_port(true)?;
-        }
-        socket.set_nonblocking(true)?;
-        // The kernel gives what net.core.rmem_max allows, without an error.
-        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-        let given = socket.recv_buffer_size()?;
-        if given < RECEIVE_BUFFER {
-            tracing::info!(event = "radius.buffer", %address, given, wanted = RECEIVE_BUFFER, "the kernel gave a smaller receive buffer; raise net.core.rmem_max against bursts");
-        }
-        socket.bind(&address.into())?;
-        let socket = UdpSocket::from_std(socket.into())?;
-        let state = UdpSocketState::new((&socket).into())?;
-        Ok(Self { socket, state })
-    }
-
-    /// Where it listens; the port is known even if 0 was asked for.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
-    }
-
     /// Serves until `stop` holds `true` or its sender is gone; then reads no more and waits up to `drain`
     /// for the logins that run. Returns how many were cut off.
     pub async fn serve(self, front: Arc<Front>, mut stop: watch::Receiver<bool>, drain: Duration) -> usize {
@@ -149,7 +80,7 @@ impl Listener {
                 biased;
                 () = told_to_stop(&mut stop) => break,
                 Some(done) = desk.running.join_next() => desk.finished(done),
-                ready = desk.listener.socket.readable() => {
+                ready = desk.listener.readable() => {
                     if let Err(fault) = ready.and_then(|()| desk.read()) {
                         tracing::error!(event = "radius.read", %fault, "reading the RADIUS socket met a fault of the system");
                         tokio::time::sleep(AFTER_FAULT).await;
@@ -168,13 +99,13 @@ async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
 
 /// The task of one socket.
 struct Desk {
-    listener: Listener,
+    listener: Arc<Listener>,
     front: Arc<Front>,
     session: Session,
     running: JoinSet<(Ticket, Ended)>,
     /// Drawn when the last one was used up.
     id: Option<AttemptId>,
-    buffers: [Vec<u8>; BATCH],
+    buffers: Buffers,
     said: Said,
 }
 
@@ -182,59 +113,37 @@ impl Desk {
     fn new(listener: Listener, front: Arc<Front>) -> Self {
         Self {
             session: Session::new(front.counters.clone()),
-            listener,
+            listener: Arc::new(listener),
             front,
             running: JoinSet::new(),
             id: None,
-            buffers: std::array::from_fn(|_| vec![0; BUFFER]),
+            buffers: Buffers::new(),
             said: Said::default(),
         }
     }
 
-    /// Takes what has arrived, but not for ever.
     fn read(&mut self) -> io::Result<()> {
+        let (listener, front) = (self.listener.clone(), self.front.clone());
         let mut buffers = std::mem::take(&mut self.buffers);
-        let result = self.read_into(&mut buffers);
+        let result = listener.read(&mut buffers, &*front.clock, |now, datagram| self.take(now, datagram));
         self.buffers = buffers;
         result
     }
 
-    fn read_into(&mut self, buffers: &mut [Vec<u8>; BATCH]) -> io::Result<()> {
-        for _ in 0..BATCHES_IN_A_ROW {
-            let mut metas = [RecvMeta::default(); BATCH];
-            let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
-            let Listener { socket, state } = &self.listener;
-            let received =
-                socket.try_io(Interest::READABLE, || state.recv(socket.into(), &mut slices, &mut metas));
-            let count = match received {
-                Ok(count) => count,
-                Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(fault) => return Err(fault),
-            };
-            let now = self.front.clock.now();
-            for (buffer, meta) in buffers.iter().zip(&metas).take(count) {
-                let joined = buffer.get(..meta.len).unwrap_or_default();
-                for datagram in joined.chunks(meta.stride.max(1)) {
-                    self.take(now, meta, datagram);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, now: Now, meta: &RecvMeta, bytes: &[u8]) {
+    fn take(&mut self, now: Now, datagram: Datagram<'_>) {
+        let Datagram { peer, local, bytes } = datagram;
         let Some(id) = self.fresh_id() else {
             self.front.counters.dropped(Dropped::Lost);
             return;
         };
-        let arrival = Arrival { now, local: meta.dst_ip, peer: meta.addr, bytes, id };
+        let arrival = Arrival { now, local, peer, bytes, id };
         let action = self.session.on_datagram(&self.front.clients.load(), &arrival);
         match action {
-            Action::Drop(why) => self.complain(now, meta.addr.ip(), why),
-            Action::Send(bytes) => self.send(now, meta.addr, meta.dst_ip, &bytes),
+            Action::Drop(why) => self.complain(now, peer.ip(), why),
+            Action::Send(bytes) => self.send(now, peer, local, &bytes),
             Action::Refuse(why, bytes) => {
-                self.send(now, meta.addr, meta.dst_ip, &bytes);
-                self.explain(now, meta.addr.ip(), why);
+                self.send(now, peer, local, &bytes);
+                self.explain(now, peer.ip(), why);
             }
             Action::Begin(ticket, attempt) => self.begin(now, ticket, attempt),
             Action::Resume(ticket, id, answer) => self.resume(now, ticket, id, answer),
@@ -304,10 +213,7 @@ impl Desk {
     /// Sends a packet from the address that was asked. If the kernel does not take it, the device's
     /// next copy of the request gets it.
     fn send(&mut self, now: Now, peer: SocketAddr, local: Option<IpAddr>, bytes: &[u8]) {
-        let Listener { socket, state } = &self.listener;
-        let transmit =
-            Transmit { destination: peer, ecn: None, contents: bytes, segment_size: None, src_ip: local };
-        let sent = socket.try_io(Interest::WRITABLE, || state.try_send(socket.into(), &transmit));
+        let sent = self.listener.send(peer, local, bytes);
         if let Err(fault) = sent {
             self.front.counters.dropped(Dropped::NotSent);
             if self.is_news(now, peer.ip(), Dropped::NotSent.code()) {

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::process::{Command, Stdio};
 
 use async_trait::async_trait;
+use tokio::net::UdpSocket;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -16,6 +17,7 @@ use crate::base::random::SystemRandom;
 use crate::base::secret::Secret;
 use crate::frontend::radius::clients::RadiusClient;
 use crate::frontend::radius::lab::{radius_client, request, secret, signed_with};
+use crate::frontend::radius::socket::bind;
 use crate::gateway::admit::{Admission, AdmissionLimits};
 use crate::gateway::drive::{Live, Parts};
 use crate::gateway::ports::{

@@ -1,0 +1,155 @@
+//! One UDP socket: bound as often as there are tasks for it, read many datagrams at a time, answered from the address
+//! that was asked.
+
+use std::io::{self, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+
+use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use crate::base::clock::{Clock, Now};
+
+/// Asked of the kernel for what arrives while we work; it may give less.
+const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+/// Buffers for one call to the kernel.
+const BATCH: usize = 8;
+/// Calls to the kernel before replies get their turn.
+const BATCHES_IN_A_ROW: usize = 16;
+/// The kernel may join datagrams of one sender; this much fits into one buffer.
+const BUFFER: usize = 65_535;
+
+/// A socket that is bound but not read yet.
+#[derive(Debug)]
+pub struct Listener {
+    socket: UdpSocket,
+    state: UdpSocketState,
+}
+
+/// Binds `address` with `count` sockets (at least one), among which the kernel spreads the senders; the
+/// packets of one sender always come to the same one. An IPv6 address takes no IPv4 packets: each family is
+/// listed by itself. To be called inside the runtime.
+///
+/// The kernel does not fragment what these sockets send: a reply that is longer than the path's MTU, which
+/// takes more than a kilobyte of Proxy-State, is not sent and counted as `not-sent`.
+///
+/// # Errors
+///
+/// What the operating system says, such as an address in use.
+pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<Listener>> {
+    let shared = count > 1;
+    let first = Listener::open(address, shared)?;
+    let address = first.local_addr()?;
+    let mut all = vec![first];
+    while all.len() < count {
+        all.push(Listener::open(address, shared)?);
+    }
+    Ok(all)
+}
+
+/// Room for what one call to the kernel brings; the default has none.
+#[derive(Default)]
+pub(super) struct Buffers([Vec<u8>; BATCH]);
+
+impl Buffers {
+    pub(super) fn new() -> Self {
+        Self(std::array::from_fn(|_| vec![0; BUFFER]))
+    }
+}
+
+/// A datagram as the socket gives it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Datagram<'a> {
+    /// From whom.
+    pub(super) peer: SocketAddr,
+    /// To which of our addresses.
+    pub(super) local: Option<IpAddr>,
+    /// Its bytes.
+    pub(super) bytes: &'a [u8],
+}
+
+impl Listener {
+    fn open(address: SocketAddr, shared: bool) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        if shared {
+            socket.set_reuse_port(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        // The kernel gives what net.core.rmem_max allows, without an error.
+        socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+        let given = socket.recv_buffer_size()?;
+        if given < RECEIVE_BUFFER {
+            tracing::info!(event = "radius.buffer", %address, given, wanted = RECEIVE_BUFFER, "the kernel gave a smaller receive buffer; raise net.core.rmem_max against bursts");
+        }
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from_std(socket.into())?;
+        let state = UdpSocketState::new((&socket).into())?;
+        Ok(Self { socket, state })
+    }
+
+    /// Where it listens; the port is known even if 0 was asked for.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Waits until there is something to read.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        self.socket.readable().await
+    }
+
+    /// Hands what has arrived to `take`, with the time at which it came, but not for ever: others want their turn.
+    pub(super) fn read(
+        &self,
+        buffers: &mut Buffers,
+        clock: &dyn Clock,
+        mut take: impl FnMut(Now, Datagram<'_>),
+    ) -> io::Result<()> {
+        for _ in 0..BATCHES_IN_A_ROW {
+            let mut came = None;
+            let more = self.receive(buffers, |datagram| {
+                take(*came.get_or_insert_with(|| clock.now()), datagram);
+            })?;
+            if !more {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands what one call to the kernel brings to `take`; `false` when nothing was there.
+    fn receive(&self, buffers: &mut Buffers, mut take: impl FnMut(Datagram<'_>)) -> io::Result<bool> {
+        let mut metas = [RecvMeta::default(); BATCH];
+        let mut slices = buffers.0.each_mut().map(|buffer| IoSliceMut::new(buffer));
+        let Self { socket, state } = self;
+        let received =
+            socket.try_io(Interest::READABLE, || state.recv(socket.into(), &mut slices, &mut metas));
+        let count = match received {
+            Ok(count) => count,
+            Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+            Err(fault) => return Err(fault),
+        };
+        for (buffer, meta) in buffers.0.iter().zip(&metas).take(count) {
+            let joined = buffer.get(..meta.len).unwrap_or_default();
+            for bytes in joined.chunks(meta.stride.max(1)) {
+                take(Datagram { peer: meta.addr, local: meta.dst_ip, bytes });
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends a packet to `peer` from `local`, the address that was asked.
+    pub(super) fn send(&self, peer: SocketAddr, local: Option<IpAddr>, bytes: &[u8]) -> io::Result<()> {
+        let Self { socket, state } = self;
+        let transmit =
+            Transmit { destination: peer, ecn: None, contents: bytes, segment_size: None, src_ip: local };
+        socket.try_io(Interest::WRITABLE, || state.try_send(socket.into(), &transmit))
+    }
+}
