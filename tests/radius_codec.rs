@@ -8,8 +8,10 @@ use std::net::Ipv4Addr;
 use doorward::base::secret::Secret;
 use doorward::wire::radius::authenticator::SharedSecret;
 use doorward::wire::radius::build::{NoticeBuilder, ReplyBuilder, ReplyTo, RequestBuilder};
+use doorward::wire::radius::chap::Chap;
 use doorward::wire::radius::dictionary as ours_dictionary;
 use doorward::wire::radius::hidden::{Salts, Scheme};
+use doorward::wire::radius::mschap::{MsChap, Success, Version};
 use doorward::wire::radius::packet::{Code, MAX_LEN, Packet, ParseError};
 use doorward::wire::radius::password::reveal;
 use proptest::prelude::*;
@@ -20,6 +22,8 @@ use radius::core::{rfc2865, rfc2866, rfc2868};
 
 #[path = "support/fuzz_radius.rs"]
 mod fuzz_radius;
+#[path = "support/mschap.rs"]
+mod mschap_peer;
 
 const SECRET: &[u8] = b"xyzzy5461";
 
@@ -51,6 +55,31 @@ fn nearly_a_packet() -> impl Strategy<Value = Vec<u8>> {
             let length = u16::try_from(i32::try_from(attributes.len()).unwrap() + 20 + skew).unwrap();
             [&[code, 9][..], &length.to_be_bytes(), &[3; 16], &attributes, &padding].concat()
         })
+}
+
+fn login<'b>(buffer: &'b mut [u8; MAX_LEN], attributes: &[u8]) -> Packet<'b> {
+    let mut request = RequestBuilder::new(buffer, Code::AccessRequest, 1, [8; 16]).unwrap();
+    request.raw(attributes).unwrap();
+    Packet::parse(request.sign(&secret()).unwrap()).unwrap()
+}
+
+#[test]
+fn the_logins_of_real_peers_are_read() {
+    let peer = mschap_peer::Peer::new("anna", "correct horse");
+    let mut buffer = [0; MAX_LEN];
+    let read = MsChap::read(&login(&mut buffer, &peer.attributes())).unwrap().unwrap();
+    assert_eq!((read.version, read.identifier), (Version::V2, peer.identifier));
+    assert_eq!((read.challenge, read.changes_password), (&peer.challenge[..], false));
+    let success = peer.success();
+    assert_eq!(Success::read(&success).unwrap().identifier, peer.identifier);
+
+    let first = mschap_peer::first_version("correct horse", 9, b"8 bytes!");
+    let read = MsChap::read(&login(&mut buffer, &first)).unwrap().unwrap();
+    assert_eq!((read.version, read.identifier, read.challenge), (Version::V1, 9, &b"8 bytes!"[..]));
+
+    let attributes = mschap_peer::chap("correct horse", 5, b"challenge-of-nas");
+    let chap = Chap::read(&login(&mut buffer, &attributes)).unwrap().unwrap();
+    assert_eq!(*chap.response, mschap_peer::chap_response("correct horse", 5, chap.challenge));
 }
 
 proptest! {
