@@ -117,7 +117,7 @@ fn what_is_commented_out_in_the_sample_is_the_default() {
     let all = whole_sample().lines().filter(stays).collect::<Vec<_>>().join("\n");
     let (settings, _) = load(&all).unwrap_or_else(|problems| panic!("{problems}"));
     assert!(settings.status.is_some(), "[status] is off unless it is there");
-    assert_eq!(settings.directories.len(), 3);
+    assert_eq!(settings.directories.len(), 4);
     let shown = |settings: &Settings| {
         let mut table: toml::Table = settings.to_toml().parse().unwrap();
         for examples in ["status", "keys", "directory", "rule", "ldap", "listener", "exemption"] {

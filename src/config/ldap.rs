@@ -86,7 +86,7 @@ fn config(
     pseudonyms: &Pseudonyms,
     password: Option<&Found>,
 ) -> LdapConfig {
-    let servers = servers(reader);
+    let servers = servers(reader, kind);
     let base_dn = match reader.need_text("base-dn", "for example base-dn = \"DC=corp,DC=example\"") {
         Some(base) => spanned(&base.place, base.value.to_owned()),
         // What is missing is said; the rest is looked at all the same.
@@ -112,6 +112,11 @@ fn config(
         id_attribute: text(reader, "id-attribute"),
         group_base_dn: text(reader, "group-base-dn"),
         group_member_attribute: text(reader, "group-member-attribute"),
+        srv_domain: text(reader, "srv-domain"),
+        site: text(reader, "site"),
+        port: port(reader),
+        server_names: texts(reader, "server-names"),
+        dns_servers: texts(reader, "dns-servers").filter(|servers| !servers.get_ref().is_empty()),
         servers,
         base_dn,
     }
@@ -131,14 +136,29 @@ fn texts(reader: &mut Reader<'_, '_>, key: &str) -> Option<Spanned<Vec<String>>>
     Some(spanned(&place, texts.iter().map(|text: &Written<&str>| text.value.to_owned()).collect()))
 }
 
-fn servers(reader: &mut Reader<'_, '_>) -> Spanned<Vec<String>> {
+/// The servers as listed; `None` when DNS is to name them.
+fn servers(reader: &mut Reader<'_, '_>, kind: Kind) -> Option<Spanned<Vec<String>>> {
+    let domain = match kind {
+        Kind::ActiveDirectory => "domain",
+        Kind::Ldap => "srv-domain",
+    };
     if reader.node("servers").is_none() {
-        reader.missing("servers", "for example servers = [\"dc1.corp.example\", \"dc2.corp.example\"]");
+        if reader.node(domain).is_some() {
+            return None;
+        }
+        let hint = format!("write servers = [\"…\"], or {domain} = \"corp.example\" to let DNS name them");
+        reader.missing("servers", hint);
     }
     match texts(reader, "servers").filter(|servers| !servers.get_ref().is_empty()) {
-        Some(servers) => servers,
-        None => spanned(&reader.whole_table().place, vec!["missing".to_owned()]),
+        Some(servers) => Some(servers),
+        None => Some(spanned(&reader.whole_table().place, vec!["missing".to_owned()])),
     }
+}
+
+fn port(reader: &mut Reader<'_, '_>) -> Option<Spanned<u16>> {
+    let node = reader.node("port")?;
+    let port = reader.whole("port", 1..=65535, 636);
+    Some(spanned(&node.place, u16::try_from(port).unwrap_or(636)))
 }
 
 fn server_timeout(reader: &mut Reader<'_, '_>) -> Option<Spanned<u8>> {

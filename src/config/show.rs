@@ -179,7 +179,6 @@ pub(in crate::config) fn ldap(config: &LdapConfig, password: Option<&SecretSourc
     let mut table: Table = [
         ("name", Value::from(config.name.as_str())),
         ("kind", kind.into()),
-        ("servers", list(config.servers.get_ref().iter().map(String::as_str))),
         ("tls", tls_word(config.tls).into()),
         ("base-dn", config.base_dn.get_ref().as_str().into()),
         ("server-timeout", friendly(std::time::Duration::from_secs(seconds.into())).into()),
@@ -192,8 +191,11 @@ pub(in crate::config) fn ldap(config: &LdapConfig, password: Option<&SecretSourc
     put("ca-file", config.ca_file.as_ref().map(|file| path(file.get_ref())));
     put("bind-password", password.map(source));
     put("group-lookup", config.group_lookup.as_ref().map(|lookup| lookup_word(*lookup.get_ref()).into()));
+    put("port", config.port.as_ref().map(|port| i64::from(*port.get_ref()).into()));
     for (key, text) in [
         ("bind-dn", &config.bind_dn),
+        ("srv-domain", &config.srv_domain),
+        ("site", &config.site),
         ("domain", &config.domain),
         ("netbios-domain", &config.netbios_domain),
         ("user-class", &config.user_class),
@@ -203,9 +205,13 @@ pub(in crate::config) fn ldap(config: &LdapConfig, password: Option<&SecretSourc
     ] {
         put(key, text.as_ref().map(|text| text.get_ref().as_str().into()));
     }
-    for (key, texts) in
-        [("upn-suffixes", &config.upn_suffixes), ("login-attributes", &config.login_attributes)]
-    {
+    for (key, texts) in [
+        ("servers", &config.servers),
+        ("server-names", &config.server_names),
+        ("dns-servers", &config.dns_servers),
+        ("upn-suffixes", &config.upn_suffixes),
+        ("login-attributes", &config.login_attributes),
+    ] {
         put(key, texts.as_ref().map(|texts| list(texts.get_ref().iter().map(String::as_str))));
     }
     table

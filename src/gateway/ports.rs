@@ -79,6 +79,20 @@ pub trait Directory: Send + Sync {
     ///
     /// The fault that a login would meet.
     async fn probe(&self, until: Instant) -> Result<(), Fault>;
+
+    /// Its servers as they are known now, in the order of preference; none where there are none to ask.
+    fn servers(&self) -> Vec<ServerState> {
+        Vec::new()
+    }
+}
+
+/// A server of a directory, for those who look after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerState {
+    /// Host and port.
+    pub name: Box<str>,
+    /// It answered when it was last asked, or was not asked yet.
+    pub up: bool,
 }
 
 /// Gives accounts their anonymous ids.

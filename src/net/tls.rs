@@ -3,16 +3,21 @@
 
 use std::sync::Arc;
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, InconsistentKeys, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ConfigBuilder, InconsistentKeys, RootCertStore, ServerConfig, WantsVerifier};
 
 use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
 use crate::net::certificate::{Own, Unfit};
+
+pub use crate::net::tls::found::{Foreign, Lawful};
+
+mod found;
 
 /// Sessions that are kept so that a peer that comes back needs no whole handshake; each takes less than 1 KiB.
 const SESSIONS: usize = 4096;
@@ -272,17 +277,39 @@ fn certified(
 ///
 /// [`TlsProblem`], at start rather than at the first login.
 pub fn client(pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, TlsProblem> {
-    let roots = match pem {
-        Some(pem) => from_pem(pem)?,
-        None => from_system()?,
-    };
+    let (builder, _) = client_builder()?;
+    Ok(Arc::new(builder.with_root_certificates(roots(pem)?).with_no_client_auth()))
+}
+
+/// The same for servers that DNS has named: the name to which a connection is made is not enough, it must be one that
+/// is [`Lawful`] (B-073). The settings are for the servers of one domain; sessions are resumed among those alone.
+///
+/// # Errors
+///
+/// As [`client`].
+pub fn client_of_found(pem: Option<&[u8]>, lawful: Lawful) -> Result<Arc<ClientConfig>, TlsProblem> {
+    let (builder, provider) = client_builder()?;
+    let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(pem)?), provider).build();
+    let inner = inner.map_err(|e| TlsProblem::Provider(e.to_string()))?;
+    let verifier = Arc::new(found::Verifier { inner, lawful });
+    Ok(Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()))
+}
+
+type ClientBuilder = ConfigBuilder<ClientConfig, WantsVerifier>;
+
+fn client_builder() -> Result<(ClientBuilder, Arc<CryptoProvider>), TlsProblem> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-        .map_err(|e| TlsProblem::Provider(e.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+        .map_err(|e| TlsProblem::Provider(e.to_string()))?;
+    Ok((builder, provider))
+}
+
+fn roots(pem: Option<&[u8]>) -> Result<RootCertStore, TlsProblem> {
+    match pem {
+        Some(pem) => from_pem(pem),
+        None => from_system(),
+    }
 }
 
 fn from_pem(pem: &[u8]) -> Result<RootCertStore, TlsProblem> {

@@ -10,7 +10,9 @@ use toml::Spanned;
 
 use crate::base::problem::Problem;
 use crate::base::secret::Secret;
+use crate::net::tls::{client, client_of_found};
 use crate::upstream::ldap::dial::{Endpoint, Protection};
+use crate::upstream::ldap::pool::Source;
 use crate::upstream::ldap::server::{Access, Service};
 use crate::wire::ldap::dn::Dn;
 
@@ -23,8 +25,22 @@ pub struct LdapConfig {
     /// `active-directory` (also Samba) or `ldap`.
     pub kind: Kind,
     /// Servers in the order of preference, each `host`, `host:port` or `[address]:port`; at least one, at
-    /// most 8. The port is 636 with `tls = "ldaps"`, otherwise 389, unless it is given.
-    pub servers: Spanned<Vec<String>>,
+    /// most 8. The port is 636 with `tls = "ldaps"`, otherwise 389, unless it is given. When left out, DNS names
+    /// them: those of `domain`, or of `srv-domain`.
+    pub servers: Option<Spanned<Vec<String>>>,
+    /// `ldap` without `servers` only. DNS name whose SRV records name the servers.
+    pub srv_domain: Option<Spanned<String>>,
+    /// `active-directory` without `servers` only. The site whose domain controllers come first; default: none.
+    pub site: Option<Spanned<String>>,
+    /// Without `servers` only. Port of every server that DNS names; default: that of its record, but 636 for a record
+    /// of `_ldap` with `tls = "ldaps"`.
+    pub port: Option<Spanned<u16>>,
+    /// Without `servers` only. Which names DNS may give, each a name or `*.` and a name; default: those below the
+    /// domain, and any with a certificate for the domain itself.
+    pub server_names: Option<Spanned<Vec<String>>>,
+    /// DNS servers for all names of this directory, each `address`, `address:port` or `[address]:port`, at most 4;
+    /// default: those of the system.
+    pub dns_servers: Option<Spanned<Vec<String>>>,
     /// `ldaps`, `starttls` or `none`; default `ldaps`. `none` sends passwords readable.
     #[serde(default)]
     pub tls: Tls,
@@ -106,7 +122,7 @@ pub enum GroupLookup {
 #[derive(Debug)]
 pub struct LdapSettings {
     access: Access,
-    endpoints: Vec<Endpoint>,
+    source: Source,
     manner: Manner,
 }
 
@@ -136,11 +152,15 @@ impl LdapSettings {
         let local = |endpoint: &Endpoint| {
             &*endpoint.host == "localhost" || endpoint.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
         };
-        matches!(self.access.protection, Protection::Plain) && !self.endpoints.iter().all(local)
+        let all_local = match &self.source {
+            Source::Listed(endpoints) => endpoints.iter().all(local),
+            Source::Dns(_) => false,
+        };
+        matches!(self.access.protection, Protection::Plain) && !all_local
     }
 
-    pub(crate) fn into_parts(self) -> (Access, Vec<Endpoint>, Manner) {
-        (self.access, self.endpoints, self.manner)
+    pub(crate) fn into_parts(self) -> (Access, Source, Manner) {
+        (self.access, self.source, self.manner)
     }
 }
 
@@ -172,8 +192,9 @@ impl LdapConfig {
     pub fn settle(self, read: ReadFile<'_>, problems: &mut Vec<Problem>) -> Option<LdapSettings> {
         let before = problems.len();
         let mut complaints = Complaints { name: &self.name, problems, before };
-        let endpoints = self.endpoints(&mut complaints);
-        let protection = self.protection(read, &mut complaints);
+        let source = self.source(&mut complaints);
+        let dns = self.dns(&mut complaints);
+        let protection = self.protection(source.as_ref(), read, &mut complaints);
         let service = self.service(read, &mut complaints);
         let server_timeout = self.timeout(&mut complaints);
         base(&self.base_dn, "base-dn", &mut complaints);
@@ -183,33 +204,17 @@ impl LdapConfig {
             Kind::Ldap => Manner::Plain(self.plain(&mut complaints)),
         };
         let clean = complaints.none();
-        let access =
-            Access { directory: self.name.as_str().into(), protection: protection?, service, server_timeout };
-        clean.then_some(LdapSettings { access, endpoints, manner })
+        let (directory, protection) = (self.name.as_str().into(), protection?);
+        let access = Access { directory, protection, dns, service, server_timeout };
+        clean.then_some(LdapSettings { access, source: source?, manner })
     }
 
-    fn endpoints(&self, complaints: &mut Complaints<'_>) -> Vec<Endpoint> {
-        let servers = self.servers.get_ref();
-        if servers.is_empty() || servers.len() > 8 {
-            let what = format!("servers has {} entries, it may have 1 to 8", servers.len());
-            complaints.add(self.servers.span(), what, "name each server once, the nearest first");
-        }
-        let default = if self.tls == Tls::Ldaps { 636 } else { 389 };
-        let mut endpoints = Vec::new();
-        for server in servers {
-            match endpoint(server, default) {
-                Some(endpoint) => endpoints.push(endpoint),
-                None => complaints.add(
-                    self.servers.span(),
-                    format_args!("\"{server}\" is not a server"),
-                    "write host, host:port or [address]:port; tls is chosen by the key tls, not by a URL",
-                ),
-            }
-        }
-        endpoints
-    }
-
-    fn protection(&self, read: ReadFile<'_>, complaints: &mut Complaints<'_>) -> Option<Protection> {
+    fn protection(
+        &self,
+        source: Option<&Source>,
+        read: ReadFile<'_>,
+        complaints: &mut Complaints<'_>,
+    ) -> Option<Protection> {
         if self.tls == Tls::None {
             if let Some(file) = &self.ca_file {
                 complaints.add(
@@ -224,11 +229,15 @@ impl LdapConfig {
             Some(file) => Some(read_file(file, "ca-file", read, complaints)?),
             None => None,
         };
-        match (crate::net::tls::client(pem.as_deref()), self.tls) {
+        let config = match source {
+            Some(Source::Dns(sought)) => client_of_found(pem.as_deref(), sought.lawful.clone()),
+            Some(Source::Listed(_)) | None => client(pem.as_deref()),
+        };
+        match (config, self.tls) {
             (Ok(config), Tls::Starttls) => Some(Protection::StartTls(config)),
             (Ok(config), Tls::Ldaps | Tls::None) => Some(Protection::Tls(config)),
             (Err(problem), _) => {
-                let at = self.ca_file.as_ref().map_or_else(|| self.servers.span(), Spanned::span);
+                let at = self.ca_file.as_ref().map_or_else(|| self.base_dn.span(), Spanned::span);
                 complaints.add(at, problem, "name a PEM file with the authority's certificate in ca-file");
                 None
             }
@@ -293,7 +302,22 @@ impl LdapConfig {
         let lookup = self.group_lookup.as_ref().map(|lookup| *lookup.get_ref());
         let members = lookup == Some(GroupLookup::Member);
         let plain = self.kind == Kind::Ldap;
+        let found = self.servers.is_none();
         let keys = [
+            (
+                "srv-domain",
+                self.srv_domain.as_ref().map(Spanned::span),
+                plain && found,
+                "kind = \"ldap\" without servers",
+            ),
+            (
+                "site",
+                self.site.as_ref().map(Spanned::span),
+                !plain && found,
+                "kind = \"active-directory\" without servers",
+            ),
+            ("port", self.port.as_ref().map(Spanned::span), found, "servers that DNS names"),
+            ("server-names", self.server_names.as_ref().map(Spanned::span), found, "servers that DNS names"),
             ("domain", self.domain.as_ref().map(Spanned::span), !plain, "kind = \"active-directory\""),
             (
                 "netbios-domain",
@@ -360,32 +384,10 @@ fn base(written: &Spanned<String>, key: &str, complaints: &mut Complaints<'_>) {
     }
 }
 
-fn endpoint(text: &str, default: u16) -> Option<Endpoint> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (host, port) = rest.split_once(']')?;
-            host.parse::<std::net::Ipv6Addr>().ok()?;
-            (
-                host,
-                port.strip_prefix(':')
-                    .map_or((port.is_empty()).then_some(default), |port| port.parse().ok())?,
-            )
-        }
-        None => match text.rsplit_once(':') {
-            Some((host, port)) => (host, port.parse().ok()?),
-            None => (text, default),
-        },
-    };
-    let name = !host.is_empty()
-        && host.len() <= 253
-        && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'));
-    let address = host.parse::<IpAddr>().is_ok();
-    (port != 0 && (name || address)).then(|| Endpoint { host: host.into(), port })
-}
-
 pub(crate) use crate::directory::ldap::config::manner::Manner;
 
 mod manner;
+mod servers;
 
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ use crate::base::random::{self, NoRandomness, Random};
 use crate::base::secret::Secret;
 use crate::directory::ldap::active_directory::ActiveDirectory;
 use crate::directory::ldap::outcome::of_bind;
-use crate::gateway::ports::{After, Directory, Session, Verified};
+use crate::gateway::ports::{After, Directory, ServerState, Session, Verified};
 use crate::login::identity::{Account, LoginName};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::Fault;
@@ -55,14 +55,15 @@ impl LdapDirectory {
         let number = u128::from_be_bytes(random::bytes(random)?);
         let base_dn = settings.base_dn().to_owned();
         let nobody = format!("cn={number:032x},{base_dn}");
-        let (access, endpoints, manner) = settings.into_parts();
+        let (access, source, manner) = settings.into_parts();
         let manner = match manner {
             config::Manner::ActiveDirectory(settings) => {
                 Manner::ActiveDirectory(Box::new(ActiveDirectory::new(settings)))
             }
             config::Manner::Plain(settings) => Manner::Plain(Box::new(settings)),
         };
-        Ok(Self { pool: Pool::start(access, endpoints, clock), manner, base_dn, nobody })
+        let pool = Pool::start(access, source, random::bytes(random)?, clock);
+        Ok(Self { pool, manner, base_dn, nobody })
     }
 }
 
@@ -110,6 +111,11 @@ impl Directory for LdapDirectory {
                 Ok(if account.is_some() { outcome } else { PrimaryOutcome::Wrong }.into())
             }
         }
+    }
+
+    fn servers(&self) -> Vec<ServerState> {
+        let all = self.pool.servers().into_iter();
+        all.map(|(server, up)| ServerState { name: server.to_string().into(), up }).collect()
     }
 
     async fn probe(&self, until: Instant) -> Result<(), Fault> {

@@ -3,7 +3,7 @@
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::Fault;
 use crate::upstream::ldap::dial::Endpoint;
-use crate::upstream::ldap::trouble::refused;
+use crate::upstream::ldap::trouble::{refused, wants_channel_binding};
 use crate::wire::ldap::message::LdapResult;
 use crate::wire::ldap::result::{ResultCode, bind_data};
 
@@ -20,6 +20,9 @@ pub(crate) fn of_bind(
     server: &Endpoint,
     result: &LdapResult<'_>,
 ) -> Result<PrimaryOutcome, Fault> {
+    if let Some(fault) = wants_channel_binding(directory, server, result) {
+        return Err(fault);
+    }
     match result.code {
         ResultCode::SUCCESS => Ok(PrimaryOutcome::Correct),
         ResultCode::INVALID_CREDENTIALS => Ok(hinted(bind_data(result.diagnostic))),

@@ -85,27 +85,23 @@ impl Record {
 
 /// What a search brought. References to other servers are not followed (B-051).
 #[derive(Debug)]
-pub(crate) struct Found<'a> {
+pub(crate) struct Found {
     /// The entries.
     pub(crate) records: Vec<Record>,
     /// The result code.
     pub(crate) code: ResultCode,
     /// Who answered.
-    pub(crate) server: &'a Endpoint,
+    pub(crate) server: Endpoint,
 }
 
 /// Searches, and leaves the result code to the caller.
-pub(crate) async fn run<'a>(
-    pool: &'a Pool,
-    request: &Search<'_>,
-    until: Instant,
-) -> Result<Found<'a>, Fault> {
+pub(crate) async fn run(pool: &Pool, request: &Search<'_>, until: Instant) -> Result<Found, Fault> {
     let (answer, server) = pool.search(request, until).await?;
-    read(&answer, server)
-        .map_err(|broken| unhelped(pool.directory(), 1, Some((server, Trouble::Broken(broken)))))
+    read(&answer, &server)
+        .map_err(|broken| unhelped(pool.directory(), 1, Some((&server, Trouble::Broken(broken)))))
 }
 
-fn read<'a>(answer: &Answer, server: &'a Endpoint) -> Result<Found<'a>, Broken> {
+fn read(answer: &Answer, server: &Endpoint) -> Result<Found, Broken> {
     let mut records = Vec::new();
     for message in answer.messages() {
         let message = message?;
@@ -114,7 +110,7 @@ fn read<'a>(answer: &Answer, server: &'a Endpoint) -> Result<Found<'a>, Broken> 
         }
     }
     let code = LdapResult::read(&answer.last()?.operation).map_err(protocol)?.code;
-    Ok(Found { records, code, server })
+    Ok(Found { records, code, server: server.clone() })
 }
 
 /// All entries that match; a result that is not complete is a fault (B-092).
@@ -122,7 +118,7 @@ pub(crate) async fn all(pool: &Pool, request: &Search<'_>, until: Instant) -> Re
     let found = run(pool, request, until).await?;
     match found.code {
         ResultCode::SUCCESS => Ok(found.records),
-        code => Err(refused(pool.directory(), found.server, "a search", code)),
+        code => Err(refused(pool.directory(), &found.server, "a search", code)),
     }
 }
 
@@ -172,7 +168,7 @@ pub(crate) async fn account_named(
     Ok(only(pool, found)?.filter(|record| is_ours(&record.dn)))
 }
 
-fn only(pool: &Pool, found: Found<'_>) -> Result<Option<Record>, Fault> {
+fn only(pool: &Pool, found: Found) -> Result<Option<Record>, Fault> {
     let mut records = found.records.into_iter();
     match (found.code, records.next(), records.next()) {
         (ResultCode::SUCCESS, first, None) => {
@@ -190,7 +186,7 @@ fn only(pool: &Pool, found: Found<'_>) -> Result<Option<Record>, Fault> {
                 found.server
             ),
         )),
-        (code, _, _) => Err(refused(pool.directory(), found.server, "the search for an account", code)),
+        (code, _, _) => Err(refused(pool.directory(), &found.server, "the search for an account", code)),
     }
 }
 
@@ -208,7 +204,7 @@ pub(crate) async fn base(pool: &Pool, dn: &str, until: Instant) -> Result<(), Fa
     let found = run(pool, &request, until).await?;
     match found.code {
         ResultCode::SUCCESS => Ok(()),
-        code => Err(refused(pool.directory(), found.server, "a look at base-dn", code)),
+        code => Err(refused(pool.directory(), &found.server, "a look at base-dn", code)),
     }
 }
 
@@ -232,7 +228,7 @@ pub(crate) async fn entry(
     match found.code {
         ResultCode::SUCCESS => Ok(found.records.into_iter().next()),
         ResultCode::NO_SUCH_OBJECT => Ok(None),
-        code => Err(refused(pool.directory(), found.server, "a look at an account", code)),
+        code => Err(refused(pool.directory(), &found.server, "a look at an account", code)),
     }
 }
 

@@ -43,8 +43,31 @@ pub(crate) enum Broken {
     #[error("the request must not be sent")]
     Unsendable,
     /// No answer in time; whether the server is alive is told separately.
-    #[error("no answer in time")]
-    Late,
+    #[error("{0}")]
+    Late(Step),
+}
+
+/// What was waited for when time ran out: each has another cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Step {
+    /// The addresses of the server.
+    #[error("its name was not resolved in time; check dns-servers, or the DNS of this machine")]
+    Name,
+    /// The connection.
+    #[error("no connection in time; is it running, and does a firewall let us through?")]
+    Connect,
+    /// The answer to StartTLS.
+    #[error("connected, but StartTLS was not answered in time; is that port for LDAP without TLS?")]
+    StartTls,
+    /// The end of the handshake.
+    #[error("connected, but TLS did not come about in time; is that port for TLS?")]
+    Handshake,
+    /// The answer to a request.
+    #[error("connected, but no answer in time; look at its load and its log")]
+    Answer,
+    /// A turn, while others were waiting for the server.
+    #[error("no connection in time, others were waiting for one already; look at its load and its log")]
+    Turn,
 }
 
 /// What came for one request: whole messages, the last one carrying the result.
@@ -163,7 +186,7 @@ impl Connection {
         })?;
         let mut guard = Waiting { jobs: &self.jobs, id: Some(id) };
         match tokio::time::timeout_at(until, answer).await {
-            Err(_) => Err(Broken::Late),
+            Err(_) => Err(Broken::Late(Step::Answer)),
             Ok(answered) => {
                 guard.id = None;
                 answered.unwrap_or_else(|_| Err(Broken::Transport("the connection was closed".into())))

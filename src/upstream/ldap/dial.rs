@@ -1,17 +1,20 @@
 //! Makes a connection: name, TCP, StartTLS or TLS, all before one deadline (B-095).
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use crate::upstream::ldap::connection::{Broken, Connection, protocol};
+use crate::upstream::dns::{Dns, MAX_ADDRESSES};
+use crate::upstream::ldap::advice::{no_plain, no_start_tls, no_tls, start_tls_refused, unconnected};
+use crate::upstream::ldap::connection::{Broken, Connection, Step, protocol};
 use crate::wire::ldap::frame::Inbox;
 use crate::wire::ldap::message::{ExtendedResponse, Message, op};
 use crate::wire::ldap::request::start_tls;
@@ -27,10 +30,20 @@ pub(crate) enum Protection {
     Plain,
 }
 
+impl Protection {
+    /// The same, with what to look at when a server does not understand what is readable for everybody.
+    pub(crate) fn hint(&self, broken: Broken) -> Broken {
+        match (self, broken) {
+            (Self::Plain, Broken::Transport(what) | Broken::Protocol(what)) => no_plain(&what),
+            (_, broken) => broken,
+        }
+    }
+}
+
 /// Where a server listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Name or address, as configured; the certificate must be valid for it (B-071).
+    /// Name or address, as configured or as DNS named it; the certificate must be valid for it (B-071, B-073).
     pub host: Box<str>,
     /// Port.
     pub port: u16,
@@ -49,77 +62,69 @@ impl std::fmt::Display for Endpoint {
 /// Longest answer to StartTLS.
 const MAX_START_TLS: usize = 4096;
 
-/// Connects to `endpoint` in at most `within`. Nobody is bound on the new connection.
+/// Connects to `endpoint` in at most `within`, the question for its addresses included. Nobody is bound on the new
+/// connection.
 pub(crate) async fn dial(
     endpoint: &Endpoint,
+    dns: &Dns,
     protection: &Protection,
     within: Duration,
 ) -> Result<Connection, Broken> {
-    match timeout(within, connect(endpoint, protection, within)).await {
-        Ok(made) => made,
-        Err(_) => Err(Broken::Late),
-    }
+    let mut step = Step::Name;
+    let made = timeout(within, connect(endpoint, dns, protection, within, &mut step)).await;
+    made.unwrap_or(Err(Broken::Late(step)))
 }
 
 async fn connect(
     endpoint: &Endpoint,
+    dns: &Dns,
     protection: &Protection,
     within: Duration,
+    step: &mut Step,
 ) -> Result<Connection, Broken> {
-    let mut stream = tcp(endpoint, within).await?;
+    let addresses = addresses(endpoint, dns).await?;
+    *step = Step::Connect;
+    let mut stream = tcp(&addresses, within).await?;
     let config = match protection {
         Protection::Plain => return Ok(Connection::start(Box::new(stream))),
         Protection::Tls(config) => config,
         Protection::StartTls(config) => {
+            *step = Step::StartTls;
             ask_for_tls(&mut stream).await?;
             config
         }
     };
-    let name = ServerName::try_from(endpoint.host.to_string())
-        .map_err(|_| Broken::Transport("the server's name cannot stand in a certificate".into()))?;
+    let name = ServerName::try_from(endpoint.host.to_string()).map_err(|_| {
+        let what = "its name cannot stand in a certificate; write the server as its certificate names it";
+        Broken::Transport(what.into())
+    })?;
+    *step = Step::Handshake;
     let tls = TlsConnector::from(config.clone()).connect(name, stream).await;
-    tls.map(|stream| Connection::start(Box::new(stream)))
-        .map_err(|error| Broken::Transport(format!("TLS: {error}{}", advice(&error))))
+    tls.map(|stream| Connection::start(Box::new(stream))).map_err(|error| no_tls(&error))
 }
 
-/// Whose move it is when TLS does not come about.
-fn advice(error: &std::io::Error) -> &'static str {
-    let Some(inner) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
-        return "; is that port for TLS?";
-    };
-    match inner {
-        rustls::Error::InvalidCertificate(
-            CertificateError::UnknownIssuer | CertificateError::BadSignature,
-        ) => "; check ca-file: it must hold the authority that signed the server's certificate",
-        rustls::Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => "; write the server as its certificate names it",
-        rustls::Error::InvalidCertificate(
-            CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. },
-        ) => "; the server needs a new certificate, or a clock is wrong",
-        rustls::Error::InvalidMessage(_) => "; is that port for TLS?",
-        _ => "",
-    }
+async fn addresses(endpoint: &Endpoint, dns: &Dns) -> Result<Vec<SocketAddr>, Broken> {
+    let found = dns.addresses(&endpoint.host).await;
+    let found = found.map_err(|error| {
+        Broken::Transport(format!(
+            "{dns} has no address for it: {error}; check the server's name, and who is asked for it"
+        ))
+    })?;
+    Ok(found.into_iter().take(MAX_ADDRESSES).map(|address| (address, endpoint.port).into()).collect())
 }
 
-async fn tcp(endpoint: &Endpoint, within: Duration) -> Result<TcpStream, Broken> {
-    let found = tokio::net::lookup_host((&*endpoint.host, endpoint.port)).await;
-    let addresses: Vec<SocketAddr> =
-        found.map_err(|error| Broken::Transport(format!("name: {}", error.kind())))?.take(8).collect();
-    let mut last = Broken::Transport("the server's name has no address".into());
+async fn tcp(addresses: &[SocketAddr], within: Duration) -> Result<TcpStream, Broken> {
+    let mut last = Broken::Late(Step::Connect);
     // An address that does not answer must leave time for the others.
     let share = u32::try_from(addresses.len()).ok().and_then(|count| within.checked_div(count));
-    for address in &addresses {
+    for address in addresses {
         match timeout(share.unwrap_or(within), TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 prepare(&stream);
                 return Ok(stream);
             }
-            Ok(Err(error)) => last = Broken::Transport(format!("connect: {}", error.kind())),
-            Err(_) => last = Broken::Late,
+            Ok(Err(error)) => last = unconnected(error.kind()),
+            Err(_) => last = Broken::Late(Step::Connect),
         }
     }
     Err(last)
@@ -143,16 +148,17 @@ fn prepare(stream: &TcpStream) {
 /// The StartTLS operation. Anything but success, and anything behind the answer that is not TLS, ends the
 /// connection: both are what someone in between would send (B-026, B-072).
 async fn ask_for_tls(stream: &mut TcpStream) -> Result<(), Broken> {
-    let lost = |error: std::io::Error| Broken::Transport(format!("StartTLS: {}", error.kind()));
+    let lost = |error: std::io::Error| no_start_tls(error.kind());
     stream.write_all(&start_tls(1)).await.map_err(lost)?;
     let mut inbox = Inbox::new(MAX_START_TLS);
     let mut chunk = [0; 512];
     loop {
         let count = stream.read(&mut chunk).await.map_err(lost)?;
-        if count == 0 {
-            return Err(Broken::Transport("StartTLS: the server closed the connection".into()));
+        let came = chunk.get(..count).unwrap_or_default();
+        if came.is_empty() || (inbox.waiting() == 0 && is_tls(came)) {
+            return Err(no_start_tls(ErrorKind::UnexpectedEof));
         }
-        inbox.push(chunk.get(..count).unwrap_or_default()).map_err(protocol)?;
+        inbox.push(came).map_err(protocol)?;
         let Some(whole) = inbox.take().map_err(protocol)? else { continue };
         let message = Message::read(whole).map_err(protocol)?;
         if message.operation.tag != op::EXTENDED_RESPONSE {
@@ -163,11 +169,16 @@ async fn ask_for_tls(stream: &mut TcpStream) -> Result<(), Broken> {
             return Err(Broken::Disconnected(response.result.code));
         }
         if !response.result.code.is_success() {
-            return Err(Broken::Transport(format!("StartTLS was refused: {}", response.result.code)));
+            return Err(start_tls_refused(response.result.code));
         }
         if inbox.waiting() > 0 {
             return Err(Broken::Protocol("readable octets behind the answer to StartTLS".into()));
         }
         return Ok(());
     }
+}
+
+/// The beginning of a record of TLS (RFC 8446 section 5.1): an alert, or a handshake. No message of LDAP begins so.
+const fn is_tls(octets: &[u8]) -> bool {
+    matches!(octets, [0x15 | 0x16, ..])
 }

@@ -1,11 +1,14 @@
 //! The one LDAP client: directories look accounts up and check passwords with it, front ends pass on what a person
 //! asks.
 
+mod advice;
 mod bound;
 pub(crate) mod connection;
 pub(crate) mod dial;
+pub(crate) mod discovery;
 mod driver;
 pub(crate) mod pool;
+mod roster;
 pub(crate) mod server;
 pub(crate) mod trouble;
 

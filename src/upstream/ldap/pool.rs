@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Semaphore;
-use tokio::task::AbortHandle;
 
 use crate::base::clock::Clock;
 use crate::base::secret::Secret;
@@ -12,50 +11,56 @@ use crate::login::verdict::{Fault, FaultKind};
 use crate::upstream::ldap::bound::Answered;
 use crate::upstream::ldap::connection::Answer;
 use crate::upstream::ldap::dial::Endpoint;
-use crate::upstream::ldap::server::{Access, MAX_BINDS, Server};
-use crate::upstream::ldap::trouble::{BindTrouble, unhelped};
+use crate::upstream::ldap::discovery::{Discovery, Sought};
+use crate::upstream::ldap::roster::Roster;
+use crate::upstream::ldap::server::{Access, MAX_BINDS};
+use crate::upstream::ldap::trouble::{BindTrouble, Trouble, unhelped};
+use crate::upstream::srv::Seed;
 use crate::wire::ldap::request::Search;
 
 /// Longest name of a schema's entry, in bytes.
 const LONGEST_SCHEMA: usize = 1024;
 
-/// The servers of one directory.
-pub(crate) struct Pool {
-    access: Arc<Access>,
-    servers: Vec<Arc<Server>>,
-    clock: Arc<dyn Clock>,
-    binds: Semaphore,
-    schema: Mutex<Option<Arc<str>>>,
-    watchers: Vec<AbortHandle>,
+/// Where the servers of a directory come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// The administrator has listed them, in the order of preference.
+    Listed(Vec<Endpoint>),
+    /// DNS names them.
+    Dns(Sought),
 }
 
-impl Drop for Pool {
-    fn drop(&mut self) {
-        self.watchers.iter().for_each(AbortHandle::abort);
-    }
+/// The servers of one directory.
+pub(crate) struct Pool {
+    roster: Arc<Roster>,
+    discovery: Option<Discovery>,
+    binds: Semaphore,
+    schema: Mutex<Option<Arc<str>>>,
 }
 
 impl Pool {
-    /// Servers in the order of preference. Starts a watcher for each, so it must be called inside a runtime;
-    /// nothing is connected yet.
-    pub(crate) fn start(access: Access, endpoints: Vec<Endpoint>, clock: Arc<dyn Clock>) -> Self {
-        let access = Arc::new(access);
-        let new = |endpoint| Arc::new(Server::new(access.clone(), endpoint, clock.clone()));
-        let servers: Vec<_> = endpoints.into_iter().map(new).collect();
-        let watchers =
-            servers.iter().map(|server| tokio::spawn(server.clone().keep_watch()).abort_handle()).collect();
-        let (binds, schema) = (Semaphore::new(MAX_BINDS), Mutex::default());
-        Self { access, servers, clock, binds, schema, watchers }
+    /// Starts a watcher for each server and for DNS, so it must be called inside a runtime; nothing is connected yet.
+    /// Which of several equal servers that DNS names comes first depends on `seed`.
+    pub(crate) fn start(access: Access, source: Source, seed: Seed, clock: Arc<dyn Clock>) -> Self {
+        let roster = Arc::new(Roster::new(Arc::new(access), clock));
+        let discovery = match source {
+            Source::Listed(endpoints) => {
+                roster.replace(&endpoints);
+                None
+            }
+            Source::Dns(sought) => Some(Discovery::start(sought, seed, roster.clone())),
+        };
+        Self { roster, discovery, binds: Semaphore::new(MAX_BINDS), schema: Mutex::default() }
     }
 
     /// Name of the directory.
     pub(crate) fn directory(&self) -> &Arc<str> {
-        &self.access.directory
+        &self.roster.access().directory
     }
 
     /// Time of day and steady time.
     pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.clock
+        self.roster.clock()
     }
 
     /// Name of the entry that holds the schema of accounts (RFC 4512 section 4.2), once one of them has told it.
@@ -80,19 +85,20 @@ impl Pool {
         &self,
         request: &Search<'_>,
         until: Instant,
-    ) -> Result<(Answer, &Endpoint), Fault> {
+    ) -> Result<(Answer, Endpoint), Fault> {
+        self.ready(until).await?;
         let (mut tried, mut last) = (0_usize, None);
-        for server in self.in_order() {
-            if self.clock.now().steady >= until {
+        for server in self.roster.in_order() {
+            if self.clock().now().steady >= until {
                 break;
             }
             tried = tried.saturating_add(1);
             match server.search(request, until).await {
-                Ok(answer) => return Ok((answer, server.endpoint())),
-                Err(trouble) => last = Some((server.endpoint(), trouble)),
+                Ok(answer) => return Ok((answer, server.endpoint().clone())),
+                Err(trouble) => last = Some((server, trouble)),
             }
         }
-        Err(unhelped(&self.access.directory, tried, last))
+        Err(self.unhelped(tried, last.as_ref().map(|(server, trouble)| (server.endpoint(), trouble.clone()))))
     }
 
     /// One user's bind, at one server. Another one is asked only when the first cannot have seen the
@@ -109,39 +115,56 @@ impl Pool {
                 format!("directory \"{}\": {MAX_BINDS} binds were running all the time", self.directory());
             return Err(Fault::new(FaultKind::Overloaded, what));
         };
+        self.ready(until).await?;
         let (mut tried, mut last) = (0_usize, None);
-        for server in self.in_order() {
-            if self.clock.now().steady >= until {
+        for server in self.roster.in_order() {
+            if self.clock().now().steady >= until {
                 break;
             }
             tried = tried.saturating_add(1);
             match server.bind(name, password, until).await {
                 Ok(answered) => return Ok(answered),
-                Err(BindTrouble::NotAsked(trouble)) => last = Some((server.endpoint(), trouble)),
+                Err(BindTrouble::NotAsked(trouble)) => last = Some((server, trouble)),
                 Err(BindTrouble::Asked(trouble)) => {
-                    return Err(unhelped(&self.access.directory, tried, Some((server.endpoint(), trouble))));
+                    return Err(unhelped(self.directory(), tried, Some((server.endpoint(), trouble))));
                 }
             }
         }
-        Err(unhelped(&self.access.directory, tried, last))
+        Err(self.unhelped(tried, last.as_ref().map(|(server, trouble)| (server.endpoint(), trouble.clone()))))
     }
 
     /// Whether any server answers now.
     pub(crate) async fn probe(&self, until: Instant) -> Result<(), Fault> {
+        self.ready(until).await?;
         let (mut tried, mut last) = (0_usize, None);
-        for server in self.in_order() {
+        for server in self.roster.in_order() {
             tried = tried.saturating_add(1);
             match server.probe(until).await {
                 Ok(()) => return Ok(()),
-                Err(trouble) => last = Some((server.endpoint(), trouble)),
+                Err(trouble) => last = Some((server, trouble)),
             }
         }
-        Err(unhelped(&self.access.directory, tried, last))
+        Err(self.unhelped(tried, last.as_ref().map(|(server, trouble)| (server.endpoint(), trouble.clone()))))
     }
 
-    /// Those that are up first, each group as configured.
-    fn in_order(&self) -> impl Iterator<Item = &Arc<Server>> {
-        let (up, down): (Vec<_>, Vec<_>) = self.servers.iter().partition(|server| server.is_up());
-        up.into_iter().chain(down)
+    /// Each server, and whether it answered when it was last asked, in the order of preference.
+    pub(crate) fn servers(&self) -> Vec<(Endpoint, bool)> {
+        self.roster.all()
+    }
+
+    /// DNS has named servers, or nobody asks it.
+    async fn ready(&self, until: Instant) -> Result<(), Fault> {
+        match &self.discovery {
+            None => Ok(()),
+            Some(discovery) => discovery.ready(until).await,
+        }
+    }
+
+    fn unhelped(&self, tried: usize, last: Option<(&Endpoint, Trouble)>) -> Fault {
+        let fault = unhelped(self.directory(), tried, last);
+        match &self.discovery {
+            None => fault,
+            Some(discovery) => discovery.unhelped(fault),
+        }
     }
 }

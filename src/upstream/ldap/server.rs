@@ -12,8 +12,9 @@ use tracing::{info, warn};
 use crate::base::clock::Clock;
 use crate::base::secret::Secret;
 use crate::login::verdict::Fault;
+use crate::upstream::dns::Dns;
 use crate::upstream::ldap::bound::Answered;
-use crate::upstream::ldap::connection::{Answer, Broken, Connection, protocol};
+use crate::upstream::ldap::connection::{Answer, Broken, Connection, Step, protocol};
 use crate::upstream::ldap::dial::{Endpoint, Protection, dial};
 use crate::upstream::ldap::trouble::{BindTrouble, Trouble, service_refused, silent};
 use crate::wire::ldap::filter::Filter;
@@ -43,6 +44,8 @@ pub(crate) struct Access {
     pub(crate) directory: Arc<str>,
     /// How connections are protected.
     pub(crate) protection: Protection,
+    /// Who knows the addresses of its servers.
+    pub(crate) dns: Dns,
     /// Who we are when we search; nobody when `None`.
     pub(crate) service: Option<Service>,
     /// How long one server may take for a request before the next is asked.
@@ -125,11 +128,14 @@ impl Server {
                 Err(Broken::Transport(_) | Broken::Disconnected(_)) if !fresh => connection.close(),
                 Err(broken) => {
                     // One slow search among others that are answered says nothing about the server.
-                    if broken == Broken::Late && had_its_time && connection.received() == before {
+                    if had_its_time
+                        && connection.received() == before
+                        && let Broken::Late(step) = broken
+                    {
                         connection.close();
-                        return Err(silent().into());
+                        return Err(silent(step).into());
                     }
-                    return Err(broken.into());
+                    return Err(self.access.protection.hint(broken).into());
                 }
             }
         }
@@ -172,6 +178,7 @@ impl Server {
                 }
                 Err(broken) => {
                     connection.close();
+                    let broken = self.access.protection.hint(broken);
                     let trouble = Trouble::Broken(broken).after(had_its_time);
                     self.judge(Some(&trouble));
                     return Err(BindTrouble::Asked(trouble));
@@ -235,7 +242,7 @@ impl Server {
         }
         self.refused_lately()?;
         let turn = tokio::time::timeout_at(until.into(), self.dialing.lock()).await;
-        let _turn = turn.map_err(|_| Broken::Late)?;
+        let _turn = turn.map_err(|_| Broken::Late(Step::Turn))?;
         if let Some(connection) = self.current() {
             return Ok((connection, true));
         }
@@ -244,10 +251,11 @@ impl Server {
         let connection = Arc::new(self.dial(until).await?);
         if let Some(service) = &self.access.service {
             let build = |id| simple_bind(id, &service.name, service.password.expose());
-            let answer = connection.request(op::BIND_RESPONSE, until.into(), build).await?;
+            let answer = connection.request(op::BIND_RESPONSE, until.into(), build).await;
+            let answer = answer.map_err(|broken| self.access.protection.hint(broken))?;
             let message = answer.last()?;
             let result = LdapResult::read(&message.operation).map_err(protocol)?;
-            if let Some(trouble) = service_refused(&self.access.directory, &self.endpoint, result.code) {
+            if let Some(trouble) = service_refused(&self.access.directory, &self.endpoint, &result) {
                 return Err(trouble);
             }
         }
@@ -257,7 +265,7 @@ impl Server {
 
     async fn dial(&self, until: Instant) -> Result<Connection, Broken> {
         let within = until.saturating_duration_since(self.clock.now().steady);
-        dial(&self.endpoint, &self.access.protection, within).await
+        dial(&self.endpoint, &self.access.dns, &self.access.protection, within).await
     }
 
     async fn binder(&self, until: Instant) -> Result<(Connection, bool), Trouble> {
@@ -302,7 +310,7 @@ impl Server {
                 }
             }
             // Our own queue and our own haste say nothing about the server.
-            Some(Trouble::Broken(Broken::Full | Broken::Unsendable | Broken::Late)) => {}
+            Some(Trouble::Broken(Broken::Full | Broken::Unsendable | Broken::Late(_))) => {}
             Some(Trouble::Broken(broken)) => {
                 if matches!(*health, Health::Up) {
                     warn!(event = "directory.server-down", directory = %self.access.directory, server = %self.endpoint, cause = %broken, "the server is of no use: {broken}");

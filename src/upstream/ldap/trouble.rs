@@ -1,9 +1,10 @@
 //! Why a server was of no help, and what is said about it: whose move it is.
 
 use crate::login::verdict::{Fault, FaultKind};
-use crate::upstream::ldap::connection::Broken;
+use crate::upstream::ldap::connection::{Broken, Step};
 use crate::upstream::ldap::dial::Endpoint;
-use crate::wire::ldap::result::ResultCode;
+use crate::wire::ldap::message::LdapResult;
+use crate::wire::ldap::result::{ResultCode, bind_data};
 
 /// Why a server was of no help.
 #[derive(Debug, Clone)]
@@ -18,7 +19,7 @@ impl Trouble {
     /// The same, knowing whether the server had all the time that it may take: then no answer is a sign.
     pub(crate) fn after(self, had_its_time: bool) -> Self {
         match self {
-            Self::Broken(Broken::Late) if had_its_time => Self::Broken(silent()),
+            Self::Broken(Broken::Late(step)) if had_its_time => Self::Broken(silent(step)),
             Self::Broken(_) | Self::Refused(_) => self,
         }
     }
@@ -40,25 +41,74 @@ pub(crate) enum BindTrouble {
 }
 
 /// A server that lets all its time pass.
-pub(crate) fn silent() -> Broken {
-    Broken::Transport("no sign of life in time".into())
+pub(crate) fn silent(step: Step) -> Broken {
+    Broken::Transport(step.to_string())
 }
 
 /// What the answer to the service account's bind means; `None` when it is bound.
-pub(crate) fn service_refused(directory: &str, server: &Endpoint, code: ResultCode) -> Option<Trouble> {
-    match code {
-        ResultCode::SUCCESS => None,
-        ResultCode::BUSY | ResultCode::UNAVAILABLE => Some(Trouble::Broken(Broken::Disconnected(code))),
-        ResultCode::INVALID_CREDENTIALS | ResultCode::INVALID_DN_SYNTAX | ResultCode::NO_SUCH_OBJECT => {
-            Some(Trouble::Refused(Fault::new(
-                FaultKind::DirectoryRefusedUs,
-                format!(
-                    "directory \"{directory}\": {server} refused the service account with {code}; check bind-dn and bind-password"
-                ),
-            )))
+///
+/// Active Directory's numbers are hints for the text alone (B-084): without them the text says less.
+pub(crate) fn service_refused(
+    directory: &str,
+    server: &Endpoint,
+    result: &LdapResult<'_>,
+) -> Option<Trouble> {
+    let code = result.code;
+    let advice = match (code, bind_data(result.diagnostic)) {
+        (ResultCode::SUCCESS, _) => return None,
+        (ResultCode::BUSY | ResultCode::UNAVAILABLE, _) => {
+            return Some(Trouble::Broken(Broken::Disconnected(code)));
         }
-        code => Some(Trouble::Refused(refused(directory, server, "the service account's bind", code))),
+        (ResultCode::INVALID_CREDENTIALS, _) if wants_binding(result) => CHANNEL_BINDING_ADVICE,
+        (ResultCode::INVALID_CREDENTIALS, Some(data)) => about_service(data),
+        (ResultCode::INVALID_CREDENTIALS | ResultCode::INVALID_DN_SYNTAX | ResultCode::NO_SUCH_OBJECT, _) => {
+            "check bind-dn and bind-password"
+        }
+        (ResultCode::INAPPROPRIATE_AUTHENTICATION, _) => "the account has no password: check bind-dn",
+        _ => return Some(Trouble::Refused(refused(directory, server, "the service account's bind", code))),
+    };
+    let what =
+        format!("directory \"{directory}\": {server} refused the service account with {code}; {advice}");
+    Some(Trouble::Refused(Fault::new(FaultKind::DirectoryRefusedUs, what)))
+}
+
+/// What to do about the service account, by Active Directory's number (B-084).
+const fn about_service(data: u32) -> &'static str {
+    match data {
+        0x525 => "there is no such account: check bind-dn",
+        0x52e => "its password is wrong: check bind-password, or bind-dn if that is right",
+        0x52f | 0x568 | 0x569 => {
+            "a policy of the domain forbids it to log on: look at its restrictions there"
+        }
+        0x530 => "it may not log on at this hour: allow it all hours there",
+        0x531 => "it may not log on from here: look at the list of its workstations there",
+        0x532 | 0x773 => "its password must be changed: set a new one there, and in bind-password",
+        0x533 => "it is disabled: enable it there",
+        0x701 => "it has expired: extend it there",
+        0x775 => "it is locked: unlock it there, and look for who else uses it with an old password",
+        _ => "check bind-dn and bind-password",
     }
+}
+
+/// SEC_E_BAD_BINDINGS: the bind is not tied to its TLS, and the domain controller wants that. The number stands at the
+/// beginning of its text, too.
+fn wants_binding(result: &LdapResult<'_>) -> bool {
+    result.code == ResultCode::INVALID_CREDENTIALS
+        && (result.diagnostic.starts_with(b"80090346") || bind_data(result.diagnostic) == Some(0x8009_0346))
+}
+
+const CHANNEL_BINDING_ADVICE: &str = "it demands channel binding, which a bind with a password cannot give: set \
+     LdapEnforceChannelBinding to 1 (when supported) on the domain controllers";
+
+/// A bind that was refused whatever its password, because the server wants it tied to its TLS: never "wrong
+/// password" (B-089).
+pub(crate) fn wants_channel_binding(
+    directory: &str,
+    server: &Endpoint,
+    result: &LdapResult<'_>,
+) -> Option<Fault> {
+    let what = format!("directory \"{directory}\": {server} refused a bind; {CHANNEL_BINDING_ADVICE}");
+    wants_binding(result).then(|| Fault::new(FaultKind::DirectoryRefusedUs, what))
 }
 
 /// A result that is no answer to what was asked.
@@ -103,7 +153,7 @@ pub(crate) fn unhelped(directory: &str, tried: usize, last: Option<(&Endpoint, T
         Some((_, Trouble::Refused(fault))) => fault,
         Some((server, Trouble::Broken(broken))) => {
             let kind = match broken {
-                Broken::Transport(_) | Broken::Disconnected(_) | Broken::Late => {
+                Broken::Transport(_) | Broken::Disconnected(_) | Broken::Late(_) => {
                     FaultKind::DirectoryUnreachable
                 }
                 Broken::Protocol(_) | Broken::TooLarge => FaultKind::DirectoryConfusing,

@@ -1,4 +1,5 @@
 use super::*;
+use crate::directory::ldap::config::servers::endpoint;
 
 fn settle(toml: &str) -> Result<LdapSettings, Vec<(String, String)>> {
     let config: LdapConfig = toml::from_str(toml).unwrap();
