@@ -30,12 +30,22 @@ impl Authority {
 
     /// Certificate and key of a server with these names and addresses, both as PEM.
     pub fn server(&self, names: &[&str]) -> (String, String) {
+        self.server_but(names, |_| {})
+    }
+
+    /// The same, with something changed before it is signed.
+    pub fn server_but(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (String, String) {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name.push(DnType::CommonName, "server");
         params.use_authority_key_identifier_extension = true;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        change(&mut params);
         let key = KeyPair::generate().unwrap();
         (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
     }

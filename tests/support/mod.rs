@@ -13,6 +13,7 @@
 pub mod apache;
 pub mod authority;
 pub mod counting;
+pub mod dns;
 pub mod dovecot;
 pub mod fake_directory;
 pub mod java;
@@ -23,6 +24,7 @@ pub mod postgres;
 pub mod python;
 pub mod samba;
 pub mod slapd;
+pub mod slow;
 pub mod sssd;
 pub mod terminal;
 

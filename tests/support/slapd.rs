@@ -23,7 +23,12 @@ pub struct Slapd {
     pub port: u16,
     /// Port for TLS.
     pub tls_port: u16,
+    /// Its certificate need not be good for those who fill it.
+    shows_anything: bool,
 }
+
+/// Makes certificate and key of a server.
+pub type Show<'a> = &'a dyn Fn(&Authority) -> (String, String);
 
 const SETTINGS: &str = r#"
 include /etc/ldap/schema/core.schema
@@ -170,18 +175,34 @@ impl Slapd {
 
     /// The same with these lines about who may do what.
     pub fn start_as(extra: &str, access: &str) -> Option<Self> {
+        Self::start_somehow(extra, access, None)
+    }
+
+    /// The usual one, with this certificate.
+    pub fn start_showing(show: Show<'_>) -> Option<Self> {
+        Self::start_somehow("", CLOSED, Some(show))
+    }
+
+    fn start_somehow(extra: &str, access: &str, show: Option<Show<'_>>) -> Option<Self> {
         let slapd = peer("slapd")?;
         let ldapadd = peer("ldapadd")?;
         // A port that was free may be taken before slapd binds it.
         (0..5)
-            .find_map(|_| Self::try_start(&slapd, &ldapadd, extra, access))
+            .find_map(|_| Self::try_start(&slapd, &ldapadd, extra, access, show))
             .or_else(|| panic!("slapd does not start"))
     }
 
-    fn try_start(slapd: &Path, ldapadd: &Path, extra: &str, access: &str) -> Option<Self> {
+    fn try_start(
+        slapd: &Path,
+        ldapadd: &Path,
+        extra: &str,
+        access: &str,
+        show: Option<Show<'_>>,
+    ) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new();
-        let (cert, key) = authority.server(&["localhost", "127.0.0.1"]);
+        let (cert, key) =
+            show.map_or_else(|| authority.server(&["localhost", "127.0.0.1"]), |show| show(&authority));
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         write("ca.pem", authority.pem());
         write("cert.pem", &cert);
@@ -223,7 +244,7 @@ impl Slapd {
                 }
             }
         });
-        let slapd = Self { child, folder, authority, port, tls_port };
+        let slapd = Self { child, folder, authority, port, tls_port, shows_anything: show.is_some() };
         started.recv_timeout(Duration::from_secs(20)).ok()?;
         // Where another test's server answers on a port of ours, the certificate is not ours either.
         slapd.add_with(ldapadd, PEOPLE).then_some(slapd)
@@ -269,6 +290,7 @@ impl Slapd {
         let mut command = Command::new(program);
         command
             .env("LDAPTLS_CACERT", self.ca_file())
+            .env("LDAPTLS_REQCERT", if self.shows_anything { "never" } else { "demand" })
             .args(["-x", "-H", &format!("ldaps://127.0.0.1:{}", self.tls_port)])
             .args(["-D", "cn=admin,dc=lab,dc=test", "-w", PASSWORD])
             .stdout(Stdio::null());
