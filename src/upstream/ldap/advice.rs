@@ -2,7 +2,7 @@
 
 use std::io::{Error, ErrorKind};
 
-use rustls::{AlertDescription, CertificateError};
+use rustls::{AlertDescription, CertificateError, OtherError};
 
 use crate::net::tls::Foreign;
 use crate::upstream::ldap::connection::Broken;
@@ -59,7 +59,12 @@ pub(crate) fn no_tls(error: &Error) -> Broken {
         }
         Some(_) => "",
     };
-    Broken::Transport(format!("TLS: {error}{advice}"))
+    match inner {
+        Some(rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other)))) => {
+            Broken::Transport(format!("TLS: {other}{advice}"))
+        }
+        Some(_) | None => Broken::Transport(format!("TLS: {error}{advice}")),
+    }
 }
 
 fn about_certificate(why: &CertificateError) -> &'static str {
