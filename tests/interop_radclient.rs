@@ -13,12 +13,10 @@ mod lab;
 mod support;
 
 use std::fs;
-use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use lab::{Appliance, Lab, PASSWORD, PATIENCE, SECRET, SEED, quiet_step, totp};
+use support::radclient::Radclient;
 
 /// The program on `listen`, whose client may come from everywhere on loopback; `extra` are keys of the client.
 fn gateway(listen: &str, extra: &str) -> Lab {
@@ -31,96 +29,40 @@ fn gateway(listen: &str, extra: &str) -> Lab {
     Lab::start_custom(dir, &tables)
 }
 
-struct Radclient {
-    program: PathBuf,
-    secret: &'static str,
-}
-
-/// What radclient had to say.
-struct Heard(String);
-
-impl Radclient {
-    fn find() -> Option<Self> {
-        Some(Self { program: support::peer("radclient")?, secret: SECRET })
-    }
-
-    /// Sends one request, once, and waits `seconds` for its answer.
-    fn send(&self, to: SocketAddr, code: &str, attributes: &str, seconds: u8) -> Heard {
-        let mut child = Command::new(&self.program)
-            .args(["-x", "-r", "1", "-t", &seconds.to_string()])
-            .args([&to.to_string(), code, self.secret])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let signed = format!("{attributes}Message-Authenticator = 0x00\n");
-        child.stdin.take().unwrap().write_all(signed.as_bytes()).unwrap();
-        Heard(lab::text(&child.wait_with_output().unwrap()))
-    }
-
-    fn log_in(&self, to: SocketAddr, password: &str, more: &str) -> Heard {
-        let seconds = u8::try_from(PATIENCE.as_secs()).unwrap();
-        self.send(
-            to,
-            "auth",
-            &format!("User-Name = \"alice\"\nUser-Password = \"{password}\"\n{more}"),
-            seconds,
-        )
-    }
-}
-
-impl Heard {
-    /// radclient checks the Response Authenticator before it says this.
-    fn is(&self, code: &str) -> bool {
-        self.0.contains(&format!("Received {code} "))
-    }
-
-    fn nothing(&self) -> bool {
-        self.0.contains("No reply from server") && !self.0.contains("Received Access")
-    }
-
-    fn value(&self, attribute: &str) -> String {
-        let (_, received) = self.0.split_once("Received ").expect("an answer");
-        let line = received.lines().find_map(|line| line.trim().strip_prefix(&format!("{attribute} = ")));
-        line.unwrap_or_else(|| panic!("no {attribute} in {}", self.0)).to_owned()
-    }
-}
-
 #[test]
 fn radclient_is_accepted_with_a_code_behind_a_separator() {
-    let Some(radclient) = Radclient::find() else { return };
+    let Some(radclient) = Radclient::find(SECRET) else { return };
     let lab = gateway("\"127.0.0.1:0\"", "code-entry = \"separator\"\ncode-separator = \",\"");
     lab.enrol_totp("alice");
     let code = totp(SEED, quiet_step(15));
-    let heard = radclient.log_in(lab.radius, &format!("{PASSWORD},000000"), "");
+    let heard = radclient.log_in(lab.radius, "alice", &format!("{PASSWORD},000000"), "");
     assert!(heard.is("Access-Reject"), "{}", heard.0);
-    let heard = radclient.log_in(lab.radius, &format!("wrong,{code}"), "");
+    let heard = radclient.log_in(lab.radius, "alice", &format!("wrong,{code}"), "");
     assert!(heard.is("Access-Reject"), "{}", heard.0);
-    let heard = radclient.log_in(lab.radius, &format!("{PASSWORD},{code}"), "");
+    let heard = radclient.log_in(lab.radius, "alice", &format!("{PASSWORD},{code}"), "");
     assert!(heard.is("Access-Accept"), "{}", heard.0);
     assert_eq!(lab.logins().len(), 3);
 }
 
 #[test]
 fn radclient_is_asked_and_its_answer_with_the_state_is_accepted() {
-    let Some(radclient) = Radclient::find() else { return };
+    let Some(radclient) = Radclient::find(SECRET) else { return };
     let lab = gateway("\"127.0.0.1:0\"", "");
     lab.enrol_totp("alice");
     let code = totp(SEED, quiet_step(15));
-    let question = radclient.log_in(lab.radius, PASSWORD, "");
+    let question = radclient.log_in(lab.radius, "alice", PASSWORD, "");
     assert!(question.is("Access-Challenge"), "{}", question.0);
     assert!(question.value("Reply-Message").contains("code"), "E-002");
     let state = format!("State = {}\n", question.value("State"));
-    let answer = radclient.log_in(lab.radius, &code, &state);
+    let answer = radclient.log_in(lab.radius, "alice", &code, &state);
     assert!(answer.is("Access-Accept"), "{}", answer.0);
-    let question = radclient.log_in(lab.radius, "wrong", "");
+    let question = radclient.log_in(lab.radius, "alice", "wrong", "");
     assert!(question.is("Access-Reject"), "a wrong password is not asked for a code: {}", question.0);
 }
 
 #[test]
 fn radclient_hears_that_the_server_lives() {
-    let Some(radclient) = Radclient::find() else { return };
+    let Some(radclient) = Radclient::find(SECRET) else { return };
     let lab = gateway("\"127.0.0.1:0\"", "");
     let heard = radclient.send(lab.radius, "status", "", 10);
     assert!(heard.is("Access-Accept"), "{}", heard.0);
@@ -129,9 +71,9 @@ fn radclient_hears_that_the_server_lives() {
 
 #[test]
 fn radclient_with_another_secret_hears_nothing() {
-    let Some(radclient) = Radclient::find() else { return };
+    let Some(radclient) = Radclient::find(SECRET) else { return };
     let lab = gateway("\"127.0.0.1:0\"", "");
-    let stranger = Radclient { secret: "another secret of 32 octets, 654321", ..radclient };
+    let stranger = radclient.with_secret("another secret of 32 octets, 654321");
     for (code, attributes) in [("auth", "User-Name = \"alice\"\nUser-Password = \"x\"\n"), ("status", "")] {
         let heard = stranger.send(lab.radius, code, attributes, 1);
         assert!(heard.nothing(), "{code}: {}", heard.0);
@@ -142,7 +84,7 @@ fn radclient_with_another_secret_hears_nothing() {
 
 #[test]
 fn radclient_is_accepted_over_ipv6() {
-    let Some(radclient) = Radclient::find() else { return };
+    let Some(radclient) = Radclient::find(SECRET) else { return };
     if UdpSocket::bind("[::1]:0").is_err() {
         return support::missing("there is no IPv6 loopback");
     }
@@ -150,7 +92,7 @@ fn radclient_is_accepted_over_ipv6() {
     assert!(lab.radius.is_ipv6());
     lab.enrol_totp("alice");
     let code = totp(SEED, quiet_step(15));
-    let heard = radclient.log_in(lab.radius, &format!("{PASSWORD},{code}"), "");
+    let heard = radclient.log_in(lab.radius, "alice", &format!("{PASSWORD},{code}"), "");
     assert!(heard.is("Access-Accept"), "{}", heard.0);
     let heard = radclient.send(lab.radius, "status", "", 10);
     assert!(heard.is("Access-Accept"), "{}", heard.0);
@@ -175,7 +117,7 @@ fn answers_leave_from_the_address_that_was_asked_a_060() {
             assert_eq!(buffer[1], packet[1]);
         }
     }
-    let Some(radclient) = Radclient::find() else { return };
+    let Some(radclient) = Radclient::find(SECRET) else { return };
     let asked = SocketAddr::from((IpAddr::from([127, 0, 0, 2]), lab.radius.port()));
     let heard = radclient.send(asked, "status", "", 10);
     assert!(heard.is("Access-Accept"), "{}", heard.0);

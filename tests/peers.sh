@@ -6,6 +6,9 @@ set -euo pipefail
 # What must be there (a program, or a file by its pattern), and the package that has it.
 wanted=(
     radclient:freeradius-utils
+    freeradius:freeradius
+    eapol_test:eapoltest
+    '/usr/lib/*/security/pam_radius_auth.so':libpam-radius-auth
     slapd:slapd
     ldapadd:ldap-utils
     samba:samba
@@ -65,4 +68,5 @@ echo "peers: installing ${missing[*]}" >&2
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends \
     -o Dpkg::Options::=--path-exclude=/usr/share/pam-configs/sss \
+    -o Dpkg::Options::=--path-exclude=/usr/share/pam-configs/radius \
     -o Dpkg::Options::=--path-exclude=/usr/share/pam-configs/pwquality "${missing[@]}" >/dev/null

@@ -135,7 +135,7 @@ fn private(file: &Path) {
 }
 
 /// An address of 127.0.0.0/8 that no other test uses now.
-fn fresh_address() -> Ipv4Addr {
+pub fn fresh_address() -> Ipv4Addr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = std::process::id().wrapping_mul(8).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed) % 8);
     let [_, b, c, d] = number.to_be_bytes();

@@ -120,7 +120,7 @@ impl Sssd {
 }
 
 /// A command that runs the next one with mounts and a process table of its own, as far as that is allowed.
-fn own_mounts() -> Option<Command> {
+pub fn own_mounts() -> Option<Command> {
     let unshare = peer("unshare")?;
     // Who is not root here may still be root in a world of his own.
     for user in [&[] as &[&str], &["--user", "--map-root-user"]] {
