@@ -91,6 +91,7 @@ pub struct FreeRadius {
 struct Home<'a> {
     server: SocketAddr,
     secret: &'a str,
+    signs: bool,
 }
 
 impl FreeRadius {
@@ -106,9 +107,18 @@ impl FreeRadius {
 
     /// Starts one that knows nobody and asks `server`, with which it shares `secret`.
     pub fn in_front_of(server: SocketAddr, secret: &str) -> Option<Self> {
-        // It does not sign by itself: it passes on what it is told.
+        Self::proxy(&Home { server, secret, signs: true })
+    }
+
+    /// The same, but what it passes on has no Message-Authenticator, as that of old ones.
+    pub fn unsigned_in_front_of(server: SocketAddr, secret: &str) -> Option<Self> {
+        Self::proxy(&Home { server, secret, signs: false })
+    }
+
+    fn proxy(home: &Home<'_>) -> Option<Self> {
+        // It adds nothing to what it is told.
         let wish = Wish { signs: false, authorize: TO_THE_SERVER_BEHIND, ..Wish::default() };
-        Self::start_with(&wish, Some(&Home { server, secret }))
+        Self::start_with(&wish, Some(home))
     }
 
     fn start_with(wish: &Wish<'_>, behind: Option<&Home<'_>>) -> Option<Self> {
@@ -227,6 +237,10 @@ const TO_THE_SERVER_BEHIND: &str = "update control {
             ok = return
         }";
 
+const WITHOUT_SIGNATURE: &str = "update proxy-request {
+            &Message-Authenticator !* ANY
+        }";
+
 /// All but the places.
 fn settings(wish: &Wish<'_>, behind: Option<&Home<'_>>) -> String {
     let home = behind.map(|home| {
@@ -261,7 +275,7 @@ fn settings(wish: &Wish<'_>, behind: Option<&Home<'_>>) -> String {
             },
         )
         .replace("{inner_name}", if wish.names == Names::Proven { INNER_NAME } else { NO_NAME })
-        .replace("{pre_proxy}", "ok")
+        .replace("{pre_proxy}", if behind.is_some_and(|home| !home.signs) { WITHOUT_SIGNATURE } else { "ok" })
         .replace("{password}", PASSWORD)
         .replace("{next_code}", NEXT_CODE)
         .replace("{next_code_please}", NEXT_CODE_PLEASE)

@@ -1,10 +1,10 @@
 //! FreeRADIUS' `radclient`: a device that prints what it was answered.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::support::ldap_app::{run, said};
 use crate::support::peer;
 
 /// How long it waits for an answer, in seconds.
@@ -33,22 +33,15 @@ impl Radclient {
     /// Sends one request, once, and waits `seconds` for its answer. `code`: `auth`, `acct`, `status`,
     /// `disconnect`. `attributes`: one a line, `User-Name = "alice"`.
     pub fn send(&self, to: SocketAddr, code: &str, attributes: &str, seconds: u8) -> Heard {
-        let mut child = Command::new(&self.program)
-            .args(["-x", "-r", "1", "-t", &seconds.to_string()])
-            .args([&to.to_string(), code, self.secret])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let signed = format!("{attributes}Message-Authenticator = 0x00\n");
-        child.stdin.take().unwrap().write_all(signed.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        Heard(format!(
-            "{}\n{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        ))
+        self.send_unsigned(to, code, &format!("{attributes}Message-Authenticator = 0x00\n"), seconds)
+    }
+
+    /// The same without Message-Authenticator, unless it is among the attributes.
+    pub fn send_unsigned(&self, to: SocketAddr, code: &str, attributes: &str, seconds: u8) -> Heard {
+        let mut command = Command::new(&self.program);
+        command.args(["-x", "-r", "1", "-t", &seconds.to_string()]);
+        command.args([&to.to_string(), code, self.secret]);
+        Heard(said(&run(&mut command, attributes)))
     }
 
     /// The same, as long as it takes.
