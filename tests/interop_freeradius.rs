@@ -9,11 +9,18 @@
     reason = "test code"
 )]
 
+#[allow(dead_code, reason = "shared with others")]
+#[path = "support/mschap.rs"]
+mod mschap;
+#[path = "support/mschap_login.rs"]
+mod mschap_login;
 mod support;
 
+use mschap::Peer;
+use mschap_login::{assert_proof_and_keys, ms_chap_v2};
 use support::eapol::{Eapol, Way};
 use support::freeradius::{
-    ALICE_GETS, FreeRadius, NEXT_CODE, NEXT_CODE_PLEASE, NO_SUCH_SESSION, Names, PASSWORD, SECRET, Wish,
+    FreeRadius, NEXT_CODE, NEXT_CODE_PLEASE, NO_SUCH_SESSION, Names, PASSWORD, SECRET, STAFF_GET, Wish,
 };
 use support::radclient::Radclient;
 
@@ -30,7 +37,7 @@ fn it_takes_the_right_password_by_pap_chap_and_ms_chap_and_no_other() {
     for (name, ask) in ways {
         let heard = ask(&radclient, server.address, "alice", PASSWORD, "");
         assert!(heard.is("Access-Accept"), "{name}: {}", heard.0);
-        for attribute in ALICE_GETS {
+        for attribute in STAFF_GET {
             assert!(heard.attributes().contains(&attribute), "{name}, {attribute}: {}", heard.0);
         }
         assert_eq!(heard.value("User-Name"), "\"alice\"", "{name}");
@@ -133,4 +140,16 @@ fn it_keeps_the_name_inside_a_tunnel_to_itself_when_told_to() {
         assert!(end.success && end.keys_match, "{names:?}: {}", end.log);
         assert_eq!(end.received("Access-Accept", 1), told, "{names:?}: {}", end.log);
     }
+}
+
+#[test]
+fn it_proves_itself_to_ms_chap_v2_and_gives_the_keys_that_the_peer_has() {
+    let Some((server, radclient)) = peers() else { return };
+    let peer = Peer::new("alice", PASSWORD);
+    for name in ["alice", "LAB\\alice"] {
+        assert_proof_and_keys(&ms_chap_v2(&radclient, server.address, name, &peer), &peer);
+    }
+    let peer = Peer::new("alice", "wrong");
+    let heard = ms_chap_v2(&radclient, server.address, "alice", &peer);
+    assert!(heard.is("Access-Reject") && heard.has("MS-CHAP-Error"), "{}", heard.0);
 }

@@ -28,9 +28,9 @@ pub const NEXT_CODE_PLEASE: &str = "Wait for the code to change, then enter the 
 /// As a device it does not know this session.
 pub const NO_SUCH_SESSION: &str = "long-gone";
 
-/// The attributes that alice's accept has, as radclient prints them.
-pub const ALICE_GETS: [&str; 8] = [
-    "Class = 0x737461666620616c696365",
+/// What the accepts of alice and dora say about them, as radclient prints it. Nothing is said about bob.
+pub const STAFF_GET: [&str; 8] = [
+    "Class = 0x7374616666",
     "Filter-Id = \"staff\"",
     "Framed-IP-Address = 192.0.2.17",
     "Service-Type = Administrative-User",
@@ -304,13 +304,10 @@ const INNER_NAME: &str = "update reply {
 
 /// The people, and what is said about them in an accept.
 fn people() -> String {
-    let mut text = format!("alice Cleartext-Password := \"{PASSWORD}\"\n");
-    let lines: Vec<String> = ALICE_GETS.iter().map(|attribute| format!("    {attribute}")).collect();
-    text.push_str(&lines.join(",\n"));
-    for name in ["bob", "dora"] {
-        text.push_str(&format!("\n\n{name} Cleartext-Password := \"{PASSWORD}\"\n"));
-    }
-    text
+    let about: Vec<String> = STAFF_GET.iter().map(|attribute| format!("    {attribute}")).collect();
+    let person = |name: &str| format!("{name} Cleartext-Password := \"{PASSWORD}\"\n");
+    let staff = ["alice", "dora"].map(|name| person(name) + &about.join(",\n") + "\n\n");
+    staff.concat() + &person("bob")
 }
 
 /// Three ports of one loopback address on which nobody listens at the moment.
