@@ -65,7 +65,7 @@ fn every_proxy_state_comes_back_in_its_order_and_the_proxy_takes_its_own_away_a_
         ("Access-Accept", &radclient.log_in(proxy.address, "alice", &code, &(question.state() + &marks))),
         ("Access-Reject", &radclient.log_in(proxy.address, "alice", "wrong", &marks)),
     ];
-    let said: Vec<String> = proxy.log().lines().map(str::to_owned).collect();
+    let said = proxy.wait_for(0, "Sent Access-Reject");
     for (code, heard) in answers {
         assert!(heard.is(code), "{code}: {}", heard.0);
         let back: Vec<_> =

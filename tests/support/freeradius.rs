@@ -202,10 +202,18 @@ impl FreeRadius {
             .unwrap_or_else(|| panic!("FreeRADIUS has ended: {}", self.log()))
     }
 
-    /// How many packets of this kind it has received.
-    pub fn received(&self, code: &str) -> usize {
+    /// It has received so many packets of this kind since it was started, and no more. What it said may be
+    /// on its way.
+    #[track_caller]
+    pub fn assert_received(&self, code: &str, times: usize) {
         let heard = format!("Received {code} Id ");
-        self.log().lines().filter(|line| line.contains(&heard)).count()
+        let mut mark = 0;
+        for _ in 0..times {
+            mark += self.wait_for(mark, &heard).len();
+        }
+        let log = self.log();
+        let all = log.lines().filter(|line| line.contains(&heard)).count();
+        assert_eq!(all, times, "{code}: {log}");
     }
 
     /// What it was told in Accounting-Requests.
