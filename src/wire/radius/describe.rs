@@ -146,7 +146,6 @@ fn legible(packet: &Packet<'_>, value: &[u8], secret: Option<&SharedSecret>) -> 
 ///
 fn shown(entry: Option<&Entry>, value: &[u8]) -> String {
     let form = entry.map_or(Form::Bytes, |entry| entry.form);
-    let kind = entry.map_or(0, |entry| entry.kind);
     match form {
         Form::Text => text(value),
         Form::TaggedText => {
@@ -154,8 +153,8 @@ fn shown(entry: Option<&Entry>, value: &[u8]) -> String {
             tag.map_or_else(|| text(rest), |tag| format!("{} (tag {tag})", text(rest)))
         }
         Form::Hidden | Form::Salted | Form::TaggedSalted | Form::Keys => hidden(value),
-        Form::Integer => <[u8; 4]>::try_from(value).map_or_else(|_| bytes(value), |b| integer(kind, b)),
-        Form::TaggedInteger => tagged_integer(kind, value),
+        Form::Integer => <[u8; 4]>::try_from(value).map_or_else(|_| bytes(value), |b| integer(entry, b)),
+        Form::TaggedInteger => tagged_integer(entry, value),
         Form::Integer64 => match <[u8; 8]>::try_from(value) {
             Ok(number) => u64::from_be_bytes(number).to_string(),
             Err(_) => bytes(value),
@@ -175,15 +174,16 @@ fn shown(entry: Option<&Entry>, value: &[u8]) -> String {
     }
 }
 
-fn integer(kind: u8, value: [u8; 4]) -> String {
+fn integer(entry: Option<&Entry>, value: [u8; 4]) -> String {
     let number = u32::from_be_bytes(value);
-    dictionary::value_name(kind, number)
+    entry
+        .and_then(|entry| entry.value_name(number))
         .map_or_else(|| number.to_string(), |name| format!("{name} ({number})"))
 }
 
-fn tagged_integer(kind: u8, value: &[u8]) -> String {
+fn tagged_integer(entry: Option<&Entry>, value: &[u8]) -> String {
     let [tag, high, middle, low] = value else { return bytes(value) };
-    format!("{} (tag {tag})", integer(kind, [0, *high, *middle, *low]))
+    format!("{} (tag {tag})", integer(entry, [0, *high, *middle, *low]))
 }
 
 fn ipv6_prefix(value: &[u8]) -> String {

@@ -1,7 +1,14 @@
-//! Names and types of the attributes that we print or use. Numbers from the IANA registry "RADIUS Types"
-//! and the RFC named at each group; vendor attributes from the vendors' published manuals.
-//!
-//! Longer than 400 lines because it is a table.
+//! Names, numbers and forms of attributes: those that we use ourselves as constants, those that an
+//! administrator may name, and that a description shows, as tables.
+
+mod cisco;
+mod firewalls;
+mod microsoft;
+mod standard;
+mod values;
+mod wireless;
+
+use crate::wire::radius::attribute::{Attribute, vendor_attributes};
 
 /// RFC 2865 section 5.1.
 pub const USER_NAME: u8 = 1;
@@ -29,6 +36,8 @@ pub const CLASS: u8 = 25;
 pub const VENDOR_SPECIFIC: u8 = 26;
 /// RFC 2865 section 5.27.
 pub const SESSION_TIMEOUT: u8 = 27;
+/// RFC 2865 section 5.28.
+pub const IDLE_TIMEOUT: u8 = 28;
 /// RFC 2865 section 5.30.
 pub const CALLED_STATION_ID: u8 = 30;
 /// RFC 2865 section 5.31.
@@ -141,360 +150,248 @@ impl Form {
     }
 }
 
+impl Form {
+    /// Whether a tag stands before the value (RFC 2868 section 3).
+    #[must_use]
+    pub const fn is_tagged(self) -> bool {
+        matches!(self, Self::TaggedText | Self::TaggedInteger | Self::TaggedSalted)
+    }
+}
+
+/// Where an attribute may stand, and what it does to the one who gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// In an Access-Accept.
+    Accept,
+    /// In an Access-Accept, where it gives rights over the device itself.
+    Administrative,
+    /// In an Access-Accept, where some of its values give rights over the device itself.
+    ByValue,
+    /// In requests, in accounting, or where the protocol puts it; in an accept by nobody's wish.
+    Never,
+}
+
 /// One row of the dictionary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// The type on the wire.
+    /// The vendor's number, or `None` for a standard attribute.
+    pub vendor: Option<u32>,
+    /// The type on the wire; of a vendor's attribute, the vendor's own.
     pub kind: u8,
-    /// The name in the RFC.
+    /// The name in the RFC or in the vendor's manual.
     pub name: &'static str,
     /// What its value is made of.
     pub form: Form,
+    /// Where it may stand.
+    pub place: Place,
+}
+
+impl Entry {
+    /// The name of a value of an enumerated attribute, such as 8 of Service-Type.
+    #[must_use]
+    pub fn value_name(&self, value: u32) -> Option<&'static str> {
+        self.names().iter().find(|(number, _)| *number == value).map(|(_, name)| *name)
+    }
+
+    /// The value that has a name; case does not matter.
+    #[must_use]
+    pub fn value_of(&self, name: &str) -> Option<u32> {
+        self.names().iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(number, _)| *number)
+    }
+
+    /// Values and their names; none for an attribute that is not enumerated. A value may have several.
+    #[must_use]
+    pub fn names(&self) -> &'static [(u32, &'static str)] {
+        values::VALUES.iter().find(|(name, _)| *name == self.name).map_or(&[], |(_, names)| names)
+    }
+
+    /// Whether `value` in this attribute gives rights over the device itself.
+    #[must_use]
+    pub fn is_administrative(&self, value: &[u8]) -> bool {
+        match self.place {
+            Place::Administrative => true,
+            Place::Accept | Place::Never => false,
+            Place::ByValue => is_administrative_value(self, value),
+        }
+    }
+}
+
+/// Whether an attribute of an accept gives rights over the device itself: logins to its command
+/// line, roles of administrators, levels of privilege. A vendor's attribute that we do not know may well do.
+#[must_use]
+pub fn is_administrative(attribute: &Attribute<'_>) -> bool {
+    if attribute.kind != VENDOR_SPECIFIC {
+        return entry(attribute.kind).is_some_and(|entry| entry.is_administrative(attribute.value));
+    }
+    let Some(mut pieces) = vendor_attributes(attribute.value) else { return true };
+    pieces.any(|piece| {
+        let entry = vendor_entry(piece.vendor, piece.kind);
+        entry.is_none_or(|entry| entry.is_administrative(piece.value))
+    })
+}
+
+/// The values of Service-Type that end on a device's command line, at its users' menu or in its
+/// administration (RFC 2865 section 5.6, RFC 5607 section 4).
+const SERVICES_OF_ADMINISTRATORS: [u32; 5] = [6, 7, 9, 11, 18];
+/// Limited-Management of SonicWall-User-Privilege.
+const LIMITED_MANAGEMENT: u32 = 5;
+
+fn is_administrative_value(entry: &Entry, value: &[u8]) -> bool {
+    let number = <[u8; 4]>::try_from(value).map(u32::from_be_bytes);
+    if (entry.vendor, entry.kind) == (None, SERVICE_TYPE) {
+        // A service that we cannot read may be any of them.
+        return number.map_or(true, |number| SERVICES_OF_ADMINISTRATORS.contains(&number));
+    }
+    if entry.form == Form::Integer {
+        return number.map_or(true, |number| number == LIMITED_MANAGEMENT);
+    }
+    let text = value.to_ascii_lowercase();
+    let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
+    match entry.vendor {
+        // shell:priv-lvl, shell:roles, shell:tasks, shell:domains of the product lines; fdm.userrole.
+        Some(CISCO) => [&b"shell:"[..], b"priv-lvl", b"fdm.", b"role"].into_iter().any(has),
+        // The built-in groups of SonicOS have it in their names.
+        _ => has(b"admin"),
+    }
 }
 
 /// The row of a standard attribute.
 #[must_use]
 pub fn entry(kind: u8) -> Option<&'static Entry> {
-    let at = STANDARD.binary_search_by_key(&kind, |entry| entry.kind).ok()?;
-    STANDARD.get(at)
+    let at = standard::STANDARD.binary_search_by_key(&kind, |entry| entry.kind).ok()?;
+    standard::STANDARD.get(at)
 }
 
 /// A vendor's name.
 #[must_use]
 pub fn vendor_name(vendor: u32) -> Option<&'static str> {
-    VENDORS.iter().find(|(number, _)| *number == vendor).map(|(_, name)| *name)
+    VENDORS.iter().find(|(number, ..)| *number == vendor).map(|(_, name, _)| *name)
 }
 
 /// The row of a vendor's attribute.
 #[must_use]
 pub fn vendor_entry(vendor: u32, kind: u8) -> Option<&'static Entry> {
-    VENDOR_ATTRIBUTES.iter().find(|(number, entry)| *number == vendor && entry.kind == kind).map(|(_, e)| e)
+    let (_, _, entries) = VENDORS.iter().find(|(number, ..)| *number == vendor)?;
+    entries.iter().find(|entry| entry.kind == kind)
 }
 
-/// The name of a value of an enumerated attribute, such as 8 of Service-Type.
-#[must_use]
-pub fn value_name(kind: u8, value: u32) -> Option<&'static str> {
-    VALUES.iter().find(|(k, v, _)| (*k, *v) == (kind, value)).map(|(_, _, name)| *name)
+/// All rows, standard attributes first. A few vendor attributes have a second row with an older name.
+pub fn entries() -> impl Iterator<Item = &'static Entry> {
+    standard::STANDARD.iter().chain(VENDORS.iter().flat_map(|(_, _, entries)| *entries))
 }
 
-const fn row(kind: u8, name: &'static str, form: Form) -> Entry {
-    Entry { kind, name, form }
+/// An attribute as an administrator has named it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named {
+    /// Its row.
+    pub entry: Entry,
+    /// The tag behind its name, for attributes that belong to one of several tunnels.
+    pub tag: Option<u8>,
 }
 
-/// Sorted by type, for binary search.
-static STANDARD: &[Entry] = &[
-    // RFC 2865
-    row(1, "User-Name", Form::Text),
-    row(2, "User-Password", Form::Hidden),
-    row(3, "CHAP-Password", Form::Hidden),
-    row(4, "NAS-IP-Address", Form::Ipv4),
-    row(5, "NAS-Port", Form::Integer),
-    row(6, "Service-Type", Form::Integer),
-    row(7, "Framed-Protocol", Form::Integer),
-    row(8, "Framed-IP-Address", Form::Ipv4),
-    row(9, "Framed-IP-Netmask", Form::Ipv4),
-    row(10, "Framed-Routing", Form::Integer),
-    row(11, "Filter-Id", Form::Text),
-    row(12, "Framed-MTU", Form::Integer),
-    row(13, "Framed-Compression", Form::Integer),
-    row(14, "Login-IP-Host", Form::Ipv4),
-    row(15, "Login-Service", Form::Integer),
-    row(16, "Login-TCP-Port", Form::Integer),
-    row(18, "Reply-Message", Form::Text),
-    row(19, "Callback-Number", Form::Text),
-    row(20, "Callback-Id", Form::Text),
-    row(22, "Framed-Route", Form::Text),
-    row(23, "Framed-IPX-Network", Form::Integer),
-    row(24, "State", Form::Bytes),
-    row(25, "Class", Form::Bytes),
-    row(26, "Vendor-Specific", Form::Vendor),
-    row(27, "Session-Timeout", Form::Integer),
-    row(28, "Idle-Timeout", Form::Integer),
-    row(29, "Termination-Action", Form::Integer),
-    row(30, "Called-Station-Id", Form::Text),
-    row(31, "Calling-Station-Id", Form::Text),
-    row(32, "NAS-Identifier", Form::Text),
-    row(33, "Proxy-State", Form::Bytes),
-    row(34, "Login-LAT-Service", Form::Text),
-    row(35, "Login-LAT-Node", Form::Text),
-    row(36, "Login-LAT-Group", Form::Bytes),
-    row(37, "Framed-AppleTalk-Link", Form::Integer),
-    row(38, "Framed-AppleTalk-Network", Form::Integer),
-    row(39, "Framed-AppleTalk-Zone", Form::Text),
-    // RFC 2866
-    row(40, "Acct-Status-Type", Form::Integer),
-    row(41, "Acct-Delay-Time", Form::Integer),
-    row(42, "Acct-Input-Octets", Form::Integer),
-    row(43, "Acct-Output-Octets", Form::Integer),
-    row(44, "Acct-Session-Id", Form::Text),
-    row(45, "Acct-Authentic", Form::Integer),
-    row(46, "Acct-Session-Time", Form::Integer),
-    row(47, "Acct-Input-Packets", Form::Integer),
-    row(48, "Acct-Output-Packets", Form::Integer),
-    row(49, "Acct-Terminate-Cause", Form::Integer),
-    row(50, "Acct-Multi-Session-Id", Form::Text),
-    row(51, "Acct-Link-Count", Form::Integer),
-    // RFC 2869
-    row(52, "Acct-Input-Gigawords", Form::Integer),
-    row(53, "Acct-Output-Gigawords", Form::Integer),
-    row(55, "Event-Timestamp", Form::Date),
-    // RFC 4675
-    row(56, "Egress-VLANID", Form::Integer),
-    row(57, "Ingress-Filters", Form::Integer),
-    row(58, "Egress-VLAN-Name", Form::Text),
-    row(59, "User-Priority-Table", Form::Bytes),
-    // RFC 2865
-    row(60, "CHAP-Challenge", Form::Bytes),
-    row(61, "NAS-Port-Type", Form::Integer),
-    row(62, "Port-Limit", Form::Integer),
-    row(63, "Login-LAT-Port", Form::Text),
-    // RFC 2868
-    row(64, "Tunnel-Type", Form::TaggedInteger),
-    row(65, "Tunnel-Medium-Type", Form::TaggedInteger),
-    row(66, "Tunnel-Client-Endpoint", Form::TaggedText),
-    row(67, "Tunnel-Server-Endpoint", Form::TaggedText),
-    row(68, "Acct-Tunnel-Connection", Form::Text),
-    row(69, "Tunnel-Password", Form::TaggedSalted),
-    // RFC 2869
-    row(70, "ARAP-Password", Form::Hidden),
-    row(71, "ARAP-Features", Form::Bytes),
-    row(72, "ARAP-Zone-Access", Form::Integer),
-    row(73, "ARAP-Security", Form::Integer),
-    row(74, "ARAP-Security-Data", Form::Hidden),
-    row(75, "Password-Retry", Form::Integer),
-    row(76, "Prompt", Form::Integer),
-    row(77, "Connect-Info", Form::Text),
-    row(78, "Configuration-Token", Form::Text),
-    row(79, "EAP-Message", Form::Hidden),
-    row(80, "Message-Authenticator", Form::Bytes),
-    // RFC 2868
-    row(81, "Tunnel-Private-Group-ID", Form::TaggedText),
-    row(82, "Tunnel-Assignment-ID", Form::TaggedText),
-    row(83, "Tunnel-Preference", Form::TaggedInteger),
-    // RFC 2869
-    row(84, "ARAP-Challenge-Response", Form::Hidden),
-    row(85, "Acct-Interim-Interval", Form::Integer),
-    // RFC 2867
-    row(86, "Acct-Tunnel-Packets-Lost", Form::Integer),
-    // RFC 2869
-    row(87, "NAS-Port-Id", Form::Text),
-    row(88, "Framed-Pool", Form::Text),
-    // RFC 4372
-    row(89, "Chargeable-User-Identity", Form::Bytes),
-    // RFC 2868
-    row(90, "Tunnel-Client-Auth-ID", Form::TaggedText),
-    row(91, "Tunnel-Server-Auth-ID", Form::TaggedText),
-    // RFC 4849
-    row(92, "NAS-Filter-Rule", Form::Text),
-    // RFC 7155
-    row(94, "Originating-Line-Info", Form::Bytes),
-    // RFC 3162
-    row(95, "NAS-IPv6-Address", Form::Ipv6),
-    row(96, "Framed-Interface-Id", Form::Bytes),
-    row(97, "Framed-IPv6-Prefix", Form::Ipv6Prefix),
-    row(98, "Login-IPv6-Host", Form::Ipv6),
-    row(99, "Framed-IPv6-Route", Form::Text),
-    row(100, "Framed-IPv6-Pool", Form::Text),
-    // RFC 5176
-    row(101, "Error-Cause", Form::Integer),
-    // RFC 4072, RFC 7268
-    row(102, "EAP-Key-Name", Form::Bytes),
-    // RFC 5090
-    row(103, "Digest-Response", Form::Hidden),
-    row(104, "Digest-Realm", Form::Text),
-    row(105, "Digest-Nonce", Form::Text),
-    row(106, "Digest-Response-Auth", Form::Hidden),
-    row(107, "Digest-Nextnonce", Form::Text),
-    row(108, "Digest-Method", Form::Text),
-    row(109, "Digest-URI", Form::Text),
-    row(110, "Digest-Qop", Form::Text),
-    row(111, "Digest-Algorithm", Form::Text),
-    row(112, "Digest-Entity-Body-Hash", Form::Text),
-    row(113, "Digest-CNonce", Form::Text),
-    row(114, "Digest-Nonce-Count", Form::Text),
-    row(115, "Digest-Username", Form::Text),
-    row(116, "Digest-Opaque", Form::Text),
-    row(117, "Digest-Auth-Param", Form::Text),
-    row(118, "Digest-AKA-Auts", Form::Hidden),
-    row(119, "Digest-Domain", Form::Text),
-    row(120, "Digest-Stale", Form::Text),
-    row(121, "Digest-HA1", Form::Hidden),
-    row(122, "SIP-AOR", Form::Text),
-    // RFC 4818
-    row(123, "Delegated-IPv6-Prefix", Form::Ipv6Prefix),
-    // RFC 5447
-    row(124, "MIP6-Feature-Vector", Form::Integer64),
-    row(125, "MIP6-Home-Link-Prefix", Form::Bytes),
-    // RFC 5580
-    row(126, "Operator-Name", Form::Text),
-    row(127, "Location-Information", Form::Bytes),
-    row(128, "Location-Data", Form::Bytes),
-    row(129, "Basic-Location-Policy-Rules", Form::Bytes),
-    row(130, "Extended-Location-Policy-Rules", Form::Bytes),
-    row(131, "Location-Capable", Form::Integer),
-    row(132, "Requested-Location-Info", Form::Integer),
-    // RFC 5607
-    row(133, "Framed-Management-Protocol", Form::Integer),
-    row(134, "Management-Transport-Protection", Form::Integer),
-    row(135, "Management-Policy-Id", Form::Text),
-    row(136, "Management-Privilege-Level", Form::Integer),
-    // RFC 5904
-    row(137, "PKM-SS-Cert", Form::Bytes),
-    row(138, "PKM-CA-Cert", Form::Bytes),
-    // RFC 6911
-    row(168, "Framed-IPv6-Address", Form::Ipv6),
-    row(169, "DNS-Server-IPv6-Address", Form::Ipv6),
-    row(170, "Route-IPv6-Information", Form::Ipv6Prefix),
-    // RFC 7268
-    row(177, "Mobility-Domain-Id", Form::Integer),
-    row(178, "Preauth-Timeout", Form::Integer),
-    row(186, "WLAN-Pairwise-Cipher", Form::Integer),
-    row(187, "WLAN-Group-Cipher", Form::Integer),
-    row(188, "WLAN-AKM-Suite", Form::Integer),
-];
+/// Why a name names no attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unnamed {
+    /// The dictionary has no such name.
+    #[error(
+        "no attribute has this name; one that is not known here is written Attr-26.<vendor number>.<type>"
+    )]
+    Unknown,
+    /// The attribute has a tag behind its name and no place for one.
+    #[error("this attribute has no tag")]
+    NoTag,
+    /// The tag is not one.
+    #[error("a tag is a number from 0 to 31")]
+    BadTag,
+}
 
-static VENDORS: &[(u32, &str)] = &[
-    (CISCO, "Cisco"),
-    (66, "Citrix"),
-    (MICROSOFT, "Microsoft"),
-    (2620, "Check Point"),
-    (2636, "Juniper"),
-    (3076, "Cisco VPN 3000"),
-    (3375, "F5"),
-    (5951, "NetScaler"),
-    (6527, "Nokia"),
-    (8741, "SonicWall"),
-    (FORTINET, "Fortinet"),
-    (MIKROTIK, "MikroTik"),
-    (14823, "Aruba"),
-    (PALO_ALTO, "Palo Alto Networks"),
-];
+/// Finds an attribute by its name; case does not matter. Behind the name of a tunnel attribute may stand a
+/// tag: `Tunnel-Type:1` (RFC 2868 section 3).
+///
+/// A vendor's attribute that the dictionary does not have is named by its numbers, `Attr-26.9.252`. Its value
+/// is bytes, and as nobody here knows what it does, it counts as one that gives rights over the device.
+///
+/// # Errors
+///
+/// [`Unnamed`].
+pub fn named(text: &str) -> Result<Named, Unnamed> {
+    let (name, tag) = match text.split_once(':') {
+        Some((name, tag)) => (name, Some(tag)),
+        None => (text, None),
+    };
+    let known = entries().find(|entry| entry.name.eq_ignore_ascii_case(name)).copied();
+    let entry = known.or_else(|| numbered(name)).ok_or(Unnamed::Unknown)?;
+    let Some(tag) = tag else { return Ok(Named { entry, tag: None }) };
+    if !entry.form.is_tagged() {
+        return Err(Unnamed::NoTag);
+    }
+    let tag = tag.parse().ok().filter(|tag| *tag <= MAX_TAG).ok_or(Unnamed::BadTag)?;
+    Ok(Named { entry, tag: Some(tag) })
+}
 
-static VENDOR_ATTRIBUTES: &[(u32, Entry)] = &[
-    (CISCO, row(1, "Cisco-AVPair", Form::Text)),
-    (66, row(16, "Citrix-User-Groups", Form::Text)),
-    // RFC 2548
-    (MICROSOFT, row(1, "MS-CHAP-Response", Form::Hidden)),
-    (MICROSOFT, row(2, "MS-CHAP-Error", Form::Text)),
-    (MICROSOFT, row(6, "MS-CHAP-NT-Enc-PW", Form::Hidden)),
-    (MICROSOFT, row(7, "MS-MPPE-Encryption-Policy", Form::Integer)),
-    (MICROSOFT, row(8, "MS-MPPE-Encryption-Types", Form::Integer)),
-    (MICROSOFT, row(9, "MS-RAS-Vendor", Form::Integer)),
-    (MICROSOFT, row(10, "MS-CHAP-Domain", Form::Text)),
-    (MICROSOFT, row(11, "MS-CHAP-Challenge", Form::Bytes)),
-    (MICROSOFT, row(12, "MS-CHAP-MPPE-Keys", Form::Keys)),
-    (MICROSOFT, row(16, "MS-MPPE-Send-Key", Form::Salted)),
-    (MICROSOFT, row(17, "MS-MPPE-Recv-Key", Form::Salted)),
-    (MICROSOFT, row(18, "MS-RAS-Version", Form::Text)),
-    (MICROSOFT, row(25, "MS-CHAP2-Response", Form::Hidden)),
-    (MICROSOFT, row(26, "MS-CHAP2-Success", Form::Hidden)),
-    (MICROSOFT, row(27, "MS-CHAP2-CPW", Form::Hidden)),
-    (MICROSOFT, row(34, "MS-RAS-Client-Name", Form::Text)),
-    (MICROSOFT, row(35, "MS-RAS-Client-Version", Form::Text)),
-    (2620, row(229, "CP-Gaia-User-Role", Form::Text)),
-    (2636, row(1, "Juniper-Local-User-Name", Form::Text)),
-    (2636, row(46, "Juniper-Local-Group-Name", Form::Text)),
-    (3076, row(25, "CVPN3000-Group-Policy", Form::Text)),
-    (8741, row(3, "SonicWall-User-Group", Form::Text)),
-    (FORTINET, row(1, "Fortinet-Group-Name", Form::Text)),
-    (FORTINET, row(2, "Fortinet-Client-IP-Address", Form::Ipv4)),
-    (FORTINET, row(3, "Fortinet-Vdom-Name", Form::Text)),
-    (MIKROTIK, row(3, "Mikrotik-Group", Form::Text)),
-    (MIKROTIK, row(8, "Mikrotik-Rate-Limit", Form::Text)),
-    (MIKROTIK, row(19, "Mikrotik-Address-List", Form::Text)),
-    (PALO_ALTO, row(1, "PaloAlto-Admin-Role", Form::Text)),
-    (PALO_ALTO, row(5, "PaloAlto-User-Group", Form::Text)),
-    (PALO_ALTO, row(7, "PaloAlto-Client-Source-IP", Form::Text)),
-    (PALO_ALTO, row(8, "PaloAlto-Client-OS", Form::Text)),
-];
+/// Greatest tag (RFC 2868 section 3.1).
+pub const MAX_TAG: u8 = 31;
 
-static VALUES: &[(u8, u32, &str)] = &[
-    // RFC 2865 section 5.6, RFC 5176 section 3.2
-    (SERVICE_TYPE, 1, "Login"),
-    (SERVICE_TYPE, 2, "Framed"),
-    (SERVICE_TYPE, 3, "Callback-Login"),
-    (SERVICE_TYPE, 4, "Callback-Framed"),
-    (SERVICE_TYPE, 5, "Outbound"),
-    (SERVICE_TYPE, 6, "Administrative"),
-    (SERVICE_TYPE, 7, "NAS-Prompt"),
-    (SERVICE_TYPE, 8, "Authenticate-Only"),
-    (SERVICE_TYPE, 9, "Callback-NAS-Prompt"),
-    (SERVICE_TYPE, 10, "Call-Check"),
-    (SERVICE_TYPE, 11, "Callback-Administrative"),
-    (SERVICE_TYPE, 17, "Authorize-Only"),
-    // RFC 2865 section 5.7
-    (7, 1, "PPP"),
-    (7, 2, "SLIP"),
-    // RFC 2866 section 5.1
-    (40, 1, "Start"),
-    (40, 2, "Stop"),
-    (40, 3, "Interim-Update"),
-    (40, 7, "Accounting-On"),
-    (40, 8, "Accounting-Off"),
-    // RFC 2865 section 5.41
-    (61, 0, "Async"),
-    (61, 1, "Sync"),
-    (61, 2, "ISDN"),
-    (61, 5, "Virtual"),
-    (61, 15, "Ethernet"),
-    (61, 19, "Wireless-802.11"),
-    // RFC 2868 sections 3.1 and 3.2, RFC 3580 section 3.31
-    (64, 1, "PPTP"),
-    (64, 3, "L2TP"),
-    (64, 9, "ESP"),
-    (64, 13, "VLAN"),
-    (65, 1, "IPv4"),
-    (65, 2, "IPv6"),
-    (65, 6, "IEEE-802"),
-    // RFC 2869 section 5.10
-    (PROMPT, 0, "No-Echo"),
-    (PROMPT, 1, "Echo"),
-    // RFC 5176 section 3.5
-    (ERROR_CAUSE, 201, "Residual-Session-Context-Removed"),
-    (ERROR_CAUSE, 401, "Unsupported-Attribute"),
-    (ERROR_CAUSE, 402, "Missing-Attribute"),
-    (ERROR_CAUSE, 403, "NAS-Identification-Mismatch"),
-    (ERROR_CAUSE, 404, "Invalid-Request"),
-    (ERROR_CAUSE, 405, "Unsupported-Service"),
-    (ERROR_CAUSE, 406, "Unsupported-Extension"),
-    (ERROR_CAUSE, 407, "Invalid-Attribute-Value"),
-    (ERROR_CAUSE, 501, "Administratively-Prohibited"),
-    (ERROR_CAUSE, 502, "Request-Not-Routable"),
-    (ERROR_CAUSE, 503, "Session-Context-Not-Found"),
-    (ERROR_CAUSE, 505, "Other-Proxy-Processing-Error"),
-    (ERROR_CAUSE, 506, "Resources-Unavailable"),
+fn numbered(name: &str) -> Option<Entry> {
+    let prefix = name.get(..8).filter(|prefix| prefix.eq_ignore_ascii_case("Attr-26."))?;
+    let (vendor, kind) = name.strip_prefix(prefix)?.split_once('.')?;
+    let vendor = vendor.parse().ok().filter(|vendor| (1..=0x00ff_ffff).contains(vendor))?;
+    let kind = kind.parse().ok()?;
+    let unknown = Entry {
+        vendor: Some(vendor),
+        kind,
+        name: "Vendor-Specific",
+        form: Form::Bytes,
+        place: Place::Administrative,
+    };
+    Some(vendor_entry(vendor, kind).copied().unwrap_or(unknown))
+}
+
+/// Writes a table of entries: the vendor's number or `None`; then for each its type, its name, its form, and
+/// its place unless that is [`Place::Accept`].
+macro_rules! table {
+    ($vendor:expr; $($kind:literal $name:literal $form:ident $($place:ident)?;)*) => {
+        &[$($crate::wire::radius::dictionary::Entry {
+            vendor: $vendor,
+            kind: $kind,
+            name: $name,
+            form: $crate::wire::radius::dictionary::Form::$form,
+            place: $crate::wire::radius::dictionary::table!(@place $($place)?),
+        }),*]
+    };
+    (@place) => { $crate::wire::radius::dictionary::Place::Accept };
+    (@place $place:ident) => { $crate::wire::radius::dictionary::Place::$place };
+}
+use table;
+
+/// Vendors with their attributes; those without are only named.
+static VENDORS: &[(u32, &str, &[Entry])] = &[
+    (CISCO, "Cisco", cisco::CISCO),
+    (11, "HP", cisco::HP),
+    (66, "Citrix", firewalls::CITRIX),
+    (MICROSOFT, "Microsoft", microsoft::MICROSOFT),
+    (890, "Zyxel", firewalls::ZYXEL),
+    (2604, "Sophos", &[]),
+    (2620, "Check Point", firewalls::CHECK_POINT),
+    (2636, "Juniper", firewalls::JUNIPER),
+    (3076, "Cisco ASA", cisco::ASA),
+    (3097, "WatchGuard", &[]),
+    (3224, "Juniper NetScreen", firewalls::NETSCREEN),
+    (3375, "F5", firewalls::F5),
+    (5951, "NetScaler", &[]),
+    (6527, "Nokia", &[]),
+    (8741, "SonicWall", firewalls::SONICWALL),
+    (11256, "Stormshield", &[]),
+    (FORTINET, "Fortinet", firewalls::FORTINET),
+    (13644, "pfSense", firewalls::PFSENSE),
+    (14122, "WISPr", wireless::WISPR),
+    (14179, "Cisco WLC", cisco::AIRESPACE),
+    (14823, "Aruba", wireless::ARUBA),
+    (MIKROTIK, "MikroTik", firewalls::MIKROTIK),
+    (25053, "Ruckus", wireless::RUCKUS),
+    (PALO_ALTO, "Palo Alto Networks", firewalls::PALO_ALTO),
+    (29671, "Cisco Meraki", cisco::MERAKI),
 ];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_is_sorted_so_that_every_row_is_found() {
-        for pair in STANDARD.windows(2) {
-            assert!(pair[0].kind < pair[1].kind, "{} before {}", pair[0].name, pair[1].name);
-        }
-        for row in STANDARD {
-            assert_eq!(entry(row.kind), Some(row));
-        }
-        assert_eq!(entry(17), None);
-    }
-
-    #[test]
-    fn whatever_carries_a_password_or_key_is_hidden() {
-        for kind in [USER_PASSWORD, CHAP_PASSWORD, TUNNEL_PASSWORD, ARAP_PASSWORD, EAP_MESSAGE] {
-            assert!(entry(kind).unwrap().form.is_secret(), "{kind}");
-        }
-        for kind in [1, 6, 12, 16, 17, 25, 26, 27] {
-            assert!(vendor_entry(MICROSOFT, kind).unwrap().form.is_secret(), "{kind}");
-        }
-    }
-
-    #[test]
-    fn names_of_values_and_vendors_are_found() {
-        assert_eq!(value_name(SERVICE_TYPE, 17), Some("Authorize-Only"));
-        assert_eq!(value_name(SERVICE_TYPE, 99), None);
-        assert_eq!(vendor_name(FORTINET), Some("Fortinet"));
-        assert_eq!(vendor_entry(PALO_ALTO, 7).map(|e| e.name), Some("PaloAlto-Client-Source-IP"));
-    }
-}
+mod tests;
