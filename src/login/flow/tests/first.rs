@@ -1,0 +1,139 @@
+//! Whose login it is, what the rules say of it, and the password.
+
+use super::*;
+
+#[test]
+fn only_a_code_in_the_field_never_reaches_the_directory_b_041() {
+    let mut case = case();
+    case.client.entry.typed = Typed::Appended { digits: 6 };
+    case.credential = password("123456");
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, found());
+    assert_eq!(rejected(&case.worked(&mut flow, record(vec![totp()]))), Some(Reason::EmptyPassword));
+}
+
+#[test]
+fn what_the_directory_must_not_see_is_rejected_before_it_is_asked() {
+    for (field, reason) in [("", Reason::EmptyPassword), ("hunter2\0x", Reason::BadPassword)] {
+        let case = Case { credential: password(field), ..case() };
+        assert_eq!(rejected(&case.begin().1), Some(reason));
+    }
+}
+
+#[test]
+fn where_no_code_is_asked_for_none_is_cut_off_the_password() {
+    let mut case = case();
+    case.client.entry.typed = Typed::Appended { digits: 6 };
+    case.credential = password("hunter123456");
+    case.policy.rules.push(Rule {
+        name: "lab".into(),
+        when: Conditions::default(),
+        then: Requirement::None,
+        grace_until: None,
+    });
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, found());
+    let Step::Do(Work::VerifyPrimary(Some(_), sent)) = case.worked(&mut flow, record(vec![])) else {
+        panic!("the password goes to the directory")
+    };
+    assert_eq!(sent, Secret::copied(b"hunter123456"));
+    let step = case.worked(&mut flow, primary(PrimaryOutcome::Correct));
+    assert_eq!(basis(&step), Some(Basis::RuleAsksNone));
+}
+
+#[test]
+fn an_unknown_name_takes_the_same_way_against_nobody_d_100() {
+    let case = case();
+    let (mut flow, _) = case.begin();
+    let step = case.worked(&mut flow, Outcome::Subject(Ok(None)));
+    assert!(matches!(step, Step::Do(Work::VerifyPrimary(None, _))), "{step:?}");
+    let step = case.worked(&mut flow, primary(PrimaryOutcome::Correct));
+    assert_eq!(rejected(&step), Some(Reason::UnknownSubject), "whatever a confused directory says");
+}
+
+#[test]
+fn a_wrong_password_is_counted_before_the_answer() {
+    let case = case();
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, found());
+    let _ = case.worked(&mut flow, record(vec![totp()]));
+    let step = case.worked(&mut flow, primary(PrimaryOutcome::Wrong));
+    assert!(matches!(step, Step::Do(Work::CountWrongPassword(_))), "{step:?}");
+    assert_eq!(rejected(&case.worked(&mut flow, Outcome::Counted(Ok(())))), Some(Reason::WrongPassword));
+}
+
+#[test]
+fn after_too_many_wrong_passwords_the_directory_is_left_alone_b_087() {
+    let case = case();
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, found());
+    let wait_until = T0.plus(Duration::from_secs(60));
+    let failures = Failures { row: 4, wait_until, ..Failures::NONE };
+    let known = Record { enrolments: vec![totp()], password: Some(failures), ..Record::default() };
+    assert_eq!(
+        rejected(&case.worked(&mut flow, Outcome::Record(Ok(known)))),
+        Some(Reason::PasswordThrottled)
+    );
+}
+
+#[test]
+fn a_refusal_by_network_asks_nobody() {
+    let mut case = case();
+    let network = NetworkCondition { prefixes: vec!["203.0.113.0/24".parse().unwrap()], unknown: false };
+    case.policy.rules.push(Rule {
+        name: "abroad".into(),
+        when: Conditions { network: Some(network), ..Conditions::default() },
+        then: Requirement::Refuse,
+        grace_until: None,
+    });
+    case.user = Some(IpAddr::from([203, 0, 113, 7]));
+    let (flow, step) = case.begin();
+    assert_eq!(rejected(&step), Some(Reason::RefusedByRule));
+    assert_eq!(flow.trail().rule.as_deref(), Some("abroad"));
+}
+
+#[test]
+fn a_name_that_several_accounts_have_is_rejected_like_one_that_nobody_has_b_052() {
+    let case = case();
+    let (mut flow, _) = case.begin();
+    let fault = Fault::new(FaultKind::UnclearAccount, "two of one name");
+    let step = case.worked(&mut flow, Outcome::Subject(Err(fault)));
+    assert!(
+        matches!(step, Step::Do(Work::VerifyPrimary(None, _))),
+        "the same work, against nobody: {step:?}"
+    );
+    let step = case.worked(&mut flow, primary(PrimaryOutcome::Wrong));
+    assert_eq!(rejected(&step), Some(Reason::AccountUnclear));
+}
+
+#[test]
+fn where_too_many_logins_of_a_name_wait_already_one_more_is_rejected_and_not_met_with_silence() {
+    let case = case();
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, found());
+    let full = Outcome::Record(Err(Fault::new(FaultKind::Overloaded, "they wait for each other")));
+    assert_eq!(rejected(&case.worked(&mut flow, full)), Some(Reason::TooManyLogins));
+}
+
+#[test]
+fn a_fault_is_never_a_no_and_never_a_yes() {
+    let fault = || Fault::new(FaultKind::DirectoryUnreachable, "nobody there");
+    let case = case();
+    let (mut flow, _) = case.begin();
+    let step = case.worked(&mut flow, Outcome::Subject(Err(fault())));
+    assert!(matches!(step, Step::Done(Verdict::Unable(FaultKind::DirectoryUnreachable))), "{step:?}");
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, found());
+    let _ = case.worked(&mut flow, record(vec![totp()]));
+    let step = case.worked(&mut flow, Outcome::Primary(Err(fault())));
+    assert!(matches!(step, Step::Done(Verdict::Unable(FaultKind::DirectoryUnreachable))), "{step:?}");
+}
+
+#[test]
+fn after_the_end_nothing_helps() {
+    let case = case();
+    let (mut flow, _) = up_to_second(&case, vec![]);
+    flow.end();
+    let step = case.worked(&mut flow, Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))));
+    assert!(matches!(step, Step::Done(Verdict::Unable(FaultKind::Internal))), "{step:?}");
+}
