@@ -1,5 +1,6 @@
 //! `[[client]]`: what clients of both protocols have. What one alone has is in the file of its protocol.
 
+pub(in crate::config) mod charset;
 mod entry;
 pub(in crate::config) mod ldap;
 pub(in crate::config) mod radius;

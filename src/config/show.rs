@@ -6,8 +6,9 @@ use toml::{Table, Value};
 
 use crate::base::cidr::Prefix;
 use crate::base::table::{friendly, friendly_size};
+use crate::config::client::charset;
 use crate::config::client::ldap::{ADDRESS_IS, EXTERNALS, REFERENCES};
-use crate::config::client::radius::{AUTHENTICATORS, CHARSETS, PRIMARIES, UNABLE};
+use crate::config::client::radius::{AUTHENTICATORS, PRIMARIES, UNABLE};
 use crate::config::ldap::{lookup_word, tls_word};
 use crate::config::rule::day_word;
 use crate::config::sections::{FORMATS, LEVELS};
@@ -273,7 +274,7 @@ fn radius_client(login: &Client, radius: &RadiusClientSettings, pairs: &mut Vec<
         ("message-authenticator", word(&AUTHENTICATORS, radius.message_authenticator)),
         ("limit-proxy-state", radius.limit_proxy_state.into()),
         ("when-unable", word(&UNABLE, login.when_unable)),
-        ("password-charset", word(&CHARSETS, radius.password_charset)),
+        ("password-charset", charset::shown(&radius.password_charset)),
         ("user-address-from", list(radius.user_address_from.iter().filter_map(word_of))),
     ]);
     if let Some(from) = &radius.previous_secret_from {

@@ -140,7 +140,7 @@ fn radius_client(
     client.answer_memory = answer_memory;
     client.limit_proxy_state = settings.limit_proxy_state;
     client.address_from.clone_from(&settings.user_address_from);
-    client.charset = settings.password_charset;
+    client.charset = settings.password_charset.clone();
     Ok(client)
 }
 

@@ -7,11 +7,11 @@ use crate::base::report::Place;
 use crate::base::secret::Secret;
 use crate::base::table::Reader;
 use crate::base::text::{is_hidden, safe};
-use crate::config::client::{Named, entry};
+use crate::config::client::{Named, charset, entry};
 use crate::config::secret::{Found, Surroundings, read};
 use crate::config::settings::{RadiusClientSettings, SecretSource};
 use crate::frontend::radius::address::AddressSource;
-use crate::frontend::radius::clients::{Charset, MessageAuthenticator};
+use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::login::client::{Capabilities, Client, PrimaryKind, Typed, WhenUnable};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -34,9 +34,6 @@ pub(in crate::config) const AUTHENTICATORS: [(&str, MessageAuthenticator); 3] = 
 /// The words of `when-unable`.
 pub(in crate::config) const UNABLE: [(&str, WhenUnable); 2] =
     [("silence", WhenUnable::Silence), ("reject", WhenUnable::Reject)];
-/// The words of `password-charset`.
-pub(in crate::config) const CHARSETS: [(&str, Charset); 2] =
-    [("utf-8", Charset::Utf8), ("latin1-fallback", Charset::Latin1Fallback)];
 
 /// Where the things stand that are compared with other tables.
 #[derive(Default)]
@@ -90,7 +87,7 @@ pub(in crate::config::client) fn settle(
         ),
         limit_proxy_state: reader.flag("limit-proxy-state", true),
         user_address_from: user_address_from(reader),
-        password_charset: reader.choice("password-charset", &CHARSETS, Charset::Utf8),
+        password_charset: charset::read(reader),
     };
     (login, settings, places)
 }

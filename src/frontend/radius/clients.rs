@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::base::cidr::{Prefix, PrefixTable};
 use crate::frontend::radius::address::AddressSource;
+use crate::frontend::radius::charset::Charset;
 use crate::frontend::radius::duplicates::ANSWER_LIFE;
 use crate::login::client::Client;
 use crate::wire::radius::authenticator::{Proof, SharedSecret};
@@ -51,15 +52,6 @@ pub enum MessageAuthenticator {
     Off,
 }
 
-/// How a device writes passwords (E-005).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Charset {
-    /// UTF-8 alone.
-    Utf8,
-    /// UTF-8, and ISO 8859-1 when it is not UTF-8.
-    Latin1Fallback,
-}
-
 /// Which of a client's secrets a request was made with; its answer is made with the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
@@ -81,7 +73,7 @@ impl RadiusClient {
             message_authenticator: MessageAuthenticator::Required,
             limit_proxy_state: true,
             address_from: vec![AddressSource::CallingStationId, AddressSource::TunnelClientEndpoint],
-            charset: Charset::Utf8,
+            charset: Charset::default(),
             hide_answer: true,
             answer_memory: ANSWER_LIFE,
             learned: Learned::default(),

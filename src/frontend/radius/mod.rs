@@ -1,6 +1,7 @@
 //! RADIUS (RFC 2865, RFC 3579, RFC 5997) over UDP.
 
 pub mod address;
+pub mod charset;
 pub mod clients;
 pub mod counters;
 pub mod duplicates;

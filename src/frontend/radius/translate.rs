@@ -7,7 +7,7 @@ use crate::base::cidr::canonical;
 use crate::base::clock::Now;
 use crate::base::secret::Secret;
 use crate::frontend::radius::address::user_address;
-use crate::frontend::radius::clients::{Charset, RadiusClient, Which};
+use crate::frontend::radius::clients::{RadiusClient, Which};
 use crate::frontend::radius::counters::{Dropped, Refusal, Sent};
 use crate::gateway::drive::Reply;
 use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId, Origin};
@@ -137,21 +137,7 @@ fn password(
     let plain = reveal(hidden, secret, packet.authenticator()).map_err(|error| match error {
         BadPassword::NulInside | BadPassword::Length(_) => Refusal::NulInPassword,
     })?;
-    match (plain.expose_str(), client.charset) {
-        (Some(_), Charset::Utf8 | Charset::Latin1Fallback) => Ok(plain),
-        (None, Charset::Utf8) => Err(Refusal::PasswordNotText),
-        (None, Charset::Latin1Fallback) => Ok(from_latin1(&plain)),
-    }
-}
-
-/// Every byte of ISO 8859-1 is the character of the same number.
-fn from_latin1(plain: &Secret) -> Secret {
-    // A character takes at most two bytes, so nothing is moved and left behind while it grows.
-    let mut text = Vec::with_capacity(plain.len().saturating_mul(2));
-    for byte in plain.expose() {
-        text.extend_from_slice(char::from(*byte).encode_utf8(&mut [0; 4]).as_bytes());
-    }
-    Secret::new(text)
+    client.charset.read(&plain).ok_or(Refusal::PasswordNotText)
 }
 
 /// What else tells one device behind a client from another, in an order of ours.

@@ -1,7 +1,8 @@
 use std::net::Ipv4Addr;
 
 use super::*;
-use crate::frontend::radius::clients::{Charset, MessageAuthenticator};
+use crate::frontend::radius::charset::{Charset, Encoding};
+use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::frontend::radius::duplicates::ANSWER_LIFE;
 use crate::frontend::radius::lab::{
     Bench, DEVICE, Extra, accepted, client, radius_client, request, secret, signed_with, unsigned,
@@ -277,7 +278,8 @@ fn a_091_a_092_e_005_a_password_is_text_in_the_clients_character_set() {
         let sent = signed_with(&secret("s3cret"), Code::AccessRequest, 1, 1, Some(password), &[]);
         Bench::new(client).send(&if sign { sent } else { unsigned(&sent) })
     };
-    let latin1 = || RadiusClient { charset: Charset::Latin1Fallback, ..radius_client("vpn") };
+    let encodings = || ["utf-8", "iso-8859-1"].map(|name| Encoding::named(name).unwrap());
+    let latin1 = || RadiusClient { charset: Charset::new(encodings().into()), ..radius_client("vpn") };
     assert_eq!(refused(&send(radius_client("vpn"), b"pass\0word", true)), Refusal::NulInPassword);
     assert_eq!(refused(&send(radius_client("vpn"), b"gr\xfcn", true)), Refusal::PasswordNotText);
     assert!(matches!(send(off(), b"gr\xfcn", false), Action::Drop(Dropped::UnsignedUnusable)));
