@@ -19,10 +19,14 @@ use doorward::login::verdict::{FaultKind, Reason};
 use doorward::wire::radius::attribute::vendor_attributes;
 use doorward::wire::radius::authenticator::{Proof, SharedSecret};
 use doorward::wire::radius::build::{ReplyBuilder, ReplyTo, RequestBuilder};
+use doorward::wire::radius::chap::Chap;
 use doorward::wire::radius::describe::describe;
 use doorward::wire::radius::dictionary::{
-    EAP_MESSAGE, MESSAGE_AUTHENTICATOR, PROXY_STATE, STATE, USER_NAME, VENDOR_SPECIFIC,
+    EAP_MESSAGE, MESSAGE_AUTHENTICATOR, PROXY_STATE, STATE, USER_NAME, VENDOR_SPECIFIC, is_administrative,
 };
+use doorward::wire::radius::eap::Eap;
+use doorward::wire::radius::hidden::{Salts, Scheme};
+use doorward::wire::radius::mschap::{MsChap, Success, error_code};
 use doorward::wire::radius::packet::{Code, HEADER_LEN, MAX_LEN, Packet};
 
 fn secret() -> SharedSecret {
@@ -42,8 +46,49 @@ pub(crate) fn packet(bytes: &[u8]) {
     assert!(pieces <= MAX_LEN / 2);
     let secret = secret();
     assert!(!describe(bytes, Some(&secret)).unwrap().is_empty());
+    read_further(&packet, &secret);
     written_anew(&packet, &secret);
     replied(&packet, &secret);
+}
+
+/// Everything that reads inside a packet: logins of all methods, hidden values, who may be given what.
+fn read_further(packet: &Packet<'_>, secret: &SharedSecret) {
+    if let Ok(Some(Eap::Message(eap))) = Eap::read(packet) {
+        let joined: Vec<u8> = packet.all(EAP_MESSAGE).flatten().copied().collect();
+        assert!(joined.starts_with(eap.bytes()));
+    }
+    if let Ok(Some(login)) = MsChap::read(packet) {
+        assert!(matches!(login.challenge.len(), 8 | 16));
+    }
+    if let Ok(Some(login)) = Chap::read(packet) {
+        assert!(login.challenge.len() >= 5);
+    }
+    let _proven: bool = secret.proves_notice(packet);
+    assert_eq!(packet.proxies_passed(), packet.all(PROXY_STATE).count());
+    for attribute in packet.attributes() {
+        let _given: bool = is_administrative(&attribute);
+        if attribute.kind == VENDOR_SPECIFIC {
+            vendor_attributes(attribute.value)
+                .into_iter()
+                .flatten()
+                .for_each(|piece| opened(piece.value, secret));
+        } else {
+            opened(attribute.value, secret);
+        }
+    }
+}
+
+/// What can be opened can be hidden again, so that it opens to the same.
+fn opened(value: &[u8], secret: &SharedSecret) {
+    let mut salts = Salts::new([7, 7]);
+    let _error = error_code(value);
+    let _success = Success::read(value);
+    for scheme in [Scheme::Salted, Scheme::TaggedSalted, Scheme::Keys] {
+        if let Ok(opened) = scheme.open(value, secret.raw(), &[9; 16]) {
+            let again = opened.hide(&mut salts, secret.raw(), &[9; 16]).unwrap();
+            assert_eq!(scheme.open(&again, secret.raw(), &[9; 16]), Ok(opened));
+        }
+    }
 }
 
 fn written_anew(packet: &Packet<'_>, secret: &SharedSecret) {

@@ -7,6 +7,7 @@ pub mod chap;
 pub mod describe;
 pub mod dictionary;
 pub mod eap;
+pub mod encode;
 pub mod extended;
 pub mod hidden;
 pub mod mschap;
