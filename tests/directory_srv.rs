@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use doorward::gateway::ports::Directory;
@@ -75,7 +77,7 @@ impl Site {
 }
 
 fn servers(lab: &Lab) -> Vec<String> {
-    lab.directory.servers().into_iter().map(|server| server.name.into()).collect()
+    lab.directory.servers().unwrap().into_iter().map(|server| server.name.into()).collect()
 }
 
 fn showing(names: &[&str]) -> Option<Slapd> {
@@ -126,7 +128,7 @@ fn people_log_in_through_servers_that_dns_names_and_the_next_one_serves_when_one
     assert_eq!(lab.log_in("anna", "wrong"), Ok(PrimaryOutcome::Wrong));
     first.stop();
     assert_eq!(lab.log_in("anna", PASSWORD), Ok(PrimaryOutcome::Correct), "the second server");
-    let up: Vec<bool> = lab.directory.servers().iter().map(|server| server.up).collect();
+    let up: Vec<bool> = lab.directory.servers().unwrap().iter().map(|server| server.up).collect();
     assert_eq!(up, [false, true]);
 }
 
@@ -394,4 +396,39 @@ fn samba_is_found_as_active_directory_is_b_073() {
         assert_eq!(lab.log_in("anna", support::samba::PASSWORD), Ok(PrimaryOutcome::Correct), "{tls}");
         assert_eq!(lab.log_in("anna", "wrong"), Ok(PrimaryOutcome::Wrong), "{tls}");
     }
+}
+
+#[test]
+fn a_check_shows_the_servers_that_were_found_and_what_is_wrong_with_them() {
+    let Some(mut slapd) = showing(&["dc1.lab.test"]) else { return };
+    let site = Site::of(&[&slapd]);
+    site.dns.hosts(&["dc1.lab.test"]);
+    site.dns.service(LDAPS, &[(0, 0, slapd.tls_port, "dc1.lab.test")]);
+    for name in ["password", "secret"] {
+        let _gone_or_never_there = std::fs::remove_file(site.path(name));
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(site.path(name));
+        file.unwrap().write_all(PASSWORD.as_bytes()).unwrap();
+    }
+    let directory = site.table("ldap", "").replace("bind-password-file = ", "bind-password.file = ");
+    let settings = format!(
+        "[keys]\nfile = \"keys\"\n[store]\npath = \"store.db\"\n[[directory]]\n{directory}\n[[client]]\n\
+         name = \"vpn\"\naddresses = [\"192.0.2.1\"]\nsecret.file = \"secret\"\ndirectory = \"lab\"\n\
+         [[rule]]\nname = \"nobody\"\nthen = \"refuse\"\n"
+    );
+    std::fs::write(site.path("doorward.toml"), settings).unwrap();
+    let run = |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_doorward"));
+        command.arg("--config").arg(site.path("doorward.toml")).args(words).output().unwrap()
+    };
+    assert!(run(&["key", "generate"]).status.success());
+    let server = format!("directory \"lab\": dc1.lab.test:{}", slapd.tls_port);
+    let good = run(&["check", "--connect"]);
+    let (said, complained) = (String::from_utf8_lossy(&good.stdout), String::from_utf8_lossy(&good.stderr));
+    assert!(said.starts_with(&format!("{server}\n")), "{said}{complained}");
+    slapd.stop();
+    let bad = run(&["check", "--connect"]);
+    let (said, complained) = (String::from_utf8_lossy(&bad.stdout), String::from_utf8_lossy(&bad.stderr));
+    assert!(said.starts_with(&format!("{server} (down)\n")), "{said}{complained}");
+    assert!(complained.contains(&format!("{server}: connect: connection refused")), "{complained}");
+    assert_eq!(bad.status.code(), Some(69), "unavailable");
 }

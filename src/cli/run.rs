@@ -1,5 +1,6 @@
 //! `doorward run`: the daemon. `doorward check` and `doorward show`: its settings.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -60,20 +61,23 @@ pub(super) fn check(config: &Path, args: &CheckArgs) -> Result<(), Failure> {
         Ok((settings, warnings)) => (Vec::new(), warnings, Some(settings)),
         Err(problems) => (problems.errors, problems.warnings, None),
     };
-    let faults = match settings {
+    let Probed { faults, servers } = match settings {
         Some(mut settings) if args.connect => probe(&mut settings)?,
-        _ => Vec::new(),
+        _ => Probed::default(),
     };
     if args.json {
         let text =
             |findings: &[daemon::Warning]| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
         let report = serde_json::json!({
-            "errors": text(&errors), "warnings": text(&warnings), "directories": faults,
+            "errors": text(&errors), "warnings": text(&warnings), "directories": faults, "servers": servers,
         });
         say(&report.to_string())?;
     } else {
         errors.iter().for_each(|finding| complain(&finding.to_string()));
         warnings.iter().for_each(|finding| complain(&format!("warning: {finding}")));
+        for (directory, servers) in &servers {
+            say(&format!("directory \"{directory}\": {}", servers.join(", ")))?;
+        }
         faults.iter().for_each(|fault| complain(fault));
     }
     if !errors.is_empty() {
@@ -89,18 +93,31 @@ fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-fn probe(settings: &mut crate::config::settings::Settings) -> Result<Vec<String>, Failure> {
+/// What a look at the directories has brought.
+#[derive(Default)]
+struct Probed {
+    faults: Vec<String>,
+    /// By directory, in the order of preference.
+    servers: BTreeMap<String, Vec<String>>,
+}
+
+fn probe(settings: &mut crate::config::settings::Settings) -> Result<Probed, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let clock: std::sync::Arc<dyn Clock> = std::sync::Arc::new(SystemClock);
-        let mut faults = Vec::new();
-        for (_, directory) in assemble::directories(settings, &clock, &SystemRandom)? {
+        let mut probed = Probed::default();
+        for (name, directory) in assemble::directories(settings, &clock, &SystemRandom)? {
             let now = clock.now().steady;
             if let Err(fault) = directory.probe(now.checked_add(PATIENCE).unwrap_or(now)).await {
-                faults.push(fault.to_string());
+                probed.faults.push(fault.to_string());
+            }
+            if let Some(servers) = directory.servers().filter(|servers| !servers.is_empty()) {
+                let shown =
+                    servers.iter().map(|one| format!("{}{}", one.name, if one.up { "" } else { " (down)" }));
+                probed.servers.insert(name.to_string(), shown.collect());
             }
         }
-        Ok(faults)
+        Ok(probed)
     })
 }
 

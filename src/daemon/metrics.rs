@@ -1,5 +1,5 @@
-//! Counters and gauges in Prometheus' text format. Labels come from closed sets; no name, no pseudonym and
-//! no address is ever one.
+//! Counters and gauges in Prometheus' text format. Labels come from closed sets, or name a directory of the
+//! configuration; no name of a person, no pseudonym and no address is ever one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -71,6 +71,7 @@ impl Collector for Sources {
         counter(&mut encoder, "questions", "questions put to users", tally.questions())?;
         gauge(&mut encoder, "questions_open", "questions that wait for a reply", self.gateway.questions())?;
         gauge(&mut encoder, "logins_running", "logins that run now", self.gateway.admission().running())?;
+        self.directories(&mut encoder)?;
         self.times(&mut encoder)?;
         if let Some((subjects, enrolments)) = (self.totals)() {
             gauge(&mut encoder, "subjects", "subjects in the store", subjects)?;
@@ -112,6 +113,21 @@ impl Sources {
         let (received, sent) = counters.all_octets();
         let octets = [("received", "", received), ("sent", "", sent)];
         labelled(encoder, "ldap_octets", "octets of LDAP clients, TLS not counted", &octets)
+    }
+
+    /// How many, not which: the log names them, and those that DNS names come and go.
+    fn directories(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let help = "servers of directories by whether they answered when they were last asked";
+        let mut family = encoder.encode_descriptor("directory_servers", help, None, MetricType::Gauge)?;
+        for (directory, servers) in self.gateway.servers() {
+            for (state, up) in [("up", true), ("down", false)] {
+                let number = servers.iter().filter(|server| server.up == up).count();
+                let labels = [("directory", &*directory), ("state", state)];
+                ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX))
+                    .encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
     }
 
     fn times(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {

@@ -16,6 +16,7 @@ use crate::frontend::ldap::listen::Front as LdapFront;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::frontend::radius::udp::Front;
 use crate::gateway::drive::Gateway;
+use crate::gateway::ports::ServerState;
 use crate::net::http::{self, Page, Pages};
 
 /// How often the store is tried and counted.
@@ -66,6 +67,7 @@ impl Status {
     pub fn new(stock: Arc<Stock>, gateway: Arc<Gateway>, fronts: Fronts, reloads: Arc<Reloads>) -> Self {
         let state = Arc::new(State::default());
         let Fronts { radius: front, ldap } = fronts;
+        let asked = gateway.clone();
         let registry = metrics::registry(Sources {
             gateway,
             radius: {
@@ -82,7 +84,7 @@ impl Status {
         let audit = stock.audit.clone();
         let (health, registry) = (state.clone(), Arc::new(registry));
         let pages: Pages = Arc::new(move |path| match path {
-            "/health" => Some(health.page(audit.is_failing(), &front.clients())),
+            "/health" => Some(health.page(audit.is_failing(), &front.clients(), &asked.servers())),
             "/metrics" => Some(match metrics::page(&registry) {
                 Ok(body) => Page {
                     status: 200,
@@ -183,17 +185,27 @@ impl State {
     /// 200 while logins can be accepted, 503 otherwise. Names the clients that a forger could speak for, too:
     /// for those that need not sign, a second factor protects nothing, and a short secret can be
     /// guessed.
-    fn page(&self, audit_failing: bool, clients: &ClientTable) -> Page {
+    ///
+    /// A directory that is down is named, and no reason for 503: logins elsewhere go on, and another gateway would
+    /// reach it no better.
+    fn page(
+        &self,
+        audit_failing: bool,
+        clients: &ClientTable,
+        directories: &[(Arc<str>, Vec<ServerState>)],
+    ) -> Page {
         let names = |wanted: fn(&RadiusClient) -> bool| {
             clients.iter().filter(|client| wanted(client)).map(|c| &*c.client.name).collect::<Vec<_>>()
         };
         let word = |failing: bool| if failing { "failing" } else { "ok" };
         let store_failing = self.store_failing.load(Ordering::Relaxed);
         let failing = store_failing || audit_failing;
+        let down = directories.iter().filter(|(_, servers)| !servers.iter().any(|server| server.up));
         let body = serde_json::json!({
             "status": word(failing),
             "store": word(store_failing),
             "audit": word(audit_failing),
+            "directories_down": down.map(|(name, _)| &**name).collect::<Vec<_>>(),
             "unsigned_clients": names(|client| !client.requires_message_authenticator()),
             "weak_secrets": names(|client| client.secret.raw().len() <= WEAK_SECRET),
         });

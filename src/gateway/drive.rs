@@ -17,7 +17,9 @@ pub use crate::gateway::asker::{Asker, Ended, Reply};
 use crate::gateway::badge;
 use crate::gateway::drive::work::Held;
 use crate::gateway::pending::{Pending, Taken};
-use crate::gateway::ports::{Audit, AuditRecord, Directory, Naming, SecondFactor, Store, Upstream, Vault};
+use crate::gateway::ports::{
+    Audit, AuditRecord, Directory, Naming, SecondFactor, ServerState, Store, Upstream, Vault,
+};
 use crate::gateway::remember::{Kept, Memory};
 use crate::gateway::tally::Tally;
 use crate::gateway::turns::Turns;
@@ -104,6 +106,16 @@ impl Gateway {
     #[must_use]
     pub const fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// The directories that ask servers, by name, with those servers.
+    #[must_use]
+    pub fn servers(&self) -> Vec<(Arc<str>, Vec<ServerState>)> {
+        let live = self.live.load();
+        let all = live.directories.iter();
+        let mut all: Vec<_> = all.filter_map(|(name, one)| Some((name.clone(), one.servers()?))).collect();
+        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        all
     }
 
     /// Number of open questions.

@@ -80,9 +80,9 @@ pub trait Directory: Send + Sync {
     /// The fault that a login would meet.
     async fn probe(&self, until: Instant) -> Result<(), Fault>;
 
-    /// Its servers as they are known now, in the order of preference; none where there are none to ask.
-    fn servers(&self) -> Vec<ServerState> {
-        Vec::new()
+    /// Its servers as they are known now, in the order of preference; `None` for a directory that asks none.
+    fn servers(&self) -> Option<Vec<ServerState>> {
+        None
     }
 }
 

@@ -56,3 +56,22 @@ fn numbers_and_health_tell_what_applications_did() {
     gateway.lab.wait_for_page("/metrics", "doorward_ldap_connections_open 0");
     assert!(gateway.lab.page("/health").starts_with("HTTP/1.1 200"));
 }
+
+#[test]
+fn a_directory_that_is_down_is_counted_and_named_b_095() {
+    let Some(mut gateway) = Gateway::start() else { return };
+    let state = |state: &str, number: u64| {
+        format!("doorward_directory_servers{{directory=\"staff\",state=\"{state}\"}} {number}\n")
+    };
+    assert_eq!(gateway.connect().bind(ANNA, &gateway.password("anna")), 0);
+    let page = gateway.lab.page("/metrics");
+    assert!(page.contains(&state("up", 1)) && page.contains(&state("down", 0)), "{page}");
+    assert!(gateway.lab.page("/health").contains("\"directories_down\":[]"));
+    gateway.slapd.stop();
+    assert_eq!(gateway.connect().bind(ANNA, &gateway.password("anna")), 52, "B-043");
+    let page = gateway.lab.page("/metrics");
+    assert!(page.contains(&state("up", 0)) && page.contains(&state("down", 1)), "{page}");
+    let health = gateway.lab.page("/health");
+    assert!(health.starts_with("HTTP/1.1 200"), "logins elsewhere go on: {health}");
+    assert!(health.contains("\"directories_down\":[\"staff\"]"), "{health}");
+}

@@ -1,5 +1,7 @@
 //! A DNS server of a test's own: SRV, A and AAAA over UDP and TCP, and whatever a hostile one would say.
 
+#![allow(clippy::indexing_slicing, reason = "test code")]
+
 use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream, UdpSocket};

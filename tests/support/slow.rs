@@ -1,5 +1,7 @@
 //! A connection to a server that takes its time.
 
+#![allow(clippy::indexing_slicing, reason = "test code")]
+
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -27,7 +27,8 @@ pub(in crate::config::client) fn read(reader: &mut Reader<'_, '_>) -> Charset {
             let what = format!("password-charset names \"{name}\" twice");
             reader.wrong(&text.place, what, "remove one of them");
         } else if let Some(all) = encodings.iter().find(|before| before.reads_anything()) {
-            let what = format!("password-charset never comes to \"{name}\", \"{}\" reads anything", all.name());
+            let what =
+                format!("password-charset never comes to \"{name}\", \"{}\" reads anything", all.name());
             reader.wrong(&text.place, what, "what can be told by the bytes goes first, such as \"utf-8\"");
         } else {
             encodings.push(encoding);

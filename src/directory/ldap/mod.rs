@@ -113,9 +113,9 @@ impl Directory for LdapDirectory {
         }
     }
 
-    fn servers(&self) -> Vec<ServerState> {
+    fn servers(&self) -> Option<Vec<ServerState>> {
         let all = self.pool.servers().into_iter();
-        all.map(|(server, up)| ServerState { name: server.to_string().into(), up }).collect()
+        Some(all.map(|(server, up)| ServerState { name: server.to_string().into(), up }).collect())
     }
 
     async fn probe(&self, until: Instant) -> Result<(), Fault> {

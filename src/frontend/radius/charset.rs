@@ -205,7 +205,9 @@ mod tests {
             assert_eq!(Encoding::named(name).unwrap().name(), name);
             assert!(Encoding::named(&name.to_uppercase()).is_some(), "{name}");
         }
-        for other in ["", "latin1", "utf8", "utf-16le", "iso-2022-jp", "replacement", "x-user-defined", "ascii"] {
+        for other in
+            ["", "latin1", "utf8", "utf-16le", "iso-2022-jp", "replacement", "x-user-defined", "ascii"]
+        {
             assert!(Encoding::named(other).is_none(), "{other}");
         }
     }
