@@ -64,6 +64,8 @@ pub struct Flow {
     held: Option<Held>,
     /// Whom the upstream confirms, where that is not the name that was typed.
     confirmed: Option<LoginName>,
+    /// The upstream has agreed, and it is still to be seen whether it means the same person.
+    agreed: bool,
     /// Questions that the upstream has asked.
     rounds: u8,
     /// The reply to the upstream's question.
@@ -99,6 +101,7 @@ impl Flow {
             factor: None,
             held: None,
             confirmed: None,
+            agreed: false,
             rounds: 0,
             reply: None,
             sent: None,
@@ -205,6 +208,7 @@ impl Flow {
             (
                 Stage::Fresh
                 | Stage::Finding
+                | Stage::Confirming
                 | Stage::Recalling
                 | Stage::Asking
                 | Stage::AskingRelayed
@@ -214,6 +218,7 @@ impl Flow {
             ) => reject(Reason::CalledOff),
             (Stage::Fresh, Event::Began) => self.begin(now),
             (Stage::Finding, Event::Worked(Outcome::Subject(found))) => self.found(found, now),
+            (Stage::Confirming, Event::Worked(Outcome::Subject(found))) => self.found_confirmed(found, now),
             (Stage::VerifyingNobody, Event::Worked(Outcome::Primary(outcome))) => match outcome {
                 Ok(_) => reject(self.nobody),
                 Err(fault) => unable(fault.kind),
@@ -254,7 +259,7 @@ impl Flow {
 
     fn accept(&mut self, basis: Basis, now: Now) -> Step {
         if self.change.is_some() {
-            return self.choose(basis, now);
+            return self.change_after(basis, now);
         }
         let told = match (&self.attempt.client.telling, &self.subject) {
             (None, _) => Ok(Told::default()),

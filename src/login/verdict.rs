@@ -151,6 +151,8 @@ pub enum Reason {
     PasswordNotChanged,
     /// The upstream refuses, or does not say whom it confirms.
     UpstreamRefused,
+    /// The upstream confirms a name that leads to another account than the one that was typed, or to none.
+    AnotherName,
     /// A code is needed, and the way in which the user logs in has no place for one.
     CannotBeAsked,
     /// An attribute that the client must be told cannot be made for the account.
@@ -161,7 +163,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for metrics and the manual.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::UnknownSubject,
         Self::AccountUnclear,
         Self::WrongPassword,
@@ -189,6 +191,7 @@ impl Reason {
         Self::WrongWorkstation,
         Self::PasswordNotChanged,
         Self::UpstreamRefused,
+        Self::AnotherName,
         Self::CannotBeAsked,
         Self::ReplyIncomplete,
         Self::CalledOff,
@@ -225,6 +228,7 @@ impl Reason {
             Self::WrongWorkstation => "wrong-workstation",
             Self::PasswordNotChanged => "password-not-changed",
             Self::UpstreamRefused => "upstream-refused",
+            Self::AnotherName => "another-name",
             Self::CannotBeAsked => "cannot-be-asked",
             Self::ReplyIncomplete => "reply-incomplete",
             Self::CalledOff => "called-off",

@@ -1,13 +1,15 @@
-//! A password that has expired: its owner chooses a new one, after everything else has been shown. Whoever knows
-//! the old password alone must not be able to choose the next one.
+//! A password that has expired: its owner chooses a new one, after a second factor was confirmed in this very login.
+//! Whoever knows the old password alone must not be able to choose the next one, not even where that would let him in.
 
 use crate::base::clock::Now;
 use crate::base::secret::Secret;
 use crate::login::attempt::Answer;
 use crate::login::client::PrimaryKind;
 use crate::login::credential::PrimaryCredential;
+use crate::login::factor::FactorKind;
 use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, later, reject, unable};
+use crate::login::policy::Requirement;
 use crate::login::step::{Changed, Prompt, Step, Work};
 use crate::login::verdict::{Basis, Fault, FaultKind, Reason};
 
@@ -23,7 +25,8 @@ pub(super) struct Change {
     new: Option<Secret>,
     /// The new one was typed twice.
     agreed: bool,
-    basis: Option<Basis>,
+    /// The factor that was confirmed in this login.
+    confirmed: Option<FactorKind>,
     tries: u8,
 }
 
@@ -38,24 +41,36 @@ impl Flow {
         let (Some(old), Some(_), true) = (sent, &client.new_password, self.can_be_asked()) else {
             return reject(reason);
         };
-        self.change = Some(Change { reason, old, new: None, agreed: false, basis: None, tries: 0 });
-        self.primary_done = true;
-        self.second(now)
+        self.change = Some(Change { reason, old, new: None, agreed: false, confirmed: None, tries: 0 });
+        self.right(now)
     }
 
-    /// Everything else has been shown.
-    pub(super) fn choose(&mut self, basis: Basis, now: Now) -> Step {
+    /// The rules are content.
+    pub(super) fn change_after(&mut self, basis: Basis, now: Now) -> Step {
         let Some(change) = &mut self.change else { return unable(FaultKind::Internal) };
-        change.basis = Some(basis);
-        self.ask_new(false, now)
+        let Basis::Confirmed(kind) = basis else { return reject(change.reason) };
+        change.confirmed = Some(kind);
+        self.change_agreed().unwrap_or_else(|| self.ask_new(false, now))
     }
 
-    /// The change that both typings agree on, if it has come so far.
-    pub(super) fn agreed(&mut self) -> Option<Step> {
+    /// The change that both typings agree on, if it has come so far and the factor that was confirmed still counts:
+    /// what the rules ask for and what is enrolled may have changed meanwhile. Where it does not, one is asked
+    /// for again before anything is changed.
+    pub(super) fn change_agreed(&mut self) -> Option<Step> {
         let account = self.subject.as_ref()?.account.clone();
+        let requirement = self.decision.as_ref()?.requirement;
         let change = self.change.as_ref().filter(|change| change.agreed)?;
-        let new = change.new.clone()?;
-        let old = change.old.clone();
+        let kind = change.confirmed?;
+        let asked_for = match requirement {
+            Requirement::None => true,
+            Requirement::OneOf(kinds) => kinds.contains(kind),
+            Requirement::Refuse => false,
+        };
+        let enrolled = self.record.enrolments.iter().any(|enrolment| enrolment.kind() == kind);
+        if !asked_for || !enrolled {
+            return None;
+        }
+        let (old, new) = (change.old.clone(), change.new.clone()?);
         self.stage = Stage::Changing;
         Some(Step::Do(Work::ChangePassword(account, old, new)))
     }
@@ -113,8 +128,8 @@ impl Flow {
 
     pub(super) fn changed(&mut self, changed: Result<Changed, Fault>, now: Now) -> Step {
         let Some(change) = self.change.take() else { return unable(FaultKind::Internal) };
-        match (changed, change.basis) {
-            (Ok(Changed::Done), Some(basis)) => self.accept(basis, now),
+        match (changed, change.confirmed) {
+            (Ok(Changed::Done), Some(kind)) => self.accept(Basis::Confirmed(kind), now),
             (Ok(Changed::Done), None) => unable(FaultKind::Internal),
             (Ok(Changed::Refused), _) => {
                 self.change = Some(change);

@@ -18,6 +18,10 @@ impl Flow {
             self.decision = early;
             return reject(Reason::RefusedByRule);
         }
+        let is_relayed = matches!(self.attempt.credential, PrimaryCredential::Relayed(_));
+        if is_relayed && self.attempt.client.primary != PrimaryKind::Upstream {
+            return unable(FaultKind::Internal);
+        }
         if let PrimaryCredential::Password(password) = &self.attempt.credential {
             // A NUL ends the password for some directories, whatever stands behind it.
             if password.expose().contains(&0) {
@@ -87,8 +91,10 @@ impl Flow {
 
     pub(super) fn recalled(&mut self, record: Record, now: Now) -> Step {
         self.record = record;
-        // Who has shown his password may finish, however often a stranger types his name meanwhile.
-        let unhurried = self.primary_done || self.exempt || self.record.remembered.is_some();
+        // Who has shown his password, or answers a question, may finish, however often a stranger types his name
+        // meanwhile.
+        let has_begun = self.primary_done || self.answered || self.agreed;
+        let unhurried = has_begun || self.exempt || self.record.remembered.is_some();
         if self.record.over_rate && !unhurried {
             return reject(Reason::TooManyLogins);
         }
@@ -102,6 +108,9 @@ impl Flow {
         }
         if self.primary_done {
             return self.second(now);
+        }
+        if std::mem::take(&mut self.agreed) {
+            return self.verified(PrimaryOutcome::Correct, now);
         }
         match (&self.attempt.client.primary, &self.attempt.credential) {
             (PrimaryKind::CheckedByClient, PrimaryCredential::CheckedByClient(code)) => {
@@ -183,14 +192,7 @@ impl Flow {
             return unable(FaultKind::Internal);
         };
         match outcome {
-            PrimaryOutcome::Correct => {
-                self.primary_done = true;
-                if !self.keeps_failures && self.record.password.is_some_and(|failures| failures.row > 0) {
-                    self.stage = Stage::Forgetting;
-                    return Step::Do(Work::ForgetWrongPasswords(who));
-                }
-                self.second(now)
-            }
+            PrimaryOutcome::Correct => self.right(now),
             PrimaryOutcome::Wrong => {
                 self.stage = Stage::Counting;
                 Step::Do(Work::CountWrongPassword(who))
@@ -204,5 +206,17 @@ impl Flow {
             PrimaryOutcome::Locked => reject(Reason::AccountLocked),
             PrimaryOutcome::Restricted => reject(Reason::AccountRestricted),
         }
+    }
+
+    /// The password is right.
+    pub(super) fn right(&mut self, now: Now) -> Step {
+        let Some(subject) = &self.subject else { return unable(FaultKind::Internal) };
+        self.primary_done = true;
+        self.sent = None;
+        if !self.keeps_failures && self.record.password.is_some_and(|failures| failures.row > 0) {
+            self.stage = Stage::Forgetting;
+            return Step::Do(Work::ForgetWrongPasswords(subject.pseudonym.clone()));
+        }
+        self.second(now)
     }
 }

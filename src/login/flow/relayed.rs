@@ -10,10 +10,10 @@ use crate::login::attempt::Answer;
 use crate::login::credential::PrimaryCredential;
 use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, later, reject, unable};
-use crate::login::identity::LoginName;
+use crate::login::identity::{LoginName, Subject};
 use crate::login::relay::{Heard, Method, Said};
 use crate::login::step::{PrimaryOutcome, Prompt, Step, Work};
-use crate::login::verdict::{Fault, FaultKind, Reason};
+use crate::login::verdict::{Fault, FaultKind, Reason, Verdict};
 
 /// Most questions of an upstream in one login. EAP with long certificates and small packets needs a few dozen.
 const MOST_ROUNDS: u8 = 64;
@@ -60,7 +60,7 @@ impl Flow {
         self.held = Some(held);
         match said {
             Said::Yes { name } if self.is_eap() => self.confirmed(name),
-            Said::Yes { .. } => self.verified(PrimaryOutcome::Correct, now),
+            Said::Yes { name } => self.agreed(name, now),
             Said::No(PrimaryOutcome::Correct) => unable(FaultKind::Internal),
             Said::No(_) if self.is_eap() => reject(Reason::UpstreamRefused),
             Said::No(outcome) => self.verified(outcome, now),
@@ -77,6 +77,27 @@ impl Flow {
         self.primary_done = true;
         self.stage = Stage::Finding;
         Step::Do(Work::FindSubject)
+    }
+
+    /// The upstream agrees. It may know a name by which it means somebody else than our directory does: then its yes
+    /// is about another person than the one whose factor we would ask for.
+    fn agreed(&mut self, name: Option<LoginName>, now: Now) -> Step {
+        match name.filter(|name| name.prepared() != self.attempt.name.prepared()) {
+            None => self.verified(PrimaryOutcome::Correct, now),
+            Some(name) => {
+                self.confirmed = Some(name);
+                self.agreed = true;
+                self.stage = Stage::Confirming;
+                Step::Do(Work::FindSubject)
+            }
+        }
+    }
+
+    pub(super) fn found_confirmed(&mut self, found: Result<Option<Subject>, Fault>, now: Now) -> Step {
+        match self.found(found, now) {
+            Step::Done(Verdict::Reject(Reason::SubjectChanged)) => reject(Reason::AnotherName),
+            step @ (Step::Do(_) | Step::Ask(_) | Step::Done(_)) => step,
+        }
     }
 
     /// Puts the upstream's own question to the device.
@@ -105,6 +126,9 @@ impl Flow {
         }
         if answer.text.is_empty() {
             return reject(Reason::EmptyPassword);
+        }
+        if answer.text.expose().contains(&0) {
+            return reject(Reason::BadPassword);
         }
         // Whose turn it is and how many wrong answers came is looked at again before the upstream hears of it.
         self.reply = Some(answer.text);

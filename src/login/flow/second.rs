@@ -25,7 +25,7 @@ impl Flow {
             Standing::MustChange => return reject(Reason::MustChangePassword),
             Standing::PasswordExpired => return reject(Reason::PasswordExpired),
         }
-        if let Some(change) = self.agreed() {
+        if let Some(change) = self.change_agreed() {
             return change;
         }
         let (Some(subject), Some(decision)) = (&self.subject, &self.decision) else {

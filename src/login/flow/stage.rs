@@ -5,6 +5,8 @@
 pub(super) enum Stage {
     Fresh,
     Finding,
+    /// The account under the name that the upstream confirms, beside the one that was typed.
+    Confirming,
     Recalling,
     VerifyingNobody,
     Verifying,
@@ -29,7 +31,7 @@ impl Stage {
     pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Fresh => "admission",
-            Self::Finding | Self::VerifyingNobody => "subject",
+            Self::Finding | Self::Confirming | Self::VerifyingNobody => "subject",
             Self::Recalling => "rules",
             Self::Verifying | Self::Relaying | Self::Counting | Self::Forgetting => "primary",
             Self::AskingNew | Self::AskingAgain | Self::Changing => "password-change",

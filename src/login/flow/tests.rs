@@ -7,20 +7,26 @@ use crate::login::factor::{
 };
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing};
 use crate::login::policy::{Conditions, Exemption, NetworkCondition, Requirement, Rule};
-use crate::login::step::PrimaryOutcome;
+use crate::login::relay::{Heard, Method, Passage, Said};
+use crate::login::step::{Changed, PrimaryOutcome};
 use crate::login::throttle::Failures;
 use crate::login::verdict::Fault;
 use std::net::IpAddr;
 use std::time::Duration;
 
 mod called_off;
+mod change;
+mod eap;
 mod exempt;
 mod first;
 mod random;
+mod relayed;
 mod second;
 
 const ALIAS: &str = "cn=svc-wiki,ou=services,dc=example,dc=org";
 
+/// What stands in for the device's first request.
+const FIRST: &str = "the first request";
 const T0: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
 struct Case {
@@ -71,7 +77,7 @@ impl Case {
             credential: self.credential.clone(),
             origin: Origin { peer: IpAddr::from([192, 0, 2, 1]), user: self.user },
             device: Box::default(),
-            passage: None,
+            passage: (self.client.primary == PrimaryKind::Upstream).then(|| Passage::new(FIRST)),
             began: self.clock.now(),
         };
         let mut flow = Flow::new(attempt, Arc::new(self.policy.clone()), FlowLimits::default());
@@ -89,7 +95,7 @@ impl Case {
             name: name(),
             device: Box::default(),
             text: Secret::copied(text.as_bytes()),
-            passage: None,
+            passage: (self.client.primary == PrimaryKind::Upstream).then(|| Passage::new(text.to_owned())),
         };
         flow.advance(Event::Answered(answer), self.clock.now())
     }
@@ -198,4 +204,43 @@ fn with_record(case: &Case, known: Record) -> (Flow, Step) {
     assert!(matches!(step, Step::Do(Work::VerifyPrimary(Some(_), _))), "the password is asked for: {step:?}");
     let step = case.worked(&mut flow, primary(PrimaryOutcome::Correct));
     (flow, step)
+}
+
+/// A client whose upstream checks what its users show.
+fn upstream_case() -> Case {
+    let mut case = case();
+    case.client.primary = PrimaryKind::Upstream;
+    case.client.upstream = Some("nps".into());
+    case
+}
+
+fn heard(said: Said, answer: &'static str) -> Outcome {
+    Outcome::Upstream(Ok(Heard { said, held: Held::new(answer) }))
+}
+
+/// The upstream agrees and names nobody.
+fn yes() -> Outcome {
+    heard(Said::Yes { name: None }, "accept")
+}
+
+/// The upstream confirms this name.
+fn yes_to(name: &str) -> Outcome {
+    heard(Said::Yes { name: Some(LoginName::parse(name.as_bytes()).unwrap()) }, "accept")
+}
+
+fn more() -> Outcome {
+    heard(Said::More, "challenge")
+}
+
+fn no(outcome: PrimaryOutcome) -> Outcome {
+    heard(Said::No(outcome), "reject")
+}
+
+/// What the flow keeps of what the upstream answered.
+fn kept(flow: &Flow) -> Option<&'static str> {
+    flow.held().and_then(|held| held.get::<&'static str>()).copied()
+}
+
+fn rule(then: Requirement) -> Rule {
+    Rule { name: "only".into(), when: Conditions::default(), then, grace_until: None }
 }
