@@ -2,4 +2,5 @@
 
 pub(crate) mod dns;
 pub mod ldap;
+pub mod radius;
 pub(crate) mod srv;

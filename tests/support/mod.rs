@@ -26,6 +26,7 @@ pub mod pam_radius;
 pub mod postgres;
 pub mod python;
 pub mod radclient;
+pub mod radius_server;
 pub mod samba;
 pub mod slapd;
 pub mod slow;
