@@ -20,7 +20,9 @@ use doorward::base::clock::{Clock, SystemClock};
 use doorward::base::random::{Random, SystemRandom};
 use doorward::base::secret::Secret;
 use doorward::login::verdict::{Fault, FaultKind};
-use doorward::upstream::radius::{Kind, Pace, Request, Response, Servers, Settings, Standing, Which};
+use doorward::upstream::radius::{
+    Kind, Pace, Request, Response, Servers, Service, Settings, Standing, Which,
+};
 use doorward::wire::radius::authenticator::Proof;
 use doorward::wire::radius::packet::Code;
 use doorward::wire::radius::password::reveal;
@@ -54,6 +56,7 @@ fn settings(servers: &[SocketAddr], pace: Pace) -> Settings {
         servers: servers.to_vec(),
         secret: shared(SECRET),
         signed_only: true,
+        service: Service::Access,
         status_server: false,
         nas_identifier: "doorward".into(),
         pace,

@@ -37,6 +37,10 @@ impl std::fmt::Debug for Response {
 }
 
 impl Response {
+    pub(super) const fn new(bytes: Box<[u8]>, request_authenticator: [u8; 16]) -> Self {
+        Self { bytes, request_authenticator }
+    }
+
     /// What it says.
     #[must_use]
     pub fn code(&self) -> Code {
@@ -141,16 +145,18 @@ impl Line {
         until: Instant,
     ) -> Result<Response, Trouble> {
         let _permit = self.permit(until).await?;
-        let authenticator = random::bytes(&*self.random)?;
-        let place = self.place(request.kind, authenticator)?;
+        let place = self.place(request.kind)?;
         let mut buffer = Box::new(EMPTY);
-        let packet = request.write(&mut buffer, place.identifier(), authenticator, &self.peer.secret)?;
+        let fresh = random::bytes(&*self.random)?;
+        let packet = request.write(&mut buffer, place.identifier(), fresh, &self.peer.secret)?;
+        let authenticator = packet.get(4..20).and_then(|bytes| bytes.try_into().ok()).unwrap_or(fresh);
+        place.aim(authenticator);
         let mut underway = Underway { place, packet, copies, began };
         let asked = self.send_until_answered(&mut underway, until).await;
         if matches!(asked, Err(Trouble::Silent { .. } | Trouble::Unsendable(_))) {
             self.retire(underway.place.socket());
         }
-        asked.map(|bytes| Response { bytes, request_authenticator: authenticator })
+        asked.map(|bytes| Response::new(bytes, authenticator))
     }
 
     async fn send_until_answered(
@@ -197,10 +203,10 @@ impl Line {
     }
 
     /// An identifier on the first socket that has one left, a new socket when none has.
-    fn place(&self, kind: Kind, authenticator: [u8; 16]) -> Result<Place, Trouble> {
+    fn place(&self, kind: Kind) -> Result<Place, Trouble> {
         let mut sockets = self.sockets();
         sockets.retain(|socket| !socket.is_retired());
-        if let Some(place) = sockets.iter().find_map(|socket| socket.begin(kind, authenticator)) {
+        if let Some(place) = sockets.iter().find_map(|socket| socket.begin(kind)) {
             return Ok(place);
         }
         if sockets.len() >= MOST_SOCKETS {
@@ -211,7 +217,7 @@ impl Line {
             NoSocket::System(error) => Trouble::Unsendable(error.kind()),
             NoSocket::Random(none) => Trouble::from(none),
         })?);
-        let place = socket.begin(kind, authenticator).ok_or(Trouble::Full)?;
+        let place = socket.begin(kind).ok_or(Trouble::Full)?;
         sockets.push(socket);
         Ok(place)
     }

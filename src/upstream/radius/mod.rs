@@ -7,6 +7,7 @@
 mod health;
 mod line;
 mod pace;
+pub mod passage;
 mod request;
 mod server;
 mod servers;
@@ -21,6 +22,6 @@ pub use crate::upstream::radius::pace::Pace;
 pub use crate::upstream::radius::request::{Kind, Request};
 pub use crate::upstream::radius::server::{Tally, Which};
 pub use crate::upstream::radius::servers::{Servers, Status};
-pub use crate::upstream::radius::settings::{MOST_SERVERS, Settings};
+pub use crate::upstream::radius::settings::{MOST_SERVERS, Service, Settings};
 pub use crate::upstream::radius::trouble::Trouble;
 pub use crate::upstream::radius::waiting::Refused;

@@ -2,10 +2,9 @@
 //! what is hidden with them.
 
 use crate::base::secret::Secret;
-use crate::wire::radius::attribute::Attributes;
 use crate::wire::radius::authenticator::SharedSecret;
-use crate::wire::radius::build::{Buffer, DoesNotFit, RequestBuilder};
-use crate::wire::radius::packet::{Code, HEADER_LEN, MAX_LEN};
+use crate::wire::radius::build::{Buffer, DoesNotFit, NoticeBuilder, RequestBuilder};
+use crate::wire::radius::packet::{Code, MAX_LEN};
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +13,14 @@ pub enum Kind {
     Access,
     /// Status-Server at the port of Access-Requests.
     AccessStatus,
+    /// Accounting-Request.
+    Accounting,
+    /// Status-Server at the port of Accounting-Requests.
+    AccountingStatus,
+    /// Disconnect-Request, to a device (RFC 5176).
+    Disconnect,
+    /// CoA-Request, to a device (RFC 5176).
+    Coa,
 }
 
 impl Kind {
@@ -21,11 +28,15 @@ impl Kind {
     pub(super) const fn code(self) -> Code {
         match self {
             Self::Access => Code::AccessRequest,
-            Self::AccessStatus => Code::StatusServer,
+            Self::AccessStatus | Self::AccountingStatus => Code::StatusServer,
+            Self::Accounting => Code::AccountingRequest,
+            Self::Disconnect => Code::DisconnectRequest,
+            Self::Coa => Code::CoaRequest,
         }
     }
 
-    /// Whether a reply with this code answers it. A sign of life is an Access-Accept and nothing else.
+    /// Whether a reply with this code answers it. A sign of life is an Access-Accept or an Accounting-Response and
+    /// nothing else.
     pub(super) const fn is_answered_by(self, code: Code) -> bool {
         match self {
             Self::Access => matches!(
@@ -33,12 +44,22 @@ impl Kind {
                 Code::AccessAccept | Code::AccessReject | Code::AccessChallenge | Code::ProtocolError
             ),
             Self::AccessStatus => matches!(code, Code::AccessAccept),
+            Self::Accounting => matches!(code, Code::AccountingResponse | Code::ProtocolError),
+            Self::AccountingStatus => matches!(code, Code::AccountingResponse),
+            Self::Disconnect => matches!(code, Code::DisconnectAck | Code::DisconnectNak),
+            Self::Coa => matches!(code, Code::CoaAck | Code::CoaNak),
         }
     }
 
-    /// Whether its replies carry Message-Authenticator, so that one may be demanded.
+    /// Whether its replies carry Message-Authenticator, so that one may be demanded.
     pub(super) const fn has_signed_replies(self) -> bool {
         matches!(self, Self::Access | Self::AccessStatus)
+    }
+
+    /// Whether its authenticator is computed over the packet instead of drawn (RFC 2866 section 3, RFC 5176
+    /// section 2.3).
+    const fn is_notice(self) -> bool {
+        matches!(self, Self::Accounting | Self::Disconnect | Self::Coa)
     }
 }
 
@@ -49,12 +70,13 @@ pub struct Request<'a> {
     pub kind: Kind,
     /// Its attributes, whole, in their order; without User-Password and Message-Authenticator.
     pub attributes: &'a [u8],
-    /// Goes into User-Password, hidden for each server anew.
+    /// Goes into User-Password, hidden for each server anew. Access-Request alone has one.
     pub password: Option<&'a Secret>,
 }
 
 impl Request<'_> {
-    /// The packet, Message-Authenticator first. `authenticator` is fresh.
+    /// The packet, Message-Authenticator first where there is one. `authenticator` is fresh; a notice
+    /// computes its own.
     pub(super) fn write<'b>(
         &self,
         buffer: &'b mut Buffer,
@@ -62,10 +84,13 @@ impl Request<'_> {
         authenticator: [u8; 16],
         secret: &SharedSecret,
     ) -> Result<&'b [u8], DoesNotFit> {
-        let mut packet = RequestBuilder::new(buffer, self.kind.code(), identifier, authenticator)?;
-        for attribute in Attributes::new(self.attributes, HEADER_LEN) {
-            packet.attribute(attribute.kind, attribute.value)?;
+        if self.kind.is_notice() {
+            let mut packet = NoticeBuilder::new(buffer, self.kind.code(), identifier)?;
+            packet.raw(self.attributes)?;
+            return packet.sign(secret);
         }
+        let mut packet = RequestBuilder::new(buffer, self.kind.code(), identifier, authenticator)?;
+        packet.raw(self.attributes)?;
         if let Some(password) = self.password {
             packet.password(password.expose(), secret)?;
         }
@@ -99,6 +124,18 @@ mod tests {
             assert_eq!(&packet.attribute_bytes()[18..30], attributes, "order is kept (A-172)");
             let hidden = packet.find(2).unwrap();
             assert_eq!(reveal(hidden, secret.raw(), &authenticator).unwrap(), password);
+        }
+    }
+
+    #[test]
+    fn a_134_a_136_a_notice_computes_its_authenticator_and_only_orders_to_devices_are_signed() {
+        let secret = SharedSecret::new(Secret::copied(b"s")).unwrap();
+        for (kind, signed) in [(Kind::Accounting, false), (Kind::Disconnect, true), (Kind::Coa, true)] {
+            let request = Request { kind, attributes: &[44, 3, b'x'], password: None };
+            let mut buffer = EMPTY;
+            let packet = Packet::parse(request.write(&mut buffer, 9, [1; 16], &secret).unwrap()).unwrap();
+            assert!(secret.proves_notice(&packet), "{kind:?}");
+            assert_eq!((packet.code(), packet.has(80)), (kind.code(), signed));
         }
     }
 

@@ -14,7 +14,7 @@ use crate::upstream::radius::health::{Change, Health, Standing};
 use crate::upstream::radius::line::{Line, Response};
 use crate::upstream::radius::pace::Pace;
 use crate::upstream::radius::request::{Kind, Request};
-use crate::upstream::radius::settings::Settings;
+use crate::upstream::radius::settings::{Service, Settings};
 use crate::upstream::radius::socket::Peer;
 use crate::upstream::radius::trouble::Trouble;
 use crate::upstream::radius::waiting::Heard;
@@ -22,7 +22,15 @@ use crate::wire::radius::dictionary::NAS_IDENTIFIER;
 
 /// Which server of its upstream: a conversation goes on with the one that began it (RFC 2865 section 5.24).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Which(pub(super) usize);
+pub struct Which(pub(super) SocketAddr);
+
+impl Which {
+    /// Its address and port.
+    #[must_use]
+    pub const fn address(self) -> SocketAddr {
+        self.0
+    }
+}
 
 /// What was counted at one server since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,6 +81,7 @@ pub(super) struct Server {
     said_unsigned: AtomicBool,
     /// The attributes of a Status-Server request; `None` when none is to be sent.
     status: Option<Box<[u8]>>,
+    status_kind: Kind,
 }
 
 impl Server {
@@ -101,7 +110,16 @@ impl Server {
             counters,
             said_unsigned: AtomicBool::new(false),
             status,
+            status_kind: match settings.service {
+                Service::Access => Kind::AccessStatus,
+                Service::Accounting => Kind::AccountingStatus,
+            },
         }
+    }
+
+    /// Which it is.
+    pub(super) fn which(&self) -> Which {
+        Which(self.line.address())
     }
 
     /// The way to it.
@@ -167,7 +185,7 @@ impl Server {
             };
         };
         let began = self.clock.now().steady;
-        let request = Request { kind: Kind::AccessStatus, attributes: status, password: None };
+        let request = Request { kind: self.status_kind, attributes: status, password: None };
         let asked = self.line.ask_once(&request).await;
         let now = self.clock.now().steady;
         let change = match &asked {

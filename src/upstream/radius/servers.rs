@@ -14,7 +14,7 @@ use crate::upstream::radius::line::Response;
 use crate::upstream::radius::request::Request;
 use crate::upstream::radius::server::{Server, Tally, Which};
 use crate::upstream::radius::settings::{MOST_SERVERS, Settings};
-use crate::upstream::radius::trouble::{lifeless, lost, unhelped};
+use crate::upstream::radius::trouble::{forgotten, lifeless, lost, unhelped};
 use crate::wire::radius::authenticator::SharedSecret;
 
 /// The servers of one upstream.
@@ -87,7 +87,7 @@ impl Servers {
     /// How its servers are doing, in the order of preference.
     pub fn status(&self) -> impl Iterator<Item = Status> + '_ {
         self.servers.iter().map(|server| Status {
-            address: server.line().address(),
+            address: server.which().address(),
             standing: server.standing(),
             underway: server.line().underway(),
             tally: server.tally(),
@@ -112,13 +112,13 @@ impl Servers {
             return self.ask_again(request, which, until).await;
         }
         let mut tried = Vec::new();
-        for (which, server) in self.in_order() {
+        for server in self.in_order() {
             if self.clock.now().steady >= until {
                 break;
             }
             match server.ask(request, until).await {
-                Ok(response) => return Ok((response, which)),
-                Err(trouble) => tried.push((server.line().address(), trouble)),
+                Ok(response) => return Ok((response, server.which())),
+                Err(trouble) => tried.push((server.which().address(), trouble)),
             }
             if tried.last().is_some_and(|(_, trouble)| !trouble.leaves_to_others()) {
                 break;
@@ -134,10 +134,12 @@ impl Servers {
         until: Instant,
     ) -> Result<(Response, Which), Fault> {
         // Settings may have been changed in the middle of a conversation; then its server may be gone.
-        let Some(server) = self.servers.get(which.0) else { return Err(unhelped(&self.name, &[])) };
+        let Some(server) = self.servers.iter().find(|server| server.which() == which) else {
+            return Err(forgotten(&self.name, which.address()));
+        };
         match server.ask(request, until).await {
             Ok(response) => Ok((response, which)),
-            Err(trouble) => Err(lost(&self.name, server.line().address(), trouble)),
+            Err(trouble) => Err(lost(&self.name, which.address(), trouble)),
         }
     }
 
@@ -151,17 +153,17 @@ impl Servers {
         for server in &self.servers {
             match server.probe().await {
                 Ok(()) => return Ok(()),
-                Err(trouble) => tried.push((server.line().address(), trouble)),
+                Err(trouble) => tried.push((server.which().address(), trouble)),
             }
         }
         Err(lifeless(&self.name, &tried))
     }
 
     /// Those that are worth asking first; among equals as configured.
-    fn in_order(&self) -> impl Iterator<Item = (Which, &Arc<Server>)> {
+    fn in_order(&self) -> impl Iterator<Item = &Arc<Server>> {
         let mut ranked: Vec<_> =
-            self.servers.iter().enumerate().map(|(at, server)| (server.rank(), Which(at), server)).collect();
-        ranked.sort_by_key(|(rank, which, _)| (*rank, which.0));
-        ranked.into_iter().map(|(_, which, server)| (which, server))
+            self.servers.iter().enumerate().map(|(at, server)| (server.rank(), at, server)).collect();
+        ranked.sort_by_key(|(rank, at, _)| (*rank, *at));
+        ranked.into_iter().map(|(_, _, server)| server)
     }
 }

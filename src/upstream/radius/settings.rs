@@ -9,6 +9,15 @@ use crate::wire::radius::authenticator::SharedSecret;
 /// Most servers of one upstream.
 pub const MOST_SERVERS: usize = 8;
 
+/// What the servers listen for at these ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// Access-Request.
+    Access,
+    /// Accounting-Request.
+    Accounting,
+}
+
 /// An upstream: servers that know the same accounts.
 #[derive(Clone)]
 pub struct Settings {
@@ -20,6 +29,8 @@ pub struct Settings {
     pub secret: SharedSecret,
     /// Replies must carry Message-Authenticator.
     pub signed_only: bool,
+    /// What its port is for.
+    pub service: Service,
     /// Ask for signs of life by Status-Server (RFC 5997).
     pub status_server: bool,
     /// NAS-Identifier of our own requests, and of others' that have none; at most 253 bytes.

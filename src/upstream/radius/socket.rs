@@ -89,11 +89,11 @@ impl Socket {
     }
 
     /// Takes an identifier; `None` when all are in use or no request goes through this socket any more.
-    pub(super) fn begin(self: &Arc<Self>, kind: Kind, authenticator: [u8; 16]) -> Option<Place> {
+    pub(super) fn begin(self: &Arc<Self>, kind: Kind) -> Option<Place> {
         if self.is_retired() {
             return None;
         }
-        let (identifier, reply) = self.shared.waiting().begin(kind, authenticator)?;
+        let (identifier, reply) = self.shared.waiting().begin(kind)?;
         Some(Place { socket: self.clone(), identifier, reply })
     }
 
@@ -135,6 +135,11 @@ impl Place {
     /// The socket.
     pub(super) const fn socket(&self) -> &Arc<Socket> {
         &self.socket
+    }
+
+    /// From now on a reply to a request with this authenticator counts.
+    pub(super) fn aim(&self, authenticator: [u8; 16]) {
+        self.socket.shared.waiting().aim(self.identifier, authenticator);
     }
 
     /// Sends the same bytes, be it the first time or again.

@@ -173,6 +173,14 @@ pub(super) fn lost(upstream: &str, server: SocketAddr, trouble: Trouble) -> Faul
     Fault::new(trouble.kind(), advised(what, trouble))
 }
 
+/// What is said when the server of a conversation is no server of the upstream any more.
+pub(super) fn forgotten(upstream: &str, server: SocketAddr) -> Fault {
+    let what = format!(
+        "upstream \"{upstream}\": {server}, which began this conversation and alone can go on with it, is not among the servers any more; the settings were changed meanwhile, and the next login will find the others"
+    );
+    Fault::new(FaultKind::UpstreamUnreachable, what)
+}
+
 fn advised(what: String, trouble: Trouble) -> String {
     match trouble.advice() {
         Some(advice) => what + "; " + advice,

@@ -51,7 +51,8 @@ pub(super) type Outcome = Result<Box<[u8]>, Ended>;
 /// One that waits.
 struct Open {
     kind: Kind,
-    authenticator: [u8; 16],
+    /// The Request Authenticator; nothing was sent as long as there is none.
+    authenticator: Option<[u8; 16]>,
     to: oneshot::Sender<Outcome>,
     refused: Option<Refused>,
 }
@@ -69,16 +70,20 @@ impl Waiting {
         Self { free: (0..=u8::MAX).map(|n| first.wrapping_add(n)).collect(), open: HashMap::new() }
     }
 
-    /// One more waits: its identifier, and where its reply comes. `None` when all identifiers are in use.
-    pub(super) fn begin(
-        &mut self,
-        kind: Kind,
-        authenticator: [u8; 16],
-    ) -> Option<(u8, oneshot::Receiver<Outcome>)> {
+    /// One more waits: its identifier, and where its reply comes. `None` when all identifiers are in use. Nothing
+    /// answers it before [`Waiting::aim`].
+    pub(super) fn begin(&mut self, kind: Kind) -> Option<(u8, oneshot::Receiver<Outcome>)> {
         let identifier = self.free.pop_front()?;
         let (to, from) = oneshot::channel();
-        self.open.insert(identifier, Open { kind, authenticator, to, refused: None });
+        self.open.insert(identifier, Open { kind, authenticator: None, to, refused: None });
         Some((identifier, from))
+    }
+
+    /// It is about to be sent with this Request Authenticator.
+    pub(super) fn aim(&mut self, identifier: u8, authenticator: [u8; 16]) {
+        if let Some(open) = self.open.get_mut(&identifier) {
+            open.authenticator = Some(authenticator);
+        }
     }
 
     /// It does not wait any more. Tells why the last reply to it did not count, if one came.
@@ -106,7 +111,8 @@ impl Waiting {
         let Some(open) = self.open.get_mut(identifier).filter(|open| !open.to.is_closed()) else {
             return Heard::Unmatched;
         };
-        match judge(open, datagram, secret, signed_only) {
+        let Some(authenticator) = open.authenticator else { return Heard::Unmatched };
+        match judge(open.kind, &authenticator, datagram, secret, signed_only) {
             Ok(reply) => {
                 let signed = reply.has(MESSAGE_AUTHENTICATOR);
                 let bytes = reply.bytes().into();
@@ -132,18 +138,19 @@ impl Waiting {
 }
 
 fn judge<'a>(
-    open: &Open,
+    kind: Kind,
+    authenticator: &[u8; 16],
     datagram: &'a [u8],
     secret: &SharedSecret,
     signed_only: bool,
 ) -> Result<Packet<'a>, Refused> {
     let reply = Packet::parse(datagram)?;
-    if !open.kind.is_answered_by(reply.code()) {
+    if !kind.is_answered_by(reply.code()) {
         return Err(Refused::Code(reply.code()));
     }
     // EAP is never taken unsigned, whatever is agreed for the rest.
-    let signed_only = signed_only && open.kind.has_signed_replies() || reply.has(EAP_MESSAGE);
-    secret.check_reply(&reply, &open.authenticator, signed_only)?;
+    let signed_only = signed_only && kind.has_signed_replies() || reply.has(EAP_MESSAGE);
+    secret.check_reply(&reply, authenticator, signed_only)?;
     Ok(reply)
 }
 

@@ -32,7 +32,8 @@ fn unsigned(mut reply: Vec<u8>, with: &SharedSecret) -> Vec<u8> {
 
 fn one_waits(kind: Kind) -> (Waiting, u8, oneshot::Receiver<Outcome>) {
     let mut waiting = Waiting::new(7);
-    let (identifier, from) = waiting.begin(kind, AUTHENTICATOR).unwrap();
+    let (identifier, from) = waiting.begin(kind).unwrap();
+    waiting.aim(identifier, AUTHENTICATOR);
     (waiting, identifier, from)
 }
 
@@ -120,16 +121,16 @@ fn a_133_only_an_accept_is_a_sign_of_life() {
 #[test]
 fn a_120_an_identifier_is_not_used_again_before_its_request_ended_and_then_last_of_all() {
     let mut waiting = Waiting::new(250);
-    let mut begun: Vec<_> = (0..256).map(|_| waiting.begin(Kind::Access, AUTHENTICATOR).unwrap()).collect();
+    let mut begun: Vec<_> = (0..256).map(|_| waiting.begin(Kind::Access).unwrap()).collect();
     let distinct: std::collections::HashSet<u8> = begun.iter().map(|(id, _)| *id).collect();
     assert_eq!((distinct.len(), begun[0].0), (256, 250));
-    assert!(waiting.begin(Kind::Access, AUTHENTICATOR).is_none(), "all 256 wait");
+    assert!(waiting.begin(Kind::Access).is_none(), "all 256 wait");
     let (third, _) = begun.remove(2);
     let (first, _) = begun.remove(0);
     waiting.end(third);
     waiting.end(first);
-    assert_eq!(waiting.begin(Kind::Access, AUTHENTICATOR).unwrap().0, third, "free for longest");
-    assert_eq!(waiting.begin(Kind::Access, AUTHENTICATOR).unwrap().0, first);
+    assert_eq!(waiting.begin(Kind::Access).unwrap().0, third, "free for longest");
+    assert_eq!(waiting.begin(Kind::Access).unwrap().0, first);
 }
 
 #[test]
@@ -145,9 +146,40 @@ fn a_reply_to_a_request_that_was_given_up_reaches_nobody_and_changes_nothing() {
 }
 
 #[test]
+fn nothing_answers_a_request_that_was_not_sent() {
+    let shared = secret("s");
+    let mut waiting = Waiting::new(0);
+    let (id, mut from) = waiting.begin(Kind::Access).unwrap();
+    let datagram = reply(Code::AccessAccept, id, [0; 16], &shared);
+    assert_eq!(waiting.hear(&datagram, &shared, true), Heard::Unmatched);
+    assert!(from.try_recv().is_err());
+}
+
+#[test]
+fn a_notice_is_answered_by_its_own_kind_of_reply_signed_or_not() {
+    let shared = secret("s");
+    let pairs = [
+        (Kind::Accounting, Code::AccountingResponse, Code::AccessAccept),
+        (Kind::AccountingStatus, Code::AccountingResponse, Code::AccessAccept),
+        (Kind::Disconnect, Code::DisconnectNak, Code::CoaAck),
+        (Kind::Coa, Code::CoaAck, Code::DisconnectAck),
+    ];
+    for (kind, right, wrong) in pairs {
+        let (mut waiting, id, _from) = one_waits(kind);
+        let refused = waiting.hear(&reply(wrong, id, AUTHENTICATOR, &shared), &shared, true);
+        assert_eq!(refused, Heard::Refused(Refused::Code(wrong)), "{kind:?}");
+        let mut datagram = reply(right, id, AUTHENTICATOR, &shared);
+        if datagram[20] == MESSAGE_AUTHENTICATOR {
+            datagram = unsigned(datagram, &shared);
+        }
+        assert_eq!(waiting.hear(&datagram, &shared, true), Heard::Answer { signed: false }, "{kind:?}");
+    }
+}
+
+#[test]
 fn all_who_wait_learn_that_nothing_listens_there() {
     let mut waiting = Waiting::new(0);
-    let mut all: Vec<_> = (0..3).map(|_| waiting.begin(Kind::Access, AUTHENTICATOR).unwrap()).collect();
+    let mut all: Vec<_> = (0..3).map(|_| waiting.begin(Kind::Access).unwrap()).collect();
     waiting.end_all(Ended::NotListening);
     for (id, from) in &mut all {
         assert_eq!(from.try_recv().unwrap(), Err(Ended::NotListening));
