@@ -26,6 +26,8 @@ pub mod gateway;
 pub mod login;
 /// Sockets and TLS, without protocol.
 pub mod net;
+/// Checks a first credential that no directory can.
+pub mod primary;
 /// What must survive a restart.
 pub mod store;
 /// What is done to an account outside a login.
