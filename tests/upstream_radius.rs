@@ -21,7 +21,7 @@ use doorward::base::random::{Random, SystemRandom};
 use doorward::base::secret::Secret;
 use doorward::login::verdict::{Fault, FaultKind};
 use doorward::upstream::radius::{
-    Kind, Pace, Request, Response, Servers, Service, Settings, Standing, Which,
+    Kind, Line, Pace, Request, Response, Servers, Service, Settings, Standing, Which,
 };
 use doorward::wire::radius::authenticator::Proof;
 use doorward::wire::radius::packet::Code;
@@ -33,11 +33,11 @@ const SECRET: &str = "the upstream's secret";
 /// Fast enough for a test, and in the same proportions as [`Pace::new`].
 fn quick() -> Pace {
     Pace {
-        first: Duration::from_millis(20),
-        longest: Duration::from_millis(160),
+        first: Duration::from_millis(40),
+        longest: Duration::from_millis(320),
         copies: 3,
-        server: Duration::from_millis(200),
-        probe: Duration::from_millis(50),
+        server: Duration::from_millis(400),
+        probe: Duration::from_millis(200),
         calm: Duration::from_millis(200),
         worried: Duration::from_millis(20),
         rarely: Duration::from_secs(3600),
@@ -433,4 +433,39 @@ async fn servers_over_ipv6_are_asked_too() {
     let server = RadiusServer::start_at("[::1]:0".parse().unwrap(), accept);
     let servers = start(&settings(&[server.address], patient()));
     assert_eq!(ask(&servers).await.unwrap(), Code::AccessAccept);
+}
+
+#[tokio::test]
+async fn a_134_accounting_is_acknowledged_by_its_own_reply_and_probed_by_it() {
+    let acknowledge = |came: &Came| vec![came.reply(Code::AccountingResponse, &[], &shared(SECRET))];
+    let server = RadiusServer::start(acknowledge);
+    let accounting = Settings { service: Service::Accounting, ..settings(&[server.address], patient()) };
+    let servers = start(&accounting);
+    let record = [40, 6, 0, 0, 0, 1, 44, 5, b's', b'i', b'd'];
+    let request = Request { kind: Kind::Accounting, attributes: &record, password: None };
+    let (response, _) = servers.ask(&request, None, until(SOON)).await.unwrap();
+    assert_eq!(response.code(), Code::AccountingResponse);
+    let came = server.all().remove(0);
+    assert!(shared(SECRET).proves_notice(&came.packet()));
+    assert_eq!(came.packet().attribute_bytes(), record, "A-134: no message-authenticator");
+    let probed = start(&Settings { status_server: true, ..accounting });
+    probed.probe().await.unwrap();
+    assert!(server.all().iter().all(|came| came.packet().code() == Code::StatusServer));
+}
+
+#[tokio::test]
+async fn a_136_an_order_to_a_device_is_signed_and_its_refusal_is_an_answer() {
+    let device = RadiusServer::start(|came| {
+        vec![came.reply(Code::DisconnectNak, &[(101, &[0, 0, 1, 247])], &shared(SECRET))]
+    });
+    let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let line = Line::new(device.address, shared(SECRET), false, patient(), clock, random);
+    let session = [44, 5, b's', b'i', b'd'];
+    let request = Request { kind: Kind::Disconnect, attributes: &session, password: None };
+    let response = line.ask(&request, until(SOON)).await.unwrap();
+    assert_eq!(response.code(), Code::DisconnectNak);
+    assert_eq!(response.packet().unwrap().find(101), Some(&[0, 0, 1, 247][..]));
+    let came = device.all().remove(0);
+    assert_eq!(came.packet().attributes().next().unwrap().kind, 80);
+    assert!(shared(SECRET).proves_notice(&came.packet()));
 }

@@ -54,7 +54,9 @@ impl Health {
     /// A reply that counts came.
     pub(super) fn answered(&mut self, now: Instant) -> Option<Change> {
         self.heard = Some(now);
-        self.missed = 0;
+        if self.answers_status {
+            self.missed = 0;
+        }
         self.rests_until = None;
         match std::mem::replace(&mut self.standing, Standing::Up) {
             Standing::Down => Some(Change::Up),
@@ -205,6 +207,8 @@ mod tests {
         }
         assert_eq!(health.standing(), Standing::Up, "it never answered a probe, so none says anything");
         assert_eq!(health.patience(&at.1), at.1.rarely);
+        assert_eq!(health.answered(at.s(0)), None);
+        assert_eq!(health.patience(&at.1), at.1.rarely, "answers to requests do not make it know probes");
         assert_eq!(health.failed(SILENT, at.s(1), at.s(6), &at.1), None);
         assert_eq!(health.rank(at.s(7), &at.1), 1);
         assert_eq!(health.failed(SILENT, at.s(7), at.s(12), &at.1), Some(Change::Down));

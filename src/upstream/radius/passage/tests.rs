@@ -182,4 +182,27 @@ proptest! {
             prop_assert!(![2, 24, 33, 80, 11, 18, 25, 27, 28, 29].contains(&attribute.kind));
         }
     }
+
+    #[test]
+    fn whatever_an_upstream_answers_comes_apart_into_whole_attributes_or_is_a_fault(
+        pieces in proptest::collection::vec((any::<u8>(), proptest::collection::vec(any::<u8>(), 1..60)), 0..20),
+        vendor: bool,
+    ) {
+        let mut all = Vec::new();
+        for (kind, value) in pieces.iter().filter(|(kind, _)| ![1, 2, 3, 24, 80].contains(kind)) {
+            if vendor {
+                all.extend(vsa(311, *kind, value));
+            } else {
+                append(&mut all, *kind, value);
+            }
+        }
+        let response = response(Code::AccessAccept, &all);
+        if let Ok(answered) = Answered::read(&response, FROM, &secret("upstream")) {
+            let wholes: Vec<u8> = answered.pieces().iter().flat_map(Piece::whole).copied().collect();
+            let mut walk = Attributes::new(&wholes, 0);
+            while walk.step().expect("whole attributes").is_some() {}
+            let kept = Attributes::new(&all, 0).filter(|attribute| attribute.kind != 33);
+            prop_assert_eq!(wholes, kept.flat_map(|attribute| attribute.whole.to_vec()).collect::<Vec<u8>>());
+        }
+    }
 }
