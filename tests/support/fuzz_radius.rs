@@ -10,9 +10,9 @@ use doorward::base::secret::Secret;
 use doorward::frontend::radius::clients::{ClientTable, MessageAuthenticator, RadiusClient};
 use doorward::frontend::radius::counters::{Counters, Dropped};
 use doorward::frontend::radius::session::{Action, Session, Ticket};
-use doorward::frontend::radius::translate::Arrival;
-use doorward::gateway::drive::Reply;
-use doorward::login::attempt::{AttemptId, ChallengeId};
+use doorward::frontend::radius::translate::{Arrival, Fresh};
+use doorward::gateway::drive::{Ended, Reply};
+use doorward::login::attempt::ChallengeId;
 use doorward::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
 use doorward::login::step::Prompt;
 use doorward::login::verdict::{FaultKind, Reason};
@@ -207,7 +207,7 @@ impl Play {
             local: None,
             peer: ([10, 0, 0, 1], 4000).into(),
             bytes,
-            id: AttemptId([1; 8]),
+            fresh: Fresh::new([1; 26]),
         };
         self.received += 1;
         match self.session.on_datagram(&self.clients, &arrival) {
@@ -291,7 +291,8 @@ impl Play {
             2 => Reply::Unable(FaultKind::ALL[usize::from(at(2)) % FaultKind::ALL.len()]),
             _ => return self.session.forget(&ticket, now, Dropped::Unable),
         };
-        if let Some(out) = self.session.on_reply(&ticket, now, &reply) {
+        let ended = Ended { reply, session: None, who: None, held: None, badge: None };
+        if let Some(out) = self.session.on_reply(&ticket, now, &ended) {
             proves_itself(&out.bytes, &request);
         }
     }

@@ -9,7 +9,9 @@ use crate::base::cidr::{Prefix, PrefixTable};
 use crate::frontend::radius::address::AddressSource;
 use crate::frontend::radius::charset::Charset;
 use crate::frontend::radius::duplicates::ANSWER_LIFE;
-use crate::login::client::Client;
+use crate::frontend::radius::method::Way;
+use crate::frontend::radius::passing::Passing;
+use crate::login::client::{Client, PrimaryKind};
 use crate::wire::radius::authenticator::{Proof, SharedSecret};
 use crate::wire::radius::packet::Packet;
 
@@ -29,6 +31,10 @@ pub struct RadiusClient {
     pub address_from: Vec<AddressSource>,
     /// How it writes passwords.
     pub charset: Charset,
+    /// The ways to log in that it may use. All but a password need an upstream.
+    pub ways: Vec<Way>,
+    /// What goes on to it of its upstream's attributes.
+    pub passing: Passing,
     /// Tells it not to show what the user types in reply to a question (RFC 2869 section 5.10).
     pub hide_answer: bool,
     /// How long its answers are kept for copies of their requests; more than [`ANSWER_LIFE`] counts as that.
@@ -74,10 +80,19 @@ impl RadiusClient {
             limit_proxy_state: true,
             address_from: vec![AddressSource::CallingStationId, AddressSource::TunnelClientEndpoint],
             charset: Charset::default(),
+            ways: vec![Way::Pap],
+            passing: Passing::default(),
             hide_answer: true,
             answer_memory: ANSWER_LIFE,
             learned: Learned::default(),
         }
+    }
+
+    /// Whether it may log people in this way.
+    #[must_use]
+    pub fn may_use(&self, way: Way) -> bool {
+        let has_upstream = self.client.primary == PrimaryKind::Upstream;
+        self.ways.contains(&way) && (way == Way::Pap || has_upstream)
     }
 
     /// Whether a request without Message-Authenticator is dropped now.

@@ -34,6 +34,10 @@ words! {
         UnsignedProxyState = "proxy-state-unsigned",
         /// EAP-Message without Message-Authenticator.
         UnsignedEap = "eap-unsigned",
+        /// EAP-Message that holds no EAP packet which a device may send.
+        BadEap = "eap-malformed",
+        /// It has passed more proxies than there can be.
+        ProxyLoop = "proxy-loop",
         /// A request that would be refused if it proved who sent it.
         UnsignedUnusable = "unusable-unsigned",
         /// The same request is being worked on.
@@ -58,6 +62,8 @@ words! {
         Unable = "unable",
         /// The request's Proxy-State leaves no room for an answer.
         DoesNotFit = "does-not-fit",
+        /// What the upstream said has not the form that this device needs.
+        NotOurs = "upstream-unusable",
         /// The login ended by a fault of the program; the device hears nothing.
         Lost = "lost",
         /// The operating system did not take the answer.
@@ -72,14 +78,26 @@ words! {
         TwoMethods = "two-methods",
         /// No way to log in.
         NoMethod = "no-method",
-        /// CHAP, which cannot be held against a directory's hashes.
+        /// A password, which this client is set not to send.
+        Pap = "pap",
+        /// CHAP, which cannot be held against a directory's hashes, where no upstream may be asked.
         Chap = "chap",
-        /// MS-CHAP, which no primary check here can do.
+        /// MS-CHAP, likewise.
         MsChap = "ms-chap",
         /// ARAP.
         Arap = "arap",
-        /// EAP.
+        /// EAP, likewise.
         Eap = "eap",
+        /// CHAP, MS-CHAP or EAP in a form that it must not have.
+        Malformed = "method-malformed",
+        /// A new password by MS-CHAP.
+        NewPassword = "new-password",
+        /// EAP asks us, as if the device were the server.
+        EapRequest = "eap-request",
+        /// EAP goes on with what we know nothing of.
+        EapWithoutState = "eap-without-state",
+        /// CHAP or MS-CHAP in reply to a question.
+        ProofWithState = "proof-with-state",
         /// Service-Type Authorize-Only or Call-Check.
         ServiceType = "service-type",
         /// No User-Name, or none that can be a name (B-105).

@@ -9,8 +9,8 @@ use crate::base::secret::Secret;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::frontend::radius::counters::{Counters, Dropped, Sent};
 use crate::frontend::radius::session::{Action, Outgoing, Session, Ticket};
-use crate::frontend::radius::translate::Arrival;
-use crate::gateway::drive::Reply;
+use crate::frontend::radius::translate::{Arrival, Fresh};
+use crate::gateway::drive::{Ended, Reply};
 use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId};
 use crate::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
 use crate::login::flow::Flow;
@@ -96,6 +96,11 @@ pub(crate) fn accepted() -> Reply {
     }
 }
 
+/// A reply with nothing beside it.
+pub(crate) const fn bare(reply: Reply) -> Ended {
+    Ended { reply, session: None, who: None, held: None, badge: None }
+}
+
 /// Attributes of a request: type and value.
 pub(crate) type Extra<'a> = &'a [(u8, &'a [u8])];
 
@@ -163,7 +168,7 @@ impl Bench {
 
     pub(crate) fn send_from(&mut self, peer: SocketAddr, bytes: &[u8]) -> Action {
         let local = Some(IpAddr::from([10, 0, 0, 254]));
-        let arrival = Arrival { now: self.now(), local, peer, bytes, id: AttemptId([7; 8]) };
+        let arrival = Arrival { now: self.now(), local, peer, bytes, fresh: Fresh::new([7; 26]) };
         self.session.on_datagram(&self.clients, &arrival)
     }
 
@@ -188,8 +193,12 @@ impl Bench {
         }
     }
 
-    pub(crate) fn reply(&mut self, ticket: &Ticket, reply: &Reply) -> Option<Outgoing> {
-        self.session.on_reply(ticket, self.clock.now(), reply)
+    pub(crate) fn reply(&mut self, ticket: &Ticket, reply: Reply) -> Option<Outgoing> {
+        self.ended(ticket, &bare(reply))
+    }
+
+    pub(crate) fn ended(&mut self, ticket: &Ticket, ended: &Ended) -> Option<Outgoing> {
+        self.session.on_reply(ticket, self.clock.now(), ended)
     }
 
     pub(crate) fn count(&self, why: Dropped) -> u64 {

@@ -10,18 +10,19 @@ use std::time::{Duration, Instant};
 
 use crate::base::bounded::BoundedMap;
 use crate::base::clock::Now;
+use crate::frontend::radius::answer::{Addressee, alive, refuse, write};
 use crate::frontend::radius::clients::{ClientTable, RadiusClient, Which};
 use crate::frontend::radius::counters::{Counters, Dropped, Refusal, Sent};
 use crate::frontend::radius::duplicates::{self, Duplicates, Key, Print, Seen, Serial};
-use crate::frontend::radius::translate::{
-    Addressee, Arrival, Asked, alive, is_noise_without_proof, read, refuse, write,
-};
-use crate::gateway::drive::Reply;
+use crate::frontend::radius::method::{Shape, Unfit};
+use crate::frontend::radius::translate::{Arrival, Asked, Fresh, read};
+use crate::gateway::drive::{Ended, Reply};
 use crate::login::attempt::{Answer, Attempt, ChallengeId};
 use crate::wire::radius::authenticator::Proof;
 use crate::wire::radius::build::{Buffer, ReplyTo};
 use crate::wire::radius::dictionary::{
-    EAP_MESSAGE, MESSAGE_AUTHENTICATOR, PROXY_STATE, STATE, USER_NAME, USER_PASSWORD,
+    CHAP_CHALLENGE, CHAP_PASSWORD, EAP_MESSAGE, MESSAGE_AUTHENTICATOR, MICROSOFT, PROXY_STATE, STATE,
+    USER_NAME, USER_PASSWORD, VENDOR_SPECIFIC,
 };
 use crate::wire::radius::packet::{Code, MAX_LEN, Packet};
 
@@ -29,6 +30,9 @@ use crate::wire::radius::packet::{Code, MAX_LEN, Packet};
 const PROBES_PER_SECOND: u32 = 50;
 /// Clients whose Status-Server requests are counted.
 const MOST_PROBERS: usize = 4096;
+
+/// Proxies that a request may have passed; more of them mean that it runs in a circle.
+const MOST_PROXIES: usize = 5;
 
 /// What to do with a datagram.
 #[must_use]
@@ -53,6 +57,8 @@ pub struct Ticket {
     which: Which,
     to: ReplyTo,
     unproven: Option<usize>,
+    shape: Shape,
+    fresh: Fresh,
     key: Key,
     serial: Serial,
     came: Instant,
@@ -156,7 +162,7 @@ impl Session {
             None => self.probes.insert(name.clone(), 1, now),
         }
         let to = ReplyTo::from(&request.packet);
-        let bytes = alive(&mut self.buffer, &addressee(request, &to))?.into();
+        let bytes = alive(&mut self.buffer, request.client, request.which, &to)?.into();
         self.counters.sent(Sent::Status);
         Ok(Action::Send(bytes))
     }
@@ -175,10 +181,12 @@ impl Session {
             Seen::New => {}
         }
         let asked = match read(packet, request.client, request.which, arrival) {
-            Err(refusal) if !request.proven && is_noise_without_proof(refusal) => {
+            Ok(asked) => Ok(asked),
+            Err(Unfit::Dropped(why)) => return Err(why),
+            Err(Unfit::Refused(refusal)) if !request.proven && is_noise_without_proof(refusal) => {
                 return Err(Dropped::UnsignedUnusable);
             }
-            other => other,
+            Err(Unfit::Refused(refusal)) => Err(refusal),
         };
         let begun = self.duplicates.begin(key, print, now);
         let serial = begun.map_err(|_| Dropped::Busy)?;
@@ -187,6 +195,8 @@ impl Session {
             which: request.which,
             to: ReplyTo::from(packet),
             unproven: request.unproven(),
+            shape: Shape::of(packet, request.client),
+            fresh: arrival.fresh,
             key,
             serial,
             came: now,
@@ -194,18 +204,12 @@ impl Session {
         match asked {
             Ok(Asked::Login(attempt)) => Ok(Action::Begin(ticket, Box::new(attempt))),
             Ok(Asked::Answer(id, answer)) => Ok(Action::Resume(ticket, id, Box::new(answer))),
-            Err(refusal) => self.refuse(&ticket, refusal, packet, now),
+            Err(refusal) => self.refuse(&ticket, refusal, now),
         }
     }
 
-    fn refuse(
-        &mut self,
-        ticket: &Ticket,
-        refusal: Refusal,
-        packet: &Packet<'_>,
-        now: Instant,
-    ) -> Result<Action, Dropped> {
-        match refuse(&mut self.buffer, &ticket.addressee(), refusal, packet) {
+    fn refuse(&mut self, ticket: &Ticket, refusal: Refusal, now: Instant) -> Result<Action, Dropped> {
+        match refuse(&mut self.buffer, &ticket.addressee()) {
             Ok(bytes) => {
                 let bytes: Arc<[u8]> = bytes.into();
                 self.duplicates.answer(ticket.key, ticket.serial, ticket.keep(&bytes), now);
@@ -220,11 +224,11 @@ impl Session {
     }
 
     /// Takes what the gateway says about a request. `None`: the device hears nothing.
-    pub fn on_reply(&mut self, ticket: &Ticket, now: Now, reply: &Reply) -> Option<Outgoing> {
-        if is_late(ticket, now, reply) {
+    pub fn on_reply(&mut self, ticket: &Ticket, now: Now, ended: &Ended) -> Option<Outgoing> {
+        if is_late(ticket, now, &ended.reply) {
             return self.silence(ticket, now, Dropped::Late);
         }
-        let (sent, bytes): (Sent, Arc<[u8]>) = match write(&mut self.buffer, &ticket.addressee(), reply) {
+        let (sent, bytes): (Sent, Arc<[u8]>) = match write(&mut self.buffer, &ticket.addressee(), ended) {
             Ok((sent, bytes)) => (sent, bytes.into()),
             Err(why) => return self.silence(ticket, now, why),
         };
@@ -250,7 +254,14 @@ impl Session {
 
 impl Ticket {
     fn addressee(&self) -> Addressee<'_> {
-        Addressee { client: &self.client, which: self.which, to: &self.to, unproven: self.unproven }
+        Addressee {
+            client: &self.client,
+            which: self.which,
+            to: &self.to,
+            unproven: self.unproven,
+            shape: &self.shape,
+            fresh: &self.fresh,
+        }
     }
 
     fn keep(&self, bytes: &Arc<[u8]>) -> duplicates::Answer<'_> {
@@ -259,13 +270,37 @@ impl Ticket {
     }
 }
 
-fn addressee<'a>(request: &'a Checked<'_>, to: &'a ReplyTo) -> Addressee<'a> {
-    Addressee { client: request.client, which: request.which, to, unproven: request.unproven() }
+/// What a request asks for: a copy of it asks for the same.
+fn print(packet: &Packet<'_>) -> Print {
+    let once = [USER_NAME, USER_PASSWORD, STATE, CHAP_PASSWORD, CHAP_CHALLENGE].map(|kind| packet.find(kind));
+    let is_microsofts = |value: &&[u8]| value.starts_with(&MICROSOFT.to_be_bytes());
+    let microsofts = packet.all(VENDOR_SPECIFIC).filter(is_microsofts);
+    let many = packet.all(EAP_MESSAGE).chain(microsofts).map(Some);
+    Print::new(*packet.authenticator(), &once.into_iter().chain(many).collect::<Vec<_>>())
 }
 
-fn print(packet: &Packet<'_>) -> Print {
-    let question = [USER_NAME, USER_PASSWORD, STATE].map(|kind| packet.find(kind));
-    Print::new(*packet.authenticator(), &question)
+/// Whether a request that is no login is dropped instead of refused when it did not prove who sent it:
+/// where the contents could as well be noise, from a wrong secret or from anybody.
+const fn is_noise_without_proof(refusal: Refusal) -> bool {
+    match refusal {
+        Refusal::TwoMethods
+        | Refusal::NoMethod
+        | Refusal::Eap
+        | Refusal::EapRequest
+        | Refusal::EapWithoutState
+        | Refusal::Malformed
+        | Refusal::NulInPassword
+        | Refusal::PasswordNotText => true,
+        Refusal::Pap
+        | Refusal::Chap
+        | Refusal::MsChap
+        | Refusal::Arap
+        | Refusal::NewPassword
+        | Refusal::ProofWithState
+        | Refusal::ServiceType
+        | Refusal::BadName
+        | Refusal::ForeignState => false,
+    }
 }
 
 /// An accept or a question that comes when the device has given up would leave it and the user at odds; a
@@ -284,6 +319,9 @@ fn check<'a>(clients: &'a ClientTable, arrival: &Arrival<'a>) -> Result<Checked<
     let packet = Packet::parse(arrival.bytes)?;
     demand_signature(&packet, client)?;
     let (proof, which) = client.check(&packet);
+    if proof != Proof::Wrong && packet.proxies_passed() > MOST_PROXIES {
+        return Err(Dropped::ProxyLoop);
+    }
     match proof {
         Proof::Wrong => Err(Dropped::WrongSignature),
         Proof::Absent => Ok(Checked { packet, client, which, proven: false }),

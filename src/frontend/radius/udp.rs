@@ -19,10 +19,10 @@ use crate::frontend::radius::clients::ClientTable;
 use crate::frontend::radius::counters::{Counters, Dropped, Refusal};
 use crate::frontend::radius::session::{Action, Outgoing, Session, Ticket};
 use crate::frontend::radius::socket::{Buffers, Datagram, Listener};
-use crate::frontend::radius::translate::Arrival;
+use crate::frontend::radius::translate::{Arrival, Fresh};
 use crate::gateway::admit::Refused;
 use crate::gateway::drive::{Asker, Ended, Gateway};
-use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId};
+use crate::login::attempt::{Answer, Attempt, ChallengeId};
 
 /// Pause after the kernel refused to give us anything.
 const AFTER_FAULT: Duration = Duration::from_millis(100);
@@ -104,7 +104,7 @@ struct Desk {
     session: Session,
     running: JoinSet<(Ticket, Ended)>,
     /// Drawn when the last one was used up.
-    id: Option<AttemptId>,
+    fresh: Option<Fresh>,
     buffers: Buffers,
     said: Said,
 }
@@ -116,7 +116,7 @@ impl Desk {
             listener: Arc::new(listener),
             front,
             running: JoinSet::new(),
-            id: None,
+            fresh: None,
             buffers: Buffers::new(),
             said: Said::default(),
         }
@@ -132,12 +132,15 @@ impl Desk {
 
     fn take(&mut self, now: Now, datagram: Datagram<'_>) {
         let Datagram { peer, local, bytes } = datagram;
-        let Some(id) = self.fresh_id() else {
+        let Some(fresh) = self.fresh() else {
             self.front.counters.dropped(Dropped::Lost);
             return;
         };
-        let arrival = Arrival { now, local, peer, bytes, id };
+        let arrival = Arrival { now, local, peer, bytes, fresh };
         let action = self.session.on_datagram(&self.front.clients.load(), &arrival);
+        if !matches!(action, Action::Drop(_) | Action::Send(_)) {
+            self.fresh = None;
+        }
         match action {
             Action::Drop(why) => self.complain(now, peer.ip(), why),
             Action::Send(bytes) => self.send(now, peer, local, &bytes),
@@ -150,15 +153,14 @@ impl Desk {
         }
     }
 
-    fn fresh_id(&mut self) -> Option<AttemptId> {
-        if self.id.is_none() {
-            self.id = random::bytes(&*self.front.random).map(AttemptId).ok();
+    fn fresh(&mut self) -> Option<Fresh> {
+        if self.fresh.is_none() {
+            self.fresh = random::bytes(&*self.front.random).map(Fresh::new).ok();
         }
-        self.id
+        self.fresh
     }
 
     fn begin(&mut self, now: Now, ticket: Ticket, attempt: Box<Attempt>) {
-        self.id = None;
         match self.front.gateway.admission().enter(&attempt.client, &attempt.origin) {
             Ok(place) => {
                 let gateway = self.front.gateway.clone();
@@ -194,8 +196,8 @@ impl Desk {
     fn finished(&mut self, done: Result<(Ticket, Ended), JoinError>) {
         let now = self.front.clock.now();
         match done {
-            Ok((ticket, Ended { reply, .. })) => {
-                if let Some(Outgoing { peer, local, bytes }) = self.session.on_reply(&ticket, now, &reply) {
+            Ok((ticket, ended)) => {
+                if let Some(Outgoing { peer, local, bytes }) = self.session.on_reply(&ticket, now, &ended) {
                     self.send(now, peer, local, &bytes);
                 }
             }
@@ -278,6 +280,7 @@ const fn advice(why: Dropped) -> &'static str {
         Dropped::UnsignedProxyState => {
             "it came through a proxy and has no message-authenticator; update the proxy"
         }
+        Dropped::ProxyLoop => "it has passed too many proxies; look for two that send to each other",
         Dropped::UnsignedUnusable => {
             "it makes no sense and has no message-authenticator; compare the shared secrets"
         }

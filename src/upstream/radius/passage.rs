@@ -218,10 +218,23 @@ impl Answered {
     ///
     /// A fault when something hidden does not open: an accept without its keys is another one.
     pub fn read(response: &Response, from: Which, secret: &SharedSecret) -> Result<Self, Fault> {
-        let confusing = |what: &str| {
-            Fault::new(FaultKind::UpstreamConfusing, format!("upstream server {}: {what}", from.address()))
-        };
-        let packet = response.packet().ok_or_else(|| confusing("its reply cannot be read"))?;
+        match response.packet() {
+            Some(packet) => Self::of(&packet, response.request_authenticator(), from, secret),
+            None => Err(confusing(from, "its reply cannot be read")),
+        }
+    }
+
+    /// As [`Answered::read`], of a packet that was found authentic for the request with `authenticator`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Answered::read`].
+    pub fn of(
+        packet: &Packet<'_>,
+        authenticator: &[u8; 16],
+        from: Which,
+        secret: &SharedSecret,
+    ) -> Result<Self, Fault> {
         let mut answered =
             Self { from, code: packet.code(), state: packet.find(STATE).map(Into::into), pieces: Vec::new() };
         let mut pieces = Vec::new();
@@ -231,8 +244,9 @@ impl Answered {
             }
         }
         for mut piece in pieces {
-            piece.open(secret, response.request_authenticator()).map_err(|()| {
+            piece.open(secret, authenticator).map_err(|()| {
                 confusing(
+                    from,
                     "a key or password in its reply is not hidden as RFC 2548 and RFC 2868 say; look into its settings for keys",
                 )
             })?;
@@ -265,11 +279,20 @@ impl Answered {
         &self.pieces
     }
 
+    /// The values of all standard attributes of a type, in their order.
+    pub fn all(&self, kind: u8) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().filter(move |piece| piece.is(None, kind)).map(Piece::value)
+    }
+
     /// The value of the first attribute of a type.
     #[must_use]
     pub fn find(&self, vendor: Option<u32>, kind: u8) -> Option<&[u8]> {
         self.pieces.iter().find(|piece| piece.is(vendor, kind)).map(Piece::value)
     }
+}
+
+fn confusing(from: Which, what: &str) -> Fault {
+    Fault::new(FaultKind::UpstreamConfusing, format!("upstream server {}: {what}", from.address()))
 }
 
 fn split(attribute: &Attribute<'_>, out: &mut Vec<Piece>) {

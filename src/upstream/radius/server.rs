@@ -25,6 +25,12 @@ use crate::wire::radius::dictionary::NAS_IDENTIFIER;
 pub struct Which(pub(super) SocketAddr);
 
 impl Which {
+    /// The one at this address.
+    #[must_use]
+    pub const fn at(address: SocketAddr) -> Self {
+        Self(address)
+    }
+
     /// Its address and port.
     #[must_use]
     pub const fn address(self) -> SocketAddr {

@@ -5,7 +5,7 @@ use crate::frontend::radius::charset::{Charset, Encoding};
 use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::frontend::radius::duplicates::ANSWER_LIFE;
 use crate::frontend::radius::lab::{
-    Bench, DEVICE, Extra, accepted, client, radius_client, request, secret, signed_with, unsigned,
+    Bench, DEVICE, Extra, accepted, bare, client, radius_client, request, secret, signed_with, unsigned,
 };
 use crate::login::client::{Client, PrimaryKind, WhenUnable};
 use crate::login::credential::PrimaryCredential;
@@ -68,7 +68,7 @@ fn a_login_becomes_an_attempt_and_its_acceptance_a_signed_accept() {
     assert_eq!(&*attempt.device, [&[NAS_IDENTIFIER, 4][..], b"fw"].concat());
     assert!(matches!(attempt.credential, PrimaryCredential::Password(p) if p.expose() == b"hunter2"));
 
-    let out = bench.reply(&ticket, &accepted()).unwrap();
+    let out = bench.reply(&ticket, accepted()).unwrap();
     assert_eq!(out.peer, SocketAddr::from((DEVICE, 40_000)));
     assert_eq!(out.local, Some(Ipv4Addr::new(10, 0, 0, 254).into()), "A-060");
     let reply = authentic(&out.bytes, &sent, "s3cret");
@@ -189,7 +189,7 @@ fn during_a_change_of_secrets_the_answer_is_signed_with_the_secret_of_the_questi
         let sent = signed_with(&secret(word), Code::AccessRequest, identifier, 1, Some(b"hunter2"), &[]);
         let (ticket, attempt) = bench.begun(&sent);
         assert!(matches!(attempt.credential, PrimaryCredential::Password(p) if p.expose() == b"hunter2"));
-        let out = bench.reply(&ticket, &Reply::Reject(Reason::WrongPassword)).unwrap();
+        let out = bench.reply(&ticket, Reply::Reject(Reason::WrongPassword)).unwrap();
         authentic(&out.bytes, &sent, word);
     }
     let third = signed_with(&secret("older"), Code::AccessRequest, 3, 1, Some(b"x"), &[]);
@@ -302,7 +302,7 @@ fn a_061_e_001_e_002_a_question_is_a_challenge_with_one_state_and_a_text() {
     let mut bench = Bench::new(radius_client("vpn"));
     let sent = request(1, 1, &[(PROXY_STATE, b"a"), (CLASS, b"x"), (PROXY_STATE, b"b")]);
     let (ticket, _) = bench.begun(&sent);
-    let out = bench.reply(&ticket, &ask(0xab)).unwrap();
+    let out = bench.reply(&ticket, ask(0xab)).unwrap();
     let reply = authentic(&out.bytes, &sent, "s3cret");
     assert_eq!(reply.code(), Code::AccessChallenge);
     assert_eq!(
@@ -323,7 +323,7 @@ fn e_002_prompt_is_left_out_for_clients_that_do_not_want_it_and_the_text_is_neve
     let sent = request(1, 1, &[]);
     let (ticket, _) = bench.begun(&sent);
     let question = Reply::Ask(ChallengeId([1; 16]), Prompt { text: " ".into(), relay: None });
-    let out = bench.reply(&ticket, &question).unwrap();
+    let out = bench.reply(&ticket, question).unwrap();
     let reply = authentic(&out.bytes, &sent, "s3cret");
     assert_eq!(kinds(&reply), [MESSAGE_AUTHENTICATOR, STATE, REPLY_MESSAGE]);
     assert_eq!(reply.find(REPLY_MESSAGE), Some(&b"Code:"[..]));
@@ -391,7 +391,7 @@ fn a_063_a_067_d_100_a_rejection_is_the_same_bytes_for_every_reason() {
     for reason in Reason::ALL {
         let mut bench = Bench::new(radius_client("vpn"));
         let (ticket, _) = bench.begun(&sent);
-        let out = bench.reply(&ticket, &Reply::Reject(reason)).unwrap();
+        let out = bench.reply(&ticket, Reply::Reject(reason)).unwrap();
         let reply = authentic(&out.bytes, &sent, "s3cret");
         assert_eq!(
             (reply.code(), kinds(&reply)),
@@ -410,7 +410,7 @@ fn a_123_a_124_when_we_cannot_find_out_the_client_hears_what_it_is_set_to() {
             let mut bench = Bench::new(with(|client| client.when_unable = when));
             let sent = request(1, 1, &[]);
             let (ticket, _) = bench.begun(&sent);
-            let out = bench.reply(&ticket, &Reply::Unable(kind));
+            let out = bench.reply(&ticket, Reply::Unable(kind));
             let heard = when == WhenUnable::Reject && kind != FaultKind::Overloaded;
             assert_eq!(out.is_some(), heard, "{kind:?} {when:?}");
             match out {
@@ -432,7 +432,7 @@ fn a_110_a_111_a_112_one_login_for_three_copies_and_copies_get_the_first_answer(
     assert_eq!(bench.dropped(&sent), Dropped::InWork);
     bench.clock.advance(Duration::from_secs(3));
     assert_eq!(bench.dropped(&sent), Dropped::InWork);
-    let out = bench.reply(&ticket, &Reply::Reject(Reason::WrongCode)).unwrap();
+    let out = bench.reply(&ticket, Reply::Reject(Reason::WrongCode)).unwrap();
     let Action::Send(again) = bench.send(&sent) else { panic!() };
     assert_eq!(again, out.bytes);
     bench.clock.advance(ANSWER_LIFE);
@@ -446,9 +446,9 @@ fn a_113_a_new_request_under_the_old_identifier_silences_the_old_login() {
     let (old, _) = bench.begun(&request(1, 1, &[]));
     let new_bytes = request(1, 2, &[]);
     let (new, _) = bench.begun(&new_bytes);
-    assert_eq!(bench.reply(&old, &accepted()), None);
+    assert_eq!(bench.reply(&old, accepted()), None);
     assert_eq!(bench.count(Dropped::Superseded), 1);
-    let out = bench.reply(&new, &Reply::Reject(Reason::ReplayedCode)).unwrap();
+    let out = bench.reply(&new, Reply::Reject(Reason::ReplayedCode)).unwrap();
     authentic(&out.bytes, &new_bytes, "s3cret");
 }
 
@@ -459,7 +459,7 @@ fn a_114_a_forged_packet_neither_ends_a_login_nor_fetches_its_answer() {
     let (ticket, _) = bench.begun(&sent);
     let forged = signed_with(&secret("guess"), Code::AccessRequest, 1, 2, Some(b"x"), &[]);
     assert_eq!(bench.dropped(&forged), Dropped::WrongSignature);
-    let out = bench.reply(&ticket, &accepted()).unwrap();
+    let out = bench.reply(&ticket, accepted()).unwrap();
     let mut touched = sent.clone();
     *touched.last_mut().unwrap() ^= 1;
     assert_eq!(bench.dropped(&touched), Dropped::WrongSignature);
@@ -494,7 +494,7 @@ fn an_accept_or_a_question_that_comes_too_late_is_not_sent() {
         let mut bench = Bench::new(radius_client("vpn"));
         let (ticket, _) = bench.begun(&request(1, 1, &[]));
         bench.clock.advance(Duration::from_secs(11));
-        assert_eq!(bench.reply(&ticket, &reply).is_some(), heard);
+        assert_eq!(bench.reply(&ticket, reply).is_some(), heard);
         assert_eq!(bench.count(Dropped::Late), u64::from(!heard));
         assert_eq!(bench.session.waiting(), 0);
     }
@@ -552,13 +552,14 @@ fn d_124_an_answer_to_an_unproven_request_is_no_longer_than_it() {
         let mut bench = Bench::new(client);
         let sent = unsigned(&request(1, 1, &[]));
         let (ticket, _) = bench.begun(&sent);
-        match bench.reply(&ticket, &reply) {
-            Some(out) => assert!(out.bytes.len() <= sent.len(), "{reply:?}"),
-            None => assert!(matches!(reply, Reply::Ask(..)), "only a question does not fit"),
+        let ended = bare(reply);
+        match bench.ended(&ticket, &ended) {
+            Some(out) => assert!(out.bytes.len() <= sent.len(), "{ended:?}"),
+            None => assert!(matches!(ended.reply, Reply::Ask(..)), "only a question does not fit"),
         }
     }
     let mut bench = Bench::new(off());
-    let bare = unsigned(&signed_with(
+    let sent = unsigned(&signed_with(
         &secret("s3cret"),
         Code::AccessRequest,
         1,
@@ -566,7 +567,7 @@ fn d_124_an_answer_to_an_unproven_request_is_no_longer_than_it() {
         None,
         &[(SERVICE_TYPE, &[0, 0, 0, 17])],
     ));
-    assert_eq!(bench.dropped(&bare), Dropped::DoesNotFit);
+    assert_eq!(bench.dropped(&sent), Dropped::DoesNotFit);
 }
 
 #[test]
@@ -574,18 +575,22 @@ fn d_124_a_right_password_proves_enough_to_be_asked_for_a_code() {
     let mut bench = Bench::new(off());
     let sent = unsigned(&request(1, 1, &[]));
     let (ticket, _) = bench.begun(&sent);
-    let out = bench.reply(&ticket, &ask(1)).unwrap();
+    let out = bench.reply(&ticket, ask(1)).unwrap();
     authentic(&out.bytes, &sent, "s3cret");
 }
 
 #[test]
-fn a_062_proxy_state_that_nearly_fills_the_packet_comes_back_whole() {
+fn a_061_a_173_a_few_proxies_get_their_states_back_and_a_circle_of_them_gets_nothing() {
     let mut bench = Bench::new(radius_client("vpn"));
-    let states: Vec<(u8, &[u8])> = vec![(PROXY_STATE, &[7; 253]); 15];
+    let states: Vec<(u8, &[u8])> = vec![(PROXY_STATE, &[7; 253]); 5];
     let sent = request(1, 1, &states);
     let (ticket, _) = bench.begun(&sent);
-    let out = bench.reply(&ticket, &Reply::Reject(Reason::WrongCode)).unwrap();
-    assert_eq!(authentic(&out.bytes, &sent, "s3cret").all(PROXY_STATE).count(), 15, "A-061");
+    let out = bench.reply(&ticket, Reply::Reject(Reason::WrongCode)).unwrap();
+    assert_eq!(authentic(&out.bytes, &sent, "s3cret").all(PROXY_STATE).count(), 5, "A-061");
+    let circling: Vec<(u8, &[u8])> = vec![(PROXY_STATE, b"p"); 6];
+    assert_eq!(bench.dropped(&request(2, 2, &circling)), Dropped::ProxyLoop);
+    let unproven = signed_with(&secret("other"), Code::AccessRequest, 3, 3, Some(b"x"), &circling);
+    assert_eq!(bench.dropped(&unproven), Dropped::WrongSignature, "nobody is named as a proxy without proof");
 }
 
 #[test]
