@@ -60,6 +60,8 @@ words! {
         Late = "late",
         /// We could not find out, and the client is to try its next server.
         Unable = "unable",
+        /// An accounting record that says neither what happened nor to which session.
+        AccountingUnusable = "accounting-unusable",
         /// The request's Proxy-State leaves no room for an answer.
         DoesNotFit = "does-not-fit",
         /// What the upstream said has not the form that this device needs.
@@ -122,6 +124,8 @@ words! {
         Challenge = "challenge",
         /// The answer to Status-Server.
         Status = "status",
+        /// Accounting-Response.
+        Accounting = "accounting",
         /// An earlier answer once more.
         Repeated = "repeated",
     }

@@ -1,5 +1,6 @@
 //! RADIUS (RFC 2865, RFC 3579, RFC 5997) over UDP.
 
+pub mod accounting;
 pub mod address;
 pub mod answer;
 pub mod charset;

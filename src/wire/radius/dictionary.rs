@@ -46,6 +46,24 @@ pub const CALLING_STATION_ID: u8 = 31;
 pub const NAS_IDENTIFIER: u8 = 32;
 /// RFC 2865 section 5.33.
 pub const PROXY_STATE: u8 = 33;
+/// RFC 2866 section 5.1.
+pub const ACCT_STATUS_TYPE: u8 = 40;
+/// RFC 2866 section 5.3.
+pub const ACCT_INPUT_OCTETS: u8 = 42;
+/// RFC 2866 section 5.4.
+pub const ACCT_OUTPUT_OCTETS: u8 = 43;
+/// RFC 2866 section 5.5.
+pub const ACCT_SESSION_ID: u8 = 44;
+/// RFC 2866 section 5.7.
+pub const ACCT_SESSION_TIME: u8 = 46;
+/// RFC 2866 section 5.11.
+pub const ACCT_MULTI_SESSION_ID: u8 = 50;
+/// RFC 2869 section 5.1.
+pub const ACCT_INPUT_GIGAWORDS: u8 = 52;
+/// RFC 2869 section 5.2.
+pub const ACCT_OUTPUT_GIGAWORDS: u8 = 53;
+/// RFC 2869 section 5.3.
+pub const EVENT_TIMESTAMP: u8 = 55;
 /// RFC 2865 section 5.40.
 pub const CHAP_CHALLENGE: u8 = 60;
 /// RFC 2868 section 3.3.
@@ -60,6 +78,8 @@ pub const PROMPT: u8 = 76;
 pub const EAP_MESSAGE: u8 = 79;
 /// RFC 3579 section 3.2.
 pub const MESSAGE_AUTHENTICATOR: u8 = 80;
+/// RFC 2869 section 5.17.
+pub const NAS_PORT_ID: u8 = 87;
 /// RFC 3162 section 2.1.
 pub const NAS_IPV6_ADDRESS: u8 = 95;
 /// RFC 5176 section 3.5.
