@@ -2,6 +2,7 @@
 //! never match. What is only doubtful is a warning and never stops the start.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use crate::base::cidr::Prefix;
 use crate::base::clock::UnixTime;
@@ -9,7 +10,7 @@ use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::secret::Secret;
 use crate::base::table::nearest;
 use crate::base::text::safe;
-use crate::config::{client, directory, exemption, listener, rule, show};
+use crate::config::{client, directory, exemption, listener, rule, show, upstream};
 use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::login::policy::{Conditions, Requirement};
 
@@ -44,6 +45,9 @@ const COMMON: [&str; 24] = [
 /// Everything that is compared.
 pub(in crate::config) struct Drafts<'a> {
     pub(in crate::config) directories: &'a [directory::Draft],
+    pub(in crate::config) upstreams: &'a [upstream::Draft],
+    /// Where RADIUS is answered.
+    pub(in crate::config) listen: &'a [SocketAddr],
     pub(in crate::config) listeners: &'a [listener::Draft],
     pub(in crate::config) clients: &'a [client::Draft],
     pub(in crate::config) exemptions: &'a [exemption::Draft],
@@ -153,14 +157,7 @@ fn doubtful_secret(draft: &client::Draft, out: &mut Complaints) {
     }];
     for (key, secret, place) in both {
         let (Some(secret), Some(place)) = (secret, place) else { continue };
-        if is_common(secret) {
-            let what = format!("client \"{name}\": {key} is one that everybody tries first");
-            out.warn(Complaint::wrong(place, what).hint("openssl rand -base64 24 makes a good one"));
-        } else if secret.len() <= 12 {
-            let what =
-                format!("client \"{name}\": {key} has {} bytes, at least 24 are advised", secret.len());
-            out.warn(Complaint::wrong(place, what).hint("openssl rand -base64 24 makes a good one"));
-        }
+        weak_secret(&format!("client \"{name}\""), key, secret, place, out);
     }
     if let (Some(previous), Some(place)) = (&settings.previous_secret, &draft.radius.previous_secret)
         && *previous == settings.secret
@@ -168,6 +165,24 @@ fn doubtful_secret(draft: &client::Draft, out: &mut Complaints) {
         let what = format!("client \"{name}\": previous-secret is the same as secret");
         out.warn(Complaint::wrong(place, what).hint("remove it when the change is over"));
     }
+}
+
+/// Warns about a secret that is easily guessed.
+pub(in crate::config) fn weak_secret(
+    whose: &str,
+    key: &str,
+    secret: &Secret,
+    place: &Place,
+    out: &mut Complaints,
+) {
+    let what = if is_common(secret) {
+        format!("{whose}: {key} is one that everybody tries first")
+    } else if secret.len() <= 12 {
+        format!("{whose}: {key} has {} bytes, at least 24 are advised", secret.len())
+    } else {
+        return;
+    };
+    out.warn(Complaint::wrong(place, what).hint("openssl rand -base64 24 makes a good one"));
 }
 
 fn is_common(secret: &Secret) -> bool {

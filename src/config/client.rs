@@ -4,6 +4,7 @@ pub(in crate::config) mod charset;
 mod entry;
 pub(in crate::config) mod ldap;
 pub(in crate::config) mod radius;
+pub(in crate::config) mod relay;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -20,8 +20,9 @@ pub const SINGLE: [(&str, &[&str]); 10] = [
 ];
 
 /// Tables that stand any number of times; those of later files come after those of earlier ones.
-pub const REPEATED: [(&str, &[&str]); 5] = [
+pub const REPEATED: [(&str, &[&str]); 6] = [
     ("directory", DIRECTORY_LDAP),
+    ("upstream", UPSTREAM),
     ("listener", LISTENER),
     ("client", CLIENT_RADIUS),
     ("exemption", EXEMPTION),
@@ -116,6 +117,16 @@ pub const DIRECTORY_LDAP: &[&str] = &[
 ];
 /// `[[directory]]` of kind `file`
 pub const DIRECTORY_FILE: &[&str] = &["name", "kind", "path"];
+/// `[[upstream]]`
+pub const UPSTREAM: &[&str] = &[
+    "name",
+    "servers",
+    "secret",
+    "message-authenticator",
+    "server-timeout",
+    "status-server",
+    "nas-identifier",
+];
 /// `[[listener]]`
 pub const LISTENER: &[&str] = &[
     "name",
@@ -137,6 +148,16 @@ pub const CLIENT_RADIUS: &[&str] = &[
     "previous-secret",
     "directory",
     "primary",
+    "upstream",
+    "methods",
+    "challenge-after-ms-chap",
+    "eap-name",
+    "pass-attributes",
+    "administrative-attributes",
+    "change-password",
+    "new-password-prompt",
+    "new-password-again-prompt",
+    "new-password-refused",
     "code-entry",
     "code-digits",
     "code-separator",

@@ -16,7 +16,9 @@ use crate::config::environment::Environment;
 use crate::config::file::{REPEATED, SINGLE};
 use crate::config::secret::{Surroundings, reason};
 use crate::config::settings::Settings;
-use crate::config::{client, demands, directory, exemption, listener, reach, rule, sections};
+use crate::config::{
+    client, demands, directory, exemption, listener, reach, relayed, rule, sections, upstream,
+};
 use crate::login::policy::Policy;
 
 /// No configuration file is longer than this many bytes.
@@ -191,12 +193,18 @@ fn settle(
         .into_iter()
         .map(|table| directory::settle(root.out(), table, &pseudonyms, around, sources))
         .collect();
+    let upstreams = upstreams(&mut root, around);
     let listeners = listeners(&mut root, around, now);
     let mut clients = clients(&mut root, &directories, around);
     let exemptions = exemptions(&mut root);
     let rules = rules(&mut root);
+    // Without any client nothing is known about what they speak.
+    let spoken = clients.is_empty() || clients.iter().any(|client| client.settings.radius().is_some());
+    let radius = sections::radius(&mut root, &none, spoken);
     let drafts = Drafts {
         directories: &directories,
+        upstreams: &upstreams,
+        listen: &radius.listen,
         listeners: &listeners,
         clients: &clients,
         exemptions: &exemptions,
@@ -205,16 +213,16 @@ fn settle(
     check(&drafts, now, root.out());
     demands::check(&drafts, root.out());
     reach::check(&drafts, root.out());
+    upstream::check(&drafts, root.out());
+    relayed::check(&drafts, root.out());
     exemption::check(&drafts, root.out());
     exemption::tell(&mut clients, &exemptions);
     let status = sections::status(&mut root);
     for complaint in listener::addresses_differ(&listeners, status) {
         root.out().error(complaint);
     }
-    // Without any client nothing is known about what they speak.
-    let spoken = clients.is_empty() || clients.iter().any(|client| client.settings.radius().is_some());
     let settings = Settings {
-        radius: sections::radius(&mut root, &none, spoken),
+        radius,
         ldap: sections::ldap(&mut root, &none, !listeners.is_empty()),
         store: sections::store(&mut root, &none, around.folder),
         keys: sections::keys(&mut root, &none, around),
@@ -225,6 +233,7 @@ fn settle(
         limits: sections::limits(&mut root, &none),
         drain_timeout: sections::drain(&mut root, &none),
         directories: directories.into_iter().filter_map(|draft| draft.settings).collect(),
+        upstreams: upstreams.into_iter().map(|draft| draft.settings).collect(),
         listeners: listeners.into_iter().map(|draft| draft.settings).collect(),
         clients: clients.into_iter().map(|draft| draft.settings).collect(),
         policy: Arc::new(Policy {
@@ -242,6 +251,15 @@ pub(in crate::config) fn called(kind: &str, table: &Table) -> String {
         Some(Value::Text(name)) => format!("{kind} \"{}\"", safe(name)),
         _ => kind.to_owned(),
     }
+}
+
+fn upstreams(root: &mut Reader<'_, '_>, around: Surroundings<'_>) -> Vec<upstream::Draft> {
+    let tables = root.tables("upstream");
+    let read = |table| {
+        let who = called("upstream", table);
+        upstream::settle(&mut Reader::new(table, who, crate::config::file::UPSTREAM, root.out()), around)
+    };
+    tables.into_iter().map(read).collect()
 }
 
 fn listeners(root: &mut Reader<'_, '_>, around: Surroundings<'_>, now: UnixTime) -> Vec<listener::Draft> {

@@ -11,11 +11,13 @@ mod ldap;
 mod listener;
 mod load;
 mod reach;
+mod relayed;
 mod rule;
 mod secret;
 mod sections;
 pub mod settings;
 mod show;
+mod upstream;
 
 pub use environment::Environment;
 pub use load::{Problems, Warning};

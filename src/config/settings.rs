@@ -16,6 +16,8 @@ use crate::frontend::ldap::listener::ListenerSettings;
 use crate::frontend::radius::address::AddressSource;
 use crate::frontend::radius::charset::Charset;
 use crate::frontend::radius::clients::MessageAuthenticator;
+use crate::frontend::radius::method::Way;
+use crate::frontend::radius::passing::Passing;
 use crate::login::client::Client;
 use crate::login::policy::Policy;
 use crate::login::throttle::FlowLimits;
@@ -45,6 +47,8 @@ pub struct Settings {
     pub drain_timeout: Duration,
     /// `[[directory]]`, with different names.
     pub directories: Vec<DirectorySettings>,
+    /// `[[upstream]]`, with different names.
+    pub upstreams: Vec<UpstreamSettings>,
     /// `[[listener]]`, with different names and addresses; at least one where a client speaks LDAP.
     pub listeners: Vec<LdapListener>,
     /// `[[client]]`, with different names; each names a directory that is there, and no two could both be meant.
@@ -200,6 +204,27 @@ pub enum DirectoryKind {
     },
 }
 
+/// `[[upstream]]`
+#[derive(Debug, Clone)]
+pub struct UpstreamSettings {
+    /// Its name in clients and log.
+    pub name: Arc<str>,
+    /// Its servers in the order of preference; at least one, at most eight.
+    pub servers: Vec<SocketAddr>,
+    /// The secret shared with all of them; never empty.
+    pub secret: Secret,
+    /// Where it is read from.
+    pub secret_from: SecretSource,
+    /// Whether replies must carry Message-Authenticator.
+    pub signed_only: bool,
+    /// Time for one server before the next is asked.
+    pub server_timeout: Duration,
+    /// Whether signs of life are asked for.
+    pub status_server: bool,
+    /// NAS-Identifier of requests whose device gave none.
+    pub nas_identifier: Box<str>,
+}
+
 /// `[[listener]]`
 #[derive(Debug)]
 pub struct LdapListener {
@@ -268,6 +293,10 @@ pub struct RadiusClientSettings {
     pub user_address_from: Vec<AddressSource>,
     /// How passwords are read (E-005).
     pub password_charset: Charset,
+    /// The ways to log in that it may use.
+    pub ways: Vec<Way>,
+    /// Which attributes go on to it from its upstream.
+    pub passing: Passing,
 }
 
 /// Where a secret is read from.

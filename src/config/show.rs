@@ -1,25 +1,25 @@
 //! The settings in effect, as a configuration that says everything; secrets stay where they are.
 
+mod radius;
+
 use std::path::Path;
 
 use toml::{Table, Value};
 
 use crate::base::cidr::Prefix;
 use crate::base::table::{friendly, friendly_size};
-use crate::config::client::charset;
 use crate::config::client::ldap::{ADDRESS_IS, EXTERNALS, REFERENCES};
-use crate::config::client::radius::{AUTHENTICATORS, PRIMARIES, UNABLE};
 use crate::config::ldap::{lookup_word, tls_word};
 use crate::config::rule::day_word;
 use crate::config::sections::{FORMATS, LEVELS};
 use crate::config::settings::{
     AuditTarget, ClientProtocol, ClientSettings, DirectoryKind, DirectorySettings, LimitSettings, Pseudonyms,
-    RadiusClientSettings, RadiusSettings, SecretSource, Settings,
+    RadiusSettings, SecretSource, Settings,
 };
+use crate::config::show::radius::{radius_client, upstream};
 use crate::directory::ldap::{Kind, LdapConfig};
 use crate::frontend::ldap::clients::LdapClient;
 use crate::frontend::ldap::limits::LdapLimits;
-use crate::frontend::radius::address::AddressSource;
 use crate::login::client::{Client, Typed};
 use crate::login::policy::{Exemption, Requirement, Rule, TimeWindow};
 use crate::login::throttle::Limits;
@@ -77,6 +77,9 @@ impl Settings {
         put("limits", limits(&self.limits));
         put("drain", vec![("timeout", friendly(self.drain_timeout).into())]);
         root.insert("directory".into(), Value::Array(self.directories.iter().map(directory).collect()));
+        if !self.upstreams.is_empty() {
+            root.insert("upstream".into(), Value::Array(self.upstreams.iter().map(upstream).collect()));
+        }
         if !self.listeners.is_empty() {
             let listeners = self.listeners.iter().map(|listener| Value::Table(listener.shown.clone()));
             root.insert("listener".into(), Value::Array(listeners.collect()));
@@ -261,25 +264,6 @@ fn entry(login: &Client, pairs: &mut Vec<(&str, Value)>) {
         pairs.push(("challenge-life", friendly(login.challenge_life).into()));
     }
     pairs.push(("code-entry", list(ways.into_iter())));
-}
-
-fn radius_client(login: &Client, radius: &RadiusClientSettings, pairs: &mut Vec<(&str, Value)>) {
-    let word_of =
-        |from: &AddressSource| AddressSource::WORDS.iter().find(|(_, known)| known == from).map(|(w, _)| *w);
-    pairs.extend([
-        ("protocol", "radius".into()),
-        ("addresses", list(radius.addresses.iter().map(Prefix::to_string))),
-        ("secret", source(&radius.secret_from)),
-        ("primary", word(&PRIMARIES, login.primary)),
-        ("message-authenticator", word(&AUTHENTICATORS, radius.message_authenticator)),
-        ("limit-proxy-state", radius.limit_proxy_state.into()),
-        ("when-unable", word(&UNABLE, login.when_unable)),
-        ("password-charset", charset::shown(&radius.password_charset)),
-        ("user-address-from", list(radius.user_address_from.iter().filter_map(word_of))),
-    ]);
-    if let Some(from) = &radius.previous_secret_from {
-        pairs.push(("previous-secret", source(from)));
-    }
 }
 
 fn ldap_client(login: &Client, ldap: &LdapClient, pairs: &mut Vec<(&str, Value)>) {

@@ -141,6 +141,8 @@ fn radius_client(
     client.limit_proxy_state = settings.limit_proxy_state;
     client.address_from.clone_from(&settings.user_address_from);
     client.charset = settings.password_charset.clone();
+    client.ways.clone_from(&settings.ways);
+    client.passing.clone_from(&settings.passing);
     Ok(client)
 }
 

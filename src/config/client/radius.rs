@@ -7,7 +7,7 @@ use crate::base::report::Place;
 use crate::base::secret::Secret;
 use crate::base::table::Reader;
 use crate::base::text::{is_hidden, safe};
-use crate::config::client::{Named, charset, entry};
+use crate::config::client::{Named, charset, entry, relay};
 use crate::config::secret::{Found, Surroundings, read};
 use crate::config::settings::{RadiusClientSettings, SecretSource};
 use crate::frontend::radius::address::AddressSource;
@@ -20,11 +20,14 @@ const SECOND: Duration = Duration::from_secs(1);
 const PROMPT: &str = "Enter the code from your app:";
 
 /// Longest prompt in bytes; it must fit into one Reply-Message (RFC 2865 section 5.18).
-const LONGEST_PROMPT: usize = 253;
+pub(in crate::config::client) const LONGEST_PROMPT: usize = 253;
 
 /// The words of `primary`.
-pub(in crate::config) const PRIMARIES: [(&str, PrimaryKind); 2] =
-    [("directory", PrimaryKind::Directory), ("trusted", PrimaryKind::CheckedByClient)];
+pub(in crate::config) const PRIMARIES: [(&str, PrimaryKind); 3] = [
+    ("directory", PrimaryKind::Directory),
+    ("trusted", PrimaryKind::CheckedByClient),
+    ("upstream", PrimaryKind::Upstream),
+];
 /// The words of `message-authenticator`.
 pub(in crate::config) const AUTHENTICATORS: [(&str, MessageAuthenticator); 3] = [
     ("required", MessageAuthenticator::Required),
@@ -42,6 +45,7 @@ pub(in crate::config) struct Places {
     pub(in crate::config) previous_secret: Option<Place>,
     pub(in crate::config) message_authenticator: Option<Place>,
     pub(in crate::config) limit_proxy_state: Option<Place>,
+    pub(in crate::config) relay: relay::Places,
 }
 
 /// Reads what RADIUS needs besides a name, a directory and `addresses`.
@@ -59,11 +63,12 @@ pub(in crate::config::client) fn settle(
         reader.missing("secret", "write secret = { file = \"…\" }; openssl rand -base64 24 makes a good one");
     }
     let previous = read(reader, "previous-secret", around);
-    let login = login(reader, named);
+    let (login, relay, relay_places) = login(reader, named);
     let place_of = |key: &str| reader.node(key).map(|node| node.place.clone());
     let mut places = Places {
         message_authenticator: place_of("message-authenticator"),
         limit_proxy_state: place_of("limit-proxy-state"),
+        relay: relay_places,
         ..Places::default()
     };
     let (secret, secret_from) = parts(secret, &mut places.secret);
@@ -88,6 +93,8 @@ pub(in crate::config::client) fn settle(
         limit_proxy_state: reader.flag("limit-proxy-state", true),
         user_address_from: user_address_from(reader),
         password_charset: charset::read(reader),
+        ways: relay.ways,
+        passing: relay.passing,
     };
     (login, settings, places)
 }
@@ -103,7 +110,7 @@ fn parts(found: Option<Found>, place: &mut Option<Place>) -> (Secret, SecretSour
     }
 }
 
-fn login(reader: &mut Reader<'_, '_>, named: Named<'_>) -> Client {
+fn login(reader: &mut Reader<'_, '_>, named: Named<'_>) -> (Client, relay::Relay, relay::Places) {
     let primary = reader.choice("primary", &PRIMARIES, PrimaryKind::Directory);
     let entry = entry::asked(reader);
     if let Some(node) = reader.node("code-entry")
@@ -113,20 +120,31 @@ fn login(reader: &mut Reader<'_, '_>, named: Named<'_>) -> Client {
         let what = "code-entry splits the password, but with primary = \"trusted\" no password is sent";
         reader.wrong(&node.place, what, "leave code-entry out: the field holds the code, or nothing yet");
     }
-    Client {
+    let (relay, mut places) = relay::settle(reader, primary, entry.challenge);
+    let (new_password, change_at) = relay::new_password(reader, primary, entry.challenge);
+    places.change_password = change_at;
+    let client = Client {
         name: named.name.into(),
         directory: named.directory.into(),
         primary,
         entry,
         prompt: prompt(reader).into(),
-        can: Capabilities { prompts: entry.challenge, prompts_relayed: false, tells_address: true },
+        can: Capabilities {
+            prompts: entry.challenge,
+            prompts_relayed: relay.prompts_relayed,
+            tells_address: true,
+        },
         login_timeout: named.login_timeout,
         challenge_life: reader.duration("challenge-life", 10 * SECOND..=600 * SECOND, 120 * SECOND),
         reject_delay: named.reject_delay,
         when_unable: reader.choice("when-unable", &UNABLE, WhenUnable::Silence),
         remember: None,
+        upstream: relay.upstream.clone(),
+        trusts_outer_name: relay.trusts_outer_name,
+        new_password,
         ..Client::new("", "")
-    }
+    };
+    (client, relay, places)
 }
 
 fn prompt<'a>(reader: &mut Reader<'a, '_>) -> &'a str {

@@ -145,6 +145,12 @@ impl LdapSettings {
         matches!(self.manner, Manner::ActiveDirectory(_))
     }
 
+    /// Everything that goes to it is encrypted, to every server.
+    #[must_use]
+    pub const fn is_encrypted(&self) -> bool {
+        !matches!(self.access.protection, Protection::Plain)
+    }
+
     /// Passwords cross a network readable: `tls = "none"` and a server that is not on this machine. Worth a
     /// warning.
     #[must_use]

@@ -14,15 +14,18 @@ const ADMINISTRATIVE: [(Option<u32>, u8); 6] =
     [(None, 136), (Some(2620), 229), (Some(2636), 1), (Some(25461), 1), (Some(14988), 3), (Some(12356), 6)];
 
 /// Vendors whose attributes have names.
-const VENDORS: [u32; 13] =
-    [9, 66, 311, 2620, 2636, 3076, 3375, 5951, 6527, 8741, 12356, 14823, 14988];
+const VENDORS: [u32; 13] = [9, 66, 311, 2620, 2636, 3076, 3375, 5951, 6527, 8741, 12356, 14823, 14988];
 
 fn find(name: &str) -> Option<(Option<u32>, &'static Entry)> {
+    every().find(|(_, entry)| entry.name.eq_ignore_ascii_case(name))
+}
+
+fn every() -> impl Iterator<Item = (Option<u32>, &'static Entry)> {
     let standard = (0..=u8::MAX).filter_map(|kind| Some((None, entry(kind)?)));
     let vendors = VENDORS.into_iter().chain([25461]).flat_map(|vendor| {
         (0..=u8::MAX).filter_map(move |kind| Some((Some(vendor), vendor_entry(vendor, kind)?)))
     });
-    standard.chain(vendors).find(|(_, entry)| entry.name.eq_ignore_ascii_case(name))
+    standard.chain(vendors)
 }
 
 /// An attribute by its numbers.
@@ -91,6 +94,12 @@ impl Passed {
             return Err(NotPassed::Always);
         }
         Ok(Self { vendor, kind: entry.kind, name: entry.name })
+    }
+
+    /// The names of all that can be listed.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        every().map(|(_, entry)| entry.name).filter(|name| Self::named(name).is_ok()).collect()
     }
 
     /// Whether every value of it makes somebody an administrator.

@@ -145,4 +145,3 @@ fn device(packet: &Packet<'_>) -> Box<[u8]> {
     }
     out.into()
 }
-
