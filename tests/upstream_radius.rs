@@ -448,6 +448,7 @@ async fn a_134_accounting_is_acknowledged_by_its_own_reply_and_probed_by_it() {
     let came = server.all().remove(0);
     assert!(shared(SECRET).proves_notice(&came.packet()));
     assert_eq!(came.packet().attribute_bytes(), record, "A-134: no message-authenticator");
+    assert_eq!(servers.status().next().unwrap().tally.unsigned, 0, "such replies have no signature to miss");
     let probed = start(&Settings { status_server: true, ..accounting });
     probed.probe().await.unwrap();
     assert!(server.all().iter().all(|came| came.packet().code() == Code::StatusServer));

@@ -51,8 +51,17 @@ impl Kind {
         }
     }
 
-    /// Whether its replies carry Message-Authenticator, so that one may be demanded.
-    pub(super) const fn has_signed_replies(self) -> bool {
+    /// Whether Message-Authenticator may be demanded of its replies.
+    ///
+    /// Not for a sign of life: it decides nothing about a person, and servers from before July 2024 that were told to
+    /// sign their answers to logins do not sign this one. Its Response Authenticator is checked all the same.
+    pub(super) const fn may_demand_signature(self) -> bool {
+        matches!(self, Self::Access)
+    }
+
+    /// Whether a reply without Message-Authenticator is one of a server that ought to be updated; those to notices have
+    /// none, or need none.
+    pub(super) const fn ought_to_be_signed(self) -> bool {
         matches!(self, Self::Access | Self::AccessStatus)
     }
 

@@ -49,7 +49,7 @@ pub struct Tally {
     pub refused: u64,
     /// Replies that nobody waited for: late ones and copies.
     pub unmatched: u64,
-    /// Replies that counted without Message-Authenticator, since none is demanded.
+    /// Replies that counted without Message-Authenticator, since none is demanded of them.
     pub unsigned: u64,
 }
 
@@ -84,6 +84,7 @@ pub(super) struct Server {
     health: Mutex<Health>,
     doubts: Notify,
     counters: Arc<Counters>,
+    signed_only: bool,
     said_unsigned: AtomicBool,
     /// The attributes of a Status-Server request; `None` when none is to be sent.
     status: Option<Box<[u8]>>,
@@ -114,6 +115,7 @@ impl Server {
             health: Mutex::new(Health::new()),
             doubts: Notify::new(),
             counters,
+            signed_only: settings.signed_only,
             said_unsigned: AtomicBool::new(false),
             status,
             status_kind: match settings.service {
@@ -199,6 +201,7 @@ impl Server {
             Err(trouble) => self.health().missed_status(*trouble, began),
         };
         self.tell(change, asked.as_ref().err());
+        self.complain_of_unsigned();
         asked.map(drop)
     }
 
@@ -235,14 +238,20 @@ impl Server {
         }
     }
 
-    /// Once, as long as we run: its answers could be forged by whoever sits in between.
+    /// Once, as long as we run: replies to logins without it can be forged by whoever sits in between, or are
+    /// not taken; a sign of life without it is a warning of that.
     fn complain_of_unsigned(&self) {
-        if self.counters.unsigned.load(Ordering::Relaxed) > 0
-            && !self.said_unsigned.swap(true, Ordering::Relaxed)
-        {
-            let (upstream, server) = (&self.upstream, self.line.address());
-            warn!(event = "upstream.reply-unsigned", %upstream, %server, "its replies carry no message-authenticator, so whoever sits in between can forge them (CVE-2024-3596); update the server");
+        let unsigned = self.counters.unsigned.load(Ordering::Relaxed) > 0;
+        if !unsigned || self.said_unsigned.swap(true, Ordering::Relaxed) {
+            return;
         }
+        let (upstream, server) = (&self.upstream, self.line.address());
+        let harm = if self.signed_only {
+            "logins fail if its replies to them have none either"
+        } else {
+            "whoever sits in between can forge them (CVE-2024-3596)"
+        };
+        warn!(event = "upstream.reply-unsigned", %upstream, %server, "its replies carry no message-authenticator, so {harm}; update the server");
     }
 }
 

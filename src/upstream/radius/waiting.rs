@@ -36,7 +36,7 @@ pub(super) enum Ended {
 pub(super) enum Heard {
     /// A request has its reply.
     Answer {
-        /// It carries a Message-Authenticator.
+        /// It carries a Message-Authenticator, or is of a kind that needs none.
         signed: bool,
     },
     /// Nobody waits for it: late, a copy, or a stranger's.
@@ -114,7 +114,7 @@ impl Waiting {
         let Some(authenticator) = open.authenticator else { return Heard::Unmatched };
         match judge(open.kind, &authenticator, datagram, secret, signed_only) {
             Ok(reply) => {
-                let signed = reply.has(MESSAGE_AUTHENTICATOR);
+                let signed = reply.has(MESSAGE_AUTHENTICATOR) || !open.kind.ought_to_be_signed();
                 let bytes = reply.bytes().into();
                 if let Some(open) = self.open.remove(identifier) {
                     // Whoever waited may have gone in this very moment; then nobody wants to know.
@@ -149,7 +149,7 @@ fn judge<'a>(
         return Err(Refused::Code(reply.code()));
     }
     // EAP is never taken unsigned, whatever is agreed for the rest.
-    let signed_only = signed_only && kind.has_signed_replies() || reply.has(EAP_MESSAGE);
+    let signed_only = signed_only && kind.may_demand_signature() || reply.has(EAP_MESSAGE);
     secret.check_reply(&reply, authenticator, signed_only)?;
     Ok(reply)
 }

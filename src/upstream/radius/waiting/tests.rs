@@ -113,8 +113,11 @@ fn a_133_only_an_accept_is_a_sign_of_life() {
         let datagram = reply(code, id, AUTHENTICATOR, &shared);
         assert_eq!(waiting.hear(&datagram, &shared, true), Heard::Refused(Refused::Code(code)));
     }
-    let datagram = reply(Code::AccessAccept, id, AUTHENTICATOR, &shared);
-    assert_eq!(waiting.hear(&datagram, &shared, true), Heard::Answer { signed: true });
+    let foreign = unsigned(reply(Code::AccessAccept, id, AUTHENTICATOR, &secret("t")), &secret("t"));
+    let refused = Heard::Refused(Refused::NotAuthentic(NotAuthentic::ResponseAuthenticator));
+    assert_eq!(waiting.hear(&foreign, &shared, true), refused);
+    let old = unsigned(reply(Code::AccessAccept, id, AUTHENTICATOR, &shared), &shared);
+    assert_eq!(waiting.hear(&old, &shared, true), Heard::Answer { signed: false }, "proof enough of life");
     assert!(from.try_recv().is_ok());
 }
 
@@ -172,7 +175,11 @@ fn a_notice_is_answered_by_its_own_kind_of_reply_signed_or_not() {
         if datagram[20] == MESSAGE_AUTHENTICATOR {
             datagram = unsigned(datagram, &shared);
         }
-        assert_eq!(waiting.hear(&datagram, &shared, true), Heard::Answer { signed: false }, "{kind:?}");
+        assert_eq!(
+            waiting.hear(&datagram, &shared, true),
+            Heard::Answer { signed: true },
+            "{kind:?}: as it should be"
+        );
     }
 }
 
