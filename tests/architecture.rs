@@ -50,7 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Parts that decide or decode, and the outside crates they may use: hashes, MACs, comparisons, the tables of
-/// Unicode, and for `login` those of time zones. All of them compute; none reads a clock or a socket.
+/// Unicode, and for `login` those of time zones and expressions that names fit. All of them compute; none reads a clock or a socket.
 const MAY_LINK: &[(&str, &[&str])] = &[
     (
         "wire",
@@ -68,7 +68,15 @@ const MAY_LINK: &[(&str, &[&str])] = &[
     ),
     (
         "login",
-        &["thiserror", "data_encoding", "jiff", "unicode_normalization", "unicode_properties", "proptest"],
+        &[
+            "thiserror",
+            "data_encoding",
+            "jiff",
+            "regex",
+            "unicode_normalization",
+            "unicode_properties",
+            "proptest",
+        ],
     ),
 ];
 

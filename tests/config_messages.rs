@@ -484,7 +484,13 @@ login-timeout = \"45s\"
 challenge-life = \"90s\"
 reject-delay = \"500ms\"
 when-unable = \"reject\"
-password-charset = \"latin1-fallback\"
+password-charset = [\"utf-8\", \"windows-1252\"]
+rewrite = [
+  { strip-prefix = \"CORP\\\\\" },
+  { strip-suffix = \"@corp.example\", expect = { \"Bob@Corp.example\" = \"bob\" } },
+  { pattern = '(.*)@old\\.example', to = \"$1@new.example\", expect = { \"b@old.example\" = \"b@new.example\" } },
+  { add-suffix = \"@corp.example\" },
+]
 
 [status]
 listen = \"[::1]:9812\"

@@ -14,6 +14,7 @@ use crate::daemon::stock::Stock;
 use crate::factor::provision::Provisioner;
 use crate::gateway::ports::{Audit, Naming, Vault};
 use crate::login::identity::{Account, LoginName, Pseudonym};
+use crate::login::rename::Renaming;
 use crate::subjects::enrol::{Enrolling, Tools};
 use crate::wire::ldap::dn::Dn;
 
@@ -66,6 +67,16 @@ fn names(typed: &str) -> Result<Vec<LoginName>, Failure> {
 impl Desk {
     /// The account that `user` means in `directory`, or in the only one there is.
     pub(super) async fn account(&self, directory: Option<&str>, user: &str) -> Result<Account, Failure> {
+        self.renamed(directory, user, &Renaming::default()).await
+    }
+
+    /// The account that `user` means at a client that changes names.
+    pub(super) async fn renamed(
+        &self,
+        directory: Option<&str>,
+        user: &str,
+        renaming: &Renaming,
+    ) -> Result<Account, Failure> {
         let directory = match (directory, self.directories.len()) {
             (Some(name), _) => self.directories.get(name).ok_or_else(|| {
                 Failure::usage(format!(
@@ -82,6 +93,7 @@ impl Desk {
             }
         };
         for name in names(user)? {
+            let name = renaming.apply(name).map_err(|error| Failure::data(error.to_string()))?;
             let now = self.stock.clock.now().steady;
             if let Some(account) = directory.find(&name, now.checked_add(PATIENCE).unwrap_or(now)).await? {
                 return Ok(account);

@@ -78,7 +78,7 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
         let names: Vec<&str> = desk.settings.clients.iter().map(|c| &*c.login.name).collect();
         Failure::usage(format!("there is no client \"{}\"; there are: {}", args.client, names.join(", ")))
     })?;
-    let account = desk.account(Some(&client.login.directory), &args.user).await;
+    let account = desk.renamed(Some(&client.login.directory), &args.user, &client.login.renaming).await;
     let account = match account {
         Ok(account) => Some(account),
         Err(failure) if failure.is_no_user() => None,

@@ -15,8 +15,10 @@ use crate::base::table::{Reader, Written};
 use crate::base::text::safe;
 use crate::config::directory;
 use crate::config::file::{CLIENT_LDAP, CLIENT_RADIUS};
+use crate::config::rewrite;
 use crate::config::secret::Surroundings;
 use crate::config::settings::{ClientProtocol, ClientSettings};
+use crate::login::rename::Renaming;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -32,12 +34,13 @@ pub(in crate::config) struct Draft {
 }
 
 /// What every client has.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(in crate::config::client) struct Named<'a> {
     name: &'a str,
     directory: &'a str,
     login_timeout: Duration,
     reject_delay: Duration,
+    renaming: Renaming,
 }
 
 /// What a client speaks.
@@ -65,7 +68,9 @@ pub(in crate::config) fn settle(
     misplaced(reader, protocol);
     let (addresses, places) = prefixes(reader, "addresses");
     let (login_timeout, reject_delay) = times(reader);
+    let (renaming, rewrite) = rewrite::read(reader);
     let named = Named {
+        renaming,
         name: name.as_ref().map_or("", |name| name.value),
         directory: directory.as_ref().map_or("", |directory| directory.value),
         login_timeout,
@@ -77,7 +82,11 @@ pub(in crate::config) fn settle(
         Protocol::Radius => {
             let (login, radius, places) = radius::settle(reader, named, addresses, around);
             draft_radius = places;
-            ClientSettings { login: Arc::new(login), protocol: ClientProtocol::Radius(Box::new(radius)) }
+            ClientSettings {
+                login: Arc::new(login),
+                protocol: ClientProtocol::Radius(Box::new(radius)),
+                rewrite,
+            }
         }
         Protocol::Ldap => {
             let (client, places) = ldap::settle(reader, named, addresses, directories);
@@ -85,6 +94,7 @@ pub(in crate::config) fn settle(
             ClientSettings {
                 login: Arc::clone(&client.client),
                 protocol: ClientProtocol::Ldap(Arc::new(client)),
+                rewrite,
             }
         }
     };

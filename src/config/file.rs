@@ -30,9 +30,10 @@ pub const REPEATED: [(&str, &[&str]); 6] = [
 ];
 
 /// Tables inside tables, by the path to them.
-pub const INNER: [(&str, &[&str]); 10] = [
+pub const INNER: [(&str, &[&str]); 11] = [
     ("directory", DIRECTORY_FILE),
     ("client", CLIENT_LDAP),
+    ("client.rewrite", CLIENT_REWRITE),
     ("subjects.pseudonym", PSEUDONYM),
     ("limits.password", LIMITS_PASSWORD),
     ("limits.factor", LIMITS_FACTOR),
@@ -170,6 +171,7 @@ pub const CLIENT_RADIUS: &[&str] = &[
     "reject-delay",
     "when-unable",
     "password-charset",
+    "rewrite",
 ];
 /// `[[client]]` that speaks LDAP
 pub const CLIENT_LDAP: &[&str] = &[
@@ -189,7 +191,11 @@ pub const CLIENT_LDAP: &[&str] = &[
     "remember",
     "login-timeout",
     "reject-delay",
+    "rewrite",
 ];
+/// An entry of `client.rewrite`
+pub const CLIENT_REWRITE: &[&str] =
+    &["strip-prefix", "strip-suffix", "add-suffix", "pattern", "to", "expect"];
 /// `[[exemption]]`
 pub const EXEMPTION: &[&str] = &["name", "client", "account", "source", "may"];
 /// `rule.then`

@@ -12,6 +12,7 @@ mod listener;
 mod load;
 mod reach;
 mod relayed;
+mod rewrite;
 mod rule;
 mod secret;
 mod sections;

@@ -241,6 +241,8 @@ pub struct ClientSettings {
     pub login: Arc<Client>,
     /// What its protocol needs besides.
     pub protocol: ClientProtocol,
+    /// `rewrite` as it was written, with what is expected of it.
+    pub rewrite: Option<toml::Value>,
 }
 
 impl ClientSettings {

@@ -237,6 +237,9 @@ fn client(client: &ClientSettings) -> Value {
         ("login-timeout", friendly(login.login_timeout).into()),
         ("reject-delay", friendly(login.reject_delay).into()),
     ];
+    if let Some(rewrite) = &client.rewrite {
+        pairs.push(("rewrite", rewrite.clone()));
+    }
     entry(login, &mut pairs);
     match &client.protocol {
         ClientProtocol::Radius(radius) => radius_client(login, radius, &mut pairs),

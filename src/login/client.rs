@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::login::rename::Renaming;
 use crate::login::telling::Telling;
 
 /// A client as a login sees it. Addresses and shared secrets stay in its front end.
@@ -37,6 +38,8 @@ pub struct Client {
     pub trusts_outer_name: bool,
     /// What people are asked whose password has expired; without it they are turned away.
     pub new_password: Option<NewPasswordPrompts>,
+    /// What becomes of the names that it sends before anybody is looked up.
+    pub renaming: Renaming,
     /// What it is told about whom it lets in.
     pub telling: Option<Telling>,
     /// It is given a sealed note of each login, which its accounting brings back.
@@ -73,6 +76,7 @@ impl Client {
             upstream: None,
             trusts_outer_name: false,
             new_password: None,
+            renaming: Renaming::default(),
             telling: None,
             badges: false,
         }

@@ -56,8 +56,8 @@ pub enum NameForm<'a> {
 impl LoginName {
     /// Takes a name from the wire.
     ///
-    /// The prepared form is NFC and lower case (UsernameCaseMapped, RFC 8265 section 3.3) and has no outer
-    /// blanks; the typed form is kept for a directory that needs it.
+    /// The prepared form is in characters of ordinary width, lower case and NFC (UsernameCaseMapped, RFC 8265
+    /// section 3.3) and has no outer blanks; the typed form is kept beside it.
     ///
     /// # Errors
     ///
@@ -74,7 +74,20 @@ impl LoginName {
         if trimmed.chars().any(is_refused) {
             return Err(BadName::Character);
         }
-        Ok(Self { typed: trimmed.into(), prepared: folded(trimmed).into(), distinguished: false })
+        let prepared = prepared(trimmed);
+        if prepared.is_empty() {
+            return Err(BadName::Empty);
+        }
+        Ok(Self { typed: trimmed.into(), prepared: prepared.into(), distinguished: false })
+    }
+
+    /// The same name typed, with another to look for and to compare.
+    ///
+    /// # Errors
+    ///
+    /// [`BadName`] for what cannot be a name.
+    pub(in crate::login) fn known_as(self, name: &str) -> Result<Self, BadName> {
+        Ok(Self { prepared: Self::parse(name.as_bytes())?.prepared, ..self })
     }
 
     /// Takes a distinguished name (RFC 4514) from a protocol that names accounts that way. Whoever calls this has
@@ -106,6 +119,12 @@ impl LoginName {
     #[must_use]
     pub fn prepared(&self) -> &str {
         &self.prepared
+    }
+
+    /// Whether it is the account's own name in its directory.
+    #[must_use]
+    pub const fn is_distinguished(&self) -> bool {
+        self.distinguished
     }
 
     /// The parts of the prepared form. A backslash goes before an at sign: `EX\a@b` is domain `ex`.
@@ -200,8 +219,25 @@ pub fn group_key(name: &str) -> Box<str> {
     folded(name.trim()).into()
 }
 
+/// A name in the one form in which it is looked for.
+fn prepared(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    let mut narrow = String::with_capacity(text.len());
+    for c in text.chars() {
+        // The characters with a twin of another width, and no other that NFKC would change.
+        if matches!(c, '\u{3000}' | '\u{ff01}'..='\u{ffee}') {
+            narrow.extend(std::iter::once(c).nfkc());
+        } else {
+            narrow.push(c);
+        }
+    }
+    folded(narrow.trim_matches(' '))
+}
+
 /// NFC and lower case. ASCII has no other forms, and nearly all names are ASCII.
-fn folded(text: &str) -> String {
+pub(in crate::login) fn folded(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
@@ -269,6 +305,10 @@ mod tests {
             assert_eq!(name(spelling).prepared(), "alice", "{spelling}");
         }
         assert_eq!(name("Zoe\u{308}").prepared(), name("Zoë").prepared(), "NFD and NFC");
+        assert_eq!(name("ＣＯＲＰ＼ａｌｉｃｅ").prepared(), "corp\\alice", "wide letters");
+        assert_eq!(name("ｱﾘｽ").prepared(), "アリス", "half-width letters");
+        assert_eq!(name("\u{3000}alice\u{3000}").prepared(), "alice");
+        assert_ne!(name("ªlice").prepared(), "alice", "NFKC would make more equal than the width");
     }
 
     #[test]
@@ -281,8 +321,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_name_is_refused_b_105() {
-        let cases: [(&[u8], BadName); 7] = [
+        let cases: [(&[u8], BadName); 8] = [
             (b"", BadName::Empty),
+            ("\u{3000}".as_bytes(), BadName::Empty),
             (b"   ", BadName::Empty),
             (b"al\0ice", BadName::Character),
             (b"al\nice", BadName::Character),

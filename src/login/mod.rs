@@ -12,6 +12,7 @@ pub mod flow;
 pub mod identity;
 pub mod policy;
 pub mod relay;
+pub mod rename;
 pub mod step;
 pub mod telling;
 pub mod throttle;

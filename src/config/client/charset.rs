@@ -46,7 +46,7 @@ fn encoding(reader: &mut Reader<'_, '_>, text: &Written<&str>) -> Option<Encodin
                 "in a list write \"utf-8\", \"iso-8859-1\" instead of \"latin1-fallback\"".to_owned()
             }
             Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("for example {}", USUAL.join(", ")),
+            None => "for example \"utf-8\", \"iso-8859-1\", \"windows-1252\" or \"koi8-r\"".to_owned(),
         };
         reader.wrong(&text.place, what, hint);
     }

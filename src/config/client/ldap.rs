@@ -58,6 +58,7 @@ pub(in crate::config::client) fn settle(
         external: external.as_ref().map(|text| text.place.clone()),
     };
     let external = external.and_then(|text| reader.word("external", &text, &EXTERNALS));
+    let root = root(directories, named.directory);
     let client = LdapClient {
         client: Arc::new(login(reader, named, connection_is)),
         known_by: KnownBy {
@@ -65,7 +66,7 @@ pub(in crate::config::client) fn settle(
             listeners: places.listeners.iter().map(|name| name.value.as_str().into()).collect(),
             certificates: certificates(reader),
         },
-        root: root(directories, named.directory),
+        root,
         read_only: reader.flag("read-only", false),
         drops_references: reader.choice("search-references", &REFERENCES, false),
         connection_is,
@@ -92,6 +93,7 @@ fn login(reader: &mut Reader<'_, '_>, named: Named<'_>, connection_is: Connectio
         },
         login_timeout: named.login_timeout,
         reject_delay: named.reject_delay,
+        renaming: named.renaming,
         // LDAP has an answer of its own for that (B-043).
         when_unable: WhenUnable::Reject,
         remember: (!remember.is_zero()).then_some(remember),

@@ -137,6 +137,7 @@ fn login(reader: &mut Reader<'_, '_>, named: Named<'_>) -> (Client, relay::Relay
         login_timeout: named.login_timeout,
         challenge_life: reader.duration("challenge-life", 10 * SECOND..=600 * SECOND, 120 * SECOND),
         reject_delay: named.reject_delay,
+        renaming: named.renaming,
         when_unable: reader.choice("when-unable", &UNABLE, WhenUnable::Silence),
         remember: None,
         upstream: relay.upstream.clone(),

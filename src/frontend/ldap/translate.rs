@@ -99,7 +99,7 @@ pub fn read(bind: &Bind<'_>, client: &LdapClient, arrival: &Arrival<'_>) -> Resu
     Ok(Attempt {
         id: arrival.id,
         client: client.client.clone(),
-        name: claim.name,
+        name: client.client.renaming.apply(claim.name).map_err(|_| BAD_NAME)?,
         credential: claim.credential,
         origin: Origin { peer: arrival.peer, user },
         device: device(arrival),

@@ -13,7 +13,6 @@ use crate::frontend::radius::method::{Shown, Unfit, shown};
 use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId, Origin};
 use crate::login::client::PrimaryKind;
 use crate::login::credential::PrimaryCredential;
-use crate::login::identity::LoginName;
 use crate::login::relay::Passage;
 use crate::upstream::radius::passage::Forwarded;
 use crate::wire::radius::dictionary::{
@@ -96,7 +95,8 @@ pub fn read(
         return Err(Refusal::ServiceType.into());
     }
     let shown = shown(packet, client)?;
-    let name = packet.find(USER_NAME).and_then(|name| LoginName::parse(name).ok()).ok_or(Refusal::BadName)?;
+    let name = packet.find(USER_NAME).and_then(|name| client.client.renaming.read(name).ok());
+    let name = name.ok_or(Refusal::BadName)?;
     let state = match packet.find(STATE) {
         Some(state) => Some(ChallengeId::read(state).ok_or(Refusal::ForeignState)?),
         None => None,

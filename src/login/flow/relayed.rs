@@ -59,12 +59,20 @@ impl Flow {
         };
         self.held = Some(held);
         match said {
-            Said::Yes { name } if self.is_eap() => self.confirmed(name),
-            Said::Yes { name } => self.agreed(name, now),
+            Said::Yes { name } => self.said_yes(name, now),
             Said::No(PrimaryOutcome::Correct) => unable(FaultKind::Internal),
             Said::No(_) if self.is_eap() => reject(Reason::UpstreamRefused),
             Said::No(outcome) => self.verified(outcome, now),
             Said::More => self.pass_on(now),
+        }
+    }
+
+    /// The upstream writes a name as devices write it, so the same becomes of it.
+    fn said_yes(&mut self, name: Option<LoginName>, now: Now) -> Step {
+        match name.map(|name| self.attempt.client.renaming.apply(name)).transpose() {
+            Ok(name) if self.is_eap() => self.confirmed(name),
+            Ok(name) => self.agreed(name, now),
+            Err(_) => reject(Reason::UpstreamRefused),
         }
     }
 

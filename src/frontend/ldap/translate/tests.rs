@@ -3,7 +3,9 @@ use std::time::Duration;
 use super::*;
 use crate::base::clock::Clock;
 use crate::frontend::ldap::lab::{self, ANNA, PEER, accepted};
+use crate::login::client::Client;
 use crate::login::identity::NameForm;
+use crate::login::rename::{Change, Renaming};
 use crate::wire::ldap::message::{LdapResult, Message};
 
 /// Under TLS, with these names in the certificate.
@@ -228,4 +230,15 @@ fn a_login_has_the_time_of_its_bind() {
     let attempt = reads(&lab::bind(1, "anna", b"pw")).unwrap();
     assert_eq!(attempt.client.login_timeout, Duration::from_secs(20));
     assert_eq!(attempt.id, AttemptId([9; 8]));
+}
+
+#[test]
+fn a_client_may_change_the_names_that_it_sends_but_not_distinguished_ones_e_009() {
+    let renaming = Renaming::new(vec![Change::strip_suffix("@example.org")]);
+    let known = Client { renaming, ..(*lab::client().client).clone() };
+    let client = LdapClient { client: known.into(), ..lab::client() };
+    let reads = |name: &str| reads_with(&lab::bind(1, name, b"pw"), &client, &[], true);
+    assert_eq!(reads("Anna@Example.org").unwrap().name.prepared(), "anna");
+    assert_eq!(reads(ANNA).unwrap().name.prepared(), ANNA);
+    assert_eq!(reads("@example.org").unwrap().name.prepared(), "@example.org");
 }

@@ -9,6 +9,7 @@ use crate::frontend::radius::lab::{
 };
 use crate::login::client::{Client, PrimaryKind, WhenUnable};
 use crate::login::credential::PrimaryCredential;
+use crate::login::rename::{Change, Renaming};
 use crate::login::step::Prompt;
 use crate::login::verdict::{FaultKind, REJECTED_TEXT, Reason};
 use crate::wire::radius::attribute::vendor_attributes;
@@ -619,4 +620,13 @@ fn nothing_of_a_ticket_or_an_attempt_shows_a_password_or_a_name() {
     let action = bench.send(&request(1, 1, &[]));
     let shown = format!("{action:?}");
     assert!(!shown.contains("hunter2") && !shown.contains("anna") && !shown.contains("s3cret"), "{shown}");
+}
+
+#[test]
+fn e_009_a_client_may_change_the_names_that_it_sends() {
+    let suffix = |text| with(|client| client.renaming = Renaming::new(vec![Change::add_suffix(text)]));
+    let (_, attempt) = Bench::new(suffix("@corp.example")).begun(&request(1, 1, &[]));
+    assert_eq!((attempt.name.prepared(), attempt.name.typed()), ("anna@corp.example", "anna"));
+    let long = "x".repeat(253);
+    assert_eq!(refused(&Bench::new(suffix(&long)).send(&request(1, 1, &[]))), Refusal::BadName, "B-105");
 }
