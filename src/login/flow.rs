@@ -185,6 +185,7 @@ impl Flow {
     /// An event that does not fit the stage ends the login as unable; it never helps anybody in.
     pub fn advance(&mut self, event: Event, now: Now) -> Step {
         if self.stage == Stage::Ended {
+            self.held = None;
             return Step::Done(Verdict::Unable(FaultKind::Internal));
         }
         let step = self.next(event, now);
