@@ -28,7 +28,7 @@ pub(super) struct RunArgs {}
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  doorward check --connect && systemctl reload doorward")]
 pub(super) struct CheckArgs {
-    /// Ask each directory, too: whether it answers, takes the service account and has base-dn.
+    /// Ask each directory, too: whether it answers, takes the service account and has base-dn; shows its servers.
     #[arg(long)]
     connect: bool,
     /// Print as JSON.

@@ -34,7 +34,7 @@ impl Protection {
     /// The same, with what to look at when a server does not understand what is readable for everybody.
     pub(crate) fn hint(&self, broken: Broken) -> Broken {
         match (self, broken) {
-            (Self::Plain, Broken::Transport(what) | Broken::Protocol(what)) => no_plain(&what),
+            (Self::Plain, Broken::Transport(what)) => no_plain(&what),
             (_, broken) => broken,
         }
     }
@@ -179,6 +179,6 @@ async fn ask_for_tls(stream: &mut TcpStream) -> Result<(), Broken> {
 }
 
 /// The beginning of a record of TLS (RFC 8446 section 5.1): an alert, or a handshake. No message of LDAP begins so.
-const fn is_tls(octets: &[u8]) -> bool {
+pub(super) const fn is_tls(octets: &[u8]) -> bool {
     matches!(octets, [0x15 | 0x16, ..])
 }

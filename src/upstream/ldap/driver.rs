@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use zeroize::Zeroizing;
 
 use crate::upstream::ldap::connection::{Answer, Broken, Job, Shared, Stream, protocol};
+use crate::upstream::ldap::dial::is_tls;
 use crate::wire::ldap::frame::{CHUNK, Inbox, MAX_MESSAGE};
 use crate::wire::ldap::message::{ExtendedResponse, MAX_MESSAGE_ID, Message, NOTICE_OF_DISCONNECTION, op};
 use crate::wire::ldap::request::{abandon, unbind};
@@ -260,6 +261,9 @@ async fn read_some(reader: &mut ReadHalf<Stream>, inbox: &mut Inbox) -> Result<(
         Pin::new(&mut *reader).poll_read(context, &mut chunk).map(|read| match read {
             Ok(()) if chunk.filled().is_empty() => {
                 Err(Broken::Transport("the server closed the connection".into()))
+            }
+            Ok(()) if inbox.waiting() == 0 && is_tls(chunk.filled()) => {
+                Err(Broken::Transport("the server speaks TLS where LDAP belongs".into()))
             }
             Ok(()) => inbox.push(chunk.filled()).map_err(protocol),
             Err(error) => Err(Broken::Transport(format!("read: {}", error.kind()))),
