@@ -13,10 +13,16 @@
 mod badge;
 #[path = "flows/called_off.rs"]
 mod called_off;
+#[path = "flows/change.rs"]
+mod change;
 #[path = "flows/exempt.rs"]
 mod exempt;
+#[path = "flows/fake.rs"]
+mod fake;
 #[path = "flows/remember.rs"]
 mod remember;
+#[path = "flows/upstream.rs"]
+mod upstream;
 #[path = "flows/world.rs"]
 mod world;
 

@@ -16,7 +16,7 @@ use doorward::gateway::admit::{Admission, AdmissionLimits};
 use doorward::gateway::drive::{Asker, Ended, Gateway, Live, Parts, Reply};
 use doorward::gateway::ports::provision::Label;
 use doorward::gateway::ports::{
-    After, Audit, AuditRecord, Directory, Naming, Session, Store, Vault, Verified,
+    After, Audit, AuditRecord, Directory, Naming, Session, Store, Upstream, Vault, Verified,
 };
 use doorward::login::attempt::{Answer, Attempt, AttemptId, ChallengeId, Origin};
 use doorward::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
@@ -24,7 +24,8 @@ use doorward::login::credential::PrimaryCredential;
 use doorward::login::factor::{OtpAlgorithm, Parameters};
 use doorward::login::identity::{Account, Groups, LoginName, Pseudonym, Standing};
 use doorward::login::policy::Policy;
-use doorward::login::step::PrimaryOutcome;
+use doorward::login::relay::{Method, Passage};
+use doorward::login::step::{Changed, PrimaryOutcome};
 use doorward::login::throttle::FlowLimits;
 use doorward::login::verdict::{Fault, FaultKind};
 use doorward::store::seal::KeyRing;
@@ -33,6 +34,8 @@ use doorward::subjects::enrol::{Enrolling, Tools};
 use doorward::subjects::pseudonym::Names;
 use tokio::sync::Semaphore;
 use totp_rs::Totp;
+
+use crate::fake::Boxed;
 
 pub(crate) const PASSWORD: &[u8] = b"correct horse";
 pub(crate) const SERVICE_PASSWORD: &[u8] = b"of the wiki itself";
@@ -167,11 +170,29 @@ impl Directory for People {
         if !right {
             return Ok(PrimaryOutcome::Wrong.into());
         }
+        if who.is_some_and(|who| who.standing == Standing::MustChange) {
+            return Ok(PrimaryOutcome::MustChange.into());
+        }
         let session = (after == After::GoOn).then(|| {
             self.sessions.fetch_add(1, Ordering::SeqCst);
             Session::new(Opened(self.sessions.clone()))
         });
         Ok(Verified { outcome: PrimaryOutcome::Correct, session })
+    }
+
+    async fn change(&self, who: &Account, old: &Secret, new: &Secret, _: Instant) -> Result<Changed, Fault> {
+        let mut alice = self.alice.lock().unwrap();
+        assert_eq!(&*who.handle, "alice");
+        Ok(if old.expose() != alice.password {
+            Changed::WrongOld
+        } else if new.expose().len() < 8 {
+            Changed::Refused
+        } else {
+            alice.password = new.expose().to_vec();
+            alice.standing = Standing::Active;
+            alice.stamp = Box::from(&b"2"[..]);
+            Changed::Done
+        })
     }
 
     async fn probe(&self, _: Instant) -> Result<(), Fault> {
@@ -200,6 +221,7 @@ pub(crate) struct World {
     _folder: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) directory: Arc<People>,
+    pub(crate) upstream: Arc<Boxed>,
     pub(crate) audit: Arc<Notebook>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) gateway: Arc<Gateway>,
@@ -213,11 +235,17 @@ pub(crate) struct Plan {
     pub(crate) policy: Policy,
     pub(crate) subject_per_minute: u32,
     pub(crate) random: Arc<dyn Random>,
+    pub(crate) no_upstream: bool,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { policy: Policy::default(), subject_per_minute: 100_000, random: Arc::new(SystemRandom) }
+        Self {
+            policy: Policy::default(),
+            subject_per_minute: 100_000,
+            random: Arc::new(SystemRandom),
+            no_upstream: false,
+        }
     }
 }
 
@@ -256,7 +284,8 @@ impl World {
         let parameters = Parameters::Totp { algorithm: OtpAlgorithm::Sha1, digits: 6, period: 30 };
         let label = Label { issuer: "x", account: "x" };
         enrolling.import(&who, parameters, &Secret::copied(SEED.as_bytes()), 0, &label).await.unwrap();
-        let live = live(&directory, &clock, &plan);
+        let upstream = Arc::new(Boxed::new(clock.clone()));
+        let live = live(&directory, &upstream, &clock, &plan);
         let parts = Parts {
             store: store.clone(),
             naming: names,
@@ -267,12 +296,12 @@ impl World {
             random: plan.random,
         };
         let gateway = Arc::new(Gateway::new(parts, live));
-        Self { _folder: folder, clock, directory, audit, store, gateway, client: client(), who }
+        Self { _folder: folder, clock, directory, upstream, audit, store, gateway, client: client(), who }
     }
 
     /// Exchanges the rules.
     pub(crate) fn reload(&self, plan: &Plan) {
-        self.gateway.reload(live(&self.directory, &self.clock, plan));
+        self.gateway.reload(live(&self.directory, &self.upstream, &self.clock, plan));
     }
 
     pub(crate) fn attempt(&self, user: &str, password: &[u8]) -> Attempt {
@@ -283,9 +312,18 @@ impl World {
             credential: PrimaryCredential::Password(Secret::copied(password)),
             origin: Origin { peer: IpAddr::from([192, 0, 2, 1]), user: None },
             device: Box::default(),
-            passage: None,
+            passage: self.passage("first"),
             began: self.clock.now(),
         }
+    }
+
+    /// A login by `method` at the upstream.
+    pub(crate) fn relayed(&self, user: &str, method: Method) -> Attempt {
+        Attempt { credential: PrimaryCredential::Relayed(method), ..self.attempt(user, b"") }
+    }
+
+    fn passage(&self, packet: &str) -> Option<Passage> {
+        (self.client.primary == PrimaryKind::Upstream).then(|| Passage::new(packet.to_owned()))
     }
 
     pub(crate) async fn begin(&self, user: &str, password: &[u8]) -> Reply {
@@ -316,16 +354,20 @@ impl World {
     }
 
     pub(crate) async fn answer(&self, id: ChallengeId, text: &str) -> Reply {
+        self.answer_as("alice", id, text).await.reply
+    }
+
+    pub(crate) async fn answer_as(&self, user: &str, id: ChallengeId, text: &str) -> Ended {
         let client = Arc::new(self.client.clone());
         let place = self.gateway.admission().resume(&client.name).unwrap();
         let answer = Answer {
             client,
-            name: name("alice"),
+            name: name(user),
             device: Box::default(),
             text: Secret::copied(text.as_bytes()),
-            passage: None,
+            passage: self.passage(text),
         };
-        self.gateway.resume(id, answer, self.clock.now(), place).await.reply
+        self.gateway.resume(id, answer, self.clock.now(), place).await
     }
 
     pub(crate) fn code(&self) -> String {
@@ -364,7 +406,7 @@ pub(crate) fn client() -> Client {
     }
 }
 
-fn live(directory: &Arc<People>, clock: &Arc<ManualClock>, plan: &Plan) -> Live {
+fn live(directory: &Arc<People>, upstream: &Arc<Boxed>, clock: &Arc<ManualClock>, plan: &Plan) -> Live {
     let many = NonZeroU32::new(100_000).unwrap();
     let limits = AdmissionLimits {
         at_once: 1000,
@@ -374,12 +416,13 @@ fn live(directory: &Arc<People>, clock: &Arc<ManualClock>, plan: &Plan) -> Live 
         subject_per_minute: NonZeroU32::new(plan.subject_per_minute).unwrap(),
     };
     let directory: Arc<dyn Directory> = directory.clone();
+    let upstream: Arc<dyn Upstream> = upstream.clone();
     let clock: Arc<dyn Clock> = clock.clone();
     Live {
         policy: Arc::new(plan.policy.clone()),
         limits: FlowLimits::default(),
         directories: HashMap::from([("staff".into(), directory)]),
-        upstreams: HashMap::new(),
+        upstreams: if plan.no_upstream { HashMap::new() } else { HashMap::from([("nps".into(), upstream)]) },
         admission: Arc::new(Admission::new(limits, ["vpn".into(), "wiki".into()], &clock)),
     }
 }
