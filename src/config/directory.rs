@@ -81,7 +81,7 @@ pub(in crate::config) fn root(settings: &DirectorySettings) -> Root {
     match &settings.kind {
         DirectoryKind::File { .. } => Root::default(),
         DirectoryKind::Ldap { settings, .. } => Root {
-            naming_contexts: vec![settings.base_dn().into()],
+            naming_contexts: settings.base_dns().map(Into::into).collect(),
             active_directory: settings.is_active_directory(),
             has_entries: true,
         },

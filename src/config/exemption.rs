@@ -9,6 +9,7 @@ use crate::config::check::{Drafts, suggestion, twice};
 use crate::config::client::{self, check_name, prefixes};
 use crate::config::settings::{ClientProtocol, DirectoryKind};
 use crate::config::{directory, show};
+use crate::directory::ldap::LdapSettings;
 use crate::directory::{distinguished_name, lies_under, security_identifier};
 use crate::frontend::ldap::clients::{Allowed, Exempt};
 use crate::login::client::PrimaryKind;
@@ -219,10 +220,14 @@ fn can_be_known(
             "is of kind \"ldap\", where accounts have no SID".to_owned(),
             "write the account's whole distinguished name",
         ),
-        DirectoryKind::Ldap { settings, .. } if !is_sid && !lies_under(account, settings.base_dn()) => (
-            format!("knows only what lies under \"{}\"", safe(settings.base_dn())),
-            "correct account, or widen base-dn of the directory",
-        ),
+        DirectoryKind::Ldap { settings, .. }
+            if !is_sid && !settings.base_dns().any(|base| lies_under(account, base)) =>
+        {
+            (
+                format!("knows only what lies under \"{}\"", bases(settings)),
+                "correct account, or widen base-dn of the directory",
+            )
+        }
         DirectoryKind::Ldap { .. } => return,
     };
     let what = format!(
@@ -232,6 +237,10 @@ fn can_be_known(
         safe(&login.directory)
     );
     out.error(Complaint::wrong(place, what).hint(hint));
+}
+
+fn bases(settings: &LdapSettings) -> String {
+    settings.base_dns().map(|base| safe(base).to_string()).collect::<Vec<_>>().join("\" or \"")
 }
 
 fn comes_from_there(draft: &Draft, client: &client::Draft, out: &mut Complaints) {

@@ -30,8 +30,9 @@ pub const REPEATED: [(&str, &[&str]); 6] = [
 ];
 
 /// Tables inside tables, by the path to them.
-pub const INNER: [(&str, &[&str]); 11] = [
+pub const INNER: [(&str, &[&str]); 12] = [
     ("directory", DIRECTORY_FILE),
+    ("directory.other-domain", OTHER_DOMAIN),
     ("client", CLIENT_LDAP),
     ("client.rewrite", CLIENT_REWRITE),
     ("subjects.pseudonym", PSEUDONYM),
@@ -110,11 +111,28 @@ pub const DIRECTORY_LDAP: &[&str] = &[
     "domain",
     "netbios-domain",
     "upn-suffixes",
+    "default-domain",
+    "other-domain",
     "login-attributes",
     "user-class",
     "id-attribute",
     "group-base-dn",
     "group-member-attribute",
+];
+/// `[[directory.other-domain]]`
+pub const OTHER_DOMAIN: &[&str] = &[
+    "base-dn",
+    "domain",
+    "netbios-domain",
+    "upn-suffixes",
+    "servers",
+    "site",
+    "port",
+    "server-names",
+    "dns-servers",
+    "ca-file",
+    "bind-dn",
+    "bind-password",
 ];
 /// `[[directory]]` of kind `file`
 pub const DIRECTORY_FILE: &[&str] = &["name", "kind", "path"];

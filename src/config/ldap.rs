@@ -6,8 +6,8 @@ use std::time::Duration;
 use toml::Spanned;
 
 use crate::base::report::Place;
-use crate::base::secret::Secret;
 use crate::base::table::{Reader, Written, friendly};
+use crate::config::domain;
 use crate::config::secret::{Found, Surroundings, read};
 use crate::config::settings::{DirectoryKind, Pseudonyms};
 use crate::config::show;
@@ -31,6 +31,9 @@ const SERVER_TIMEOUT: Duration = Duration::from_secs(3);
 /// Stands for the service account's password, which is read already.
 const PASSWORD: &str = "bind-password";
 
+/// Passwords that are read already, each under what stands for it.
+pub(in crate::config) type Passwords = [(PathBuf, Found)];
+
 /// Reads the table and settles it; `None` when there is an error in it.
 pub(in crate::config) fn settle(
     reader: &mut Reader<'_, '_>,
@@ -41,11 +44,12 @@ pub(in crate::config) fn settle(
     let source = reader.whole_table().place.source;
     let errors = reader.out().errors.len();
     let password = bind(reader, around);
-    let config = config(reader, kind, pseudonyms, password.as_ref());
-    let shown = show::ldap(&config, password.as_ref().map(|found| &found.from));
-    let secret = password.map(|found| found.secret);
+    let mut config = config(reader, kind, pseudonyms, password.as_ref());
+    let mut passwords: Vec<_> = password.map(|found| (PathBuf::from(PASSWORD), found)).into_iter().collect();
+    config.other_domain = domain::read(reader, around, &mut passwords);
+    let shown = show::ldap::directory(&config, &passwords);
     let mut problems = Vec::new();
-    let settings = config.settle(&|path| file(path, secret.as_ref(), around), &mut problems);
+    let settings = config.settle(&|path| file(path, &passwords, around), &mut problems);
     reader.out().extend_from(source, problems);
     if reader.out().errors.len() != errors {
         return None;
@@ -59,15 +63,15 @@ pub(in crate::config) fn settle(
     Some(DirectoryKind::Ldap { settings: Box::new(settings), shown })
 }
 
-fn file(path: &Path, password: Option<&Secret>, around: Surroundings<'_>) -> std::io::Result<Vec<u8>> {
-    match password {
-        Some(password) if path == Path::new(PASSWORD) => Ok(password.expose().to_vec()),
-        Some(_) | None => std::fs::read(around.folder.join(path)),
+fn file(path: &Path, passwords: &Passwords, around: Surroundings<'_>) -> std::io::Result<Vec<u8>> {
+    match passwords.iter().find(|(known, _)| known == path) {
+        Some((_, found)) => Ok(found.secret.expose().to_vec()),
+        None => std::fs::read(around.folder.join(path)),
     }
 }
 
 /// The service account's password. Name and password belong together.
-fn bind(reader: &mut Reader<'_, '_>, around: Surroundings<'_>) -> Option<Found> {
+pub(in crate::config) fn bind(reader: &mut Reader<'_, '_>, around: Surroundings<'_>) -> Option<Found> {
     let (dn, password) = (reader.node("bind-dn"), reader.node("bind-password"));
     match (dn, password) {
         (Some(_), None) => reader.missing("bind-password", "write bind-password = { file = \"…\" }"),
@@ -87,11 +91,7 @@ fn config(
     password: Option<&Found>,
 ) -> LdapConfig {
     let servers = servers(reader, kind);
-    let base_dn = match reader.need_text("base-dn", "for example base-dn = \"DC=corp,DC=example\"") {
-        Some(base) => spanned(&base.place, base.value.to_owned()),
-        // What is missing is said; the rest is looked at all the same.
-        None => spanned(&reader.whole_table().place, "DC=missing".to_owned()),
-    };
+    let base_dn = base_dn(reader);
     let name = reader.text("name").map_or("", |name| name.value).to_owned();
     let ca_file = reader.text("ca-file").map(|text| spanned(&text.place, PathBuf::from(text.value)));
     LdapConfig {
@@ -107,6 +107,8 @@ fn config(
         domain: text(reader, "domain"),
         netbios_domain: text(reader, "netbios-domain"),
         upn_suffixes: texts(reader, "upn-suffixes"),
+        default_domain: text(reader, "default-domain"),
+        other_domain: Vec::new(),
         login_attributes: texts(reader, "login-attributes"),
         user_class: text(reader, "user-class"),
         id_attribute: text(reader, "id-attribute"),
@@ -122,22 +124,30 @@ fn config(
     }
 }
 
-fn spanned<T>(place: &Place, value: T) -> Spanned<T> {
+pub(in crate::config) fn spanned<T>(place: &Place, value: T) -> Spanned<T> {
     Spanned::new(place.start..place.end, value)
 }
 
-fn text(reader: &mut Reader<'_, '_>, key: &str) -> Option<Spanned<String>> {
+pub(in crate::config) fn text(reader: &mut Reader<'_, '_>, key: &str) -> Option<Spanned<String>> {
     reader.text(key).map(|text| spanned(&text.place, text.value.to_owned()))
 }
 
-fn texts(reader: &mut Reader<'_, '_>, key: &str) -> Option<Spanned<Vec<String>>> {
+pub(in crate::config) fn texts(reader: &mut Reader<'_, '_>, key: &str) -> Option<Spanned<Vec<String>>> {
     let place = reader.node(key)?.place.clone();
     let texts = reader.texts(key)?;
     Some(spanned(&place, texts.iter().map(|text: &Written<&str>| text.value.to_owned()).collect()))
 }
 
+pub(in crate::config) fn base_dn(reader: &mut Reader<'_, '_>) -> Spanned<String> {
+    match reader.need_text("base-dn", "for example base-dn = \"DC=corp,DC=example\"") {
+        Some(base) => spanned(&base.place, base.value.to_owned()),
+        // What is missing is said; the rest is looked at all the same.
+        None => spanned(&reader.whole_table().place, "DC=missing".to_owned()),
+    }
+}
+
 /// The servers as listed; `None` when DNS is to name them.
-fn servers(reader: &mut Reader<'_, '_>, kind: Kind) -> Option<Spanned<Vec<String>>> {
+pub(in crate::config) fn servers(reader: &mut Reader<'_, '_>, kind: Kind) -> Option<Spanned<Vec<String>>> {
     let domain = match kind {
         Kind::ActiveDirectory => "domain",
         Kind::Ldap => "srv-domain",
@@ -155,7 +165,7 @@ fn servers(reader: &mut Reader<'_, '_>, kind: Kind) -> Option<Spanned<Vec<String
     }
 }
 
-fn port(reader: &mut Reader<'_, '_>) -> Option<Spanned<u16>> {
+pub(in crate::config) fn port(reader: &mut Reader<'_, '_>) -> Option<Spanned<u16>> {
     let node = reader.node("port")?;
     let port = reader.whole("port", 1..=65535, 636);
     Some(spanned(&node.place, u16::try_from(port).unwrap_or(636)))

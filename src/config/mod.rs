@@ -4,6 +4,7 @@ mod check;
 mod client;
 mod demands;
 mod directory;
+mod domain;
 mod environment;
 mod exemption;
 pub mod file;

@@ -1,5 +1,6 @@
 //! The settings in effect, as a configuration that says everything; secrets stay where they are.
 
+pub(in crate::config) mod ldap;
 mod radius;
 
 use std::path::Path;
@@ -9,7 +10,6 @@ use toml::{Table, Value};
 use crate::base::cidr::Prefix;
 use crate::base::table::{friendly, friendly_size};
 use crate::config::client::ldap::{ADDRESS_IS, EXTERNALS, REFERENCES};
-use crate::config::ldap::{lookup_word, tls_word};
 use crate::config::rule::day_word;
 use crate::config::sections::{FORMATS, LEVELS};
 use crate::config::settings::{
@@ -17,7 +17,6 @@ use crate::config::settings::{
     RadiusSettings, SecretSource, Settings,
 };
 use crate::config::show::radius::{radius_client, upstream};
-use crate::directory::ldap::{Kind, LdapConfig};
 use crate::frontend::ldap::clients::LdapClient;
 use crate::frontend::ldap::limits::LdapLimits;
 use crate::login::client::{Client, Typed};
@@ -105,7 +104,7 @@ pub(in crate::config) fn list<T: Into<String>>(texts: impl Iterator<Item = T>) -
     Value::Array(texts.map(|text| Value::String(text.into())).collect())
 }
 
-fn path(path: &Path) -> Value {
+pub(in crate::config) fn path(path: &Path) -> Value {
     path.display().to_string().into()
 }
 
@@ -173,55 +172,7 @@ fn directory(directory: &DirectorySettings) -> Value {
     }
 }
 
-/// An LDAP directory; what is not said keeps its default, which its kind decides.
-pub(in crate::config) fn ldap(config: &LdapConfig, password: Option<&SecretSource>) -> Table {
-    let kind = match config.kind {
-        Kind::ActiveDirectory => "active-directory",
-        Kind::Ldap => "ldap",
-    };
-    let seconds = config.server_timeout.as_ref().map_or(3, |seconds| *seconds.get_ref());
-    let mut table: Table = [
-        ("name", Value::from(config.name.as_str())),
-        ("kind", kind.into()),
-        ("tls", tls_word(config.tls).into()),
-        ("base-dn", config.base_dn.get_ref().as_str().into()),
-        ("server-timeout", friendly(std::time::Duration::from_secs(seconds.into())).into()),
-    ]
-    .into_iter()
-    .map(|(key, value)| (key.to_owned(), value))
-    .collect();
-    let mut put =
-        |key: &str, value: Option<Value>| value.and_then(|value| table.insert(key.to_owned(), value));
-    put("ca-file", config.ca_file.as_ref().map(|file| path(file.get_ref())));
-    put("bind-password", password.map(source));
-    put("group-lookup", config.group_lookup.as_ref().map(|lookup| lookup_word(*lookup.get_ref()).into()));
-    put("port", config.port.as_ref().map(|port| i64::from(*port.get_ref()).into()));
-    for (key, text) in [
-        ("bind-dn", &config.bind_dn),
-        ("srv-domain", &config.srv_domain),
-        ("site", &config.site),
-        ("domain", &config.domain),
-        ("netbios-domain", &config.netbios_domain),
-        ("user-class", &config.user_class),
-        ("id-attribute", &config.id_attribute),
-        ("group-base-dn", &config.group_base_dn),
-        ("group-member-attribute", &config.group_member_attribute),
-    ] {
-        put(key, text.as_ref().map(|text| text.get_ref().as_str().into()));
-    }
-    for (key, texts) in [
-        ("servers", &config.servers),
-        ("server-names", &config.server_names),
-        ("dns-servers", &config.dns_servers),
-        ("upn-suffixes", &config.upn_suffixes),
-        ("login-attributes", &config.login_attributes),
-    ] {
-        put(key, texts.as_ref().map(|texts| list(texts.get_ref().iter().map(String::as_str))));
-    }
-    table
-}
-
-fn source(source: &SecretSource) -> Value {
+pub(in crate::config) fn source(source: &SecretSource) -> Value {
     match source {
         SecretSource::File(file) => table(vec![("file", path(file))]),
         SecretSource::Credential(name) => table(vec![("credential", (**name).into())]),

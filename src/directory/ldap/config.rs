@@ -17,7 +17,7 @@ use crate::upstream::ldap::server::{Access, Service};
 use crate::wire::ldap::dn::Dn;
 
 /// An LDAP directory as written in the file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LdapConfig {
     /// Name used by clients, rules and logs. Unique; no default.
@@ -66,7 +66,14 @@ pub struct LdapConfig {
     /// `active-directory` only. What stands behind `@` in user principal names besides the domain's own
     /// name; default: nothing.
     pub upn_suffixes: Option<Spanned<Vec<String>>>,
-    /// `ldap` only. Attributes that hold what people type; default `["uid"]`.
+    /// `active-directory` with several domains only, where it must be given. Where a name without a domain belongs: the
+    /// DNS or NetBIOS name of one of them, or `any`.
+    pub default_domain: Option<Spanned<String>>,
+    /// `active-directory` only. Further domains, of the same forest or of others; default: none.
+    #[serde(default)]
+    pub other_domain: Vec<OtherDomain>,
+    /// Attributes that hold what people type. `ldap`: any; default `["uid"]`. `active-directory`: of `sAMAccountName`,
+    /// `userPrincipalName` and `mail`; default the first two.
     pub login_attributes: Option<Spanned<Vec<String>>>,
     /// `ldap` only. Object class of accounts; default: any.
     pub user_class: Option<Spanned<String>>,
@@ -121,34 +128,55 @@ pub enum GroupLookup {
 /// A directory that can be started.
 #[derive(Debug)]
 pub struct LdapSettings {
-    access: Access,
-    source: Source,
+    name: Box<str>,
     manner: Manner,
 }
 
 impl LdapSettings {
     /// Name of the directory.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.access.directory
+    pub const fn name(&self) -> &str {
+        &self.name
     }
 
-    /// Where accounts and groups are; a distinguished name as it was written.
+    /// Where accounts and groups are; a distinguished name as it was written. With several domains, those of the first.
     #[must_use]
-    pub const fn base_dn(&self) -> &str {
-        self.manner.base()
+    pub fn base_dn(&self) -> &str {
+        self.base_dns().next().unwrap_or_default()
+    }
+
+    /// Where accounts and groups are, domain by domain.
+    pub fn base_dns(&self) -> impl Iterator<Item = &str> {
+        let (realms, plain) = match &self.manner {
+            Manner::ActiveDirectory(settings, _) => (&*settings.realms, None),
+            Manner::Plain(settings, _) => (&[][..], Some(&*settings.base)),
+        };
+        realms.iter().map(|realm| &*realm.base).chain(plain)
     }
 
     /// It is asked as Active Directory, where accounts have SIDs.
     #[must_use]
     pub const fn is_active_directory(&self) -> bool {
-        matches!(self.manner, Manner::ActiveDirectory(_))
+        matches!(self.manner, Manner::ActiveDirectory(..))
+    }
+
+    /// A password that has expired can be changed here: Active Directory, with TLS and a service account (B-093).
+    #[must_use]
+    pub fn changes_passwords(&self) -> bool {
+        match &self.manner {
+            Manner::ActiveDirectory(_, servers) => servers.iter().all(|(access, _)| access.can_change()),
+            Manner::Plain(..) => false,
+        }
     }
 
     /// Everything that goes to it is encrypted, to every server.
     #[must_use]
-    pub const fn is_encrypted(&self) -> bool {
-        !matches!(self.access.protection, Protection::Plain)
+    pub fn is_encrypted(&self) -> bool {
+        let protected = |(access, _): &(Access, Source)| !matches!(access.protection, Protection::Plain);
+        match &self.manner {
+            Manner::ActiveDirectory(_, servers) => servers.iter().all(protected),
+            Manner::Plain(_, servers) => protected(servers),
+        }
     }
 
     /// Passwords cross a network readable: `tls = "none"` and a server that is not on this machine. Worth a
@@ -158,15 +186,37 @@ impl LdapSettings {
         let local = |endpoint: &Endpoint| {
             &*endpoint.host == "localhost" || endpoint.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
         };
-        let all_local = match &self.source {
-            Source::Listed(endpoints) => endpoints.iter().all(local),
-            Source::Dns(_) => false,
+        let readable = |(access, source): &(Access, Source)| {
+            let all_local = match source {
+                Source::Listed(endpoints) => endpoints.iter().all(local),
+                Source::Dns(_) => false,
+            };
+            matches!(access.protection, Protection::Plain) && !all_local
         };
-        matches!(self.access.protection, Protection::Plain) && !all_local
+        match &self.manner {
+            Manner::ActiveDirectory(_, servers) => servers.iter().any(readable),
+            Manner::Plain(_, servers) => readable(servers),
+        }
     }
 
-    pub(crate) fn into_parts(self) -> (Access, Source, Manner) {
-        (self.access, self.source, self.manner)
+    /// The same, and these attributes are read of every account: names as in the directory, without options, in any
+    /// letter case. They come with the account, under their names in lower case.
+    #[must_use]
+    pub fn with_attributes(mut self, names: Vec<Box<str>>) -> Self {
+        let wanted = match &mut self.manner {
+            Manner::ActiveDirectory(settings, _) => &mut settings.wanted,
+            Manner::Plain(settings, _) => &mut settings.wanted,
+        };
+        for name in names {
+            if !wanted.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+                wanted.push(name);
+            }
+        }
+        self
+    }
+
+    pub(crate) fn into_manner(self) -> Manner {
+        self.manner
     }
 }
 
@@ -182,8 +232,12 @@ struct Complaints<'a> {
 
 impl Complaints<'_> {
     fn add(&mut self, at: Range<usize>, what: impl std::fmt::Display, hint: &str) {
-        let problem = Problem::at(at, format!("directory \"{}\": {what}", self.name));
-        self.problems.push(problem.hint(hint));
+        let problem = Problem::at(at, format!("directory \"{}\": {what}", self.name)).hint(hint);
+        // What one domain has from another is looked at in both.
+        let said = |known: &Problem| known.at == problem.at && known.what == problem.what;
+        if !self.problems.iter().any(said) {
+            self.problems.push(problem);
+        }
     }
 
     const fn none(&self) -> bool {
@@ -198,21 +252,30 @@ impl LdapConfig {
     pub fn settle(self, read: ReadFile<'_>, problems: &mut Vec<Problem>) -> Option<LdapSettings> {
         let before = problems.len();
         let mut complaints = Complaints { name: &self.name, problems, before };
-        let source = self.source(&mut complaints);
-        let dns = self.dns(&mut complaints);
-        let protection = self.protection(source.as_ref(), read, &mut complaints);
-        let service = self.service(read, &mut complaints);
-        let server_timeout = self.timeout(&mut complaints);
-        base(&self.base_dn, "base-dn", &mut complaints);
-        self.misplaced(&mut complaints);
         let manner = match self.kind {
-            Kind::ActiveDirectory => Manner::ActiveDirectory(self.active_directory(&mut complaints)),
-            Kind::Ldap => Manner::Plain(self.plain(&mut complaints)),
+            Kind::ActiveDirectory => self.active_directory(read, &mut complaints),
+            Kind::Ldap => {
+                let servers = self.access(read, &mut complaints);
+                let settings = self.plain(&mut complaints);
+                servers.map(|servers| Manner::Plain(settings, Box::new(servers)))
+            }
         };
         let clean = complaints.none();
+        let name = self.name.as_str().into();
+        manner.filter(|_| clean).map(|manner| LdapSettings { name, manner })
+    }
+
+    /// The servers of one domain, or of the whole directory, and how they are spoken to.
+    fn access(&self, read: ReadFile<'_>, complaints: &mut Complaints<'_>) -> Option<(Access, Source)> {
+        let source = self.source(complaints);
+        let dns = self.dns(complaints);
+        let protection = self.protection(source.as_ref(), read, complaints);
+        let service = self.service(read, complaints);
+        let server_timeout = self.timeout(complaints);
+        base(&self.base_dn, "base-dn", complaints);
+        self.misplaced(complaints);
         let (directory, protection) = (self.name.as_str().into(), protection?);
-        let access = Access { directory, protection, dns, service, server_timeout };
-        clean.then_some(LdapSettings { access, source: source?, manner })
+        Some((Access { directory, protection, dns, service, server_timeout }, source?))
     }
 
     fn protection(
@@ -302,67 +365,6 @@ impl LdapConfig {
         }
         Duration::from_secs(seconds.into())
     }
-
-    /// Keys that mean nothing here are mistakes, not decoration.
-    fn misplaced(&self, complaints: &mut Complaints<'_>) {
-        let lookup = self.group_lookup.as_ref().map(|lookup| *lookup.get_ref());
-        let members = lookup == Some(GroupLookup::Member);
-        let plain = self.kind == Kind::Ldap;
-        let found = self.servers.is_none();
-        let keys = [
-            (
-                "srv-domain",
-                self.srv_domain.as_ref().map(Spanned::span),
-                plain && found,
-                "kind = \"ldap\" without servers",
-            ),
-            (
-                "site",
-                self.site.as_ref().map(Spanned::span),
-                !plain && found,
-                "kind = \"active-directory\" without servers",
-            ),
-            ("port", self.port.as_ref().map(Spanned::span), found, "servers that DNS names"),
-            ("server-names", self.server_names.as_ref().map(Spanned::span), found, "servers that DNS names"),
-            ("domain", self.domain.as_ref().map(Spanned::span), !plain, "kind = \"active-directory\""),
-            (
-                "netbios-domain",
-                self.netbios_domain.as_ref().map(Spanned::span),
-                !plain,
-                "kind = \"active-directory\"",
-            ),
-            (
-                "upn-suffixes",
-                self.upn_suffixes.as_ref().map(Spanned::span),
-                !plain,
-                "kind = \"active-directory\"",
-            ),
-            ("login-attributes", self.login_attributes.as_ref().map(Spanned::span), plain, "kind = \"ldap\""),
-            ("user-class", self.user_class.as_ref().map(Spanned::span), plain, "kind = \"ldap\""),
-            ("id-attribute", self.id_attribute.as_ref().map(Spanned::span), plain, "kind = \"ldap\""),
-            (
-                "group-base-dn",
-                self.group_base_dn.as_ref().map(Spanned::span),
-                members,
-                "group-lookup = \"member\"",
-            ),
-            (
-                "group-member-attribute",
-                self.group_member_attribute.as_ref().map(Spanned::span),
-                members,
-                "group-lookup = \"member\"",
-            ),
-        ];
-        for (key, span, fits, only) in keys {
-            if let Some(span) = span.filter(|_| !fits) {
-                complaints.add(
-                    span,
-                    format_args!("{key} has no effect here"),
-                    &format!("it belongs to {only}; remove it"),
-                );
-            }
-        }
-    }
 }
 
 fn read_file(
@@ -390,9 +392,12 @@ fn base(written: &Spanned<String>, key: &str, complaints: &mut Complaints<'_>) {
     }
 }
 
+pub use crate::directory::ldap::config::domains::OtherDomain;
 pub(crate) use crate::directory::ldap::config::manner::Manner;
 
+mod domains;
 mod manner;
+mod misplaced;
 mod servers;
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
-pub use crate::directory::ldap::config::{GroupLookup, Kind, LdapConfig, LdapSettings, ReadFile, Tls};
+pub use crate::directory::ldap::config::{
+    GroupLookup, Kind, LdapConfig, LdapSettings, OtherDomain, ReadFile, Tls,
+};
 
 use crate::base::clock::Clock;
 use crate::base::random::{self, NoRandomness, Random};
@@ -20,23 +22,34 @@ use crate::directory::ldap::active_directory::ActiveDirectory;
 use crate::directory::ldap::outcome::of_bind;
 use crate::gateway::ports::{After, Directory, ServerState, Session, Verified};
 use crate::login::identity::{Account, LoginName};
-use crate::login::step::PrimaryOutcome;
+use crate::login::step::{Changed, PrimaryOutcome};
 use crate::login::verdict::Fault;
 use crate::upstream::ldap::pool::Pool;
 use crate::upstream::ldap::trouble::{Trouble, unhelped};
 
 /// A directory behind one or more LDAP servers.
 pub struct LdapDirectory {
-    pool: Pool,
-    manner: Manner,
-    base_dn: String,
+    accounts: Accounts,
     /// Whom a password is tried against when there is no such account: the name of no entry.
     nobody: String,
 }
 
-enum Manner {
+/// Where accounts are, and how they are asked for.
+enum Accounts {
+    /// Active Directory, in one domain or several.
     ActiveDirectory(Box<ActiveDirectory>),
-    Plain(Box<plain::Settings>),
+    /// Any other.
+    Plain(Box<plain::Settings>, Box<Pool>),
+}
+
+impl Accounts {
+    /// The servers that check the password of the entry `dn`, or of nobody.
+    fn pool_of(&self, dn: Option<&str>) -> Option<&Pool> {
+        match self {
+            Self::ActiveDirectory(domains) => domains.pool_of(dn),
+            Self::Plain(_, pool) => Some(pool),
+        }
+    }
 }
 
 impl LdapDirectory {
@@ -53,26 +66,28 @@ impl LdapDirectory {
     ) -> Result<Self, NoRandomness> {
         // Unguessable, so that nobody can create the entry.
         let number = u128::from_be_bytes(random::bytes(random)?);
-        let base_dn = settings.base_dn().to_owned();
-        let nobody = format!("cn={number:032x},{base_dn}");
-        let (access, source, manner) = settings.into_parts();
-        let manner = match manner {
-            config::Manner::ActiveDirectory(settings) => {
-                Manner::ActiveDirectory(Box::new(ActiveDirectory::new(settings)))
+        let nobody = format!("cn={number:032x},{}", settings.base_dn());
+        let seed = random::bytes(random)?;
+        let pool = move |(access, source)| Pool::start(access, source, seed, clock.clone());
+        let accounts = match settings.into_manner() {
+            config::Manner::ActiveDirectory(settings, servers) => {
+                let pools = servers.into_iter().map(pool).collect();
+                Accounts::ActiveDirectory(Box::new(ActiveDirectory::new(settings, pools)))
             }
-            config::Manner::Plain(settings) => Manner::Plain(Box::new(settings)),
+            config::Manner::Plain(settings, servers) => {
+                Accounts::Plain(Box::new(settings), Box::new(pool(*servers)))
+            }
         };
-        let pool = Pool::start(access, source, random::bytes(random)?, clock);
-        Ok(Self { pool, manner, base_dn, nobody })
+        Ok(Self { accounts, nobody })
     }
 }
 
 #[async_trait]
 impl Directory for LdapDirectory {
     async fn find(&self, name: &LoginName, until: Instant) -> Result<Option<Account>, Fault> {
-        match &self.manner {
-            Manner::ActiveDirectory(domain) => domain.find(&self.pool, name, until).await,
-            Manner::Plain(settings) => plain::find(settings, &self.pool, name, until).await,
+        match &self.accounts {
+            Accounts::ActiveDirectory(domains) => domains.find(name, until).await,
+            Accounts::Plain(settings, pool) => plain::find(settings, pool, name, until).await,
         }
     }
 
@@ -91,8 +106,11 @@ impl Directory for LdapDirectory {
         if name.trim().is_empty() {
             return Ok(PrimaryOutcome::Wrong.into());
         }
-        let answered = self.pool.bind(name, password, until).await?;
-        let directory = self.pool.directory();
+        let Some(pool) = self.accounts.pool_of(account.map(|account| &*account.handle)) else {
+            return Ok(PrimaryOutcome::Wrong.into());
+        };
+        let answered = pool.bind(name, password, until).await?;
+        let directory = pool.directory();
         let outcome = match answered.result() {
             Ok(result) => of_bind(directory, answered.server(), &result),
             Err(broken) => {
@@ -101,7 +119,7 @@ impl Directory for LdapDirectory {
         };
         match (account, outcome) {
             (Some(account), Ok(PrimaryOutcome::Correct)) if after == After::GoOn => {
-                let session = Some(Session::new(answered.bound(&account.handle, self.pool.schema())));
+                let session = Some(Session::new(answered.bound(&account.handle, pool.schema())));
                 Ok(Verified { outcome: PrimaryOutcome::Correct, session })
             }
             (account, outcome) => {
@@ -113,13 +131,39 @@ impl Directory for LdapDirectory {
         }
     }
 
+    async fn change(
+        &self,
+        account: &Account,
+        old: &Secret,
+        new: &Secret,
+        until: Instant,
+    ) -> Result<Changed, Fault> {
+        match &self.accounts {
+            Accounts::ActiveDirectory(domains) => domains.change(account, (old, new), until).await,
+            // By RFC 3062 an owner changes his password on a connection that he is bound on, which is what he cannot
+            // have once it has expired.
+            Accounts::Plain(..) => Ok(Changed::Unsupported),
+        }
+    }
+
     fn servers(&self) -> Option<Vec<ServerState>> {
-        let all = self.pool.servers().into_iter();
-        Some(all.map(|(server, up)| ServerState { name: server.to_string().into(), up }).collect())
+        let states = |pool: &Pool| {
+            let all = pool.servers().into_iter();
+            all.map(|(server, up)| ServerState { name: server.to_string().into(), up }).collect::<Vec<_>>()
+        };
+        Some(match &self.accounts {
+            Accounts::ActiveDirectory(domains) => domains.pools().flat_map(states).collect(),
+            Accounts::Plain(_, pool) => states(pool),
+        })
     }
 
     async fn probe(&self, until: Instant) -> Result<(), Fault> {
-        self.pool.probe(until).await?;
-        search::base(&self.pool, &self.base_dn, until).await
+        match &self.accounts {
+            Accounts::ActiveDirectory(domains) => domains.probe(until).await,
+            Accounts::Plain(settings, pool) => {
+                pool.probe(until).await?;
+                search::base(pool, &settings.base, until).await
+            }
+        }
     }
 }

@@ -35,14 +35,20 @@ pub(crate) fn of_bind(
     }
 }
 
-/// Active Directory's numbers (B-084, B-085): a hint for the audit, and never a yes.
+/// Active Directory's numbers (B-084, B-085): a hint for the audit, and never a yes. All but 525, 52e and 775 are given
+/// only to who knows the password; 775 says nothing about it.
 const fn hinted(data: Option<u32>) -> PrimaryOutcome {
     match data {
-        Some(0x530 | 0x531 | 0x568) => PrimaryOutcome::Restricted,
-        Some(0x532 | 0x773) => PrimaryOutcome::MustChange,
+        // A policy forbids it: an empty password, a protected user; too many groups for a token.
+        Some(0x52f | 0x568 | 0x569) => PrimaryOutcome::Restricted,
+        Some(0x530) => PrimaryOutcome::OutsideHours,
+        Some(0x531) => PrimaryOutcome::WrongWorkstation,
+        Some(0x532) => PrimaryOutcome::PasswordExpired,
         Some(0x533) => PrimaryOutcome::Disabled,
         Some(0x701) => PrimaryOutcome::Expired,
+        Some(0x773) => PrimaryOutcome::MustChange,
         Some(0x775) => PrimaryOutcome::Locked,
+        // 525, 52e, and what nobody has described.
         _ => PrimaryOutcome::Wrong,
     }
 }
@@ -77,15 +83,17 @@ mod tests {
         let hints = [
             ("525", PrimaryOutcome::Wrong),
             ("52e", PrimaryOutcome::Wrong),
-            ("52f", PrimaryOutcome::Wrong),
-            ("530", PrimaryOutcome::Restricted),
-            ("531", PrimaryOutcome::Restricted),
-            ("532", PrimaryOutcome::MustChange),
+            ("52f", PrimaryOutcome::Restricted),
+            ("530", PrimaryOutcome::OutsideHours),
+            ("531", PrimaryOutcome::WrongWorkstation),
+            ("532", PrimaryOutcome::PasswordExpired),
             ("533", PrimaryOutcome::Disabled),
             ("568", PrimaryOutcome::Restricted),
+            ("569", PrimaryOutcome::Restricted),
             ("701", PrimaryOutcome::Expired),
             ("773", PrimaryOutcome::MustChange),
             ("775", PrimaryOutcome::Locked),
+            ("57", PrimaryOutcome::Wrong),
         ];
         for (data, outcome) in hints {
             let text = format!("80090308: LdapErr: DSID-0C09042A, comment: x, data {data}, v3839");

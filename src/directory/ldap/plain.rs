@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) id: Box<str>,
     pub(crate) groups: GroupLookup,
     pub(crate) number: Option<Box<str>>,
+    /// What else is read of an account.
+    pub(crate) wanted: Vec<Box<str>>,
 }
 
 /// Where memberships are written.
@@ -109,14 +111,14 @@ pub(crate) async fn find(
         number: settings.number.as_deref().and_then(|name| record.text(name)).map(Box::from),
         aliases: vec![group_name(&record.dn)],
         stamp: stamp(&record),
-        attributes: Default::default(),
+        attributes: search::attributes(pool, &record, &settings.wanted, until).await?,
         handle: record.dn.into(),
     }))
 }
 
 /// What is read of an account. Operational attributes come only when named.
 fn attributes(settings: &Settings) -> Vec<&str> {
-    let mut attributes = vec![
+    let attributes = vec![
         &*settings.id,
         "uid",
         "memberOf",
@@ -128,12 +130,8 @@ fn attributes(settings: &Settings) -> Vec<&str> {
         "shadowExpire",
         search::SCHEMA,
     ];
-    for more in settings.logins.iter().chain(&settings.number) {
-        if !attributes.iter().any(|known| known.eq_ignore_ascii_case(more)) {
-            attributes.push(more);
-        }
-    }
-    attributes
+    let more = settings.logins.iter().chain(&settings.number).chain(&settings.wanted);
+    search::together(attributes, more.map(|name| &**name))
 }
 
 /// What an account looks like that is named by its distinguished name, which groups and branches have too. An
@@ -254,7 +252,10 @@ async fn holding(
 }
 
 fn too_many(pool: &Pool) -> Fault {
-    let what = format!("directory \"{}\": an account has more than {MAX_GROUPS} groups", pool.directory());
+    let what = format!(
+        "directory \"{}\": an account has more than {MAX_GROUPS} groups; take it out of some, or narrow group-base-dn",
+        pool.directory()
+    );
     Fault::new(FaultKind::UnclearAccount, what)
 }
 

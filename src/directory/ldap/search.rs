@@ -1,7 +1,10 @@
 //! Searches and what they bring, in owned form.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
+use crate::login::identity::Attributes;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::upstream::ldap::connection::{Answer, Broken, protocol};
 use crate::upstream::ldap::dial::Endpoint;
@@ -15,6 +18,8 @@ use crate::wire::ldap::result::ResultCode;
 
 /// Most values of one attribute that are put together from parts.
 const MAX_VALUES: usize = 20_000;
+/// Most octets of all attributes that are kept of an account because the configuration asks for them.
+const MAX_OCTETS: usize = 256 * 1024;
 /// Most parts they are asked for in.
 const MAX_PARTS: usize = 64;
 
@@ -37,6 +42,17 @@ struct Values {
 }
 
 impl Record {
+    /// One with these attributes, each with one value.
+    #[cfg(test)]
+    pub(crate) fn made(attributes: &[(&str, &[u8])]) -> Self {
+        let one = |(name, value): &(&str, &[u8])| Values {
+            description: name.as_bytes().into(),
+            range: None,
+            values: vec![Box::from(*value)],
+        };
+        Self { dn: "CN=made".into(), attributes: attributes.iter().map(one).collect() }
+    }
+
     fn read(entry: &Entry<'_>) -> Result<Self, Broken> {
         let dn = std::str::from_utf8(entry.dn).map_err(|_| protocol("an entry's name is not UTF-8"))?;
         let mut attributes = Vec::new();
@@ -94,11 +110,21 @@ pub(crate) struct Found {
     pub(crate) server: Endpoint,
 }
 
-/// Searches, and leaves the result code to the caller.
+/// Searches, and leaves the result code to the caller. The server need not search longer than somebody waits (B-090).
 pub(crate) async fn run(pool: &Pool, request: &Search<'_>, until: Instant) -> Result<Found, Fault> {
-    let (answer, server) = pool.search(request, until).await?;
-    read(&answer, &server)
-        .map_err(|broken| unhelped(pool.directory(), 1, Some((&server, Trouble::Broken(broken)))))
+    let request = Search { time_limit: seconds_left(pool, until), ..request.clone() };
+    let (answer, server) = pool.search(&request, until).await?;
+    read(&answer, &server).map_err(|broken| told_badly(pool, &server, broken))
+}
+
+/// At least 1, since 0 is no limit.
+fn seconds_left(pool: &Pool, until: Instant) -> u32 {
+    let left = until.saturating_duration_since(pool.clock().now().steady).as_secs();
+    u32::try_from(left).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+fn told_badly(pool: &Pool, server: &Endpoint, broken: Broken) -> Fault {
+    unhelped(pool.directory(), 1, Some((server, Trouble::Broken(broken))))
 }
 
 fn read(answer: &Answer, server: &Endpoint) -> Result<Found, Broken> {
@@ -113,13 +139,29 @@ fn read(answer: &Answer, server: &Endpoint) -> Result<Found, Broken> {
     Ok(Found { records, code, server: server.clone() })
 }
 
-/// All entries that match; a result that is not complete is a fault (B-092).
+/// All entries that match; a result that is not complete is a fault (B-092). What is more than the server gives at once
+/// comes in pages.
 pub(crate) async fn all(pool: &Pool, request: &Search<'_>, until: Instant) -> Result<Vec<Record>, Fault> {
     let found = run(pool, request, until).await?;
     match found.code {
         ResultCode::SUCCESS => Ok(found.records),
+        ResultCode::SIZE_LIMIT_EXCEEDED => in_pages(pool, request, until).await,
         code => Err(refused(pool.directory(), &found.server, "a search", code)),
     }
+}
+
+async fn in_pages(pool: &Pool, request: &Search<'_>, until: Instant) -> Result<Vec<Record>, Fault> {
+    let request = Search { time_limit: seconds_left(pool, until), size_limit: 0, ..request.clone() };
+    let (answers, server) = pool.search_in_pages(&request, until).await?;
+    let mut records = Vec::new();
+    for answer in &answers {
+        let found = read(answer, &server).map_err(|broken| told_badly(pool, &server, broken))?;
+        if found.code != ResultCode::SUCCESS {
+            return Err(refused(pool.directory(), &server, "a search in pages", found.code));
+        }
+        records.extend(found.records);
+    }
+    Ok(records)
 }
 
 /// The one account that matches; two are a fault (B-052).
@@ -230,6 +272,47 @@ pub(crate) async fn entry(
         ResultCode::NO_SUCH_OBJECT => Ok(None),
         code => Err(refused(pool.directory(), &found.server, "a look at an account", code)),
     }
+}
+
+/// The attributes `names` of an account that was read with all of them, each with all its values (B-091); those that it
+/// does not have are left out.
+///
+/// # Errors
+///
+/// As for any search; also for more than can be kept: a part of the values would not be what the account has.
+pub(crate) async fn attributes(
+    pool: &Pool,
+    record: &Record,
+    names: &[Box<str>],
+    until: Instant,
+) -> Result<Attributes, Fault> {
+    let mut attributes = BTreeMap::new();
+    let mut octets = 0_usize;
+    for name in names {
+        let values = values(pool, &record.dn, name, Some(record), until).await?;
+        octets = values.iter().fold(octets, |sum, value| sum.saturating_add(value.len()));
+        if octets > MAX_OCTETS {
+            let what = format!(
+                "directory \"{}\": the attributes that an account is asked for have more than {MAX_OCTETS} octets; ask for smaller ones",
+                pool.directory()
+            );
+            return Err(Fault::new(FaultKind::UnclearAccount, what));
+        }
+        if !values.is_empty() {
+            attributes.insert(name.to_lowercase().into(), values);
+        }
+    }
+    Ok(Arc::new(attributes))
+}
+
+/// `names`, and those of `more` that are not among them in whatever letter case.
+pub(crate) fn together<'a>(mut names: Vec<&'a str>, more: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    for name in more {
+        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Every value of one attribute of the entry `dn`, in as many requests as the server wants (B-091). `known`

@@ -3,10 +3,12 @@
 
 mod advice;
 mod bound;
+mod change;
 pub(crate) mod connection;
 pub(crate) mod dial;
 pub(crate) mod discovery;
 mod driver;
+mod pages;
 pub(crate) mod pool;
 mod roster;
 pub(crate) mod server;

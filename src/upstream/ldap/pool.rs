@@ -58,6 +58,10 @@ impl Pool {
         &self.roster.access().directory
     }
 
+    pub(super) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
     /// Time of day and steady time.
     pub(crate) fn clock(&self) -> &dyn Clock {
         self.roster.clock()
@@ -153,14 +157,14 @@ impl Pool {
     }
 
     /// DNS has named servers, or nobody asks it.
-    async fn ready(&self, until: Instant) -> Result<(), Fault> {
+    pub(super) async fn ready(&self, until: Instant) -> Result<(), Fault> {
         match &self.discovery {
             None => Ok(()),
             Some(discovery) => discovery.ready(until).await,
         }
     }
 
-    fn unhelped(&self, tried: usize, last: Option<(&Endpoint, Trouble)>) -> Fault {
+    pub(super) fn unhelped(&self, tried: usize, last: Option<(&Endpoint, Trouble)>) -> Fault {
         let fault = unhelped(self.directory(), tried, last);
         match &self.discovery {
             None => fault,

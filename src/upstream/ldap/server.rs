@@ -222,12 +222,12 @@ impl Server {
     }
 
     /// One server may not use up all of a login's time.
-    fn limit(&self, until: Instant) -> Instant {
+    pub(super) fn limit(&self, until: Instant) -> Instant {
         self.clock.now().steady.checked_add(self.access.server_timeout).map_or(until, |own| own.min(until))
     }
 
     /// A login that has less time left than a server may take cannot tell a slow server from a dead one.
-    fn has_its_time(&self, until: Instant) -> bool {
+    pub(super) fn has_its_time(&self, until: Instant) -> bool {
         until.saturating_duration_since(self.clock.now().steady) >= self.access.server_timeout
     }
 
@@ -248,7 +248,14 @@ impl Server {
         }
         // Whoever dialled before us may have been refused.
         self.refused_lately()?;
-        let connection = Arc::new(self.dial(until).await?);
+        let connection = Arc::new(self.serving(until).await?);
+        *locked(&self.shared) = Some(connection.clone());
+        Ok((connection, true))
+    }
+
+    /// A new connection, bound as the service account.
+    pub(super) async fn serving(&self, until: Instant) -> Result<Connection, Trouble> {
+        let connection = self.dial(until).await?;
         if let Some(service) = &self.access.service {
             let build = |id| simple_bind(id, &service.name, service.password.expose());
             let answer = connection.request(op::BIND_RESPONSE, until.into(), build).await;
@@ -259,8 +266,7 @@ impl Server {
                 return Err(trouble);
             }
         }
-        *locked(&self.shared) = Some(connection.clone());
-        Ok((connection, true))
+        Ok(connection)
     }
 
     async fn dial(&self, until: Instant) -> Result<Connection, Broken> {
@@ -290,7 +296,7 @@ impl Server {
         }
     }
 
-    fn refused_lately(&self) -> Result<(), Trouble> {
+    pub(super) fn refused_lately(&self) -> Result<(), Trouble> {
         match &*locked(&self.health) {
             Health::Refused(until, fault) if self.clock.now().steady < *until => {
                 Err(Trouble::Refused(fault.clone()))
@@ -300,7 +306,7 @@ impl Server {
     }
 
     /// Remembers what a request told about the server, and logs a change once.
-    fn judge(&self, trouble: Option<&Trouble>) {
+    pub(super) fn judge(&self, trouble: Option<&Trouble>) {
         let mut health = locked(&self.health);
         match trouble {
             None => {

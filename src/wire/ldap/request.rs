@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::wire::ldap::ber::{BOOLEAN, ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, Writer};
+use crate::wire::ldap::ber::{BOOLEAN, ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, SET, Writer};
 use crate::wire::ldap::filter::Filter;
 use crate::wire::ldap::message::{CONTROLS, MAX_MESSAGE_ID, PAGED_RESULTS, START_TLS, op};
 
@@ -104,6 +104,32 @@ impl Page<'_> {
             });
         });
     }
+}
+
+/// A ModifyRequest (RFC 4511 section 4.6) that takes the value `old` of `attribute` of the entry `dn` away and gives it
+/// `new` in the same step.
+#[must_use]
+pub fn exchange(id: u32, dn: &str, attribute: &str, (old, new): (&[u8], &[u8])) -> Zeroizing<Vec<u8>> {
+    const ADD: i64 = 0;
+    const DELETE: i64 = 1;
+    let room =
+        [dn.len(), old.len(), new.len(), 128].iter().fold(0_usize, |sum, one| sum.saturating_add(*one));
+    message(id, room, |writer| {
+        writer.nested(op::MODIFY_REQUEST, |request| {
+            request.bytes(OCTET_STRING, dn.as_bytes());
+            request.nested(SEQUENCE, |changes| {
+                for (operation, value) in [(DELETE, old), (ADD, new)] {
+                    changes.nested(SEQUENCE, |change| {
+                        change.integer(ENUMERATED, operation);
+                        change.nested(SEQUENCE, |modification| {
+                            modification.bytes(OCTET_STRING, attribute.as_bytes());
+                            modification.nested(SET, |values| values.bytes(OCTET_STRING, value));
+                        });
+                    });
+                }
+            });
+        });
+    })
 }
 
 /// An AbandonRequest for the request `abandoned`; there is no answer to it.

@@ -122,9 +122,28 @@ pub fn bind_data(diagnostic: &[u8]) -> Option<u32> {
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
+/// The number that the diagnostic message begins with, as Active Directory and Samba write it in answers to changes:
+/// `0000052D: SvcErr: DSID-031A12D2, problem 5003 (WILL_NOT_PERFORM), data 0`. A Win32 error code; a hint only, as
+/// [`bind_data`].
+#[must_use]
+pub fn leading_number(diagnostic: &[u8]) -> Option<u32> {
+    let (digits, rest) = diagnostic.split_at_checked(8)?;
+    let fits = rest.first() == Some(&b':') && digits.iter().all(u8::is_ascii_hexdigit);
+    u32::from_str_radix(std::str::from_utf8(digits).ok().filter(|_| fits)?, 16).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_number_of_a_refused_change_stands_at_the_beginning_b_093() {
+        assert_eq!(leading_number(b"0000052D: SvcErr: DSID-031A12D2"), Some(0x52d));
+        assert_eq!(leading_number(b"00000056: x"), Some(0x56));
+        for other in [&b""[..], b"0000052D", b"52D: x", b"+000052D: x", b"x 0000052D: x", b"0000052G: x"] {
+            assert_eq!(leading_number(other), None);
+        }
+    }
 
     #[test]
     fn the_data_number_is_found_in_the_texts_of_active_directory_and_samba_b_084() {

@@ -2,32 +2,32 @@
 
 use toml::Spanned;
 
-use crate::directory::ldap::config::{Complaints, GroupLookup, LdapConfig, base};
+use crate::directory::ldap::config::domains::distinct;
+use crate::directory::ldap::config::{Complaints, GroupLookup, LdapConfig, ReadFile, base};
 use crate::directory::ldap::{active_directory, plain};
+use crate::upstream::ldap::pool::Source;
+use crate::upstream::ldap::server::Access;
 use crate::wire::ldap::filter::is_attribute_name;
 
-/// How a directory is asked.
+/// How a directory is asked, and whom.
 #[derive(Debug)]
 pub(crate) enum Manner {
-    /// As Active Directory.
-    ActiveDirectory(active_directory::Settings),
+    /// As Active Directory; the servers of each domain.
+    ActiveDirectory(active_directory::Settings, Vec<(Access, Source)>),
     /// As any other.
-    Plain(plain::Settings),
-}
-
-impl Manner {
-    /// Where accounts and groups are.
-    pub(super) const fn base(&self) -> &str {
-        match self {
-            Self::ActiveDirectory(settings) => &settings.base,
-            Self::Plain(settings) => &settings.base,
-        }
-    }
+    Plain(plain::Settings, Box<(Access, Source)>),
 }
 
 impl LdapConfig {
-    pub(super) fn active_directory(&self, complaints: &mut Complaints<'_>) -> active_directory::Settings {
-        let lower = |text: &Spanned<String>| text.get_ref().trim().to_lowercase().into_boxed_str();
+    pub(super) fn active_directory(
+        &self,
+        read: ReadFile<'_>,
+        complaints: &mut Complaints<'_>,
+    ) -> Option<Manner> {
+        let domains = self.domains(complaints);
+        let servers: Vec<_> = domains.iter().map(|domain| domain.access(read, complaints)).collect();
+        let realms: Vec<_> = domains.iter().map(|domain| domain.realm(complaints)).collect();
+        distinct(&domains, &realms, complaints);
         let groups = match self.group_lookup.as_ref().map(|lookup| (*lookup.get_ref(), lookup.span())) {
             None | Some((GroupLookup::TokenGroups, _)) => active_directory::GroupLookup::TokenGroups,
             Some((GroupLookup::InChain, _)) => active_directory::GroupLookup::InChain,
@@ -40,24 +40,40 @@ impl LdapConfig {
                 active_directory::GroupLookup::TokenGroups
             }
         };
-        let domain = self.domain.as_ref().map(lower).or_else(|| domain_of(self.base_dn.get_ref()));
-        if domain.is_none() {
-            complaints.add(
-                self.base_dn.span(),
-                "base-dn does not tell the domain's DNS name",
-                "add domain = \"corp.example\"",
-            );
-        }
-        let suffixes = self.upn_suffixes.as_ref().map(Spanned::get_ref);
-        let suffix = |text: &String| text.trim().trim_start_matches('@').to_lowercase().into_boxed_str();
-        active_directory::Settings {
-            base: self.base_dn.get_ref().as_str().into(),
-            domain: domain.unwrap_or_default(),
-            netbios: self.netbios_domain.as_ref().map(lower),
-            suffixes: suffixes.into_iter().flatten().map(suffix).collect(),
+        let settings = active_directory::Settings {
+            plain: self.plain_names(&realms, complaints),
+            realms,
+            logins: self.logins(complaints),
             groups,
             number: attribute(self.number_attribute.as_ref(), "number-attribute", complaints),
+            wanted: Vec::new(),
+        };
+        servers.into_iter().collect::<Option<_>>().map(|servers| Manner::ActiveDirectory(settings, servers))
+    }
+
+    /// Which of the names of an account people type.
+    fn logins(&self, complaints: &mut Complaints<'_>) -> active_directory::Logins {
+        let Some(written) = &self.login_attributes else {
+            return active_directory::Logins { account: true, principal: true, mail: false };
+        };
+        let mut logins = active_directory::Logins { account: false, principal: false, mail: false };
+        for name in written.get_ref() {
+            match &*name.to_ascii_lowercase() {
+                "samaccountname" => logins.account = true,
+                "userprincipalname" => logins.principal = true,
+                "mail" => logins.mail = true,
+                _ => complaints.add(
+                    written.span(),
+                    format_args!("\"{name}\" is not what people log in with in Active Directory"),
+                    "use \"sAMAccountName\", \"userPrincipalName\" and \"mail\"",
+                ),
+            }
         }
+        if written.get_ref().is_empty() {
+            let hint = "name at least one, or remove the key";
+            complaints.add(written.span(), "login-attributes is empty", hint);
+        }
+        logins
     }
 
     pub(super) fn plain(&self, complaints: &mut Complaints<'_>) -> plain::Settings {
@@ -105,6 +121,7 @@ impl LdapConfig {
                 .unwrap_or_else(|| "entryUUID".into()),
             groups,
             number: attribute(self.number_attribute.as_ref(), "number-attribute", complaints),
+            wanted: Vec::new(),
         }
     }
 
@@ -135,12 +152,4 @@ fn attribute(
         );
     }
     Some(written.get_ref().as_str().into())
-}
-
-/// `dc=corp,dc=example` → `corp.example`; what stands before the DC parts does not matter.
-fn domain_of(base: &str) -> Option<Box<str>> {
-    let lower = base.to_lowercase();
-    let parts: Vec<&str> =
-        lower.split(',').filter_map(|rdn| rdn.trim().strip_prefix("dc=")).map(str::trim).collect();
-    (!parts.is_empty()).then(|| parts.join(".").into())
 }

@@ -39,7 +39,10 @@ impl LdapConfig {
         let mut endpoints = Vec::new();
         for server in servers.get_ref() {
             match endpoint(server, default) {
-                Some(endpoint) => endpoints.push(endpoint),
+                Some(endpoint) => {
+                    self.not_a_catalogue(endpoint.port, servers.span(), complaints);
+                    endpoints.push(endpoint);
+                }
                 None => complaints.add(
                     servers.span(),
                     format_args!("\"{server}\" is not a server"),
@@ -92,7 +95,19 @@ impl LdapConfig {
         Lawful::new(domain, pinned)
     }
 
+    /// A global catalogue knows neither all groups of an account nor all that forbids its use (B-080).
+    fn not_a_catalogue(&self, port: u16, at: std::ops::Range<usize>, complaints: &mut Complaints<'_>) {
+        if self.kind == Kind::ActiveDirectory && matches!(port, 3268 | 3269) {
+            let what = format!("port {port} is that of the global catalogue, which does not know all groups");
+            let hint = "use 636 or 389; write further domains as [[directory.other-domain]]";
+            complaints.add(at, what, hint);
+        }
+    }
+
     fn port(&self, complaints: &mut Complaints<'_>) {
+        if let Some(port) = &self.port {
+            self.not_a_catalogue(*port.get_ref(), port.span(), complaints);
+        }
         if let Some(port) = self.port.as_ref().filter(|port| *port.get_ref() == 0) {
             complaints.add(port.span(), "port is 0", "remove it unless the servers have a port of their own");
         }

@@ -1,7 +1,9 @@
 use super::*;
 use crate::wire::ldap::ber::Writer;
 use crate::wire::ldap::filter::Filter;
-use crate::wire::ldap::request::{Page, Scope, Search, abandon, search, simple_bind, start_tls, unbind};
+use crate::wire::ldap::request::{
+    Page, Scope, Search, abandon, exchange, search, simple_bind, start_tls, unbind,
+};
 use proptest::prelude::*;
 
 fn hex(text: &str) -> Vec<u8> {
@@ -31,6 +33,17 @@ fn a_bind_leaves_no_copy_of_the_password_in_a_smaller_buffer() {
     let password = [b'x'; 4000];
     let bytes = simple_bind(1, "cn=a", &password).unwrap();
     assert!(bytes.capacity() >= bytes.len() && bytes.len() < 4000 + 64 + 4);
+}
+
+#[test]
+fn one_value_is_exchanged_for_another_in_one_request_b_093() {
+    let bytes = exchange(3, "cn=a", "x", (b"o", b"n"));
+    let expected = "302b 020103 6626 0404 636e3d61 301e
+        300d 0a0101 3008 040178 3103 04016f  300d 0a0100 3008 040178 3103 04016e";
+    assert_eq!(*bytes, hex(expected));
+    let secret = [b'x'; 4000];
+    let bytes = exchange(3, "cn=a", "unicodePwd", (&secret, &secret));
+    assert!(bytes.capacity() >= bytes.len() && bytes.len() < 8000 + 128 + 4, "no copy in a smaller buffer");
 }
 
 #[test]
