@@ -11,7 +11,7 @@ use doorward::base::secret::Secret;
 use doorward::directory::ldap::{LdapConfig, LdapDirectory, LdapSettings};
 use doorward::gateway::ports::{After, Directory, Verified};
 use doorward::login::identity::{Account, LoginName};
-use doorward::login::step::PrimaryOutcome;
+use doorward::login::step::{Changed, PrimaryOutcome};
 use doorward::login::verdict::Fault;
 use doorward::upstream::ldap::{Bare, Bound};
 use doorward::wire::ldap::ber::{INTEGER, OCTET_STRING, Reader, SEQUENCE, Writer};
@@ -38,9 +38,18 @@ pub struct Lab {
 impl Lab {
     /// Starts the directory of this table.
     pub fn new(toml: &str) -> Self {
+        Self::of(settle(toml).unwrap())
+    }
+
+    /// Starts the directory of this table, and reads these attributes of its accounts.
+    pub fn asking_for(toml: &str, attributes: &[&str]) -> Self {
+        let names = attributes.iter().map(|name| (*name).into()).collect();
+        Self::of(settle(toml).unwrap().with_attributes(names))
+    }
+
+    fn of(settings: LdapSettings) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let settings = settle(toml).unwrap();
         let start = async { LdapDirectory::start(settings, Arc::new(SystemClock), &SystemRandom).unwrap() };
         let directory = Arc::new(runtime.block_on(start));
         Self { runtime, directory }
@@ -104,6 +113,12 @@ impl Lab {
     pub fn bound(&self, account: &Account, password: &str) -> Bound {
         let session = self.go_on(Some(account), password).unwrap().session;
         session.unwrap_or_else(|| panic!("the password opened nothing")).open().unwrap()
+    }
+
+    /// Changes a password within 10 s.
+    pub fn change(&self, account: &Account, old: &str, new: &str) -> Result<Changed, Fault> {
+        let (old, new) = (Secret::copied(old.as_bytes()), Secret::copied(new.as_bytes()));
+        self.block_on(self.directory.change(account, &old, &new, after(Duration::from_secs(10))))
     }
 
     /// Looks the name up and tries the password.

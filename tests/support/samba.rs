@@ -20,9 +20,22 @@ pub const PASSWORD: &str = "Correct.horse.1";
 pub const ADMINISTRATOR_PASSWORD: &str = "Passw0rd.admin";
 
 /// Raise it when the domain's content changes.
-const EDITION: u32 = 1;
+const EDITION: u32 = 4;
 
-/// A running domain controller of `lab.test`. It ends when this is dropped, and when the test process dies.
+/// A domain, made once.
+struct Domain {
+    realm: &'static str,
+    netbios: &'static str,
+    /// What is in it besides what every domain has.
+    people: &'static str,
+}
+
+const LAB: Domain = Domain { realm: "LAB.TEST", netbios: "LAB", people: PEOPLE };
+/// A forest of its own, in which some names are the same. It is the large one, since Samba follows memberships group by
+/// group, member by member.
+const BRANCH: Domain = Domain { realm: "BRANCH.TEST", netbios: "BRANCH", people: BRANCH_PEOPLE };
+
+/// A running domain controller. It ends when this is dropped, and when the test process dies.
 pub struct Samba {
     child: Child,
     folder: tempfile::TempDir,
@@ -31,10 +44,12 @@ pub struct Samba {
     pub address: Ipv4Addr,
 }
 
-const PEOPLE: &str = r#"
+/// What every script begins with.
+const BEGIN: &str = r#"
 import sys, ldb
 from samba.samdb import SamDB
 from samba.param import LoadParm
+from samba import dsdb
 from samba.auth import system_session
 lp = LoadParm()
 lp.load(sys.argv[1])
@@ -49,27 +64,76 @@ def user(name, **attributes):
         m[key] = ldb.MessageElement(value, ldb.FLAG_MOD_REPLACE, key)
     if attributes:
         db.modify(m)
+def group(name, *members):
+    db.newgroup(name)
+    db.add_remove_group_members(name, list(members), add_members_operation=True)
 user("svc-doorward")
-user("anna", userPrincipalName="anna.k@mail.test", employeeNumber="4711")
+"#;
+
+const PEOPLE: &str = r#"
+db.modify_ldif("""dn: %s
+changetype: modify
+replace: lockoutThreshold
+lockoutThreshold: 3
+-
+replace: minPwdAge
+minPwdAge: 0
+""" % base)
+user("anna", userPrincipalName="anna.k@mail.test", employeeNumber="4711", mail="Anna@web.test",
+     department="OU=Research", otherMailbox=["box%04d@lab.test" % n for n in range(2000)])
 user("müller")
 user("carl")
 user("disabled", userAccountControl="514")
 user("expired", accountExpires="130000000000000000")
 user("mustchange", pwdLastSet="0")
+user("nights", logonHours=b"\0" * 21)
+user("nightschange", logonHours=b"\0" * 21, pwdLastSet="0")
+user("desk", userWorkstations="PC1")
 user("locked")
-for group, member in [("VPN Users", "anna"), ("Staff", "VPN Users"), ("Everyone Else", "Domain Users")]:
-    db.newgroup(group)
-    db.add_remove_group_members(group, [member], add_members_operation=True)
-db.modify_ldif("""dn: %s
-changetype: modify
-replace: lockoutThreshold
-lockoutThreshold: 3
-""" % base)
+user("aged")
+user("S-1-5-21-1-2-3-500", displayName="Anna Karenina")
+group("VPN Users", "anna")
+group("Staff", "VPN Users")
+group("Everyone Else", "Domain Users")
+# A password as old as no policy lets one become; the database sets the time itself unless it is told not to.
+m = ldb.Message()
+m.dn = ldb.Dn(db, "CN=aged,CN=Users," + base)
+m["pwdLastSet"] = ldb.MessageElement("130000000000000000", ldb.FLAG_MOD_REPLACE, "pwdLastSet")
+db.modify(m, controls=["local_oid:%s:0" % dsdb.DSDB_CONTROL_BYPASS_PASSWORD_HASH_OID])
+"#;
+
+const BRANCH_PEOPLE: &str = r#"
+user("anna")
+user("berta", userPrincipalName="berta@mail.test", mail="berta@web.test")
+user("dora", userPrincipalName="anna.k@mail.test", mail="anna@web.test")
+group("VPN Users", "anna", "berta")
+user("busy")
+db.transaction_start()
+many = []
+for n in range(3000):
+    dn = "CN=member%04d,CN=Users,%s" % (n, base)
+    db.add({"dn": dn, "objectClass": "contact"})
+    many.append(dn)
+db.add({"dn": "CN=Crowd,CN=Users," + base, "objectClass": "group", "sAMAccountName": "Crowd",
+        "member": many + ["CN=anna,CN=Users," + base]})
+for n in range(300):
+    db.add({"dn": "CN=team%04d,CN=Users,%s" % (n, base), "objectClass": "group",
+            "sAMAccountName": "team%04d" % n, "member": "CN=busy,CN=Users," + base})
+db.transaction_commit()
 "#;
 
 impl Samba {
-    /// Starts one; `None` when Samba is not installed or may not listen.
+    /// Starts one of `lab.test`; `None` when Samba is not installed or may not listen.
     pub fn start() -> Option<Self> {
+        Self::of(&LAB)
+    }
+
+    /// Starts one of `branch.test`.
+    pub fn branch() -> Option<Self> {
+        Self::of(&BRANCH)
+    }
+
+    fn of(domain: &Domain) -> Option<Self> {
         let samba = peer("samba")?;
         peer("samba-tool")?;
         // Root, without asking the C library: only root owns a file it makes with id 0.
@@ -78,17 +142,18 @@ impl Samba {
             missing("Samba's ports are below 1024, and this is not root");
             return None;
         }
-        copy(&template(), folder.path());
+        copy(&template(domain), folder.path());
         let address = fresh_address();
         let authority = Authority::new();
-        let (cert, key) = authority.server(&["dc1.lab.test", &address.to_string()]);
+        let (cert, key) =
+            authority.server(&[&format!("dc1.{}", domain.realm.to_lowercase()), &address.to_string()]);
         let tls = folder.path().join("private/tls");
         fs::create_dir_all(&tls).unwrap();
         fs::write(tls.join("ca.pem"), authority.pem()).unwrap();
         fs::write(tls.join("cert.pem"), cert).unwrap();
         fs::write(tls.join("key.pem"), key).unwrap();
         private(&tls.join("key.pem"));
-        let settings = settings(folder.path(), &address);
+        let settings = settings(domain, folder.path(), &address);
         let log = File::create(folder.path().join("log.samba")).unwrap();
         // In the foreground it ends when its input does, and our end closes with us.
         let child = Command::new(samba)
@@ -142,13 +207,14 @@ pub fn fresh_address() -> Ipv4Addr {
     Ipv4Addr::new(127, b | 0x80, c, d.max(1))
 }
 
-fn settings(folder: &Path, address: &Ipv4Addr) -> PathBuf {
+fn settings(domain: &Domain, folder: &Path, address: &Ipv4Addr) -> PathBuf {
+    let (realm, netbios) = (domain.realm, domain.netbios);
     let place = folder.display();
     let text = format!(
         "[global]
 netbios name = DC1
-realm = LAB.TEST
-workgroup = LAB
+realm = {realm}
+workgroup = {netbios}
 server role = active directory domain controller
 server services = ldap
 dcerpc endpoint servers = none
@@ -163,6 +229,7 @@ ncalrpc dir = {place}/ncalrpc
 ntp signd socket directory = {place}/ntp
 winbindd socket directory = {place}/winbindd
 log file = {place}/log
+old password allowed period = 0
 tls certfile = {place}/private/tls/cert.pem
 tls keyfile = {place}/private/tls/key.pem
 tls cafile = {place}/private/tls/ca.pem
@@ -177,34 +244,36 @@ tls cafile = {place}/private/tls/ca.pem
 }
 
 /// The domain as made once; other test processes wait for the one that makes it.
-fn template() -> PathBuf {
+fn template(domain: &Domain) -> PathBuf {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(place).unwrap();
-    let made = place.join(format!("samba-domain-{EDITION}"));
+    let made = place.join(format!("samba-{}-{EDITION}", domain.netbios));
     let turn = File::create(place.join("samba-domain.lock")).unwrap();
     turn.lock().unwrap();
     if !made.is_dir() {
         let half = place.join("samba-domain-half");
         let _ = fs::remove_dir_all(&half);
-        provision(&half);
+        provision(domain, &half);
         fs::rename(&half, &made).unwrap();
     }
     made
 }
 
-fn provision(folder: &Path) {
+fn provision(domain: &Domain, folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let made = Command::new("samba-tool")
-        .args(["domain", "provision", "--realm=LAB.TEST", "--domain=LAB", "--server-role=dc"])
+        .args(["domain", "provision", "--server-role=dc"])
+        .arg(format!("--realm={}", domain.realm))
+        .arg(format!("--domain={}", domain.netbios))
         .args(["--dns-backend=NONE", "--host-name=dc1", "--host-ip=127.0.0.1"])
         .arg(format!("--adminpass={ADMINISTRATOR_PASSWORD}"))
         .arg(format!("--targetdir={}", folder.display()))
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let conf = settings(folder, &Ipv4Addr::LOCALHOST);
+    let conf = settings(domain, folder, &Ipv4Addr::LOCALHOST);
     let script = folder.join("people.py");
-    fs::write(&script, PEOPLE).unwrap();
+    fs::write(&script, [BEGIN, domain.people].concat()).unwrap();
     // The distribution's own interpreter is the one that has Samba's modules.
     let filled = Command::new("/usr/bin/python3")
         .arg(&script)

@@ -75,7 +75,9 @@ impl ActiveDirectory {
         let chain = |dn| Filter::Extensible { rule: MATCHING_RULE_IN_CHAIN, attribute: "member", value: dn };
         let mut chains = vec![chain(record.dn.as_bytes())];
         chains.extend(primary_dn.as_deref().map(|dn| chain(dn.as_bytes())));
-        let groups = self.search_groups(domain, &Filter::Or(chains), until).await?;
+        // Following `member` is dear, and nothing but a group has any.
+        let filter = Filter::And(vec![Filter::Equal("objectCategory", b"group"), Filter::Or(chains)]);
+        let groups = self.search_groups(domain, &filter, until).await?;
         let mut sids = vec![primary];
         sids.extend(groups.into_keys());
         Ok(sids)
