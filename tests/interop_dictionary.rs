@@ -11,17 +11,25 @@
 mod support;
 
 use std::collections::HashMap;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
+use std::time::Duration;
 
-use doorward::wire::radius::dictionary::{Form, entries};
+use doorward::base::secret::Secret;
+use doorward::wire::radius::authenticator::SharedSecret;
+use doorward::wire::radius::build::{ReplyBuilder, ReplyTo};
+use doorward::wire::radius::dictionary::{Entry, Form, Place, entries};
+use doorward::wire::radius::encode::{encode, whole};
+use doorward::wire::radius::packet::{Code, MAX_LEN, Packet};
+use support::radclient::Radclient;
 
 /// What FreeRADIUS calls things. Names are in lower case.
 #[derive(Default)]
 struct Theirs {
     /// Vendor, number and kind of value, and whether it is hidden, by name.
     attributes: HashMap<String, Attribute>,
-    /// Numbers by attribute and name of the value.
-    values: HashMap<(String, String), u32>,
+    /// Numbers by vendor and number of the attribute, which may have two names, and name of the value.
+    values: HashMap<(Option<u32>, u32, String), u32>,
 }
 
 struct Attribute {
@@ -64,8 +72,9 @@ impl Theirs {
                 ["VALUE", attribute, name, number] => {
                     let hex = number.strip_prefix("0x");
                     let number = hex.map_or_else(|| number.parse(), |hex| u32::from_str_radix(hex, 16));
-                    if let Ok(number) = number {
-                        self.values.insert((attribute.to_lowercase(), name.to_lowercase()), number);
+                    let of = self.attributes.get(&attribute.to_lowercase());
+                    if let (Some(of), Ok(number)) = (of, number) {
+                        self.values.insert((of.vendor, of.kind, name.to_lowercase()), number);
                     }
                 }
                 _ => {}
@@ -121,7 +130,7 @@ fn every_value_that_freeradius_names_too_has_the_same_number_there() {
     let (mut same, mut other) = (0, Vec::new());
     for ours in entries() {
         for (number, name) in ours.names() {
-            match theirs.values.get(&(ours.name.to_lowercase(), name.to_lowercase())) {
+            match theirs.values.get(&(ours.vendor, ours.kind.into(), name.to_lowercase())) {
                 Some(known) if known == number => same += 1,
                 Some(known) => other.push((ours.name, name, number, known)),
                 None => {}
@@ -130,4 +139,109 @@ fn every_value_that_freeradius_names_too_has_the_same_number_there() {
     }
     assert!(other.is_empty(), "{other:?}");
     assert!(same > 50, "only {same} have a name in both");
+}
+
+const SECRET: &str = "a secret of this dictionary, 1234";
+
+/// A server that answers its one request with an accept that has these attributes.
+fn answer_once(attributes: Vec<u8>) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let address = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut request = [0; MAX_LEN];
+        let Ok((length, from)) = socket.recv_from(&mut request) else { return };
+        let to = ReplyTo::from(&Packet::parse(&request[..length]).unwrap());
+        let mut buffer = [0; MAX_LEN];
+        let mut reply = ReplyBuilder::new(&mut buffer, Code::AccessAccept, &to).unwrap();
+        reply.raw(&attributes).unwrap();
+        let secret = SharedSecret::new(Secret::copied(SECRET.as_bytes())).unwrap();
+        socket.send_to(reply.sign(&secret).unwrap(), from).unwrap();
+    });
+    address
+}
+
+/// What an administrator would write for such a value, and how radclient prints it if it has no name.
+fn sample(entry: &Entry) -> Option<(&'static str, &'static str)> {
+    match entry.form {
+        Form::Text | Form::TaggedText => Some(("two words", "\"two words\"")),
+        Form::Integer | Form::TaggedInteger | Form::Integer64 => Some(("77777", "77777")),
+        Form::Ipv4 => Some(("192.0.2.1", "192.0.2.1")),
+        Form::Ipv6 => Some(("2001:db8::1", "2001:db8::1")),
+        Form::Ipv6Prefix => Some(("2001:db8::/48", "2001:db8::/48")),
+        Form::Bytes => Some(("0x0102ff", "0x0102ff")),
+        _ => None,
+    }
+}
+
+/// Whether FreeRADIUS reads and prints such a value as we do. Where it takes bytes for text, or text for bytes,
+/// it prints them its own way.
+fn printed_alike(form: Form, theirs: &str) -> bool {
+    match theirs {
+        "string" => matches!(form, Form::Text | Form::TaggedText),
+        "octets" => form == Form::Bytes,
+        "integer" | "signed" => matches!(form, Form::Integer | Form::TaggedInteger),
+        "ipaddr" => form == Form::Ipv4,
+        "ipv6addr" => form == Form::Ipv6,
+        "ipv6prefix" => form == Form::Ipv6Prefix,
+        "integer64" => form == Form::Integer64,
+        _ => false,
+    }
+}
+
+#[test]
+fn radclient_prints_each_attribute_that_a_rule_may_tell_by_its_name_and_value() {
+    let Some(theirs) = Theirs::read() else { return };
+    let Some(radclient) = Radclient::find(SECRET) else { return };
+    let mut told = Vec::new();
+    for entry in entries().filter(|entry| entry.place != Place::Never && !entry.form.is_secret()) {
+        let Some(known) = theirs.attributes.get(&entry.name.to_lowercase()) else { continue };
+        let Some((text, printed)) = sample(entry) else { continue };
+        if printed_alike(entry.form, &known.form) {
+            let tag = entry.form.is_tagged().then_some(3);
+            told.push((entry, whole(entry, &encode(entry, tag, text).unwrap()).unwrap(), printed));
+        }
+    }
+    assert!(told.len() > 100, "only {} of ours are there, too", told.len());
+    for some in told.chunks(40) {
+        let address = answer_once(some.iter().flat_map(|(_, attribute, _)| attribute.clone()).collect());
+        let heard = radclient.ask(address, "auth", "User-Name = \"alice\"\n");
+        let lines = heard.attributes();
+        // Message-Authenticator stands before them.
+        assert_eq!(lines.len(), some.len() + 1, "{}", heard.0);
+        for (line, (entry, _, printed)) in lines[1..].iter().zip(some) {
+            let (name, value) = line.split_once(" = ").unwrap();
+            let (name, tag) = name.split_once(':').map_or((name, None), |(name, tag)| (name, Some(tag)));
+            assert_eq!(tag.is_some(), entry.form.is_tagged(), "{}: {line}", entry.name);
+            // Some have two names; it prints one of them.
+            let by_its_name = theirs.attributes.get(&name.to_lowercase());
+            let place = by_its_name.map(|known| (known.vendor, known.kind));
+            assert_eq!(place, Some((entry.vendor, u32::from(entry.kind))), "{}: {line}", entry.name);
+            assert_eq!(value, *printed, "{}: {line}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn radclient_prints_the_names_of_values_that_a_rule_may_tell() {
+    let Some(theirs) = Theirs::read() else { return };
+    let Some(radclient) = Radclient::find(SECRET) else { return };
+    let rows = entries().filter(|entry| entry.place != Place::Never && !entry.form.is_tagged());
+    let all: Vec<_> =
+        rows.flat_map(|entry| entry.names().iter().map(move |(_, name)| (entry, *name))).collect();
+    for some in all.chunks(40) {
+        let wires =
+            some.iter().map(|(entry, name)| whole(entry, &encode(entry, None, name).unwrap()).unwrap());
+        let address = answer_once(wires.flatten().collect());
+        let heard = radclient.ask(address, "auth", "User-Name = \"alice\"\n");
+        let lines = heard.attributes();
+        assert_eq!(lines.len(), some.len() + 1, "{}", heard.0);
+        for (line, (entry, name)) in lines[1..].iter().zip(some) {
+            let (_, value) = line.split_once(" = ").unwrap();
+            // A value may have several names, and none there.
+            let key = (entry.vendor, entry.kind.into(), value.to_lowercase());
+            let number = theirs.values.get(&key).copied().or_else(|| value.parse().ok());
+            assert_eq!(number, entry.value_of(name), "{} {name}: {line}", entry.name);
+        }
+    }
 }
