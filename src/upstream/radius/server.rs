@@ -175,7 +175,8 @@ impl Server {
             Err(trouble) => self.health().failed(*trouble, began, now, &self.pace),
         };
         self.tell(change, asked.as_ref().err());
-        if self.standing() == Standing::Doubtful {
+        // The watch may have lain down for as long as a server may that is up.
+        if change == Some(Change::Down) || self.standing() == Standing::Doubtful {
             self.doubts.notify_one();
         }
         self.complain_of_unsigned();
