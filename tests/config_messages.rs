@@ -519,6 +519,47 @@ directory = \"corp\"
 code-entry = \"separator\"
 code-separator = \"+\"
 
+[[upstream]]
+name = \"nps\"
+servers = [\"192.0.2.40\", \"[2001:db8::40]:1645\"]
+secret = { credential = \"good3\" }
+message-authenticator = \"off\"
+server-timeout = \"3s\"
+status-server = false
+nas-identifier = \"gate\"
+
+[[client]]
+name = \"wifi\"
+addresses = [\"192.0.2.12\"]
+secret = { env = \"OLD\" }
+directory = \"corp\"
+primary = \"upstream\"
+upstream = \"nps\"
+methods = [\"pap\", \"chap\", \"ms-chap\", \"ms-chap-v2\", \"eap\"]
+challenge-after-ms-chap = true
+eap-name = \"outer\"
+pass-attributes = [\"class\", \"Service-Type\", \"Attr-26.99999.1\"]
+administrative-attributes = true
+
+[[directory]]
+name = \"safe\"
+kind = \"active-directory\"
+servers = [\"dc1.corp.example\"]
+base-dn = \"DC=corp,DC=example\"
+ca-file = \"ca.pem\"
+bind-dn = \"CN=doorward,DC=corp,DC=example\"
+bind-password = { credential = \"good3\" }
+
+[[client]]
+name = \"desk\"
+addresses = [\"192.0.2.13\"]
+secret = { env = \"OLD\" }
+directory = \"safe\"
+change-password = true
+new-password-prompt = \"New?\"
+new-password-again-prompt = \"Again?\"
+new-password-refused = \"No.\"
+
 [ldap]
 connections = 5000
 connections-per-source = 100
@@ -595,6 +636,7 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
         ("client", file::CLIENT_RADIUS),
         ("client", file::CLIENT_LDAP),
         ("listener", file::LISTENER),
+        ("upstream", file::UPSTREAM),
         ("exemption", file::EXEMPTION),
         ("rule", file::RULE),
     ] {

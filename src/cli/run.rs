@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::base::clock::{Clock, SystemClock};
-use crate::base::random::SystemRandom;
+use crate::base::random::{Random, SystemRandom};
 use crate::cli::desk::{settings, wrong};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::{complain, say};
@@ -93,7 +93,7 @@ fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// What a look at the directories has brought.
+/// What a look at directories and upstreams has brought.
 #[derive(Default)]
 struct Probed {
     faults: Vec<String>,
@@ -115,6 +115,13 @@ fn probe(settings: &mut crate::config::settings::Settings) -> Result<Probed, Fai
                 let shown =
                     servers.iter().map(|one| format!("{}{}", one.name, if one.up { "" } else { " (down)" }));
                 probed.servers.insert(name.to_string(), shown.collect());
+            }
+        }
+        let random: std::sync::Arc<dyn Random> = std::sync::Arc::new(SystemRandom);
+        for upstream in assemble::upstreams(settings, &clock, &random)?.into_values() {
+            let now = clock.now().steady;
+            if let Err(fault) = upstream.probe(now.checked_add(PATIENCE).unwrap_or(now)).await {
+                probed.faults.push(fault.to_string());
             }
         }
         Ok(probed)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::settings::{
-    DirectoryKind, DirectorySettings, LimitSettings, RadiusClientSettings, Settings,
+    DirectoryKind, DirectorySettings, LimitSettings, RadiusClientSettings, Settings, UpstreamSettings,
 };
 use crate::daemon::stock::Stock;
 use crate::directory::file::FileDirectory;
@@ -17,9 +17,11 @@ use crate::frontend::ldap;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::gateway::admit::{Admission, AdmissionLimits};
 use crate::gateway::drive::{Gateway, Live};
-use crate::gateway::ports::Directory;
+use crate::gateway::ports::{Directory, Upstream};
 use crate::login::client::Client;
 use crate::login::verdict::{Fault, FaultKind};
+use crate::primary::radius::Relay;
+use crate::upstream::radius::{self, Pace, Servers, Service};
 use crate::wire::radius::authenticator::SharedSecret;
 
 /// The directories by name.
@@ -31,6 +33,9 @@ fn hashing_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// The upstreams by name.
+pub type Upstreams = HashMap<Arc<str>, Arc<dyn Upstream>>;
+
 /// Everything that a reload exchanges. Takes the directories out of `settings`; keeps the admission `before`
 /// it where nothing in it would change.
 ///
@@ -41,19 +46,20 @@ pub fn live(
     settings: &mut Settings,
     before: Option<Arc<Admission>>,
     clock: &Arc<dyn Clock>,
-    random: &dyn Random,
+    random: &Arc<dyn Random>,
 ) -> Result<Live, Fault> {
     let clients: Vec<Arc<str>> = settings.clients.iter().map(|c| c.login.name.clone()).collect();
     let limits = limits(&settings.limits);
     let admission = before
         .filter(|before| before.is_for(&limits, &clients))
         .unwrap_or_else(|| Arc::new(Admission::new(limits, clients, clock)));
-    let directories = directories(settings, clock, random)?;
+    let directories = directories(settings, clock, &**random)?;
+    let upstreams = upstreams(settings, clock, random)?;
     Ok(Live {
         policy: settings.policy.clone(),
         limits: settings.limits.failures,
         directories,
-        upstreams: HashMap::new(),
+        upstreams,
         admission,
     })
 }
@@ -85,6 +91,39 @@ fn directory(
             let no_name = |_| Fault::new(FaultKind::Internal, "the system gave no randomness");
             Arc::new(LdapDirectory::start(*settings, clock.clone(), random).map_err(no_name)?)
         }
+    })
+}
+
+/// Makes the upstreams. To be called inside the runtime: they start tasks of their own.
+///
+/// # Errors
+///
+/// A fault for what the check of the settings should have found: an empty secret.
+pub fn upstreams(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn Random>,
+) -> Result<Upstreams, Fault> {
+    let made = settings.upstreams.iter().map(|one| {
+        let servers = Servers::start(&upstream(one)?, clock, random);
+        let relay: Arc<dyn Upstream> = Arc::new(Relay::new(servers));
+        Ok((one.name.clone(), relay))
+    });
+    made.collect()
+}
+
+fn upstream(settings: &UpstreamSettings) -> Result<radius::Settings, Fault> {
+    let name = &settings.name;
+    let empty = |_| Fault::new(FaultKind::Internal, format!("the secret of upstream \"{name}\" is empty"));
+    Ok(radius::Settings {
+        name: name.clone(),
+        servers: settings.servers.clone(),
+        secret: SharedSecret::new(settings.secret.clone()).map_err(empty)?,
+        signed_only: settings.signed_only,
+        service: Service::Access,
+        status_server: settings.status_server,
+        nas_identifier: settings.nas_identifier.clone(),
+        pace: Pace::new(settings.server_timeout),
     })
 }
 

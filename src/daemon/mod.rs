@@ -149,7 +149,7 @@ impl Daemon {
         let alone = alone(&settings.store)?;
         let stock = Arc::new(Stock::open(&settings).await?);
         let clients = assemble::clients(&settings)?;
-        let live = assemble::live(&mut settings, None, &stock.clock, &*stock.random)?;
+        let live = assemble::live(&mut settings, None, &stock.clock, &stock.random)?;
         let gateway = Arc::new(Gateway::new(parts(&stock), live));
         let front = Front::new(clients, gateway.clone(), stock.clock.clone(), stock.random.clone());
         let front = Arc::new(front);

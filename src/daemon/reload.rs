@@ -55,7 +55,7 @@ impl Daemon {
             &mut settings,
             Some(self.gateway.admission()),
             &self.stock.clock,
-            &*self.stock.random,
+            &self.stock.random,
         )?;
         let fresh = self.stock.read_again(&settings).await?;
         let place = self.status.bind(settings.status).await?;

@@ -137,12 +137,14 @@ fn passing(reader: &mut Reader<'_, '_>, has_upstream: bool) -> Passing {
     for text in reader.texts("pass-attributes").unwrap_or_default() {
         match Passed::named(text.value) {
             Ok(passed) if passing.list.contains(&passed) => {
-                let what = format!("pass-attributes names \"{}\" twice", passed.name);
+                let what = format!("pass-attributes names \"{}\" twice", passed.name());
                 reader.wrong(&text.place, what, "remove one of them");
             }
             Ok(passed) if passed.is_administrative() && !administrative => {
-                let what =
-                    format!("pass-attributes: \"{}\" makes people administrators of the device", passed.name);
+                let what = format!(
+                    "pass-attributes: \"{}\" makes people administrators of the device",
+                    passed.name()
+                );
                 let hint = "if the upstream may say so, write administrative-attributes = true";
                 reader.wrong(&text.place, what, hint);
             }
@@ -156,10 +158,11 @@ fn passing(reader: &mut Reader<'_, '_>, has_upstream: bool) -> Passing {
 fn not_passed(reader: &mut Reader<'_, '_>, text: &Written<&str>, why: NotPassed) {
     let what = format!("pass-attributes: \"{}\": {why}", safe(text.value));
     let hint = match why {
-        NotPassed::Unknown => match nearest(text.value, &Passed::names()) {
+        NotPassed::Unnamed(_) => match nearest(text.value, &Passed::names()) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => "for example \"Class\", \"Filter-Id\" or \"Framed-IP-Address\"".to_owned(),
         },
+        NotPassed::Tag => "leave the tag out".to_owned(),
         NotPassed::Conversation | NotPassed::Always => "remove it".to_owned(),
     };
     reader.wrong(&text.place, what, hint);

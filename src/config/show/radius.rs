@@ -59,7 +59,7 @@ fn relayed(login: &Client, radius: &RadiusClientSettings, pairs: &mut Vec<(&str,
         pairs.push(("eap-name", word(&EAP_NAMES, login.trusts_outer_name)));
     }
     if !radius.passing.list.is_empty() {
-        pairs.push(("pass-attributes", list(radius.passing.list.iter().map(|passed| passed.name))));
+        pairs.push(("pass-attributes", list(radius.passing.list.iter().map(|passed| passed.name()))));
         pairs.push(("administrative-attributes", radius.passing.administrative.into()));
     }
 }

@@ -4,14 +4,16 @@
 use crate::frontend::radius::answer::{Addressee, keep_small, seconds};
 use crate::frontend::radius::counters::Dropped;
 use crate::frontend::radius::method::Shape;
-use crate::frontend::radius::passing::{is_administrative, is_key};
+use crate::frontend::radius::passing::is_key;
 use crate::login::client::PrimaryKind;
 use crate::login::relay::Held;
 use crate::login::verdict::{Basis, Grant};
 use crate::upstream::radius::passage::{Answered, Piece};
 use crate::wire::radius::attribute::{Attribute, Attributes, vendor_attributes};
 use crate::wire::radius::build::{Buffer, DoesNotFit, ReplyBuilder};
-use crate::wire::radius::dictionary::{CLASS, EAP_MESSAGE, SESSION_TIMEOUT, USER_NAME, VENDOR_SPECIFIC};
+use crate::wire::radius::dictionary::{
+    CLASS, EAP_MESSAGE, SESSION_TIMEOUT, USER_NAME, VENDOR_SPECIFIC, is_administrative,
+};
 use crate::wire::radius::hidden::Salts;
 use crate::wire::radius::packet::{Code, HEADER_LEN};
 
@@ -90,7 +92,7 @@ fn passes(to: &Addressee<'_>, piece: &Piece, told: &[u8]) -> bool {
     let in_eap = matches!(to.shape, Shape::Eap { .. });
     let (vendor, kind) = (piece.vendor(), piece.kind());
     passing.lists(vendor, kind, in_eap)
-        && (passing.administrative || !is_administrative(vendor, kind, piece.value()))
+        && (passing.administrative || !Attributes::new(piece.whole(), 0).any(|one| is_administrative(&one)))
         && !is_told(told, vendor, kind)
 }
 

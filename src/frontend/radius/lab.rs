@@ -17,6 +17,7 @@ use crate::login::flow::Flow;
 use crate::login::identity::{Account, Groups, Pseudonym, Standing, Subject};
 use crate::login::policy::{Conditions, Policy, Requirement, Rule};
 use crate::login::step::{Event, Outcome, Record, Step};
+use crate::login::telling::Telling;
 use crate::login::throttle::FlowLimits;
 use crate::login::verdict::Verdict;
 use crate::wire::radius::authenticator::SharedSecret;
@@ -53,8 +54,13 @@ pub(crate) fn radius_client(name: &str) -> RadiusClient {
 
 /// A real grant: of a login whose rule asks for no second factor.
 pub(crate) fn accepted() -> Reply {
+    granted(None)
+}
+
+/// The same, of a client with these rules.
+pub(crate) fn granted(telling: Option<Telling>) -> Reply {
     let clock = ManualClock::at(UnixTime::from_seconds(1_800_000_000));
-    let checked = Client { primary: PrimaryKind::CheckedByClient, ..client("vpn") };
+    let checked = Client { primary: PrimaryKind::CheckedByClient, telling, ..client("vpn") };
     let rule =
         Rule { name: "all".into(), when: Conditions::default(), then: Requirement::None, grace_until: None };
     let attempt = Attempt {

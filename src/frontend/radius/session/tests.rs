@@ -1,3 +1,5 @@
+mod relayed;
+
 use std::net::Ipv4Addr;
 
 use super::*;
