@@ -650,7 +650,7 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
     let (again, warnings_again) = site.load(&old).unwrap();
     assert_eq!(again.to_toml(), shown);
     assert_eq!(warnings_again.lines().count(), warnings.lines().count());
-    assert_eq!(json["client"][2]["certificates"][1], "subject:cn=wiki,o=example\\, inc.");
+    assert_eq!(json["client"][4]["certificates"][1], "subject:cn=wiki,o=example\\, inc.");
     assert_eq!(
         (&json["ldap"]["message-size"], &json["ldap"]["idle-timeout"]),
         (&"10 MiB".into(), &"5m".into())

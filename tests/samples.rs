@@ -120,11 +120,11 @@ fn what_is_commented_out_in_the_sample_is_the_default() {
     assert_eq!(settings.directories.len(), 4);
     let shown = |settings: &Settings| {
         let mut table: toml::Table = settings.to_toml().parse().unwrap();
-        for examples in ["status", "keys", "directory", "rule", "ldap", "listener", "exemption"] {
+        for examples in ["status", "keys", "directory", "rule", "ldap", "listener", "exemption", "upstream"] {
             table.remove(examples);
         }
         let clients = table["client"].as_array_mut().unwrap();
-        clients.retain(|client| client["protocol"].as_str() == Some("radius"));
+        clients.retain(|client| client["name"].as_str() == Some("vpn-1"));
         for client in clients {
             let client = client.as_table_mut().unwrap();
             // Examples of what has no default.

@@ -7,6 +7,7 @@ use crate::config::check::Drafts;
 use crate::config::settings::DirectoryKind;
 use crate::config::{client, exemption, rule};
 use crate::frontend::radius::method::Way;
+use crate::login::client::PrimaryKind;
 use crate::login::policy::Requirement;
 use crate::login::relay::Method;
 
@@ -99,7 +100,8 @@ fn codes_without_a_place(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut C
 
 /// B-093: only Active Directory tells an expired password from a wrong one and lets its owner change it, over TLS.
 fn changes_passwords(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut Complaints) {
-    let Some(place) = &draft.radius.relay.change_password else { return };
+    let sees_passwords = draft.settings.login.primary == PrimaryKind::Directory;
+    let Some(place) = draft.radius.relay.change_password.as_ref().filter(|_| sees_passwords) else { return };
     let wanted = &draft.settings.login.directory;
     let directory = drafts.directories.iter().find(|directory| directory.name == *wanted);
     let Some(settings) = directory.and_then(|directory| directory.settings.as_ref()) else { return };

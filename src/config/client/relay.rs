@@ -92,11 +92,7 @@ fn upstream(reader: &mut Reader<'_, '_>, has_upstream: bool) -> Option<Arc<str>>
 
 /// The ways to log in; a password alone when none is said.
 fn ways(reader: &mut Reader<'_, '_>, has_upstream: bool) -> Vec<Way> {
-    let Some(node) = reader.node("methods") else { return vec![Way::Pap] };
     let Some(texts) = reader.texts("methods") else { return vec![Way::Pap] };
-    if texts.is_empty() {
-        reader.wrong(&node.place, "methods is empty, so nobody could log in", "the default is [\"pap\"]");
-    }
     let mut ways = Vec::new();
     for text in texts {
         match reader.word("methods", &text, &Way::WORDS) {
