@@ -9,23 +9,31 @@ use doorward::base::clock::{Clock, ManualClock, UnixTime};
 use doorward::base::secret::Secret;
 use doorward::frontend::radius::clients::{ClientTable, MessageAuthenticator, RadiusClient};
 use doorward::frontend::radius::counters::{Counters, Dropped};
+use doorward::frontend::radius::method::Way;
+use doorward::frontend::radius::passing::{Passed, Passing};
 use doorward::frontend::radius::session::{Action, Session, Ticket};
 use doorward::frontend::radius::translate::{Arrival, Fresh};
 use doorward::gateway::drive::{Ended, Reply};
 use doorward::login::attempt::ChallengeId;
 use doorward::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
+use doorward::login::relay::Held;
 use doorward::login::step::Prompt;
 use doorward::login::verdict::{FaultKind, Reason};
+use doorward::upstream::radius::Which as Server;
+use doorward::upstream::radius::passage::Answered;
 use doorward::wire::radius::attribute::vendor_attributes;
 use doorward::wire::radius::authenticator::{Proof, SharedSecret};
 use doorward::wire::radius::build::{ReplyBuilder, ReplyTo, RequestBuilder};
 use doorward::wire::radius::chap::Chap;
 use doorward::wire::radius::describe::describe;
 use doorward::wire::radius::dictionary::{
-    EAP_MESSAGE, MESSAGE_AUTHENTICATOR, PROXY_STATE, STATE, USER_NAME, VENDOR_SPECIFIC, is_administrative,
+    CHAP_PASSWORD, CLASS, EAP_MESSAGE, FILTER_ID, MESSAGE_AUTHENTICATOR, MICROSOFT, MS_CHAP_CHALLENGE,
+    MS_CHAP_ERROR, MS_CHAP_RESPONSE, MS_CHAP2_RESPONSE, MS_CHAP2_SUCCESS, MS_MPPE_RECV_KEY, MS_MPPE_SEND_KEY,
+    PROMPT, PROXY_STATE, REPLY_MESSAGE, SESSION_TIMEOUT, STATE, USER_NAME, VENDOR_SPECIFIC,
+    is_administrative,
 };
 use doorward::wire::radius::eap::Eap;
-use doorward::wire::radius::hidden::{Salts, Scheme};
+use doorward::wire::radius::hidden::{Salts, Scheme, hide};
 use doorward::wire::radius::mschap::{MsChap, Success, error_code};
 use doorward::wire::radius::packet::{Code, HEADER_LEN, MAX_LEN, Packet};
 
@@ -154,6 +162,60 @@ pub(crate) fn session(script: &[u8]) {
     }
 }
 
+/// One of the ways to log in, or something like it, with `tail` where the device has a say.
+fn show(request: &mut RequestBuilder<'_>, way: u8, tail: &[u8]) {
+    let shown = match way {
+        0..=2 => request.password(tail, &secret()),
+        3 => request.attribute(CHAP_PASSWORD, &sized(tail, 17)),
+        4 => request
+            .vendor(MICROSOFT, MS_CHAP_CHALLENGE, &[1; 16])
+            .and_then(|()| request.vendor(MICROSOFT, MS_CHAP2_RESPONSE, &sized(tail, 50))),
+        5 => request
+            .vendor(MICROSOFT, MS_CHAP_CHALLENGE, &[1; 8])
+            .and_then(|()| request.vendor(MICROSOFT, MS_CHAP_RESPONSE, &sized(tail, 50))),
+        6 => {
+            let length = u16::try_from(tail.len() + 5).unwrap().to_be_bytes();
+            let message = [&[2, 41, length[0], length[1], 1][..], tail].concat();
+            request.attribute(EAP_MESSAGE, &message)
+        }
+        _ => request.attribute(EAP_MESSAGE, tail),
+    };
+    shown.unwrap();
+}
+
+fn sized(tail: &[u8], length: usize) -> Vec<u8> {
+    let mut value = tail.to_vec();
+    value.resize(length, 7);
+    value
+}
+
+fn passing() -> Passing {
+    let names = ["Class", "Filter-Id", "User-Name", "Reply-Message", "Tunnel-Password"];
+    Passing { list: names.map(|name| Passed::named(name).unwrap()).to_vec(), administrative: true }
+}
+
+/// What an upstream says, with everything in it that only an accept may have, and `tail`.
+fn answered(code: Code, tail: &[u8]) -> Held {
+    let to = ReplyTo { identifier: 1, authenticator: [9; 16], proxy_states: Vec::new() };
+    let mut buffer = [0; MAX_LEN];
+    let mut reply = ReplyBuilder::new(&mut buffer, code, &to).unwrap();
+    for (n, kind) in [MS_MPPE_SEND_KEY, MS_MPPE_RECV_KEY].into_iter().enumerate() {
+        let salt = Salts::new([0, u8::try_from(n).unwrap()]).draw();
+        let key = hide(tail, salt, secret().raw(), &[9; 16]).unwrap();
+        reply.vendor(MICROSOFT, kind, &key).unwrap();
+    }
+    reply.vendor(MICROSOFT, MS_CHAP2_SUCCESS, b"\x01S=").unwrap();
+    for kind in [CLASS, FILTER_ID, USER_NAME, REPLY_MESSAGE, STATE] {
+        reply.attribute(kind, &sized(tail, 20)).unwrap();
+    }
+    if tail.len() % 2 == 1 {
+        reply.attribute(EAP_MESSAGE, &sized(tail, 30)).unwrap();
+    }
+    let bytes = reply.sign(&secret()).unwrap();
+    let server = Server::at(([192, 0, 2, 40], 1812).into());
+    Held::new(Answered::of(&Packet::parse(bytes).unwrap(), &[9; 16], server, &secret()).unwrap())
+}
+
 struct Play {
     session: Session,
     clients: ClientTable,
@@ -170,7 +232,8 @@ impl Play {
         let client = Client {
             name: "vpn".into(),
             directory: "main".into(),
-            primary: PrimaryKind::Directory,
+            primary: PrimaryKind::Upstream,
+            upstream: Some("nps".into()),
             entry: CodeEntry { challenge: true, typed: Typed::Nothing },
             prompt: "Code?".into(),
             can: Capabilities { prompts: true, prompts_relayed: false, tells_address: true },
@@ -183,6 +246,8 @@ impl Play {
         };
         let client = RadiusClient {
             message_authenticator: MessageAuthenticator::Auto,
+            ways: Way::WORDS.map(|(_, way)| way).to_vec(),
+            passing: passing(),
             ..RadiusClient::new(Arc::new(client), secret())
         };
         let mut clients = ClientTable::default();
@@ -242,8 +307,8 @@ impl Play {
         authenticator[..8].copy_from_slice(&half);
         let mut request = RequestBuilder::new(&mut buffer, code, at(0) % 4, authenticator).unwrap();
         request.attribute(USER_NAME, b"anna").unwrap();
-        request.password(argument.get(3..).unwrap_or_default(), &secret()).unwrap();
-        for n in 0..at(2) % 5 {
+        show(&mut request, at(1) % 8, argument.get(3..).unwrap_or_default());
+        for n in 0..at(2) % 7 {
             request.attribute(PROXY_STATE, &[n]).unwrap();
         }
         if at(2) % 3 == 2 {
@@ -287,11 +352,22 @@ impl Play {
         let now = self.clock.now();
         let reply = match at(1) % 4 {
             0 => Reply::Reject(Reason::WrongCode),
-            1 => Reply::Ask(ChallengeId([at(2); 16]), Prompt { text: "Code?".into(), relay: None }),
+            1 => {
+                let relay = (at(3) % 2 == 1).then(|| answered(Code::AccessChallenge, argument));
+                Reply::Ask(ChallengeId([at(2); 16]), Prompt { text: "Code?".into(), relay })
+            }
             2 => Reply::Unable(FaultKind::ALL[usize::from(at(2)) % FaultKind::ALL.len()]),
             _ => return self.session.forget(&ticket, now, Dropped::Unable),
         };
-        let ended = Ended { reply, session: None, who: None, held: None, badge: None };
+        // Even where they should not be there at all, they stay here.
+        let held = answered(Code::AccessAccept, argument);
+        let ended = Ended {
+            reply,
+            session: None,
+            who: None,
+            held: Some(held),
+            badge: Some(b"badge".as_slice().into()),
+        };
         if let Some(out) = self.session.on_reply(&ticket, now, &ended) {
             proves_itself(&out.bytes, &request);
         }
@@ -309,8 +385,33 @@ fn proves_itself(reply: &[u8], request: &[u8]) {
     assert_eq!(reply.identifier(), request.identifier());
     assert_eq!(reply.bytes()[HEADER_LEN], MESSAGE_AUTHENTICATOR);
     assert!(reply.all(PROXY_STATE).eq(request.all(PROXY_STATE)));
+    no_gifts(&reply, request.has(EAP_MESSAGE));
     assert!(
         reply.code() != Code::AccessAccept || request.code() == Code::StatusServer,
         "nobody granted this"
     );
+}
+
+/// Nobody was let in, so nothing of what only an accept may say has gone out, and EAP is answered
+/// with EAP alone.
+fn no_gifts(reply: &Packet<'_>, in_eap: bool) {
+    if reply.code() == Code::AccessAccept {
+        assert!(reply.attributes().all(|a| matches!(a.kind, MESSAGE_AUTHENTICATOR | PROXY_STATE)));
+        return;
+    }
+    for attribute in reply.attributes() {
+        let fits = match attribute.kind {
+            MESSAGE_AUTHENTICATOR | PROXY_STATE => true,
+            EAP_MESSAGE => in_eap,
+            REPLY_MESSAGE => !in_eap,
+            STATE | PROMPT | SESSION_TIMEOUT => reply.code() == Code::AccessChallenge,
+            VENDOR_SPECIFIC => reply.vendor(MICROSOFT, MS_CHAP_ERROR).next().is_some(),
+            _ => false,
+        };
+        assert!(fits, "{} in {:?}", attribute.kind, reply.code());
+    }
+    for kind in [MS_MPPE_SEND_KEY, MS_MPPE_RECV_KEY, MS_CHAP2_SUCCESS] {
+        assert_eq!(reply.vendor(MICROSOFT, kind).next(), None);
+    }
+    assert!(reply.code() != Code::AccessReject || reply.has(EAP_MESSAGE) == in_eap, "A-146");
 }

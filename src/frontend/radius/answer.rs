@@ -132,6 +132,8 @@ fn challenge<'b>(
     reply.attribute(STATE, id.text().as_bytes())?;
     match &prompt.relay {
         Some(held) => upstreams_own(&mut reply, to, held)?,
+        // EAP has no place for a question of ours; one that was put elsewhere is not answered by EAP.
+        None if matches!(to.shape, Shape::Eap { .. }) => return Err(Dropped::NotOurs),
         None => {
             let text = if prompt.text.trim().is_empty() { BARE_PROMPT } else { &prompt.text };
             reply.text(REPLY_MESSAGE, text)?;

@@ -319,19 +319,17 @@ fn check<'a>(clients: &'a ClientTable, arrival: &Arrival<'a>) -> Result<Checked<
     let packet = Packet::parse(arrival.bytes)?;
     demand_signature(&packet, client)?;
     let (proof, which) = client.check(&packet);
-    if proof != Proof::Wrong && packet.proxies_passed() > MOST_PROXIES {
+    if proof == Proof::Wrong {
+        return Err(Dropped::WrongSignature);
+    }
+    let proven = proof == Proof::Valid;
+    if proven && shows_that_it_signs(&packet) {
+        client.note_signed();
+    }
+    if packet.proxies_passed() > MOST_PROXIES {
         return Err(Dropped::ProxyLoop);
     }
-    match proof {
-        Proof::Wrong => Err(Dropped::WrongSignature),
-        Proof::Absent => Ok(Checked { packet, client, which, proven: false }),
-        Proof::Valid => {
-            if shows_that_it_signs(&packet) {
-                client.note_signed();
-            }
-            Ok(Checked { packet, client, which, proven: true })
-        }
-    }
+    Ok(Checked { packet, client, which, proven })
 }
 
 /// Status-Server and EAP must be signed by every device (RFC 5997 section 3, RFC 3579 section 3.2), so they
