@@ -502,7 +502,7 @@ network-prefix = { v4 = 24, v6 = 48 }
 [[directory]]
 name = \"corp\"
 kind = \"active-directory\"
-servers = [\"dc1.corp.example\", \"[2001:db8::1]:3269\"]
+servers = [\"dc1.corp.example\", \"[2001:db8::1]:1636\"]
 base-dn = \"DC=corp,DC=example\"
 tls = \"none\"
 bind-dn = \"CN=doorward,DC=corp,DC=example\"
@@ -510,6 +510,15 @@ bind-password = { credential = \"good3\" }
 server-timeout = \"5s\"
 group-lookup = \"in-chain\"
 upn-suffixes = [\"example.org\"]
+login-attributes = [\"sAMAccountName\", \"mail\"]
+default-domain = \"any\"
+
+[[directory.other-domain]]
+servers = [\"10.0.0.9\"]
+base-dn = \"DC=eu,DC=corp,DC=example\"
+netbios-domain = \"EU\"
+bind-dn = \"doorward@eu.corp.example\"
+bind-password = { credential = \"good2\" }
 
 [[client]]
 name = \"app\"
@@ -659,6 +668,10 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
     assert_eq!(json["rule"][0]["group"][0], "cn=vpn,ou=x,dc=corp,dc=example");
     assert_eq!(json["rule"][0]["time"][0]["days"], serde_json::json!(["fri", "sat", "sun", "mon"]));
     assert_eq!(json["client"][1]["code-separator"], "+");
+    let other =
+        &json["directory"].as_array().unwrap().iter().find_map(|one| one.get("other-domain")).unwrap()[0];
+    assert_eq!(other["bind-password"]["credential"], "good2");
+    assert_eq!(other["netbios-domain"], "EU");
 }
 
 #[test]

@@ -11,8 +11,8 @@ use doorward::base::secret::Secret;
 use doorward::gateway::ports::{After, Directory};
 use doorward::login::step::PrimaryOutcome;
 use doorward::login::verdict::FaultKind;
-use doorward::wire::ldap::message::op;
-use support::fake_directory::{Act, FakeDirectory, Request, entry, notice, result};
+use doorward::wire::ldap::message::{Message, PAGED_RESULTS, op, page_cookie};
+use support::fake_directory::{Act, FakeDirectory, Request, end_of_page, entry, notice, result};
 use support::ldap::{Lab, after, login};
 
 const ANNA: &str = "uid=anna,dc=lab,dc=test";
@@ -402,6 +402,77 @@ fn values_in_parts_that_never_end_are_a_fault_and_not_a_shorter_list() {
     let fault = lab(&[&fake]).find("anna").unwrap_err();
     assert_eq!(fault.kind, FaultKind::DirectoryConfusing);
     assert!(fault.what.contains("does not end"), "{fault}");
+}
+
+/// A server that gives too many groups for one answer; `next` says which cookie follows one.
+fn in_pages(
+    next: impl Fn(&[u8]) -> Option<&'static [u8]> + Send + Sync,
+) -> impl Fn(&Request) -> Act + Send + Sync {
+    move |request| {
+        if request.tag != op::SEARCH_REQUEST || !request.holds("member") || request.holds("memberOf") {
+            return honest(request);
+        }
+        if request.holds("cn=group") {
+            return Act::Send(result(request.id, op::SEARCH_DONE, 0, ""));
+        }
+        let message = Message::read(&request.whole).unwrap();
+        let Some(control) = message.control(PAGED_RESULTS).unwrap() else {
+            return Act::Send(result(request.id, op::SEARCH_DONE, 4, "size limit"));
+        };
+        let cookie = page_cookie(control.value.unwrap()).unwrap();
+        let group = format!("cn=group {},dc=lab,dc=test", String::from_utf8_lossy(cookie));
+        let Some(next) = next(cookie) else {
+            return Act::Send(result(request.id, op::SEARCH_DONE, 4, "not even so"));
+        };
+        let mut answer = entry(request.id, &group, &[]);
+        answer.extend(end_of_page(request.id, next));
+        Act::Send(answer)
+    }
+}
+
+fn member_lab(fake: &FakeDirectory) -> Lab {
+    Lab::new(&table(&[fake], "group-lookup = \"member\"\n"))
+}
+
+#[test]
+fn more_groups_than_a_server_gives_at_once_are_read_page_by_page_b_092() {
+    let fake = FakeDirectory::start(in_pages(|cookie| {
+        Some(match cookie {
+            b"" => &b"one"[..],
+            b"one" => b"two",
+            _ => b"",
+        })
+    }));
+    let groups = member_lab(&fake).account("anna").groups;
+    let leaves: Vec<&str> =
+        groups.iter().filter(|group| !group.starts_with("cn=")).map(AsRef::as_ref).collect();
+    assert_eq!(leaves, ["group", "group one", "group two"]);
+}
+
+#[test]
+fn a_result_that_stays_incomplete_or_never_ends_is_a_fault_b_092() {
+    let incomplete = FakeDirectory::start(in_pages(|cookie| cookie.is_empty().then_some(&b"one"[..])));
+    let fault = member_lab(&incomplete).find("anna").unwrap_err();
+    assert_eq!(fault.kind, FaultKind::DirectoryConfusing);
+    assert!(fault.what.contains("a search in pages with sizeLimitExceeded (4)"), "{fault}");
+    let endless = FakeDirectory::start(in_pages(|_| Some(b"again")));
+    let fault = member_lab(&endless).find("anna").unwrap_err();
+    assert_eq!(fault.kind, FaultKind::DirectoryConfusing, "{fault}");
+    assert!(endless.count(op::SEARCH_REQUEST) < 60, "{}", endless.count(op::SEARCH_REQUEST));
+}
+
+#[test]
+fn a_server_is_told_how_long_somebody_waits_b_090() {
+    let fake = FakeDirectory::start(honest);
+    lab(&[&fake]).find_within("anna", Duration::from_secs(7)).unwrap();
+    let request = fake.requests().into_iter().find(|request| request.tag == op::SEARCH_REQUEST).unwrap();
+    // Base, scope, aliases and size limit go before it (RFC 4511 section 4.5.1).
+    let mut reader = doorward::wire::ldap::ber::Reader::new(&request.body);
+    for _ in 0..4 {
+        reader.element().unwrap();
+    }
+    let seconds = reader.element().unwrap().integer().unwrap();
+    assert!((1..=8).contains(&seconds), "{seconds}");
 }
 
 #[test]

@@ -167,6 +167,8 @@ fn an_account_that_may_not_log_in_is_rejected_for_its_own_reason_b_086() {
         ("disabled", "account-disabled"),
         ("expired", "account-expired"),
         ("mustchange", "must-change-password"),
+        ("aged", "password-expired"),
+        ("nights", "outside-hours"),
         ("carl", "not-enrolled"),
     ] {
         assert_eq!(enter(&lab, name, samba::PASSWORD, "123456"), Code::AccessReject, "{name}");
@@ -179,6 +181,58 @@ fn an_account_that_may_not_log_in_is_rejected_for_its_own_reason_b_086() {
     }
     assert_eq!(enter(&lab, "locked", samba::PASSWORD, "123456"), Code::AccessReject);
     assert_eq!(lab.last_reason(), "account-locked");
+}
+
+#[test]
+fn where_no_password_is_tried_the_state_of_the_account_still_counts_b_086() {
+    let Some(server) = Samba::start() else { return };
+    let lab = gateway(|folder| active(&server, folder, "ldaps"), "primary = \"trusted\"\n", "");
+    for (name, reason) in [
+        ("disabled", "account-disabled"),
+        ("expired", "account-expired"),
+        ("mustchange", "must-change-password"),
+        ("aged", "password-expired"),
+        ("nights", "outside-hours"),
+        ("nightschange", "outside-hours"),
+        ("carl", "not-enrolled"),
+    ] {
+        assert_eq!(lab.appliance().ask(name, "123456").code, Code::AccessReject, "{name}");
+        assert_eq!(lab.last_reason(), reason, "{name}");
+    }
+}
+
+#[test]
+fn an_expired_password_is_changed_after_the_second_factor_and_not_before_b_093() {
+    const NEW: &str = "Another.horse.2";
+    let Some(server) = Samba::start() else { return };
+    let keys = "code-entry = \"challenge\"\nchange-password = true\n";
+    let lab = gateway(|folder| active(&server, folder, "ldaps"), keys, "");
+    for name in ["aged", "mustchange"] {
+        lab.enrol_totp(name);
+        let device = lab.appliance();
+        let (code, question) = (totp(SEED, quiet_step(20)), device.ask(name, samba::PASSWORD));
+        assert_eq!(question.code, Code::AccessChallenge, "{name}");
+        // Whoever has the old password alone comes no further.
+        assert_eq!(device.answer(name, "000000", &question).code, Code::AccessReject, "{name}");
+        assert_eq!(lab.last_reason(), "wrong-code", "{name}");
+        let question = device.ask(name, samba::PASSWORD);
+        let new = device.answer(name, &code, &question);
+        assert_eq!(new.code, Code::AccessChallenge, "{name}");
+        // The domain does not take this one.
+        let again = device.answer(name, "short", &new);
+        let new = device.answer(name, "short", &again);
+        assert_eq!((again.code, new.code), (Code::AccessChallenge, Code::AccessChallenge), "{name}");
+        let again = device.answer(name, NEW, &new);
+        assert_eq!(again.code, Code::AccessChallenge, "{name}");
+        assert_eq!(device.answer(name, NEW, &again).code, Code::AccessAccept, "{name}");
+        assert_eq!(last(&lab, "stage"), "password-change", "{name}");
+        assert_eq!(device.ask(name, samba::PASSWORD).code, Code::AccessReject, "{name}");
+        assert_eq!(lab.last_reason(), "wrong-password", "{name}");
+        assert_eq!(device.ask(name, NEW).code, Code::AccessChallenge, "{name}: for the code");
+    }
+    // Outside its hours no account gets so far.
+    assert_eq!(lab.appliance().ask("nightschange", samba::PASSWORD).code, Code::AccessReject);
+    assert!(!lab.log().contains(NEW), "nothing is logged of it");
 }
 
 #[test]

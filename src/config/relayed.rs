@@ -116,6 +116,10 @@ fn changes_passwords(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut Compl
             "is asked without TLS",
             "write tls = \"ldaps\" or \"starttls\" there; it changes no password otherwise",
         ),
+        DirectoryKind::Ldap { settings, .. } if !settings.changes_passwords() => (
+            "has no service account that could ask for it",
+            "write bind-dn and bind-password there, also for its other domains",
+        ),
         DirectoryKind::Ldap { .. } => return,
     };
     let what = format!(

@@ -10,7 +10,7 @@ use std::time::Duration;
 use doorward::base::clock::{Clock, SystemClock};
 use doorward::wire::ldap::ber::{ENUMERATED, INTEGER, OCTET_STRING, Reader, SEQUENCE, SET, Writer};
 use doorward::wire::ldap::frame::cut;
-use doorward::wire::ldap::message::{Message, op};
+use doorward::wire::ldap::message::{Message, PAGED_RESULTS, op};
 
 /// One request as it came.
 #[derive(Debug, Clone)]
@@ -211,6 +211,31 @@ pub fn result(id: u32, tag: u8, code: u32, text: &str) -> Vec<u8> {
         result.bytes(OCTET_STRING, b"");
         result.bytes(OCTET_STRING, text.as_bytes());
     })
+}
+
+/// The end of a page (RFC 2696); an empty cookie ends the last one.
+pub fn end_of_page(id: u32, cookie: &[u8]) -> Vec<u8> {
+    let mut value = Writer::default();
+    value.nested(SEQUENCE, |page| {
+        page.integer(INTEGER, 0);
+        page.bytes(OCTET_STRING, cookie);
+    });
+    let mut writer = Writer::default();
+    writer.nested(SEQUENCE, |message| {
+        message.integer(INTEGER, i64::from(id));
+        message.nested(op::SEARCH_DONE, |result| {
+            result.integer(ENUMERATED, 0);
+            result.bytes(OCTET_STRING, b"");
+            result.bytes(OCTET_STRING, b"");
+        });
+        message.nested(0xa0, |controls| {
+            controls.nested(SEQUENCE, |control| {
+                control.bytes(OCTET_STRING, PAGED_RESULTS.as_bytes());
+                control.bytes(OCTET_STRING, &value.finish());
+            });
+        });
+    });
+    writer.finish().to_vec()
 }
 
 /// A Notice of Disconnection.

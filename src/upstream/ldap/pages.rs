@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::login::verdict::Fault;
 use crate::upstream::ldap::connection::{Answer, Broken, protocol};
 use crate::upstream::ldap::dial::Endpoint;
+use crate::upstream::ldap::driver::MAX_ANSWER_BYTES;
 use crate::upstream::ldap::pool::Pool;
 use crate::upstream::ldap::server::Server;
 use crate::upstream::ldap::trouble::Trouble;
@@ -13,7 +14,7 @@ use crate::wire::ldap::request::{Page, Search};
 
 /// Entries of a page: half of what Active Directory gives at most (B-092).
 const PAGE: u32 = 500;
-/// Most pages of a result.
+/// Most pages of a result, which together have little more octets than one answer may have.
 const MAX_PAGES: usize = 32;
 /// Longest cookie that is sent back, in octets.
 const LONGEST_COOKIE: usize = 16 * 1024;
@@ -44,13 +45,15 @@ impl Pool {
 impl Server {
     async fn search_in_pages(&self, request: &Search<'_>, until: Instant) -> Result<Vec<Answer>, Trouble> {
         let mut answers = Vec::new();
-        let mut cookie = Vec::new();
+        let (mut cookie, mut octets) = (Vec::new(), 0_usize);
         while answers.len() < MAX_PAGES {
             let page = Some(Page { size: PAGE, cookie: &cookie });
             let answer = self.search(&Search { page, ..request.clone() }, until).await?;
             let next = next(&answer)?;
+            octets = octets.saturating_add(answer.bytes);
             answers.push(answer);
             match next {
+                Some(_) if octets > MAX_ANSWER_BYTES => break,
                 Some(next) => cookie = next,
                 None => return Ok(answers),
             }

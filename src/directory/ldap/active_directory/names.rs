@@ -165,7 +165,7 @@ mod tests {
             "Anna Karenina",
             "S-1-5-21-1-2-3-1104",
             "{4fa050f0-f561-11cf-bdd9-00aa003a77b6}",
-            "corp.example/Users/Anna Karenina",
+            "corp.example/People/Anna Karenina",
             "ldap/dc1.corp.example",
         ] {
             assert_eq!(
