@@ -205,6 +205,10 @@ impl Flow {
                 Stage::Asking | Stage::AskingRelayed | Stage::AskingNew | Stage::AskingAgain,
                 Event::TimedOut,
             ) => reject(Reason::AnswerLate),
+            // Its time ran out while somebody had the password.
+            (Stage::Verifying | Stage::Relaying, Event::TimedOut) => {
+                self.unanswered(FaultKind::TimedOut, true, now)
+            }
             (_, Event::TimedOut) => unable(FaultKind::TimedOut),
             (
                 Stage::Fresh
@@ -230,8 +234,9 @@ impl Flow {
             },
             (Stage::Verifying, Event::Worked(Outcome::Primary(outcome))) => match outcome {
                 Ok(outcome) => self.verified(outcome, now),
-                Err(fault) => unable(fault.kind),
+                Err(fault) => self.unanswered(fault.kind, fault.was_asked(), now),
             },
+            (Stage::CountingUnanswered(kind), Event::Worked(Outcome::Counted(_))) => unable(kind),
             (Stage::Counting, Event::Worked(Outcome::Counted(counted))) => match counted {
                 Ok(()) => reject(Reason::WrongPassword),
                 Err(fault) => unable(fault.kind),

@@ -246,13 +246,27 @@ pub struct Fault {
     pub kind: FaultKind,
     /// What we did, with what, what came back. For the log: no names, no secrets.
     pub what: String,
+    /// Somebody may have seen the password that he was asked about, and have counted it, before this came about.
+    asked: bool,
 }
 
 impl Fault {
     /// A fault with its story.
     #[must_use]
     pub fn new(kind: FaultKind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into() }
+        Self { kind, what: what.into(), asked: false }
+    }
+
+    /// The same, of somebody who was given a password and may have seen it.
+    #[must_use]
+    pub fn after_asking(self) -> Self {
+        Self { asked: true, ..self }
+    }
+
+    /// Somebody was given a password and may have seen it.
+    #[must_use]
+    pub const fn was_asked(&self) -> bool {
+        self.asked
     }
 }
 

@@ -232,6 +232,40 @@ async fn an_upstream_that_is_down_or_gone_is_neither_a_yes_nor_a_no() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_is_silent_for_long_keeps_nobody_waiting_afterwards_and_leaves_one_guess_b_087() {
+    let world = world().await;
+    let silent = Fault::new(FaultKind::UpstreamUnreachable, "no answer to 3 copies").after_asking();
+    for counted in [1, 2, 3, 3, 3, 3] {
+        world.upstream.will_say([Err(silent.clone())]);
+        let reply = world.begin("alice", PASSWORD).await;
+        assert!(matches!(reply, Reply::Unable(FaultKind::UpstreamUnreachable)), "{reply:?}");
+        assert_eq!(world.wrong_passwords().await, counted, "it may have counted them there");
+    }
+    assert_eq!(world.reasons(), ["upstream-unreachable"; 6]);
+    world.upstream.will_say([yes()]);
+    assert!(matches!(world.begin("alice", PASSWORD).await, Reply::Ask(..)));
+    assert_eq!(world.wrong_passwords().await, 0);
+
+    for _ in 0..3 {
+        world.upstream.will_say([Err(silent.clone())]);
+        let _unable = world.begin("alice", b"guess").await;
+    }
+    world.upstream.will_say([wrong()]);
+    assert!(matches!(world.begin("alice", b"guess").await, Reply::Reject(Reason::WrongPassword)));
+    assert!(matches!(world.begin("alice", b"guess").await, Reply::Reject(Reason::PasswordThrottled)));
+}
+
+#[tokio::test]
+async fn an_upstream_that_hangs_until_the_time_is_over_has_been_asked_and_counts_b_087() {
+    let mut world = world().await;
+    world.client.login_timeout = Duration::from_millis(50);
+    let _closed = world.upstream.gate.acquire_many(ALL).await.unwrap();
+    let reply = world.begin("alice", PASSWORD).await;
+    assert!(matches!(reply, Reply::Unable(FaultKind::TimedOut)), "{reply:?}");
+    assert_eq!(world.wrong_passwords().await, 1);
+}
+
+#[tokio::test]
 async fn the_time_that_the_upstream_took_to_refuse_counts_as_our_delay_a_077() {
     let mut world = world().await;
     world.client.reject_delay = Duration::from_secs(10);

@@ -207,6 +207,13 @@ fn anything(dice: &mut Dice<'_>, terms: &Terms, asked: &Asked, seen: &mut Seen) 
 fn fitting(work: &Work, dice: &mut Dice<'_>, terms: &Terms, seen: &mut Seen) -> Event {
     let fault = || Fault::new(FaultKind::StoreUnavailable, "made up");
     let broken = dice.below(24) == 23;
+    if broken && dice.coin() && matches!(work, Work::VerifyPrimary(Some(_), _) | Work::AskUpstream(_)) {
+        seen.was_unanswered(terms);
+        let fault = fault().after_asking();
+        let at_upstream = matches!(work, Work::AskUpstream(_));
+        let outcome = if at_upstream { Outcome::Upstream(Err(fault)) } else { Outcome::Primary(Err(fault)) };
+        return Event::Worked(outcome);
+    }
     Event::Worked(match work {
         Work::FindSubject if broken => Outcome::Subject(Err(fault())),
         Work::FindSubject => subject(dice, Some(seen)),

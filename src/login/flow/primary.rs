@@ -1,15 +1,20 @@
 //! Up to the right password: who it is, what is known about him, what the rules say, the first credential.
 
+use std::time::Duration;
+
 use crate::base::clock::Now;
 use crate::login::client::PrimaryKind;
 use crate::login::credential::{PrimaryCredential, split};
 use crate::login::flow::stage::Stage;
-use crate::login::flow::{Flow, reject, unable};
+use crate::login::flow::{Flow, later, reject, unable};
 use crate::login::identity::Subject;
 use crate::login::policy::{Exempted, Requirement};
 use crate::login::step::{PrimaryOutcome, Record, Step, Work};
 use crate::login::throttle::{Allowed, Failures, allowed};
 use crate::login::verdict::{Fault, FaultKind, Reason};
+
+/// How long a count may take when the time of the login has run out.
+const TIME_TO_COUNT: Duration = Duration::from_secs(2);
 
 impl Flow {
     pub(super) fn begin(&mut self, now: Now) -> Step {
@@ -195,6 +200,7 @@ impl Flow {
             PrimaryOutcome::Correct => self.right(now),
             PrimaryOutcome::Wrong => {
                 self.stage = Stage::Counting;
+                self.leave_time_to_count(now);
                 Step::Do(Work::CountWrongPassword(who))
             }
             PrimaryOutcome::MustChange => self.expired(Reason::MustChangePassword, now),
@@ -206,6 +212,28 @@ impl Flow {
             PrimaryOutcome::Locked => reject(Reason::AccountLocked),
             PrimaryOutcome::Restricted => reject(Reason::AccountRestricted),
         }
+    }
+
+    /// Somebody may have seen the password and said nothing. It may have been wrong and may count there, so it counts
+    /// here (B-087), but never as the one that makes its owner wait: an upstream that is down for an hour must not keep
+    /// everybody out for half an hour more. Of an application, whose logins run side by side, none counts.
+    pub(super) fn unanswered(&mut self, kind: FaultKind, was_asked: bool, now: Now) -> Step {
+        let row = self.record.password.map_or(0, |failures| failures.row);
+        let is_free = row.saturating_add(1) < self.limits.password.free;
+        match &self.subject {
+            Some(subject) if was_asked && is_free && !self.exempt => {
+                let who = subject.pseudonym.clone();
+                self.stage = Stage::CountingUnanswered(kind);
+                self.leave_time_to_count(now);
+                Step::Do(Work::CountWrongPassword(who))
+            }
+            Some(_) | None => unable(kind),
+        }
+    }
+
+    /// An answer that comes at the last moment is counted all the same.
+    fn leave_time_to_count(&mut self, now: Now) {
+        self.deadline = self.deadline.max(later(now.steady, TIME_TO_COUNT));
     }
 
     /// The password is right.

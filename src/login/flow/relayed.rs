@@ -55,7 +55,7 @@ impl Flow {
     pub(super) fn heard(&mut self, heard: Result<Heard, Fault>, now: Now) -> Step {
         let Heard { said, held } = match heard {
             Ok(heard) => heard,
-            Err(fault) => return unable(fault.kind),
+            Err(fault) => return self.unanswered(fault.kind, fault.was_asked(), now),
         };
         self.held = Some(held);
         match said {
@@ -78,7 +78,10 @@ impl Flow {
 
     fn confirmed(&mut self, name: Option<LoginName>) -> Step {
         self.confirmed = match name {
-            Some(name) => Some(name),
+            Some(name) => match self.attempt.client.renaming.apply(name) {
+                Ok(name) => Some(name),
+                Err(_) => return reject(Reason::UpstreamRefused),
+            },
             None if self.attempt.client.trusts_outer_name => None,
             None => return reject(Reason::UpstreamRefused),
         };
@@ -90,15 +93,19 @@ impl Flow {
     /// The upstream agrees. It may know a name by which it means somebody else than our directory does: then its yes
     /// is about another person than the one whose factor we would ask for.
     fn agreed(&mut self, name: Option<LoginName>, now: Now) -> Step {
-        match name.filter(|name| name.prepared() != self.attempt.name.prepared()) {
-            None => self.verified(PrimaryOutcome::Correct, now),
-            Some(name) => {
-                self.confirmed = Some(name);
-                self.agreed = true;
-                self.stage = Stage::Confirming;
-                Step::Do(Work::FindSubject)
-            }
+        let typed = self.attempt.name.prepared();
+        // It says the name as it got it, which need not be as the device wrote it.
+        let Some(name) = name.filter(|name| name.prepared() != typed) else {
+            return self.verified(PrimaryOutcome::Correct, now);
+        };
+        let Ok(name) = self.attempt.client.renaming.apply(name) else { return reject(Reason::AnotherName) };
+        if name.prepared() == typed {
+            return self.verified(PrimaryOutcome::Correct, now);
         }
+        self.confirmed = Some(name);
+        self.agreed = true;
+        self.stage = Stage::Confirming;
+        Step::Do(Work::FindSubject)
     }
 
     pub(super) fn found_confirmed(&mut self, found: Result<Option<Subject>, Fault>, now: Now) -> Step {

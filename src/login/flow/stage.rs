@@ -1,5 +1,7 @@
 //! Where a login stands.
 
+use crate::login::verdict::FaultKind;
+
 /// What a flow waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -11,6 +13,8 @@ pub(super) enum Stage {
     VerifyingNobody,
     Verifying,
     Counting,
+    /// The same, of a password that nobody said anything about.
+    CountingUnanswered(FaultKind),
     Forgetting,
     /// The upstream is asked.
     Relaying,
@@ -33,7 +37,11 @@ impl Stage {
             Self::Fresh => "admission",
             Self::Finding | Self::Confirming | Self::VerifyingNobody => "subject",
             Self::Recalling => "rules",
-            Self::Verifying | Self::Relaying | Self::Counting | Self::Forgetting => "primary",
+            Self::Verifying
+            | Self::Relaying
+            | Self::Counting
+            | Self::CountingUnanswered(_)
+            | Self::Forgetting => "primary",
             Self::AskingNew | Self::AskingAgain | Self::Changing => "password-change",
             Self::Asking | Self::AskingRelayed => "challenge",
             Self::Checking => "factor",

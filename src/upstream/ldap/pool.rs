@@ -130,7 +130,8 @@ impl Pool {
                 Ok(answered) => return Ok(answered),
                 Err(BindTrouble::NotAsked(trouble)) => last = Some((server, trouble)),
                 Err(BindTrouble::Asked(trouble)) => {
-                    return Err(unhelped(self.directory(), tried, Some((server.endpoint(), trouble))));
+                    let fault = unhelped(self.directory(), tried, Some((server.endpoint(), trouble)));
+                    return Err(fault.after_asking());
                 }
             }
         }

@@ -68,6 +68,24 @@ impl Trouble {
         }
     }
 
+    /// Whether the server may have seen what was sent.
+    const fn may_have_seen(self) -> bool {
+        match self {
+            Self::Silent { .. } | Self::Refused { .. } => true,
+            Self::NotListening
+            | Self::NoSign
+            | Self::Unsendable(_)
+            | Self::Full
+            | Self::DoesNotFit
+            | Self::NoRandomness => false,
+        }
+    }
+
+    fn fault(self, what: String) -> Fault {
+        let fault = Fault::new(self.kind(), advised(what, self));
+        if self.may_have_seen() { fault.after_asking() } else { fault }
+    }
+
     /// Whether it says something about the server, rather than about us.
     pub(super) const fn is_a_sign(self) -> bool {
         self.leaves_to_others()
@@ -153,7 +171,8 @@ pub(super) fn unhelped(upstream: &str, tried: &[(SocketAddr, Trouble)]) -> Fault
         let before = if at == 0 { ": " } else { "; " };
         what.extend([before, &server.to_string(), ": ", &trouble.to_string()]);
     }
-    Fault::new(telling.kind(), advised(what, *telling))
+    let fault = telling.fault(what);
+    if tried.iter().any(|(_, trouble)| trouble.may_have_seen()) { fault.after_asking() } else { fault }
 }
 
 /// What is said when no server gave a sign of life.
@@ -170,7 +189,7 @@ pub(super) fn lost(upstream: &str, server: SocketAddr, trouble: Trouble) -> Faul
     let what = format!(
         "upstream \"{upstream}\": {server}, which began this conversation and alone can go on with it: {trouble}"
     );
-    Fault::new(trouble.kind(), advised(what, trouble))
+    trouble.fault(what)
 }
 
 /// What is said when the server of a conversation is no server of the upstream any more.

@@ -25,6 +25,8 @@ pub(super) struct Seen {
     pub(super) changed: bool,
     /// A wrong password was heard of, and has not been counted.
     pub(super) owes_a_count: bool,
+    /// Nobody said anything about a password that was sent.
+    pub(super) unanswered: bool,
     /// A factor was confirmed.
     pub(super) confirmed: bool,
     /// The account that was found last is one that an exemption names.
@@ -102,6 +104,14 @@ impl Seen {
             }
             Said::More => {}
         }
+    }
+
+    /// Somebody may have seen the password and gave no answer: as long as it makes nobody wait, it counts.
+    pub(super) fn was_unanswered(&mut self, terms: &Terms) {
+        let row = self.record.password.map_or(0, |failures| failures.row);
+        let is_exempt = terms.exempt_here && self.named && terms.requirement != Requirement::Refuse;
+        self.unanswered = true;
+        self.owes_a_count = !terms.is_eap() && !is_exempt && row + 1 < Limits::PASSWORD.free;
     }
 
     /// Whoever hangs up saves himself the answer and no count, and costs nobody anything more.
@@ -186,9 +196,11 @@ impl Seen {
     pub(super) fn check_end(&self, verdict: &Verdict, flow: &Flow, terms: &Terms) {
         let held = flow.held().and_then(|held| held.get::<&str>()).copied();
         let Verdict::Accept(grant) = verdict else {
+            assert!(!self.unanswered || matches!(verdict, Verdict::Unable(_)), "a no that nobody said");
             assert_eq!(held, None, "what the upstream answered outlives a no");
             return;
         };
+        assert!(!self.unanswered, "a yes that nobody said");
         assert_eq!(held, terms.is_at_upstream().then_some("accept"));
         self.check_grant(grant, terms);
         let told = if terms.attempt.client.telling.is_some() { TOLD } else { b"" };

@@ -104,3 +104,14 @@ fn an_exempt_account_has_no_rate_and_hears_of_a_full_queue_that_it_is_full() {
     let step = case.worked(&mut flow, full);
     assert!(matches!(step, Step::Done(Verdict::Unable(FaultKind::Overloaded))), "{step:?}");
 }
+
+#[test]
+fn of_an_exempt_account_whose_logins_run_side_by_side_an_outage_counts_nothing() {
+    let case = exempt_case();
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, found());
+    let _ = case.worked(&mut flow, record(vec![]));
+    let fault = Fault::new(FaultKind::DirectoryUnreachable, "the line went dead").after_asking();
+    let step = case.worked(&mut flow, Outcome::Primary(Err(fault)));
+    assert!(matches!(step, Step::Done(Verdict::Unable(FaultKind::DirectoryUnreachable))), "{step:?}");
+}

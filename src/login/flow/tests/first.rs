@@ -137,3 +137,49 @@ fn after_the_end_nothing_helps() {
     let step = case.worked(&mut flow, Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))));
     assert!(matches!(step, Step::Done(Verdict::Unable(FaultKind::Internal))), "{step:?}");
 }
+
+#[test]
+fn a_password_that_was_sent_and_not_answered_counts_once_and_is_neither_right_nor_wrong_b_087() {
+    let asked = || Fault::new(FaultKind::DirectoryUnreachable, "the line went dead").after_asking();
+    let unanswered = |row: u32, event: Event| {
+        let case = case();
+        let (mut flow, _) = case.begin();
+        let _ = case.worked(&mut flow, found());
+        let known = Record { password: Some(failures(row)), ..Record::default() };
+        let _ = case.worked(&mut flow, Outcome::Record(Ok(known)));
+        let step = flow.advance(event, case.clock.now());
+        (case, flow, step)
+    };
+    for row in 0..=3 {
+        for timed_out in [false, true] {
+            let (event, kind) = if timed_out {
+                (Event::TimedOut, FaultKind::TimedOut)
+            } else {
+                (Event::Worked(Outcome::Primary(Err(asked()))), FaultKind::DirectoryUnreachable)
+            };
+            let (case, mut flow, mut step) = unanswered(row, event);
+            let counts = matches!(step, Step::Do(Work::CountWrongPassword(_)));
+            assert_eq!(counts, row < 3, "never as the one that makes its owner wait: {step:?}");
+            if counts {
+                assert!(flow.deadline() > case.clock.now().steady, "there is time left for it");
+                step = case.worked(&mut flow, Outcome::Counted(Ok(())));
+            }
+            assert!(matches!(step, Step::Done(Verdict::Unable(found)) if found == kind), "{step:?}");
+        }
+    }
+    let not_asked = Fault::new(FaultKind::DirectoryUnreachable, "nobody there");
+    let (_, _, step) = unanswered(0, Event::Worked(Outcome::Primary(Err(not_asked))));
+    assert!(matches!(step, Step::Done(Verdict::Unable(_))), "nobody has seen it: {step:?}");
+}
+
+#[test]
+fn an_answer_that_comes_at_the_last_moment_is_counted_all_the_same_b_087() {
+    let case = case();
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, found());
+    let _ = case.worked(&mut flow, record(vec![]));
+    case.clock.advance(case.client.login_timeout);
+    assert!(flow.deadline() <= case.clock.now().steady);
+    let _ = case.worked(&mut flow, primary(PrimaryOutcome::Wrong));
+    assert!(flow.deadline() > case.clock.now().steady);
+}

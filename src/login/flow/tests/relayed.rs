@@ -1,7 +1,7 @@
 //! Passwords, CHAP and MS-CHAP at an upstream.
 
 use super::*;
-use crate::login::telling::{Tell, Telling};
+use crate::login::rename::{Change, Renaming};
 
 const CHAPS: [Method; 3] = [Method::Chap, Method::MsChap, Method::MsChap2];
 
@@ -260,6 +260,23 @@ fn a_yes_to_another_name_of_the_same_account_goes_on_and_the_same_name_is_not_lo
 }
 
 #[test]
+fn the_name_that_the_upstream_confirms_is_rewritten_like_one_that_was_typed() {
+    let mut case = upstream_case();
+    case.client.renaming = Renaming::new(vec![Change::strip_prefix("CORP\\")]);
+    let (mut flow, _) = up_to_upstream(&case, with(vec![totp()]));
+    let step = case.worked(&mut flow, yes_to("CORP\\Alice"));
+    assert!(matches!(step, Step::Ask(_)), "the same name: {step:?}");
+    let (mut flow, _) = up_to_upstream(&case, with(vec![totp()]));
+    assert!(matches!(case.worked(&mut flow, yes_to("CORP\\bob")), Step::Do(Work::FindSubject)));
+    assert_eq!(flow.name().prepared(), "bob");
+
+    case.credential = PrimaryCredential::Relayed(Method::Eap);
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, yes_to("CORP\\bob"));
+    assert_eq!(flow.name().prepared(), "bob");
+}
+
+#[test]
 fn an_account_that_was_disabled_here_stays_out_whatever_the_upstream_says() {
     for (standing, reason) in [
         (Standing::Disabled, Reason::AccountDisabled),
@@ -311,6 +328,13 @@ fn an_upstream_that_cannot_be_asked_is_neither_a_yes_nor_a_no() {
     let fault = Fault::new(FaultKind::UpstreamUnreachable, "nobody there");
     let step = case.worked(&mut flow, Outcome::Upstream(Err(fault)));
     assert!(matches!(step, Step::Done(Verdict::Unable(FaultKind::UpstreamUnreachable))), "{step:?}");
+
+    let (mut flow, _) = up_to_upstream(&case, with(vec![totp()]));
+    let fault = Fault::new(FaultKind::UpstreamUnreachable, "no answer").after_asking();
+    let step = case.worked(&mut flow, Outcome::Upstream(Err(fault)));
+    assert!(matches!(step, Step::Do(Work::CountWrongPassword(_))), "it may have counted there: {step:?}");
+    let step = case.worked(&mut flow, Outcome::Counted(Ok(())));
+    assert!(matches!(step, Step::Done(Verdict::Unable(FaultKind::UpstreamUnreachable))), "{step:?}");
 }
 
 #[test]
@@ -347,39 +371,4 @@ fn a_wrong_answer_of_the_upstream_is_counted_though_nobody_waits_and_its_yes_let
         assert_eq!(matches!(step, Step::Do(Work::CountWrongPassword(_))), step_wanted, "{step:?}");
         assert!(step_wanted || (rejected(&step).is_some() && kept(&flow).is_none()), "{step:?}");
     }
-}
-
-struct Fixed(Result<&'static [u8], Untold>);
-
-impl Tell for Fixed {
-    fn tell(&self, account: &Account) -> Result<Told, Untold> {
-        assert_eq!(&*account.handle, "alice");
-        self.0.map(Told::new)
-    }
-}
-
-#[test]
-fn what_the_client_is_told_comes_with_the_grant_and_where_it_cannot_be_made_nobody_is_let_in() {
-    for (told, expected) in [(Ok(&b"group"[..]), Ok(&b"group"[..])), (Err(Untold), Err(None))] {
-        let mut case = chap_case(Method::MsChap2, false);
-        case.client.telling = Some(Telling::new(Fixed(told)));
-        case.policy.rules = vec![rule(Requirement::None)];
-        let (mut flow, _) = up_to_upstream(&case, with(vec![]));
-        let step = case.worked(&mut flow, yes());
-        let got = match &step {
-            Step::Done(Verdict::Accept(grant)) => Ok(grant.told().bytes()),
-            Step::Do(_) | Step::Ask(_) | Step::Done(_) => Err(kept(&flow)),
-        };
-        assert_eq!(got, expected, "{step:?}");
-        assert_eq!(rejected(&step).is_some(), told.is_err());
-    }
-}
-
-#[test]
-fn a_client_without_rules_of_its_own_is_told_nothing() {
-    let mut case = case();
-    case.policy.rules = vec![rule(Requirement::None)];
-    let (_, step) = up_to_second(&case, vec![]);
-    let Step::Done(Verdict::Accept(grant)) = step else { panic!("{step:?}") };
-    assert_eq!(grant.told().bytes(), b"");
 }
