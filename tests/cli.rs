@@ -197,6 +197,41 @@ fn explain_ends_where_an_account_is_needed_and_there_is_none() {
 }
 
 #[test]
+fn explain_tells_for_each_method_whether_a_code_has_a_place_a_160() {
+    let client = "primary = \"upstream\"\nupstream = \"nps\"\nmethods = [\"pap\", \"ms-chap-v2\", \"eap\"]";
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("upstream-secret");
+    lab::private_file(&secret, "a secret that only the upstream knows");
+    let upstream = format!(
+        "[[upstream]]\nname = \"nps\"\nservers = [\"127.0.0.1:9\"]\nsecret = {{ file = \"{}\" }}\n\
+         status-server = false\n",
+        secret.display()
+    );
+    let lab = Lab::start(client, &upstream);
+    lab.enrol_totp("alice");
+    let explain = ["explain", "--client", "vpn", "--user", "alice"];
+    let told = lab.must(&explain, "");
+    let (pap, others) = told.split_once("by ms-chap-v2:\n").unwrap();
+    let (ms_chap, eap) = others.split_once("by eap:\n").unwrap();
+    assert!(pap.contains("by pap:\n") && pap.contains("\n  accepted with a code of: totp\n"), "{told}");
+    assert!(ms_chap.contains("has no place for one") && !ms_chap.contains("accepted"), "{told}");
+    assert!(eap.contains("nothing can be asked after eap") && !eap.contains("accepted"), "{told}");
+    let told = lab.must(&[&explain[..], &["--method", "eap"]].concat(), "");
+    assert!(told.contains("nothing can be asked after eap") && !told.contains("accepted"), "{told}");
+    let told = lab.must(&[&explain[..], &["--json"]].concat(), "");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let paths = ["pap", "ms-chap-v2", "eap"].map(|method| told["methods"][method].as_array().unwrap().len());
+    assert!(paths.iter().all(|steps| *steps > 1), "{told}");
+    let output = lab.command(&[&explain[..], &["--method", "chap"]].concat(), "");
+    assert_eq!(code(&output), 64);
+    assert!(
+        text(&output).contains("may not log in by chap; it may by: pap, ms-chap-v2, eap"),
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
 fn explain_tells_of_a_lock() {
     let lab = Lab::start("code-entry = \"separator\"", "[limits]\nfactor = { free = 1, per-day = 2 }\n");
     lab.enrol_totp("alice");

@@ -1,5 +1,6 @@
 //! `doorward explain`: which rule a login would meet, and why.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -12,10 +13,12 @@ use crate::cli::desk::{Desk, with_desk};
 use crate::cli::exit::Failure;
 use crate::cli::subject::{closed, failures};
 use crate::cli::terminal::say;
+use crate::config::settings::ClientSettings;
 use crate::login::explain::{Explanation, Known, explain};
 use crate::login::factor::{Enrolment, FactorKind};
 use crate::login::identity::Groups;
 use crate::login::policy::{Facts, Looked, Requirement};
+use crate::login::relay::Method;
 use crate::login::throttle::Failures;
 
 /// Say which rules a login would meet and how it would go, without any login.
@@ -24,7 +27,8 @@ use crate::login::throttle::Failures;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  doorward explain --client vpn-1 --user alice --from 203.0.113.7 --at 2026-12-24T18:00\n  \
-                  doorward explain --client wiki --user CN=wiki,OU=Service,DC=corp,DC=example --source 192.0.2.7"
+                  doorward explain --client wiki --user CN=wiki,OU=Service,DC=corp,DC=example --source 192.0.2.7\n  \
+                  doorward explain --client wifi --user alice --method eap"
 )]
 pub(super) struct Args {
     /// The client that would ask.
@@ -42,9 +46,32 @@ pub(super) struct Args {
     /// When: local time of this machine, or with an offset such as Z; without it, now.
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<UnixTime>,
+    /// How: pap, chap, ms-chap, ms-chap-v2 or eap; without it, each way that the client may use.
+    #[arg(long, value_name = "METHOD", value_parser = way)]
+    method: Option<Way>,
     /// Print as JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// A way to log in: a method, or a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Way(Option<Method>);
+
+impl Way {
+    const fn word(self) -> &'static str {
+        match self.0 {
+            None => "pap",
+            Some(method) => method.code(),
+        }
+    }
+}
+
+fn way(text: &str) -> Result<Way, String> {
+    let ways: Vec<Way> = [None].into_iter().chain(Method::ALL.map(Some)).map(Way).collect();
+    let words: Vec<&str> = ways.iter().map(|way| way.word()).collect();
+    let known = ways.iter().find(|way| way.word() == text).copied();
+    known.ok_or_else(|| format!("there are: {}", words.join(", ")))
 }
 
 fn time(text: &str) -> Result<UnixTime, String> {
@@ -70,10 +97,12 @@ struct Told {
     undecided: bool,
     /// Locks and waits.
     notes: Vec<String>,
+    /// The path by each way, where there is a choice.
+    ways: Vec<(&'static str, Vec<String>)>,
 }
 
 async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
-    let named = |client: &&crate::config::settings::ClientSettings| *client.login.name == *args.client;
+    let named = |client: &&ClientSettings| *client.login.name == *args.client;
     let client = desk.settings.clients.iter().find(named).ok_or_else(|| {
         let names: Vec<&str> = desk.settings.clients.iter().map(|c| &*c.login.name).collect();
         Failure::usage(format!("there is no client \"{}\"; there are: {}", args.client, names.join(", ")))
@@ -110,9 +139,17 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
     let known = Known {
         standing: account.as_ref().map(|account| account.standing),
         enrolled: enrolled.iter().map(Enrolment::kind).collect(),
+        method: None,
     };
     let undecided = desk.settings.policy.decide(&facts).is_none();
-    let mut explanation = explain(&desk.settings.policy, &client.login, &facts, known);
+    let mut by_way = Vec::new();
+    for way in ways(client, args)? {
+        let known = Known { method: way.0, ..known };
+        by_way.push((way.word(), explain(&desk.settings.policy, &client.login, &facts, known)));
+    }
+    let ways = by_way.iter().map(|(word, explained)| (*word, explained.path.clone())).collect();
+    let first = by_way.into_iter().next().map(|(_, explained)| explained);
+    let mut explanation = first.ok_or_else(|| Failure::software("no way to log in was explained"))?;
     if undecided {
         // Where an account is needed and there is none, it ends; the rules below are not looked at.
         let needs =
@@ -120,11 +157,28 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
         explanation.rules.truncate(needs.map_or(0, |at| at.saturating_add(1)));
         explanation.path = vec!["rejected: the directory knows no such account".into()];
     }
-    Ok(Told { explanation, undecided, notes })
+    let ways = if undecided || client.radius().is_none() { Vec::new() } else { ways };
+    Ok(Told { explanation, undecided, notes, ways })
+}
+
+/// The ways to be told of: the one that is asked about, or all that the client may use.
+fn ways(client: &ClientSettings, args: &Args) -> Result<Vec<Way>, Failure> {
+    let mut may: Vec<Way> = client.methods().into_iter().map(Way).collect();
+    if let Some(way) = args.method {
+        if !may.contains(&way) {
+            let may: Vec<&str> = may.iter().map(|way| way.word()).collect();
+            let (client, way, may) = (&args.client, way.word(), may.join(", "));
+            return Err(Failure::usage(format!(
+                "client \"{client}\" may not log in by {way}; it may by: {may}"
+            )));
+        }
+        may.retain(|other| *other == way);
+    }
+    Ok(may)
 }
 
 fn tell(told: &Told, json: bool) -> Result<(), Failure> {
-    let Told { explanation, undecided, notes } = told;
+    let Told { explanation, undecided, notes, ways } = told;
     let decision = &explanation.decision;
     if json {
         let rules: Vec<_> = explanation
@@ -144,6 +198,7 @@ fn tell(told: &Told, json: bool) -> Result<(), Failure> {
             "exemption": decision.exemption.as_deref(),
             "then": if *undecided { Value::Null } else { then(decision.requirement) },
             "path": explanation.path,
+            "methods": ways.iter().cloned().collect::<BTreeMap<_, _>>(),
             "notes": notes,
         });
         return say(&report.to_string());
@@ -161,7 +216,13 @@ fn tell(told: &Told, json: bool) -> Result<(), Failure> {
         (Some(rule), None) => say(&format!("decided by rule \"{rule}\": {demand}"))?,
         (None, None) => say(&format!("no rule matches: {demand}"))?,
     }
-    explanation.path.iter().try_for_each(|step| say(&format!("  {step}")))?;
+    match ways.as_slice() {
+        [] | [_] => explanation.path.iter().try_for_each(|step| say(&format!("  {step}")))?,
+        several => several.iter().try_for_each(|(word, path)| {
+            say(&format!("by {word}:"))?;
+            path.iter().try_for_each(|step| say(&format!("  {step}")))
+        })?,
+    }
     notes.iter().try_for_each(|note| say(&format!("  but {note}; \"doorward subject unlock\" releases it")))
 }
 

@@ -20,6 +20,7 @@ use crate::frontend::radius::method::Way;
 use crate::frontend::radius::passing::Passing;
 use crate::login::client::Client;
 use crate::login::policy::Policy;
+use crate::login::relay::Method;
 use crate::login::throttle::FlowLimits;
 
 /// The whole configuration.
@@ -246,6 +247,16 @@ pub struct ClientSettings {
 }
 
 impl ClientSettings {
+    /// The ways to log in that it may use: by a method that its upstream checks, or, as `None`, by a password.
+    #[must_use]
+    pub fn methods(&self) -> Vec<Option<Method>> {
+        let method = |way: &Way| match way {
+            Way::Pap => None,
+            Way::Relayed(method) => Some(*method),
+        };
+        self.radius().map_or_else(|| vec![None], |radius| radius.ways.iter().map(method).collect())
+    }
+
     /// What is needed for RADIUS, if that is what it speaks.
     #[must_use]
     pub fn radius(&self) -> Option<&RadiusClientSettings> {

@@ -8,6 +8,7 @@ use crate::login::factor::FactorKinds;
 use crate::login::identity::Standing;
 use crate::login::policy::exempt::Fit;
 use crate::login::policy::{Condition, Decision, Facts, Looked, Policy, Requirement};
+use crate::login::relay::Method;
 
 /// What would happen.
 #[derive(Debug, Clone)]
@@ -29,6 +30,8 @@ pub struct Known {
     pub standing: Option<Standing>,
     /// Kinds of factors that are enrolled.
     pub enrolled: FactorKinds,
+    /// What is shown in place of a password.
+    pub method: Option<Method>,
 }
 
 /// Follows a login of `client` through `policy`. `facts` must have a subject if one was found.
@@ -86,25 +89,74 @@ fn path(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision) -
         path.push("rejected: a rule refuses".into());
         return path;
     }
-    path.push(match client.primary {
-        PrimaryKind::Directory => format!("the password is checked by directory \"{}\"", client.directory),
-        PrimaryKind::Upstream => {
-            format!(
-                "the password is checked by upstream \"{}\"",
-                client.upstream.as_deref().unwrap_or_default()
-            )
-        }
-        PrimaryKind::CheckedByClient => {
-            format!("the password is not checked: client \"{}\" has done it", client.name)
-        }
-    });
+    path.push(first(client, known.method));
+    let expired = matches!(known.standing, Some(Standing::MustChange | Standing::PasswordExpired));
     match known.standing {
         None => path.push("rejected: the directory knows no such account".into()),
         Some(Standing::Active) => second(client, facts, known, decision, &mut path),
+        Some(standing) if expired && has_dialogue(client, known.method) => {
+            second(client, facts, known, decision, &mut path);
+            new_password(standing, &mut path);
+        }
         Some(standing) => path.push(format!("rejected: the account is {}", condition(standing))),
     }
     path
 }
+
+/// Who checks the first credential.
+fn first(client: &Client, method: Option<Method>) -> String {
+    let upstream = client.upstream.as_deref().unwrap_or_default();
+    match (client.primary, method) {
+        (PrimaryKind::Directory, _) => {
+            format!("the password is checked by directory \"{}\"", client.directory)
+        }
+        (PrimaryKind::CheckedByClient, _) => {
+            format!("the password is not checked: client \"{}\" has done it", client.name)
+        }
+        (PrimaryKind::Upstream, None) => format!("the password is checked by upstream \"{upstream}\""),
+        (PrimaryKind::Upstream, Some(Method::Eap)) if client.trusts_outer_name => format!(
+            "eap is relayed to upstream \"{upstream}\"; it is whoever the upstream confirms by name, and who the \
+             name outside of the tunnel says where it confirms none"
+        ),
+        (PrimaryKind::Upstream, Some(Method::Eap)) => format!(
+            "eap is relayed to upstream \"{upstream}\"; it is whoever the upstream confirms by name, and nobody \
+             where it confirms none"
+        ),
+        (PrimaryKind::Upstream, Some(method)) => {
+            format!("the proof by {} is checked by upstream \"{upstream}\"", method.code())
+        }
+    }
+}
+
+/// A password that has expired can be changed.
+fn has_dialogue(client: &Client, method: Option<Method>) -> bool {
+    let can_be_asked = client.entry.challenge && client.can.prompts;
+    let is_ours = client.primary == PrimaryKind::Directory && method.is_none();
+    is_ours && client.new_password.is_some() && can_be_asked
+}
+
+/// What comes after everything else. Only a code opens the dialogue.
+fn new_password(standing: Standing, path: &mut Vec<String>) {
+    // What follows an accept is about the old password.
+    let Some(at) = path.iter().position(|step| step.starts_with("accepted")) else { return };
+    path.truncate(at.saturating_add(1));
+    let Some(last) = path.pop() else { return };
+    if last.starts_with(WITH_A_CODE) {
+        path.push(format!(
+            "the account is {}: after the code a new one is asked for twice",
+            condition(standing)
+        ));
+        path.push(last);
+    } else {
+        path.push(format!(
+            "rejected: the account is {}, and a new one can be chosen only after a code",
+            condition(standing)
+        ));
+    }
+}
+
+/// How the last step of a login that shows a code begins.
+const WITH_A_CODE: &str = "accepted with a code of";
 
 fn second(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision, path: &mut Vec<String>) {
     let Requirement::OneOf(kinds) = decision.requirement else {
@@ -124,9 +176,13 @@ fn second(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision,
         });
         return;
     }
-    path.push(entry(client));
-    path.push(format!("accepted with a code of: {}", words(fitting)));
-    if let Some(life) = client.remember.filter(|_| client.entry.typed != Typed::Nothing) {
+    if let Err(no_way) = entry(client, known.method).map(|way| path.push(way)) {
+        path.push(no_way);
+        return;
+    }
+    path.push(format!("{WITH_A_CODE}: {}", words(fitting)));
+    let counts_again = known.method.is_none() && client.entry.typed != Typed::Nothing;
+    if let Some(life) = client.remember.filter(|_| counts_again) {
         path.push(format!(
             "the same password field from the same place counts again for {} s, without a new code",
             life.as_secs()
@@ -134,24 +190,35 @@ fn second(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision,
     }
 }
 
-fn entry(client: &Client) -> String {
-    let typed = match (client.primary, client.entry.typed) {
-        (PrimaryKind::CheckedByClient, _) => Some("the password field is the code".to_owned()),
-        (PrimaryKind::Directory | PrimaryKind::Upstream, Typed::Nothing) => None,
-        (PrimaryKind::Directory | PrimaryKind::Upstream, Typed::Appended { digits }) => {
+/// How the code is given; as an error, that it cannot be.
+fn entry(client: &Client, method: Option<Method>) -> Result<String, String> {
+    let is_asked = |can: bool| client.entry.challenge && can;
+    let typed = match (method, client.primary, client.entry.typed) {
+        (Some(Method::Eap), ..) => {
+            return Err("rejected: a code is needed, and nothing can be asked after eap".into());
+        }
+        (Some(_), ..) if is_asked(client.can.prompts_relayed) => return Ok("the code is asked for".into()),
+        (Some(method), ..) => {
+            return Err(format!(
+                "rejected: a code is needed, and a login by {} has no place for one; where the device can ask \
+                 afterwards, set challenge-after-ms-chap",
+                method.code()
+            ));
+        }
+        (None, PrimaryKind::CheckedByClient, _) => Some("the password field is the code".to_owned()),
+        (None, PrimaryKind::Directory | PrimaryKind::Upstream, Typed::Nothing) => None,
+        (None, PrimaryKind::Directory | PrimaryKind::Upstream, Typed::Appended { digits }) => {
             Some(format!("the last {digits} digits of the password field are the code"))
         }
-        (PrimaryKind::Directory | PrimaryKind::Upstream, Typed::Separated { separator }) => Some(format!(
-            "what follows the last '{}' of the password field is the code",
-            char::from(separator)
-        )),
+        (None, PrimaryKind::Directory | PrimaryKind::Upstream, Typed::Separated { separator }) => Some(
+            format!("what follows the last '{}' of the password field is the code", char::from(separator)),
+        ),
     };
-    let asked = client.entry.challenge && client.can.prompts;
-    match (typed, asked) {
-        (Some(typed), true) => format!("{typed}; if there is none, it is asked for"),
-        (Some(typed), false) => format!("{typed}; if there is none, the login is rejected"),
-        (None, true) => "the code is asked for".into(),
-        (None, false) => "there is no way to give a code: the login is rejected".into(),
+    match (typed, is_asked(client.can.prompts)) {
+        (Some(typed), true) => Ok(format!("{typed}; if there is none, it is asked for")),
+        (Some(typed), false) => Ok(format!("{typed}; if there is none, the login is rejected")),
+        (None, true) => Ok("the code is asked for".into()),
+        (None, false) => Err("rejected: a code is needed, and there is no way to give one".into()),
     }
 }
 
@@ -218,7 +285,7 @@ mod tests {
             subject: Some((&who, &groups)),
             aliases: &[alias.into()],
         };
-        let known = Known { standing: Some(Standing::Active), enrolled: FactorKinds::ALL };
+        let known = Known { standing: Some(Standing::Active), enrolled: FactorKinds::ALL, method: None };
         explain(&policy, &client(), &facts, known)
     }
 
@@ -250,5 +317,71 @@ mod tests {
         let other = told(any, "cn=alice", Some("192.0.2.7")).path;
         let last = other.last().unwrap();
         assert!(last.contains("counts again for 300 s"), "{last}");
+    }
+
+    /// The last steps of a login by `method` of an account that is `standing`, with every factor or none.
+    fn last(client: &Client, then: Requirement, method: Option<Method>, standing: Standing) -> Vec<String> {
+        let rule = Rule { name: "all".into(), when: Conditions::default(), then, grace_until: None };
+        let policy = Policy { rules: vec![rule], exemptions: Vec::new() };
+        let (who, groups) = (Pseudonym::new("p1").unwrap(), Groups::new());
+        let facts = Facts {
+            client: "wiki",
+            source: None,
+            user: None,
+            at: UnixTime(0),
+            subject: Some((&who, &groups)),
+            aliases: &[],
+        };
+        let known = Known { standing: Some(standing), enrolled: FactorKinds::ALL, method };
+        explain(&policy, client, &facts, known).path
+    }
+
+    const ANY: Requirement = Requirement::OneOf(FactorKinds::ALL);
+
+    #[test]
+    fn a_code_that_has_no_place_is_told_before_it_happens_a_160() {
+        let mut upstream = client();
+        upstream.primary = PrimaryKind::Upstream;
+        upstream.upstream = Some("nps".into());
+        upstream.entry.challenge = true;
+        upstream.can = Capabilities { prompts: true, ..upstream.can };
+        let told = |client: &Client, method| last(client, ANY, method, Standing::Active).join("; ");
+        for method in [Method::Chap, Method::MsChap, Method::MsChap2] {
+            let path = told(&upstream, Some(method));
+            assert!(path.contains(&format!("the proof by {} is checked by upstream \"nps\"", method.code())));
+            assert!(path.contains("has no place for one") && !path.contains("accepted"), "{path}");
+            let mut asking = upstream.clone();
+            asking.can.prompts_relayed = true;
+            let path = told(&asking, Some(method));
+            assert!(path.contains("; the code is asked for; accepted with a code"), "{path}");
+            let open = last(&upstream, Requirement::None, Some(method), Standing::Active);
+            assert!(open.last().unwrap().starts_with("accepted"), "{open:?}");
+        }
+        upstream.can.prompts_relayed = true;
+        let path = told(&upstream, Some(Method::Eap));
+        assert!(path.ends_with("rejected: a code is needed, and nothing can be asked after eap"), "{path}");
+        assert!(path.contains("nobody where it confirms none"), "{path}");
+        upstream.trusts_outer_name = true;
+        assert!(told(&upstream, Some(Method::Eap)).contains("the name outside of the tunnel says"));
+        let path = told(&upstream, None);
+        assert!(path.contains("the last 6 digits") && path.contains("accepted with a code"), "{path}");
+    }
+
+    #[test]
+    fn an_expired_password_is_told_with_the_dialogue_that_a_code_opens_or_as_a_rejection() {
+        let mut asks = client();
+        asks.entry.challenge = true;
+        asks.can.prompts = true;
+        let told = |client: &Client, then| last(client, then, None, Standing::PasswordExpired).join("; ");
+        assert!(told(&asks, ANY).ends_with("rejected: the account is with a password that has expired"));
+        asks.new_password = Some(crate::login::client::NewPasswordPrompts {
+            new: "".into(),
+            again: "".into(),
+            refused: "".into(),
+        });
+        let path = told(&asks, ANY);
+        assert!(path.contains("after the code a new one is asked for twice; accepted with a code"), "{path}");
+        let path = told(&asks, Requirement::None);
+        assert!(path.ends_with("a new one can be chosen only after a code"), "{path}");
     }
 }

@@ -70,6 +70,9 @@ pub enum Method {
 }
 
 impl Method {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Chap, Self::MsChap, Self::MsChap2, Self::Eap];
+
     /// The fixed word in the configuration, in log and metrics.
     #[must_use]
     pub const fn code(self) -> &'static str {
