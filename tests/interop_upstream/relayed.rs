@@ -100,7 +100,7 @@ fn people() -> String {
     let user = |(number, (name, group)): (usize, (&str, &str))| {
         format!(
             "[[user]]\nid = \"00000000-0000-4000-8000-0000000000{number:02x}\"\nname = \"{name}\"\n\
-             aliases = [\"LAB\\\\{name}\"]\npassword = \"{hash}\"\ngroups = [\"{group}\"]\n\n"
+             password = \"{hash}\"\ngroups = [\"{group}\"]\n\n"
         )
     };
     people.into_iter().enumerate().map(user).collect()
