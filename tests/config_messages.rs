@@ -485,6 +485,8 @@ challenge-life = \"90s\"
 reject-delay = \"500ms\"
 when-unable = \"reject\"
 password-charset = [\"utf-8\", \"windows-1252\"]
+reply-rules = \"merge\"
+without-reply-rule = \"refuse\"
 rewrite = [
   { strip-prefix = \"CORP\\\\\" },
   { strip-suffix = \"@corp.example\", expect = { \"Bob@Corp.example\" = \"bob\" } },
@@ -628,6 +630,23 @@ grace-until = 2026-12-31
 [[rule]]
 name = \"rest\"
 then = \"refuse\"
+
+[[reply]]
+name = \"admins\"
+client = [\"vpn-1\"]
+group = [\"CN=VPN, OU=x,DC=corp,DC=example\"]
+administrative = true
+attributes = [
+  { name = \"service-type\", value = \"Administrative-User\" },
+  { name = \"Class\", from = \"Department\", before = \"OU=\", after = \";\", allow = \",\", take = \"first\", missing = \"omit\" },
+  { name = \"Filter-Id\", by-group = { \"B\" = \"b\", \"A\" = \"a\" }, every = true },
+]
+
+[[reply]]
+name = \"users\"
+client = \"vpn-1\"
+group = [\"Users\"]
+attributes = [{ name = \"Session-Timeout\", value = 3600 }]
 ";
 
 #[test]
@@ -648,6 +667,7 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
         ("upstream", file::UPSTREAM),
         ("exemption", file::EXEMPTION),
         ("rule", file::RULE),
+        ("reply", file::REPLY),
     ] {
         let tables = json[name].as_array().unwrap();
         let missing: Vec<_> =
@@ -672,6 +692,8 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
         &json["directory"].as_array().unwrap().iter().find_map(|one| one.get("other-domain")).unwrap()[0];
     assert_eq!(other["bind-password"]["credential"], "good2");
     assert_eq!(other["netbios-domain"], "EU");
+    let by_group = &json["reply"][0]["attributes"][2]["by-group"];
+    assert_eq!(by_group, &serde_json::json!([{ "B": "b" }, { "A": "a" }]), "in the order of the file");
 }
 
 #[test]

@@ -14,12 +14,14 @@ use crate::cli::exit::Failure;
 use crate::cli::subject::{closed, failures};
 use crate::cli::terminal::say;
 use crate::config::settings::ClientSettings;
+use crate::login::client::Client;
 use crate::login::explain::{Explanation, Known, explain};
 use crate::login::factor::{Enrolment, FactorKind};
-use crate::login::identity::Groups;
+use crate::login::identity::{Account, Groups};
 use crate::login::policy::{Facts, Looked, Requirement};
 use crate::login::relay::Method;
 use crate::login::throttle::Failures;
+use crate::wire::radius::describe::{Line, attributes};
 
 /// Say which rules a login would meet and how it would go, without any login.
 ///
@@ -99,6 +101,8 @@ struct Told {
     notes: Vec<String>,
     /// The path by each way, where there is a choice.
     ways: Vec<(&'static str, Vec<String>)>,
+    /// What the client would be told about the account, or why that cannot be.
+    reply: Option<Result<Vec<Line>, String>>,
 }
 
 async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
@@ -158,7 +162,8 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
         explanation.path = vec!["rejected: the directory knows no such account".into()];
     }
     let ways = if undecided || client.radius().is_none() { Vec::new() } else { ways };
-    Ok(Told { explanation, undecided, notes, ways })
+    let reply = account.as_ref().and_then(|account| reply(&client.login, account));
+    Ok(Told { explanation, undecided, notes, ways, reply })
 }
 
 /// The ways to be told of: the one that is asked about, or all that the client may use.
@@ -177,8 +182,17 @@ fn ways(client: &ClientSettings, args: &Args) -> Result<Vec<Way>, Failure> {
     Ok(may)
 }
 
+/// What a client with reply rules would be told about `account`.
+fn reply(client: &Client, account: &Account) -> Option<Result<Vec<Line>, String>> {
+    let telling = client.telling.as_ref()?;
+    Some(match telling.tell(account) {
+        Ok(told) => Ok(attributes(told.bytes())),
+        Err(untold) => Err(telling.why_not(account).unwrap_or_else(|| untold.to_string())),
+    })
+}
+
 fn tell(told: &Told, json: bool) -> Result<(), Failure> {
-    let Told { explanation, undecided, notes, ways } = told;
+    let Told { explanation, undecided, notes, ways, reply } = told;
     let decision = &explanation.decision;
     if json {
         let rules: Vec<_> = explanation
@@ -200,6 +214,10 @@ fn tell(told: &Told, json: bool) -> Result<(), Failure> {
             "path": explanation.path,
             "methods": ways.iter().cloned().collect::<BTreeMap<_, _>>(),
             "notes": notes,
+            "attributes": reply.as_ref().and_then(|reply| reply.as_ref().ok()).map(|lines| {
+                lines.iter().map(|line| serde_json::json!([line.name, line.value])).collect::<Vec<_>>()
+            }),
+            "reply-incomplete": reply.as_ref().and_then(|reply| reply.as_ref().err()),
         });
         return say(&report.to_string());
     }
@@ -222,6 +240,15 @@ fn tell(told: &Told, json: bool) -> Result<(), Failure> {
             say(&format!("by {word}:"))?;
             path.iter().try_for_each(|step| say(&format!("  {step}")))
         })?,
+    }
+    match reply {
+        None => {}
+        Some(Ok(lines)) if lines.is_empty() => say("  the client is told no attribute")?,
+        Some(Ok(lines)) => {
+            say("  the client is told:")?;
+            lines.iter().try_for_each(|line| say(&format!("    {} = {}", line.name, line.value)))?;
+        }
+        Some(Err(why)) => say(&format!("  rejected where it would be accepted: {why}"))?,
     }
     notes.iter().try_for_each(|note| say(&format!("  but {note}; \"doorward subject unlock\" releases it")))
 }

@@ -10,7 +10,7 @@ use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::secret::Secret;
 use crate::base::table::nearest;
 use crate::base::text::safe;
-use crate::config::{client, directory, exemption, listener, rule, show, upstream};
+use crate::config::{client, directory, exemption, listener, reply, rule, show, upstream};
 use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::login::policy::{Conditions, Requirement};
 
@@ -52,6 +52,7 @@ pub(in crate::config) struct Drafts<'a> {
     pub(in crate::config) clients: &'a [client::Draft],
     pub(in crate::config) exemptions: &'a [exemption::Draft],
     pub(in crate::config) rules: &'a [rule::Draft],
+    pub(in crate::config) replies: &'a [reply::Draft],
 }
 
 /// Compares the tables with each other.

@@ -69,7 +69,11 @@ pub(in crate::config) fn settle(
     };
     let called: Arc<str> = name.as_ref().map_or("", |name| name.value).into();
     Draft {
-        settings: kind.map(|kind| DirectorySettings { name: Arc::clone(&called), kind }),
+        settings: kind.map(|kind| DirectorySettings {
+            name: Arc::clone(&called),
+            kind,
+            attributes: Vec::new(),
+        }),
         name: called,
         place: table.place.clone(),
         name_at: name.map(|name| name.place),

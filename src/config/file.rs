@@ -20,17 +20,18 @@ pub const SINGLE: [(&str, &[&str]); 10] = [
 ];
 
 /// Tables that stand any number of times; those of later files come after those of earlier ones.
-pub const REPEATED: [(&str, &[&str]); 6] = [
+pub const REPEATED: [(&str, &[&str]); 7] = [
     ("directory", DIRECTORY_LDAP),
     ("upstream", UPSTREAM),
     ("listener", LISTENER),
     ("client", CLIENT_RADIUS),
     ("exemption", EXEMPTION),
     ("rule", RULE),
+    ("reply", REPLY),
 ];
 
 /// Tables inside tables, by the path to them.
-pub const INNER: [(&str, &[&str]); 12] = [
+pub const INNER: [(&str, &[&str]); 13] = [
     ("directory", DIRECTORY_FILE),
     ("directory.other-domain", OTHER_DOMAIN),
     ("client", CLIENT_LDAP),
@@ -41,6 +42,7 @@ pub const INNER: [(&str, &[&str]); 12] = [
     ("audit.network-prefix", NETWORK_PREFIX),
     ("rule.time", RULE_TIME),
     ("rule.then", RULE_THEN),
+    ("reply.attributes", REPLY_ATTRIBUTE),
     ("secret", SECRET),
     ("user", USER),
 ];
@@ -190,6 +192,8 @@ pub const CLIENT_RADIUS: &[&str] = &[
     "when-unable",
     "password-charset",
     "rewrite",
+    "reply-rules",
+    "without-reply-rule",
 ];
 /// `[[client]]` that speaks LDAP
 pub const CLIENT_LDAP: &[&str] = &[
@@ -224,3 +228,8 @@ pub const SECRET: &[&str] = &["file", "credential", "env"];
 pub const RULE: &[&str] = &["name", "client", "group", "subject", "network", "time", "then", "grace-until"];
 /// `rule.time`
 pub const RULE_TIME: &[&str] = &["days", "from", "to", "zone"];
+/// `[[reply]]`
+pub const REPLY: &[&str] = &["name", "client", "group", "administrative", "attributes"];
+/// An entry of `reply.attributes`
+pub const REPLY_ATTRIBUTE: &[&str] =
+    &["name", "value", "from", "before", "after", "allow", "take", "by-group", "every", "missing"];

@@ -17,7 +17,7 @@ use crate::config::file::{REPEATED, SINGLE};
 use crate::config::secret::{Surroundings, reason};
 use crate::config::settings::Settings;
 use crate::config::{
-    client, demands, directory, exemption, listener, reach, relayed, rule, sections, upstream,
+    client, demands, directory, exemption, listener, reach, relayed, reply, rule, sections, upstream,
 };
 use crate::login::policy::Policy;
 
@@ -188,7 +188,7 @@ fn settle(
     let none = Table { place: whole.place.clone(), entries: BTreeMap::new() };
     let mut root = Reader::new(whole, "", &known, out);
     let pseudonyms = sections::subjects(&mut root, &none);
-    let directories: Vec<directory::Draft> = root
+    let mut directories: Vec<directory::Draft> = root
         .tables("directory")
         .into_iter()
         .map(|table| directory::settle(root.out(), table, &pseudonyms, around, sources))
@@ -198,6 +198,7 @@ fn settle(
     let mut clients = clients(&mut root, &directories, around);
     let exemptions = exemptions(&mut root);
     let rules = rules(&mut root);
+    let replies = replies(&mut root);
     // Without any client nothing is known about what they speak.
     let spoken = clients.is_empty() || clients.iter().any(|client| client.settings.radius().is_some());
     let radius = sections::radius(&mut root, &none, spoken);
@@ -209,6 +210,7 @@ fn settle(
         clients: &clients,
         exemptions: &exemptions,
         rules: &rules,
+        replies: &replies,
     };
     check(&drafts, now, root.out());
     demands::check(&drafts, root.out());
@@ -216,7 +218,10 @@ fn settle(
     upstream::check(&drafts, root.out());
     relayed::check(&drafts, root.out());
     exemption::check(&drafts, root.out());
+    reply::check(&drafts, root.out());
     exemption::tell(&mut clients, &exemptions);
+    reply::tell(&mut clients, &replies);
+    reply::ask(&mut directories, &clients, &replies);
     let status = sections::status(&mut root);
     for complaint in listener::addresses_differ(&listeners, status) {
         root.out().error(complaint);
@@ -240,6 +245,7 @@ fn settle(
             rules: rules.into_iter().map(|draft| draft.rule).collect(),
             exemptions: exemptions.into_iter().map(|draft| draft.exemption).collect(),
         }),
+        replies: replies.into_iter().map(|draft| draft.shown).collect(),
     };
     demands::files_differ(&settings, root.out());
     settings
@@ -296,6 +302,15 @@ fn clients(
     let read = |table| {
         let who = called("client", table);
         client::settle(&mut Reader::new(table, who, &known, root.out()), directories, around)
+    };
+    tables.into_iter().map(read).collect()
+}
+
+fn replies(root: &mut Reader<'_, '_>) -> Vec<reply::Draft> {
+    let tables = root.tables("reply");
+    let read = |table| {
+        let who = called("reply", table);
+        reply::settle(&mut Reader::new(table, who, crate::config::file::REPLY, root.out()))
     };
     tables.into_iter().map(read).collect()
 }

@@ -13,6 +13,7 @@ mod listener;
 mod load;
 mod reach;
 mod relayed;
+mod reply;
 mod rewrite;
 mod rule;
 mod secret;

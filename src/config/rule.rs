@@ -66,7 +66,7 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
     }
 }
 
-fn groups(reader: &mut Reader<'_, '_>) -> Option<Vec<Box<str>>> {
+pub(in crate::config) fn groups(reader: &mut Reader<'_, '_>) -> Option<Vec<Box<str>>> {
     let texts = reader.texts("group")?;
     let mut keys = Vec::with_capacity(texts.len());
     for text in texts {

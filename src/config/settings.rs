@@ -18,6 +18,7 @@ use crate::frontend::radius::charset::Charset;
 use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::frontend::radius::method::Way;
 use crate::frontend::radius::passing::Passing;
+use crate::frontend::radius::reply::{Choice, Without};
 use crate::login::client::Client;
 use crate::login::policy::Policy;
 use crate::login::relay::Method;
@@ -56,6 +57,8 @@ pub struct Settings {
     pub clients: Vec<ClientSettings>,
     /// `[[rule]]` and `[[exemption]]`
     pub policy: Arc<Policy>,
+    /// `[[reply]]` as they were written; the clients have them in [`Client::telling`].
+    pub replies: Vec<toml::Table>,
 }
 
 impl Settings {
@@ -184,6 +187,8 @@ pub struct DirectorySettings {
     pub name: Arc<str>,
     /// What it is.
     pub kind: DirectoryKind,
+    /// What reply rules want to know of its accounts: attributes by their names, lower case.
+    pub attributes: Vec<Box<str>>,
 }
 
 /// What a directory is.
@@ -310,6 +315,10 @@ pub struct RadiusClientSettings {
     pub ways: Vec<Way>,
     /// Which attributes go on to it from its upstream.
     pub passing: Passing,
+    /// How many of the reply rules that fit are used, where several can.
+    pub reply_rules: Option<Choice>,
+    /// What becomes of somebody whom no reply rule fits, where that can be.
+    pub without_reply_rule: Option<Without>,
 }
 
 /// Where a secret is read from.

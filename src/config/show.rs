@@ -91,6 +91,10 @@ impl Settings {
         if !self.policy.rules.is_empty() {
             root.insert("rule".into(), Value::Array(self.policy.rules.iter().map(rule).collect()));
         }
+        if !self.replies.is_empty() {
+            let replies = self.replies.iter().cloned().map(Value::Table);
+            root.insert("reply".into(), Value::Array(replies.collect()));
+        }
         root
     }
 }

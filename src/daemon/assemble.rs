@@ -87,9 +87,10 @@ fn directory(
         DirectoryKind::File { users, .. } => {
             Arc::new(FileDirectory::new(settings.name, users, hashing_threads()))
         }
-        DirectoryKind::Ldap { settings, .. } => {
+        DirectoryKind::Ldap { settings: ldap, .. } => {
+            let ldap = ldap.with_attributes(settings.attributes);
             let no_name = |_| Fault::new(FaultKind::Internal, "the system gave no randomness");
-            Arc::new(LdapDirectory::start(*settings, clock.clone(), random).map_err(no_name)?)
+            Arc::new(LdapDirectory::start(ldap, clock.clone(), random).map_err(no_name)?)
         }
     })
 }

@@ -10,7 +10,7 @@
 
 mod hash;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -25,12 +25,13 @@ use crate::directory::file::hash::{Hash, Scratch};
 pub use crate::directory::file::hash::{HashFault, hash_password};
 use crate::directory::group_name;
 use crate::gateway::ports::{After, Directory, Verified};
-use crate::login::identity::{Account, Groups, LoginName, NameForm, Pseudonym, Standing};
+use crate::login::identity::{Account, Attributes, Groups, LoginName, NameForm, Pseudonym, Standing};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::{Fault, FaultKind};
 
 /// `[[user]]`
-pub const USER: &[&str] = &["id", "name", "aliases", "password", "groups", "disabled", "number"];
+pub const USER: &[&str] =
+    &["id", "name", "aliases", "password", "groups", "disabled", "number", "attributes"];
 
 /// The users of a file, each with an id, names and a number that no other has.
 #[derive(Clone)]
@@ -50,6 +51,7 @@ struct User {
     groups: Groups,
     disabled: bool,
     number: Option<Box<str>>,
+    attributes: Attributes,
 }
 
 impl fmt::Debug for Users {
@@ -103,6 +105,12 @@ impl Users {
         self.list.iter().any(|user| user.groups.contains(key))
     }
 
+    /// Whether somebody has an attribute, which is named in lower case.
+    #[must_use]
+    pub fn has_attribute(&self, name: &str) -> bool {
+        self.list.iter().any(|user| user.attributes.contains_key(name))
+    }
+
     fn named(&self, name: &LoginName) -> Option<&User> {
         // Nobody here has a distinguished name, whatever somebody is called.
         if matches!(name.form(), NameForm::Distinguished(_)) {
@@ -141,12 +149,22 @@ impl Gathered {
             groups.iter().map(|group| group_name(group.value)).filter(|key| !key.is_empty()).collect();
         let disabled = reader.flag("disabled", false);
         let number = self.number(reader);
+        let attributes = attributes(reader);
         let (Some((id, handle)), Some(name), Some(hash)) = (id, name, hash) else { return };
         let at = self.list.len();
         self.by_name.extend(names.into_iter().map(|name| (name, at)));
         self.by_handle.insert(handle.clone(), at);
         self.places.push(reader.whole_table().place.clone());
-        self.list.push(User { id, handle, name: name.value.into(), hash, groups, disabled, number });
+        self.list.push(User {
+            id,
+            handle,
+            name: name.value.into(),
+            hash,
+            groups,
+            disabled,
+            number,
+            attributes,
+        });
     }
 
     /// Whether `key` is new; if not, complains and points to the other.
@@ -214,6 +232,24 @@ impl Gathered {
         let nobody = Hash::of_nobody(first);
         Users { list: self.list, by_name: self.by_name, by_handle: self.by_handle, nobody }
     }
+}
+
+/// What reply rules can tell of the user, by names in lower case.
+fn attributes(reader: &mut Reader<'_, '_>) -> Attributes {
+    let Some(table) = reader.table("attributes") else { return Attributes::default() };
+    let names: Vec<&str> = table.entries.keys().map(String::as_str).collect();
+    let mut inner = Reader::new(table, "user: attributes", &names, reader.out());
+    let mut all = BTreeMap::new();
+    for name in names {
+        let texts = inner.texts(name).unwrap_or_default();
+        let values: Vec<Box<[u8]>> = texts.iter().map(|text| text.value.as_bytes().into()).collect();
+        if all.insert(name.to_ascii_lowercase().into(), values).is_some()
+            && let Some((place, _)) = table.entries.get(name)
+        {
+            inner.wrong(place, "this attribute stands twice, in other letter cases", "remove one of them");
+        }
+    }
+    Arc::new(all)
 }
 
 fn password(reader: &mut Reader<'_, '_>) -> Option<Hash> {
@@ -295,7 +331,7 @@ impl Directory for FileDirectory {
             number: user.number.clone(),
             aliases: Vec::new(),
             stamp: user.hash.stamp(),
-            attributes: Default::default(),
+            attributes: Arc::clone(&user.attributes),
         }))
     }
 

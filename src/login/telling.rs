@@ -15,6 +15,11 @@ pub trait Tell: Send + Sync {
     /// [`Untold`] when something that must be told cannot be: then nobody is let in, since a client that hears less
     /// may allow more.
     fn tell(&self, account: &Account) -> Result<Told, Untold>;
+
+    /// What an administrator has to look at when [`Tell::tell`] fails for `account`, in words that hold no value of it.
+    fn why_not(&self, account: &Account) -> Option<String> {
+        self.tell(account).err().map(|untold| untold.to_string())
+    }
 }
 
 /// Something that a client must be told about an account is not to be had.
@@ -64,6 +69,12 @@ impl Telling {
     /// As [`Tell::tell`].
     pub fn tell(&self, account: &Account) -> Result<Told, Untold> {
         self.0.tell(account)
+    }
+
+    /// As [`Tell::why_not`].
+    #[must_use]
+    pub fn why_not(&self, account: &Account) -> Option<String> {
+        self.0.why_not(account)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::base::secret::Secret;
 use crate::base::table::Reader;
 use crate::base::text::{is_hidden, safe};
 use crate::config::client::{Named, charset, entry, relay};
+use crate::config::reply::{CHOICES, WITHOUT};
 use crate::config::secret::{Found, Surroundings, read};
 use crate::config::settings::{RadiusClientSettings, SecretSource};
 use crate::frontend::radius::address::AddressSource;
@@ -46,6 +47,8 @@ pub(in crate::config) struct Places {
     pub(in crate::config) message_authenticator: Option<Place>,
     pub(in crate::config) limit_proxy_state: Option<Place>,
     pub(in crate::config) relay: relay::Places,
+    pub(in crate::config) reply_rules: Option<Place>,
+    pub(in crate::config) without_reply_rule: Option<Place>,
 }
 
 /// Reads what RADIUS needs besides a name, a directory and `addresses`.
@@ -69,6 +72,8 @@ pub(in crate::config::client) fn settle(
         message_authenticator: place_of("message-authenticator"),
         limit_proxy_state: place_of("limit-proxy-state"),
         relay: relay_places,
+        reply_rules: place_of("reply-rules"),
+        without_reply_rule: place_of("without-reply-rule"),
         ..Places::default()
     };
     let (secret, secret_from) = parts(secret, &mut places.secret);
@@ -95,8 +100,16 @@ pub(in crate::config::client) fn settle(
         password_charset: charset::read(reader),
         ways: relay.ways,
         passing: relay.passing,
+        reply_rules: word(reader, "reply-rules", &CHOICES),
+        without_reply_rule: word(reader, "without-reply-rule", &WITHOUT),
     };
     (login, settings, places)
+}
+
+/// One of a few words under `key`, for which nothing is assumed.
+fn word<T: Copy>(reader: &mut Reader<'_, '_>, key: &str, words: &[(&str, T)]) -> Option<T> {
+    let text = reader.text(key)?;
+    reader.word(key, &text, words)
 }
 
 /// Without a secret there is an error already, and the settings are not used.

@@ -7,6 +7,7 @@ use crate::base::table::friendly;
 use crate::config::client::charset;
 use crate::config::client::radius::{AUTHENTICATORS, PRIMARIES, UNABLE};
 use crate::config::client::relay::{EAP_NAMES, NEW_PASSWORD};
+use crate::config::reply::{CHOICES, WITHOUT};
 use crate::config::settings::{RadiusClientSettings, UpstreamSettings};
 use crate::config::show::{list, source, table, word};
 use crate::config::upstream::AUTHENTICATORS as SIGNED;
@@ -32,6 +33,12 @@ pub(super) fn radius_client(login: &Client, radius: &RadiusClientSettings, pairs
     ]);
     if let Some(from) = &radius.previous_secret_from {
         pairs.push(("previous-secret", source(from)));
+    }
+    if let Some(choice) = radius.reply_rules {
+        pairs.push(("reply-rules", word(&CHOICES, choice)));
+    }
+    if let Some(without) = radius.without_reply_rule {
+        pairs.push(("without-reply-rule", word(&WITHOUT, without)));
     }
     relayed(login, radius, pairs);
     if let Some(prompts) = &login.new_password {

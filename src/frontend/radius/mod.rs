@@ -10,6 +10,7 @@ pub mod duplicates;
 mod granted;
 pub mod method;
 pub mod passing;
+pub mod reply;
 pub mod session;
 pub mod socket;
 pub mod translate;

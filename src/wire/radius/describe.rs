@@ -53,6 +53,15 @@ pub fn describe(datagram: &[u8], secret: Option<&SharedSecret>) -> Result<Vec<Li
     Ok(lines)
 }
 
+/// Puts whole attributes into lines, as they stand in an Access-Accept that is not signed yet.
+#[must_use]
+pub fn attributes(whole: &[u8]) -> Vec<Line> {
+    let length = u16::try_from(whole.len().saturating_add(HEADER_LEN)).unwrap_or(u16::MAX).to_be_bytes();
+    let packet = [&[2, 0], &length[..], &[0; 16], whole].concat();
+    let lines = describe(&packet, None).unwrap_or_default();
+    lines.into_iter().filter(|line| line.offset >= HEADER_LEN).collect()
+}
+
 fn line(offset: usize, name: impl Into<String>, value: impl Into<String>) -> Line {
     Line { offset, name: name.into(), value: value.into() }
 }
