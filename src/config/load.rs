@@ -212,13 +212,7 @@ fn settle(
         rules: &rules,
         replies: &replies,
     };
-    check(&drafts, now, root.out());
-    demands::check(&drafts, root.out());
-    reach::check(&drafts, root.out());
-    upstream::check(&drafts, root.out());
-    relayed::check(&drafts, root.out());
-    exemption::check(&drafts, root.out());
-    reply::check(&drafts, root.out());
+    compare(&drafts, now, root.out());
     exemption::tell(&mut clients, &exemptions);
     reply::tell(&mut clients, &replies);
     reply::ask(&mut directories, &clients, &replies);
@@ -249,6 +243,17 @@ fn settle(
     };
     demands::files_differ(&settings, root.out());
     settings
+}
+
+/// Everything that is wrong between tables.
+fn compare(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
+    check(drafts, now, out);
+    demands::check(drafts, out);
+    reach::check(drafts, out);
+    upstream::check(drafts, out);
+    relayed::check(drafts, out);
+    exemption::check(drafts, out);
+    reply::check(drafts, out);
 }
 
 /// How a table is called in messages: by its name where it has one.
