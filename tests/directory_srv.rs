@@ -95,7 +95,7 @@ fn domain_controllers_come_by_priority_and_those_of_the_site_before_all_others_b
     assert_eq!(site.dns.asked(), [CONTROLLERS], "no site, no question for it");
     let start_tls = site.found(kind, "tls = \"starttls\"");
     assert_eq!(start_tls, ["dc1.lab.test:389", "dc2.lab.test:389", "dc3.lab.test:389"]);
-    assert_eq!(site.found(kind, "port = 3269")[0], "dc1.lab.test:3269");
+    assert_eq!(site.found(kind, "port = 1636")[0], "dc1.lab.test:1636");
 
     let in_berlin = "site = \"Berlin\"";
     assert_eq!(site.found(kind, in_berlin), ["dc1.lab.test:636", "dc2.lab.test:636", "dc3.lab.test:636"]);
