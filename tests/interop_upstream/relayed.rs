@@ -15,7 +15,7 @@ pub(crate) const PASSED: &str = "pass-attributes = [\"Class\", \"Filter-Id\", \"
 pub(crate) const EVERY: &str =
     "methods = [\"pap\", \"chap\", \"ms-chap\", \"ms-chap-v2\", \"eap\"]\neap-name = \"upstream\"";
 
-/// The program, where alice and carol have generators of codes, and bob and dora need none.
+/// The program, where alice, carol and erin have generators of codes, and bob and dora need none.
 pub(crate) struct Relayed {
     pub(crate) lab: Lab,
     pub(crate) servers: Vec<FreeRadius>,
@@ -31,10 +31,23 @@ impl Relayed {
     /// With a server for each wish, in order of preference; keys of the client, keys of the upstream, and more
     /// tables.
     pub(crate) fn start_as(wishes: &[Wish<'_>], client: &str, upstream: &str, tables: &str) -> Option<Self> {
+        Self::start_whole(wishes, (client, upstream, tables), "")
+    }
+
+    /// With one server, these keys of the client, more tables, and these keys of everybody in the directory.
+    pub(crate) fn start_for(client: &str, tables: &str, person: &str) -> Option<Self> {
+        Self::start_whole(&[Wish::default()], (client, "", tables), person)
+    }
+
+    fn start_whole(
+        wishes: &[Wish<'_>],
+        (client, upstream, tables): (&str, &str, &str),
+        person: &str,
+    ) -> Option<Self> {
         let radclient = Radclient::find(SECRET)?;
         let servers: Vec<_> = wishes.iter().map(FreeRadius::start_as).collect::<Option<_>>()?;
         let dir = lab::folder();
-        private_file(&dir.path().join("users.toml"), &people());
+        private_file(&dir.path().join("users.toml"), &people(person));
         let addresses: Vec<_> = servers.iter().map(|server| format!("\"{}\"", server.address)).collect();
         let client = format!("primary = \"upstream\"\nupstream = \"radius\"\n{client}");
         let config = [
@@ -45,8 +58,7 @@ impl Relayed {
             tables.to_owned(),
         ];
         let lab = Lab::start_custom(dir, &config.concat());
-        lab.enrol_totp("alice");
-        lab.enrol_totp("carol");
+        ["alice", "carol", "erin"].into_iter().for_each(|user| lab.enrol_totp(user));
         Some(Self { lab, servers, radclient })
     }
 
@@ -94,13 +106,14 @@ fn upstream_table(dir: &Path, addresses: &str, extra: &str) -> String {
 }
 
 /// Their passwords here are others than at the upstream.
-fn people() -> String {
+fn people(more: &str) -> String {
     let hash = lab::hash_password(lab::PASSWORD);
-    let people = [("alice", "code"), ("bob", "no code"), ("carol", "code"), ("dora", "no code")];
+    let people =
+        [("alice", "code"), ("bob", "no code"), ("carol", "code"), ("dora", "no code"), ("erin", "code")];
     let user = |(number, (name, group)): (usize, (&str, &str))| {
         format!(
             "[[user]]\nid = \"00000000-0000-4000-8000-0000000000{number:02x}\"\nname = \"{name}\"\n\
-             password = \"{hash}\"\ngroups = [\"{group}\"]\n\n"
+             password = \"{hash}\"\ngroups = [\"{group}\"]\n{more}\n\n"
         )
     };
     people.into_iter().enumerate().map(user).collect()

@@ -28,7 +28,8 @@ pub const NEXT_CODE_PLEASE: &str = "Wait for the code to change, then enter the 
 /// As a device it does not know this session.
 pub const NO_SUCH_SESSION: &str = "long-gone";
 
-/// What the accepts of alice and dora say about them, as radclient prints it. Nothing is said about bob.
+/// What the accepts of alice and dora say about them, as radclient prints it. Nothing is said about bob
+/// and erin.
 pub const STAFF_GET: [&str; 8] = [
     "Class = 0x7374616666",
     "Filter-Id = \"staff\"",
@@ -315,7 +316,7 @@ fn people() -> String {
     let about: Vec<String> = STAFF_GET.iter().map(|attribute| format!("    {attribute}")).collect();
     let person = |name: &str| format!("{name} Cleartext-Password := \"{PASSWORD}\"\n");
     let staff = ["alice", "dora"].map(|name| person(name) + &about.join(",\n") + "\n\n");
-    staff.concat() + &person("bob")
+    staff.concat() + &person("bob") + &person("erin")
 }
 
 /// Three ports of one loopback address on which nobody listens at the moment.
