@@ -25,4 +25,6 @@ mod outage;
 mod pap;
 #[path = "interop_upstream/relayed.rs"]
 mod relayed;
+#[path = "interop_upstream/reply.rs"]
+mod reply;
 mod support;
