@@ -112,9 +112,9 @@ fn changes_passwords(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut Compl
         DirectoryKind::Ldap { settings, .. } if !settings.is_active_directory() => {
             ("is not Active Directory", "people change their password where the directory offers it")
         }
-        DirectoryKind::Ldap { settings, .. } if !settings.is_encrypted() => (
-            "is asked without TLS",
-            "write tls = \"ldaps\" or \"starttls\" there; it changes no password otherwise",
+        DirectoryKind::Ldap { settings, .. } if !settings.changes_passwords() => (
+            "has no TLS or no service account",
+            "write tls = \"ldaps\" or \"starttls\" and bind-dn there; no password is changed otherwise",
         ),
         DirectoryKind::Ldap { settings, .. } if !settings.changes_passwords() => (
             "has no service account that could ask for it",

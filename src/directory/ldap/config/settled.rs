@@ -51,16 +51,6 @@ impl LdapSettings {
         }
     }
 
-    /// Everything that goes to it is encrypted, to every server.
-    #[must_use]
-    pub fn is_encrypted(&self) -> bool {
-        let protected = |(access, _): &(Access, Source)| !matches!(access.protection, Protection::Plain);
-        match &self.manner {
-            Manner::ActiveDirectory(_, servers) => servers.iter().all(protected),
-            Manner::Plain(_, servers) => protected(servers),
-        }
-    }
-
     /// Passwords cross a network readable: `tls = "none"` and a server that is not on this machine. Worth a
     /// warning.
     #[must_use]
