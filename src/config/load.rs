@@ -245,7 +245,7 @@ fn settle(
     settings
 }
 
-/// Everything that is wrong between tables.
+/// Compares the tables with each other.
 fn compare(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
     check(drafts, now, out);
     demands::check(drafts, out);
