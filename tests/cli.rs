@@ -198,7 +198,7 @@ fn explain_ends_where_an_account_is_needed_and_there_is_none() {
 
 #[test]
 fn explain_tells_for_each_method_whether_a_code_has_a_place_a_160() {
-    let client = "primary = \"upstream\"\nupstream = \"nps\"\nmethods = [\"pap\", \"ms-chap-v2\", \"eap\"]";
+    let client = "primary = \"upstream\"\nupstream = \"nps\"\nmethods = [\"pap\", \"ms-chap-v2\", \"eap\"]\neap-name = \"upstream\"";
     let folder = tempfile::tempdir().unwrap();
     let secret = folder.path().join("upstream-secret");
     lab::private_file(&secret, "a secret that only the upstream knows");

@@ -62,6 +62,13 @@ pub(in crate::config::client) fn settle(
         }
     }
     let trusts_outer_name = reader.choice("eap-name", &EAP_NAMES, false);
+    // No default is right: FreeRADIUS by itself confirms the name outside the tunnel, which anybody may make up.
+    if has_upstream && speaks(Method::Eap) && reader.node("eap-name").is_none() {
+        let hint = "\"upstream\": whom its Access-Accept names, once it is set to name who is inside the tunnel, as \
+                    docs/upstream-radius.md shows; \"outer\": whom the device names, where the upstream refuses another \
+                    one inside";
+        reader.missing("eap-name", hint);
+    }
     if let Some(node) = reader.node("eap-name").filter(|_| !speaks(Method::Eap)) {
         reader.wrong(&node.place, "eap-name has no effect, methods does not name \"eap\"", "remove it");
     }
