@@ -295,7 +295,8 @@ fn whatever_is_said_to_a_bind_nobody_is_let_in_without_a_success_and_a_code_b_04
         op::BIND_REQUEST => Act::Send(said.lock().unwrap()(request.id)),
         _ => honest(request),
     });
-    let front = Front::of(&fake, "");
+    // What was sent and not answered counts (B-087); here it shall not make the last one wait.
+    let front = Front::of(&fake, "[limits.password]\nfree = 100\n");
     // No login gets as far as the code, so it stays unused.
     let password = front.password();
     let no: [(&str, Saying); 21] = [
