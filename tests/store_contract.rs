@@ -10,9 +10,11 @@ use std::time::Duration;
 use doorward::base::clock::UnixTime;
 use doorward::base::random::SystemRandom;
 use doorward::factor::totp::Totp;
+use doorward::gateway::ports::sessions::{Noted, OpenSession, SessionKey, Sessions};
 use doorward::gateway::ports::{
     Adopted, Counted, NewEnrolment, NewSubject, SecondFactor, Store, SubjectDigest, Totals, Vault,
 };
+use doorward::login::attempt::AttemptId;
 use doorward::login::credential::Code;
 use doorward::login::factor::{FactorKind, FactorOutcome, Mark, Sealed, Try};
 use doorward::login::identity::Pseudonym;
@@ -569,6 +571,118 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = std::process::Command::new("umount").arg(&self.0).status();
     }
+}
+
+/// The n-th session of a subject at `client`, heard of at that second.
+fn session(client: &str, n: u8, who: u64, heard: i64) -> OpenSession {
+    let at = UnixTime::from_seconds(heard);
+    OpenSession {
+        key: SessionKey { client: client.into(), device: [n % 2; 16], session: [n; 16] },
+        pseudonym: pseudonym(who),
+        attempt: AttemptId([n; 8]),
+        marks: Sealed { key_id: 1, bytes: [n; 40].into() },
+        since: at,
+        heard: at,
+    }
+}
+
+/// A store with two subjects.
+async fn with_two(folder: &Path) -> Sqlite {
+    let store = Sqlite::open(&folder.join("store.db")).unwrap();
+    for n in 0..2 {
+        store.adopt(subject(n)).await.unwrap();
+    }
+    store
+}
+
+#[test]
+fn a_session_is_noted_once_heard_of_again_and_ended_across_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    wait(async {
+        let store = with_two(folder.path()).await;
+        let first = session("fw", 1, 0, 100);
+        assert_eq!(store.note_session(first.clone(), 9).await, Ok(Noted::New));
+        let again = OpenSession { attempt: AttemptId([9; 8]), ..session("fw", 1, 0, 160) };
+        assert_eq!(store.note_session(again.clone(), 9).await, Ok(Noted::Known));
+        let late = session("fw", 1, 0, 130);
+        assert_eq!(
+            store.note_session(OpenSession { attempt: again.attempt, ..late }, 9).await,
+            Ok(Noted::Known)
+        );
+        drop(store);
+
+        let store = Sqlite::open(&folder.path().join("store.db")).unwrap();
+        let expected = OpenSession { since: first.since, ..again };
+        assert_eq!(store.sessions_of(&pseudonym(0)).await.unwrap(), [expected.clone()]);
+        assert_eq!(store.open_sessions().await, Ok(1));
+        assert_eq!(store.end_session(&first.key).await, Ok(Some(expected)));
+        assert_eq!(store.end_session(&first.key).await, Ok(None), "it ends once");
+        assert_eq!(store.open_sessions().await, Ok(0));
+    });
+}
+
+#[test]
+fn sessions_go_with_their_subject_f_012_and_nobody_has_none() {
+    let folder = tempfile::tempdir().unwrap();
+    wait(async {
+        let store = with_two(folder.path()).await;
+        for n in 0..3 {
+            store.note_session(session("fw", n, 0, 100), 9).await.unwrap();
+        }
+        store.note_session(session("fw", 3, 1, 100), 9).await.unwrap();
+        assert_eq!(store.note_session(session("fw", 4, 7, 100), 9).await, Ok(Noted::Nobody));
+        assert_eq!(store.forget(&pseudonym(0)).await, Ok(true));
+        assert_eq!(store.sessions_of(&pseudonym(0)).await, Ok(vec![]));
+        assert_eq!(store.open_sessions().await, Ok(1));
+    });
+}
+
+#[test]
+fn when_all_places_are_taken_the_session_that_was_silent_for_longest_makes_room() {
+    let folder = tempfile::tempdir().unwrap();
+    wait(async {
+        let store = with_two(folder.path()).await;
+        for (n, heard) in [(1, 300), (2, 100), (3, 200)] {
+            assert_eq!(store.note_session(session("fw", n, 0, heard), 3).await, Ok(Noted::New));
+        }
+        assert_eq!(store.note_session(session("fw", 1, 0, 310), 3).await, Ok(Noted::Known), "takes no place");
+        assert_eq!(store.note_session(session("fw", 4, 1, 320), 3).await, Ok(Noted::MadeRoom));
+        let left = store.sessions_of(&pseudonym(0)).await.unwrap();
+        assert_eq!(left.iter().map(|open| open.key.session[0]).collect::<Vec<_>>(), [3, 1]);
+        assert_eq!(store.open_sessions().await, Ok(3));
+    });
+}
+
+#[test]
+fn sessions_end_by_device_and_by_silence_and_only_those() {
+    let folder = tempfile::tempdir().unwrap();
+    wait(async {
+        let store = with_two(folder.path()).await;
+        for (n, client) in [(1, "fw"), (2, "fw"), (3, "fw"), (5, "wifi")] {
+            store.note_session(session(client, n, 0, 100 * i64::from(n)), 9).await.unwrap();
+        }
+        assert_eq!(store.end_sessions_at("fw", &[1; 16]).await, Ok(2));
+        assert_eq!(store.end_sessions_at("fw", &[1; 16]).await, Ok(0));
+        assert_eq!(store.forget_silent_sessions(UnixTime::from_seconds(200)).await, Ok(0), "to the second");
+        assert_eq!(store.forget_silent_sessions(UnixTime::from_seconds(201)).await, Ok(1));
+        let left = store.sessions_of(&pseudonym(0)).await.unwrap();
+        assert_eq!(left, [session("wifi", 5, 0, 500)]);
+    });
+}
+
+#[test]
+fn marks_are_sealed_anew_only_while_they_are_as_they_were() {
+    let folder = tempfile::tempdir().unwrap();
+    wait(async {
+        let store = with_two(folder.path()).await;
+        let open = session("fw", 1, 0, 100);
+        store.note_session(open.clone(), 9).await.unwrap();
+        let newer = |fill| Sealed { key_id: 2, bytes: [fill; 40].into() };
+        assert_eq!(store.rekey_session(&open.key, &newer(1), newer(2)).await, Ok(false));
+        assert_eq!(store.rekey_session(&open.key, &open.marks, newer(2)).await, Ok(true));
+        let found = store.sessions_of(&pseudonym(0)).await.unwrap();
+        assert_eq!(found, [OpenSession { marks: newer(2), ..open }]);
+    });
 }
 
 #[test]

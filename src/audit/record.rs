@@ -70,6 +70,9 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
             show(line, "network", prefix);
         }
     }
+    if let Some((from, to)) = record.octets {
+        let _ = write!(line, ",\"octets_from_user\":{from},\"octets_to_user\":{to}");
+    }
     let (ms, us) = (record.elapsed_us / 1000, record.elapsed_us % 1000);
     // Writing into memory cannot fail; here and below.
     let _ = writeln!(line, ",\"elapsed_ms\":{ms}.{us:03}}}");
@@ -147,6 +150,7 @@ mod tests {
             missed: None,
             source: None,
             network: "203.0.113.77".parse().ok(),
+            octets: None,
             elapsed_us: 12_345,
         }
     }
@@ -206,6 +210,14 @@ mod tests {
         );
         let elsewhere = AuditRecord { missed: Some("wiki-service".into()), ..record() };
         assert!(line(&elsewhere, NetworkPrefix::WHOLE).contains(",\"missed_exemption\":\"wiki-service\","));
+    }
+
+    #[test]
+    fn the_end_of_a_session_tells_its_octets() {
+        let ended = AuditRecord { octets: Some((1, u64::MAX)), ..record() };
+        let line = line(&ended, NetworkPrefix::WHOLE);
+        assert!(line.contains(",\"octets_from_user\":1,\"octets_to_user\":18446744073709551615,\"elapsed"));
+        assert!(serde_json::from_str::<serde_json::Value>(&line).is_ok());
     }
 
     #[test]

@@ -188,6 +188,11 @@ impl<'a, 'o> Reader<'a, 'o> {
         }
     }
 
+    /// The UDP or TCP port under `key`, `default` when there is none.
+    pub fn port(&mut self, key: &str, default: u16) -> u16 {
+        u16::try_from(self.whole(key, 1..=u32::from(u16::MAX), default.into())).unwrap_or(default)
+    }
+
     /// The time under `key`, such as `"1m 30s"`; `default` when there is none.
     pub fn duration(&mut self, key: &str, range: RangeInclusive<Duration>, default: Duration) -> Duration {
         let Some(node) = self.node(key) else { return default };

@@ -11,6 +11,7 @@ use crate::cli::desk::{Desk, settings, with_desk};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::{ask_secret, complain, say};
 use crate::daemon::keys;
+use crate::daemon::stock::Stock;
 use crate::gateway::ports::Vault;
 use crate::store::seal::KeyRing;
 use crate::subjects::rekey::Rekeying;
@@ -110,7 +111,8 @@ fn write(path: &Path, ring: &KeyRing, fresh: bool) -> Result<(), Failure> {
 
 async fn reseal(desk: &Desk) -> Result<(), Failure> {
     let vault: Arc<dyn Vault> = desk.stock.keys.clone();
-    let rekeying = Rekeying::new(desk.stock.store.clone(), vault, desk.stock.clock.clone(), desk.audit());
+    let Stock { store, sessions, clock, .. } = &desk.stock;
+    let rekeying = Rekeying::new(store.clone(), sessions.clone(), vault, clock.clone(), desk.audit());
     let tell = |report: &crate::subjects::rekey::Report| {
         complain(&format!("{} subjects looked at, {} records sealed anew", report.subjects, report.renewed));
     };

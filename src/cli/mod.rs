@@ -12,6 +12,7 @@ mod explain;
 mod key;
 mod login;
 mod run;
+mod sessions;
 mod subject;
 mod terminal;
 

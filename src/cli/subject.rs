@@ -9,6 +9,7 @@ use crate::base::clock::UnixTime;
 use crate::base::text::safe;
 use crate::cli::desk::{Desk, Who, with_desk};
 use crate::cli::exit::Failure;
+use crate::cli::sessions::{disconnect, end, fate_json, open, session_json, session_text, tell};
 use crate::cli::terminal::say;
 use crate::gateway::ports::Counted;
 use crate::login::factor::{Enrolment, EnrolmentId, FactorKind};
@@ -53,7 +54,13 @@ enum SubjectWhat {
         /// Do it: there is no way to take it back.
         #[arg(long)]
         yes: bool,
+        /// Leave the sessions alone that it has open.
+        #[arg(long)]
+        keep_sessions: bool,
     },
+    /// End the sessions that a subject has open, at the devices that keep them.
+    #[command(after_help = "Example:\n  doorward subject disconnect --user alice")]
+    Disconnect(Who),
     /// Forget failures and release locks.
     #[command(after_help = "Example:\n  doorward subject unlock --user alice")]
     Unlock {
@@ -112,6 +119,9 @@ enum FactorWhat {
         /// The enrolment, as `factor list` shows it.
         #[arg(long, value_name = "ID", value_parser = enrolment_id)]
         id: EnrolmentId,
+        /// Leave the sessions alone that the subject has open.
+        #[arg(long)]
+        keep_sessions: bool,
     },
 }
 
@@ -127,7 +137,10 @@ pub(super) fn subject(config: &Path, args: &SubjectArgs) -> Result<(), Failure> 
         SubjectWhat::List => list(desk, args.json).await,
         SubjectWhat::Show(who) => show(desk, who, args.json).await,
         SubjectWhat::Name { subject } => name(desk, subject, args.json).await,
-        SubjectWhat::Forget { who, yes } => forget(desk, who, *yes, args.json).await,
+        SubjectWhat::Forget { who, yes, keep_sessions } => {
+            forget(desk, who, *yes, *keep_sessions, args.json).await
+        }
+        SubjectWhat::Disconnect(who) => disconnect(desk, &known(desk, who).await?, args.json).await,
         SubjectWhat::Unlock { who, what } => unlock(desk, who, *what, args.json).await,
     })
 }
@@ -136,7 +149,9 @@ pub(super) fn subject(config: &Path, args: &SubjectArgs) -> Result<(), Failure> 
 pub(super) fn factor(config: &Path, args: &FactorArgs) -> Result<(), Failure> {
     with_desk(config, async |desk: &Desk| match &args.what {
         FactorWhat::List(who) => factors(desk, who, args.json).await,
-        FactorWhat::Revoke { who, id } => revoke(desk, who, *id, args.json).await,
+        FactorWhat::Revoke { who, id, keep_sessions } => {
+            revoke(desk, who, *id, *keep_sessions, args.json).await
+        }
     })
 }
 
@@ -161,10 +176,14 @@ async fn show(desk: &Desk, who: &Who, json: bool) -> Result<(), Failure> {
     let who = known(desk, who).await?;
     let record = desk.stock.store.recall(&who).await?;
     let failures = failures(&record);
+    let sessions = desk.stock.sessions.sessions_of(&who).await?;
     if json {
         let failures: Vec<Value> = failures.iter().map(|(what, f)| failures_json(what, f)).collect();
         let enrolments: Vec<Value> = record.enrolments.iter().map(enrolment_json).collect();
-        let report = json!({ "subject": who.as_str(), "enrolments": enrolments, "failures": failures });
+        let sessions: Vec<Value> = sessions.iter().map(session_json).collect();
+        let report = json!({
+            "subject": who.as_str(), "enrolments": enrolments, "failures": failures, "sessions": sessions,
+        });
         return say(&report.to_string());
     }
     say(&format!("subject {who}"))?;
@@ -177,7 +196,7 @@ async fn show(desk: &Desk, who: &Who, json: bool) -> Result<(), Failure> {
             closed(&f, desk.stock.clock.now().unix).map(|state| format!("; {state}")).unwrap_or_default();
         say(&format!("  {what}: {} failures in a row, {} on the last day{state}", f.row, f.today))?;
     }
-    Ok(())
+    sessions.iter().try_for_each(|session| say(&format!("  {}", session_text(session))))
 }
 
 /// Why no try counts at that time; `None` when one does.
@@ -206,18 +225,23 @@ async fn name(desk: &Desk, subject: &str, json: bool) -> Result<(), Failure> {
     say(&format!("{} in directory \"{}\"", safe(&person.display), person.directory))
 }
 
-async fn forget(desk: &Desk, who: &Who, yes: bool, json: bool) -> Result<(), Failure> {
+async fn forget(desk: &Desk, who: &Who, yes: bool, keep: bool, json: bool) -> Result<(), Failure> {
     let who = known(desk, who).await?;
     if !yes {
         return Err(Failure::usage(format!("this forgets subject {who} for good; say --yes to do it")));
     }
+    let open = open(desk, &who, keep).await?;
     if !desk.enrolling().forget(&who).await? {
         return Err(Failure::no_user("nothing is known about this subject"));
     }
+    let fates = end(desk, &who, open).await?;
     if json {
-        return say(&json!({ "subject": who.as_str(), "forgotten": true }).to_string());
+        let sessions: Vec<Value> = fates.iter().map(fate_json).collect();
+        let report = json!({ "subject": who.as_str(), "forgotten": true, "sessions": sessions });
+        return say(&report.to_string());
     }
-    say("forgotten")
+    say("forgotten")?;
+    tell(&fates)
 }
 
 async fn unlock(desk: &Desk, who: &Who, what: Option<Lock>, json: bool) -> Result<(), Failure> {
@@ -251,15 +275,20 @@ async fn factors(desk: &Desk, who: &Who, json: bool) -> Result<(), Failure> {
     enrolments.iter().try_for_each(|enrolment| say(&enrolment_text(enrolment)))
 }
 
-async fn revoke(desk: &Desk, who: &Who, id: EnrolmentId, json: bool) -> Result<(), Failure> {
+async fn revoke(desk: &Desk, who: &Who, id: EnrolmentId, keep: bool, json: bool) -> Result<(), Failure> {
     let who = known(desk, who).await?;
+    let open = open(desk, &who, keep).await?;
     if !desk.enrolling().revoke(&who, id).await? {
         return Err(Failure::no_user("this subject has no such enrolment"));
     }
+    let fates = end(desk, &who, open).await?;
     if json {
-        return say(&json!({ "subject": who.as_str(), "revoked": id.to_string() }).to_string());
+        let sessions: Vec<Value> = fates.iter().map(fate_json).collect();
+        let report = json!({ "subject": who.as_str(), "revoked": id.to_string(), "sessions": sessions });
+        return say(&report.to_string());
     }
-    say("revoked")
+    say("revoked")?;
+    tell(&fates)
 }
 
 /// The anonymous id; asking gives out no new one.
@@ -302,6 +331,6 @@ fn failures_json(what: &str, failures: &Failures) -> Value {
     })
 }
 
-fn time(at: UnixTime) -> String {
+pub(super) fn time(at: UnixTime) -> String {
     jiff::Timestamp::from_second(at.seconds()).map_or_else(|_| "?".into(), |at| at.to_string())
 }

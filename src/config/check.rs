@@ -46,6 +46,7 @@ const COMMON: [&str; 24] = [
 pub(in crate::config) struct Drafts<'a> {
     pub(in crate::config) directories: &'a [directory::Draft],
     pub(in crate::config) upstreams: &'a [upstream::Draft],
+    pub(in crate::config) accounting_relay: Option<&'a str>,
     /// Where RADIUS is answered.
     pub(in crate::config) listen: &'a [SocketAddr],
     pub(in crate::config) listeners: &'a [listener::Draft],

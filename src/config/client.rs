@@ -33,6 +33,13 @@ pub(in crate::config) struct Draft {
     pub(in crate::config) ldap: ldap::Places,
 }
 
+impl Draft {
+    /// Nothing comes back to us from its accounting, so it is given no note.
+    pub(in crate::config) fn without_class(&mut self) {
+        Arc::make_mut(&mut self.settings.login).badges = false;
+    }
+}
+
 /// What every client has.
 #[derive(Clone)]
 pub(in crate::config::client) struct Named<'a> {

@@ -6,8 +6,9 @@
 use crate::directory::file::USER;
 
 /// Tables that stand once and may be spread over several files; a later file wins, key by key.
-pub const SINGLE: [(&str, &[&str]); 10] = [
+pub const SINGLE: [(&str, &[&str]); 11] = [
     ("radius", RADIUS),
+    ("accounting", ACCOUNTING),
     ("ldap", LDAP),
     ("store", STORE),
     ("keys", KEYS),
@@ -49,6 +50,8 @@ pub const INNER: [(&str, &[&str]); 13] = [
 
 /// `[radius]`
 pub const RADIUS: &[&str] = &["listen", "workers", "answer-memory"];
+/// `[accounting]`
+pub const ACCOUNTING: &[&str] = &["listen", "relay", "session-life"];
 /// `[ldap]`
 pub const LDAP: &[&str] = &[
     "connections",
@@ -147,6 +150,7 @@ pub const UPSTREAM: &[&str] = &[
     "server-timeout",
     "status-server",
     "nas-identifier",
+    "accounting-port",
 ];
 /// `[[listener]]`
 pub const LISTENER: &[&str] = &[
@@ -194,6 +198,8 @@ pub const CLIENT_RADIUS: &[&str] = &[
     "rewrite",
     "reply-rules",
     "without-reply-rule",
+    "class",
+    "disconnect-port",
 ];
 /// `[[client]]` that speaks LDAP
 pub const CLIENT_LDAP: &[&str] = &[

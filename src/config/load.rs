@@ -17,7 +17,8 @@ use crate::config::file::{REPEATED, SINGLE};
 use crate::config::secret::{Surroundings, reason};
 use crate::config::settings::Settings;
 use crate::config::{
-    client, demands, directory, exemption, listener, reach, relayed, reply, rule, sections, upstream,
+    accounting, client, demands, directory, exemption, listener, reach, relayed, reply, rule, sections,
+    upstream,
 };
 use crate::login::policy::Policy;
 
@@ -202,9 +203,11 @@ fn settle(
     // Without any client nothing is known about what they speak.
     let spoken = clients.is_empty() || clients.iter().any(|client| client.settings.radius().is_some());
     let radius = sections::radius(&mut root, &none, spoken);
+    let accounting = accounting::settle(&mut root, &none, !spoken);
     let drafts = Drafts {
         directories: &directories,
         upstreams: &upstreams,
+        accounting_relay: accounting.settings.relay.as_deref(),
         listen: &radius.listen,
         listeners: &listeners,
         clients: &clients,
@@ -213,15 +216,20 @@ fn settle(
         replies: &replies,
     };
     compare(&drafts, now, root.out());
+    accounting::check(&accounting, &drafts, root.out());
     exemption::tell(&mut clients, &exemptions);
     reply::tell(&mut clients, &replies);
     reply::ask(&mut directories, &clients, &replies);
+    if accounting.settings.listen.is_empty() {
+        clients.iter_mut().for_each(client::Draft::without_class);
+    }
     let status = sections::status(&mut root);
     for complaint in listener::addresses_differ(&listeners, status) {
         root.out().error(complaint);
     }
     let settings = Settings {
         radius,
+        accounting: accounting.settings,
         ldap: sections::ldap(&mut root, &none, !listeners.is_empty()),
         store: sections::store(&mut root, &none, around.folder),
         keys: sections::keys(&mut root, &none, around),

@@ -1,5 +1,6 @@
 //! The TOML file: from text to settings, or to everything that is wrong with it.
 
+mod accounting;
 mod check;
 mod client;
 mod demands;

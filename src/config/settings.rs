@@ -29,6 +29,8 @@ use crate::login::throttle::FlowLimits;
 pub struct Settings {
     /// `[radius]`
     pub radius: RadiusSettings,
+    /// `[accounting]`
+    pub accounting: AccountingSettings,
     /// `[ldap]`
     pub ldap: LdapLimits,
     /// `[store]`: file of the embedded store.
@@ -70,6 +72,17 @@ impl Settings {
             Pseudonyms::Attribute(_) => self.directories.iter().map(|d| Arc::clone(&d.name)).collect(),
         }
     }
+}
+
+/// `[accounting]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountingSettings {
+    /// Where records are taken; nowhere without the table.
+    pub listen: Vec<SocketAddr>,
+    /// The upstream that they are passed on to, by name.
+    pub relay: Option<Arc<str>>,
+    /// How long a session is remembered that nothing is heard of.
+    pub session_life: Duration,
 }
 
 /// `[keys]`: the file with the sealing keys. It may not exist yet.
@@ -229,6 +242,8 @@ pub struct UpstreamSettings {
     pub status_server: bool,
     /// NAS-Identifier of requests whose device gave none.
     pub nas_identifier: Box<str>,
+    /// The port of its servers for accounting.
+    pub accounting_port: u16,
 }
 
 /// `[[listener]]`
@@ -319,6 +334,8 @@ pub struct RadiusClientSettings {
     pub reply_rules: Option<Choice>,
     /// What becomes of somebody whom no reply rule fits, where that can be.
     pub without_reply_rule: Option<Without>,
+    /// The port where the device is told to end sessions (RFC 5176); `None`: it is told nothing.
+    pub disconnect_port: Option<u16>,
 }
 
 /// Where a secret is read from.

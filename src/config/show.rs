@@ -16,7 +16,7 @@ use crate::config::settings::{
     AuditTarget, ClientProtocol, ClientSettings, DirectoryKind, DirectorySettings, LimitSettings, Pseudonyms,
     RadiusSettings, SecretSource, Settings,
 };
-use crate::config::show::radius::{radius_client, upstream};
+use crate::config::show::radius::{accounting, radius_client, upstream};
 use crate::frontend::ldap::clients::LdapClient;
 use crate::frontend::ldap::limits::LdapLimits;
 use crate::login::client::{Client, Typed};
@@ -40,6 +40,9 @@ impl Settings {
         let mut root = Table::new();
         let mut put = |key: &str, pairs: Vec<(&str, Value)>| root.insert(key.into(), table(pairs));
         put("radius", radius(&self.radius));
+        if !self.accounting.listen.is_empty() {
+            put("accounting", accounting(&self.accounting));
+        }
         if !self.listeners.is_empty() {
             put("ldap", ldap_limits(&self.ldap));
         }

@@ -16,6 +16,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The port for Access-Requests (RFC 2865 section 3).
 const PORT: u16 = 1812;
+/// The port for Accounting-Requests (RFC 2866 section 3).
+const ACCOUNTING_PORT: u16 = 1813;
 
 /// Most servers of one upstream.
 const MOST: usize = 8;
@@ -62,6 +64,7 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>, around: Surrounding
         server_timeout: reader.duration("server-timeout", SECOND..=30 * SECOND, 5 * SECOND),
         status_server: reader.flag("status-server", true),
         nas_identifier: nas_identifier(reader),
+        accounting_port: reader.port("accounting-port", ACCOUNTING_PORT),
     };
     Draft {
         settings,
@@ -145,7 +148,9 @@ pub(in crate::config) fn check(drafts: &Drafts<'_>, out: &mut Complaints) {
 
 fn used(draft: &Draft, drafts: &Drafts<'_>, out: &mut Complaints) {
     let name = &draft.settings.name;
-    if !drafts.clients.iter().any(|client| client.settings.login.upstream.as_ref() == Some(name)) {
+    let passes_records_on = drafts.accounting_relay == Some(&**name);
+    let is_asked = drafts.clients.iter().any(|client| client.settings.login.upstream.as_ref() == Some(name));
+    if !is_asked && !passes_records_on {
         let what = format!("upstream \"{}\": no client uses it", safe(name));
         let hint = "remove it, or write primary = \"upstream\" and its name in a client";
         out.warn(Complaint::wrong(&draft.place, what).hint(hint));

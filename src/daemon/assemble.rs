@@ -14,9 +14,12 @@ use crate::daemon::stock::Stock;
 use crate::directory::file::FileDirectory;
 use crate::directory::ldap::LdapDirectory;
 use crate::frontend::ldap;
+use crate::frontend::radius::accounting;
+use crate::frontend::radius::accounting::orders::Devices;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::gateway::admit::{Admission, AdmissionLimits};
 use crate::gateway::drive::{Gateway, Live};
+use crate::gateway::ports::sessions::Orders;
 use crate::gateway::ports::{Directory, Upstream};
 use crate::login::client::Client;
 use crate::login::verdict::{Fault, FaultKind};
@@ -128,6 +131,29 @@ fn upstream(settings: &UpstreamSettings) -> Result<radius::Settings, Fault> {
     })
 }
 
+/// The upstream that has to have accounting before it is acknowledged; `None` when records are kept here alone. To be
+/// called inside the runtime, as [`upstreams`].
+///
+/// # Errors
+///
+/// A fault for what the check of the settings should have found: no such upstream, an empty secret.
+pub fn accounting_relay(
+    settings: &Settings,
+    stock: &Stock,
+) -> Result<Option<accounting::relay::Relay>, Fault> {
+    let Some(wanted) = &settings.accounting.relay else { return Ok(None) };
+    let nobody = || Fault::new(FaultKind::Internal, format!("there is no upstream \"{wanted}\""));
+    let one = settings.upstreams.iter().find(|one| one.name == *wanted).ok_or_else(nobody)?;
+    let mut upstream = upstream(one)?;
+    upstream.service = Service::Accounting;
+    upstream.servers.iter_mut().for_each(|server| server.set_port(one.accounting_port));
+    // One machine may be listed with two ports for logins.
+    let mut seen = std::collections::HashSet::new();
+    upstream.servers.retain(|server| seen.insert(*server));
+    let servers = Servers::start(&upstream, &stock.clock, &stock.random);
+    Ok(Some(accounting::relay::Relay::new(servers, stock.clock.clone())))
+}
+
 fn limits(settings: &LimitSettings) -> AdmissionLimits {
     let at_once = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
     let rate = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
@@ -183,7 +209,18 @@ fn radius_client(
     client.charset = settings.password_charset.clone();
     client.ways.clone_from(&settings.ways);
     client.passing.clone_from(&settings.passing);
+    client.disconnect_port = settings.disconnect_port;
     Ok(client)
+}
+
+/// Tells devices to end sessions.
+///
+/// # Errors
+///
+/// As [`clients`].
+pub fn orders(settings: &Settings, stock: &Stock) -> Result<Arc<dyn Orders>, Fault> {
+    let Stock { clock, random, keys, .. } = stock;
+    Ok(Arc::new(Devices::new(clients(settings)?, keys.clone(), clock.clone(), random.clone())))
 }
 
 /// The applications that speak LDAP, in the order of the configuration.

@@ -1,4 +1,4 @@
-//! The RADIUS sockets that are open, by the address in the settings.
+//! The sockets for RADIUS or for its accounting that are open, by the address in the settings.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -10,16 +10,57 @@ use tokio::sync::watch;
 
 use crate::daemon::Stopped;
 use crate::daemon::serving::Serving;
+use crate::frontend::radius::accounting;
 use crate::frontend::radius::socket::{self, Listener};
 use crate::frontend::radius::udp::Front;
 
 /// Opens and closes sockets.
 pub struct Listeners {
-    front: Arc<Front>,
+    trade: Trade,
     sockets: usize,
     drain: Duration,
     open: HashMap<SocketAddr, Open>,
     tasks: Serving<SocketAddr>,
+}
+
+/// What sockets are for.
+pub enum Trade {
+    /// Logins.
+    Logins(Arc<Front>),
+    /// Accounting.
+    Accounting(Arc<accounting::udp::Front>),
+}
+
+impl Trade {
+    /// The section of the settings that has the addresses.
+    const fn section(&self) -> &'static str {
+        match self {
+            Self::Logins(_) => "radius",
+            Self::Accounting(_) => "accounting",
+        }
+    }
+
+    fn opened(&self, address: SocketAddr, sockets: usize) {
+        match self {
+            Self::Logins(_) => {
+                tracing::info!(event = "radius.listening", %address, sockets, "RADIUS is answered");
+            }
+            Self::Accounting(_) => {
+                tracing::info!(event = "accounting.listening", %address, sockets, "accounting is answered");
+            }
+        }
+    }
+
+    fn closed(&self, address: SocketAddr) {
+        match self {
+            Self::Logins(_) => {
+                tracing::info!(event = "radius.closed", %address, "RADIUS is answered here no longer");
+            }
+            Self::Accounting(_) => {
+                tracing::info!(event = "accounting.closed", %address, "accounting is answered here no longer");
+            }
+        }
+    }
 }
 
 /// Sockets that are bound but not served yet.
@@ -37,10 +78,10 @@ struct Open {
 impl Listeners {
     /// None open yet. Every address gets a socket per worker; 0 workers are one per core.
     #[must_use]
-    pub fn new(front: Arc<Front>, workers: u32, drain: Duration) -> Self {
+    pub fn new(trade: Trade, workers: u32, drain: Duration) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let sockets = usize::try_from(workers).ok().filter(|n| *n > 0).unwrap_or(cores);
-        Self { front, sockets, drain, open: HashMap::new(), tasks: Serving::default() }
+        Self { trade, sockets, drain, open: HashMap::new(), tasks: Serving::default() }
     }
 
     /// Binds what is wanted and not open yet; nothing is served by that.
@@ -52,11 +93,11 @@ impl Listeners {
         let mut fresh = Vec::new();
         let new = || wanted.iter().filter(|address| !self.open.contains_key(address));
         for address in new() {
-            self.must_be_free(*address).map_err(|error| cannot_bind(*address, &error))?;
+            self.must_be_free(*address).map_err(|error| self.cannot_bind(*address, &error))?;
         }
         for address in new() {
             let listeners =
-                socket::bind(*address, self.sockets).map_err(|error| cannot_bind(*address, &error))?;
+                socket::bind(*address, self.sockets).map_err(|error| self.cannot_bind(*address, &error))?;
             fresh.push((*address, listeners));
         }
         Ok(Bound { wanted: wanted.to_vec(), fresh })
@@ -85,7 +126,7 @@ impl Listeners {
         self.open.retain(|address, open| {
             let wanted = bound.wanted.contains(address);
             if !wanted {
-                tracing::info!(event = "radius.closed", address = %open.bound, "RADIUS is answered here no longer");
+                self.trade.closed(open.bound);
             }
             wanted
         });
@@ -94,10 +135,17 @@ impl Listeners {
     fn serve(&mut self, address: SocketAddr, listeners: Vec<Listener>) {
         let stop = watch::Sender::new(false);
         let bound = listeners.first().and_then(|l| l.local_addr().ok()).unwrap_or(address);
-        tracing::info!(event = "radius.listening", address = %bound, sockets = listeners.len(), "RADIUS is answered");
+        self.trade.opened(bound, listeners.len());
         for listener in listeners {
-            let serving = listener.serve(self.front.clone(), stop.subscribe(), self.drain);
-            self.tasks.spawn(address, serving);
+            let (stop, drain) = (stop.subscribe(), self.drain);
+            match &self.trade {
+                Trade::Logins(front) => {
+                    self.tasks.spawn(address, listener.serve(front.clone(), stop, drain));
+                }
+                Trade::Accounting(front) => {
+                    self.tasks.spawn(address, listener.serve_accounting(front.clone(), stop, drain));
+                }
+            }
         }
         self.open.insert(address, Open { stop, bound });
     }
@@ -125,14 +173,19 @@ impl Listeners {
     }
 }
 
-fn cannot_bind(address: SocketAddr, error: &std::io::Error) -> Stopped {
-    let advice = match error.kind() {
-        std::io::ErrorKind::AddrInUse => "; another program has it: see \"ss -lunp\"",
-        std::io::ErrorKind::AddrNotAvailable => "; this machine does not have the address",
-        std::io::ErrorKind::PermissionDenied => {
-            "; ports below 1024 need CAP_NET_BIND_SERVICE without PrivateUsers=, as in low-ports.conf"
-        }
-        _ => "",
-    };
-    Stopped::System(format!("radius.listen: {address} cannot be bound: {error}{advice}"))
+impl Listeners {
+    fn cannot_bind(&self, address: SocketAddr, error: &std::io::Error) -> Stopped {
+        let advice = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "; another program has it: see \"ss -lunp\"",
+            std::io::ErrorKind::AddrNotAvailable => "; this machine does not have the address",
+            std::io::ErrorKind::PermissionDenied => {
+                "; ports below 1024 need CAP_NET_BIND_SERVICE without PrivateUsers=, as in low-ports.conf"
+            }
+            _ => "",
+        };
+        Stopped::System(format!(
+            "{}.listen: {address} cannot be bound: {error}{advice}",
+            self.trade.section()
+        ))
+    }
 }

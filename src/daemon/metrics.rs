@@ -24,10 +24,12 @@ pub struct Sources {
     pub gateway: Arc<Gateway>,
     /// Datagrams of the RADIUS front end.
     pub radius: Counts,
+    /// Datagrams of accounting.
+    pub accounting: Counts,
     /// Connections and operations of the LDAP front end.
     pub ldap: Arc<Front>,
-    /// Subjects and enrolments, as last read; `None` while the store does not answer.
-    pub totals: Arc<dyn Fn() -> Option<(u64, u64)> + Send + Sync>,
+    /// Subjects, enrolments and open sessions, as last read; `None` while the store does not answer.
+    pub totals: Arc<dyn Fn() -> Option<[u64; 3]> + Send + Sync>,
     /// Successful and failed reloads.
     pub reloads: Arc<dyn Fn() -> (u64, u64) + Send + Sync>,
 }
@@ -67,15 +69,22 @@ impl Collector for Sources {
             "datagrams by what was done with them and why",
             &(self.radius)(),
         )?;
+        labelled(
+            &mut encoder,
+            "accounting_datagrams",
+            "datagrams of accounting by what was done with them and why",
+            &(self.accounting)(),
+        )?;
         self.ldap(&mut encoder)?;
         counter(&mut encoder, "questions", "questions put to users", tally.questions())?;
         gauge(&mut encoder, "questions_open", "questions that wait for a reply", self.gateway.questions())?;
         gauge(&mut encoder, "logins_running", "logins that run now", self.gateway.admission().running())?;
         self.directories(&mut encoder)?;
         self.times(&mut encoder)?;
-        if let Some((subjects, enrolments)) = (self.totals)() {
+        if let Some([subjects, enrolments, sessions]) = (self.totals)() {
             gauge(&mut encoder, "subjects", "subjects in the store", subjects)?;
             gauge(&mut encoder, "enrolments", "enrolments in the store", enrolments)?;
+            gauge(&mut encoder, "sessions_open", "open sessions, as accounting tells", sessions)?;
         }
         let (done, failed) = (self.reloads)();
         let reloads = [("done", "", done), ("failed", "", failed)];

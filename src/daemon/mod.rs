@@ -1,5 +1,6 @@
 //! Puts it together: the recipe of start, life and end.
 
+mod accounting;
 pub mod alone;
 pub mod assemble;
 pub mod doors;
@@ -26,9 +27,10 @@ use crate::base::clock::{Clock, Now, SystemClock};
 pub use crate::config::Warning;
 use crate::config::settings::{LogFormat, LogLevel, Settings};
 use crate::config::{Environment, Problems};
+use crate::daemon::accounting::Accounting;
 use crate::daemon::alone::{Alone, alone};
 use crate::daemon::doors::Doors;
-use crate::daemon::listeners::Listeners;
+use crate::daemon::listeners::{Listeners, Trade};
 use crate::daemon::logging::LevelHandle;
 use crate::daemon::reload::Reloads;
 use crate::daemon::signing::Signing;
@@ -128,6 +130,7 @@ pub struct Daemon {
     gateway: Arc<Gateway>,
     front: Arc<Front>,
     listeners: Listeners,
+    accounting: Accounting,
     ldap: Arc<LdapFront>,
     doors: Doors,
     status: Status,
@@ -156,15 +159,20 @@ impl Daemon {
         let signing = Signing::read(stock.store.clone()).await?;
         signing.tell(&front);
         let reloads = Arc::new(Reloads::default());
-        let mut listeners = Listeners::new(front.clone(), settings.radius.workers, settings.drain_timeout);
+        let mut listeners =
+            Listeners::new(Trade::Logins(front.clone()), settings.radius.workers, settings.drain_timeout);
         let sockets = listeners.bind(&settings.radius.listen)?;
         listeners.change(sockets);
+        let mut accounting = Accounting::new(&settings, &stock)?;
+        let bound = accounting.bind(&settings)?;
+        accounting.change(bound);
         let ldap = assemble::ldap_front(&settings, gateway.clone(), &stock);
         open_files::compare(&settings);
         let mut doors = Doors::new(ldap.clone(), settings.drain_timeout);
         let bound = doors.bind(&assemble::listeners(&settings))?;
         doors.change(bound);
-        let fronts = Fronts { radius: front.clone(), ldap: ldap.clone() };
+        let fronts =
+            Fronts { radius: front.clone(), accounting: accounting.front().clone(), ldap: ldap.clone() };
         let mut status = Status::new(stock.clone(), gateway.clone(), fronts, reloads.clone());
         let place = status.bind(settings.status).await?;
         status.change(place);
@@ -177,6 +185,7 @@ impl Daemon {
             gateway,
             front,
             listeners,
+            accounting,
             ldap,
             doors,
             status,
@@ -228,6 +237,7 @@ impl Daemon {
                 _ = interrupt.recv() => break,
                 _ = hangup.recv() => self.reload().await,
                 ended = self.listeners.ended() => return Err(Stopped::Internal(ended)),
+                ended = self.accounting.ended() => return Err(Stopped::Internal(ended)),
                 ended = self.doors.ended() => return Err(Stopped::Internal(ended)),
                 _ = round.tick() => self.round().await,
             }
@@ -243,6 +253,7 @@ impl Daemon {
         self.gateway.tidy();
         self.signing.learn(&self.front).await;
         self.doors.watch_certificates(self.stock.clock.now());
+        self.accounting.tidy(self.stock.clock.now());
         self.status.look().await;
         notify::alive();
     }
@@ -266,8 +277,12 @@ impl Daemon {
         notify::stopping();
         self.signing.learn(&self.front).await;
         self.gateway.hurry();
-        let (radius, ldap) = tokio::join!(self.listeners.stop(self.drain), self.doors.stop(self.drain));
-        let cut_off = radius.saturating_add(ldap);
+        let (radius, ldap, accounting) = tokio::join!(
+            self.listeners.stop(self.drain),
+            self.doors.stop(self.drain),
+            self.accounting.stop(self.drain)
+        );
+        let cut_off = radius.saturating_add(ldap).saturating_add(accounting);
         tracing::info!(event = "daemon.stopped", cut_off, "stopped");
     }
 }

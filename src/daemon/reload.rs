@@ -57,6 +57,7 @@ impl Daemon {
             &self.stock.clock,
             &self.stock.random,
         )?;
+        let accounting = self.accounting.prepare(&settings, &self.stock)?;
         let fresh = self.stock.read_again(&settings).await?;
         let place = self.status.bind(settings.status).await?;
         let sockets = self.listeners.bind(&settings.radius.listen)?;
@@ -66,6 +67,7 @@ impl Daemon {
         self.gateway.reload(live);
         self.status.change(place);
         self.listeners.change(sockets);
+        self.accounting.reload(accounting);
         self.doors.change(doors);
         self.front.reload(clients);
         self.ldap.reload(assemble::ldap_clients(&settings), settings.ldap);

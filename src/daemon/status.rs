@@ -13,10 +13,12 @@ use crate::daemon::metrics::{self, Sources};
 use crate::daemon::reload::Reloads;
 use crate::daemon::stock::Stock;
 use crate::frontend::ldap::listen::Front as LdapFront;
+use crate::frontend::radius::accounting::udp::Front as AccountingFront;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::frontend::radius::udp::Front;
 use crate::gateway::drive::Gateway;
 use crate::gateway::ports::ServerState;
+use crate::login::verdict::Fault;
 use crate::net::http::{self, Page, Pages};
 
 /// How often the store is tried and counted.
@@ -38,6 +40,8 @@ pub struct Status {
 pub struct Fronts {
     /// RADIUS.
     pub radius: Arc<Front>,
+    /// Accounting.
+    pub accounting: Arc<AccountingFront>,
     /// LDAP.
     pub ldap: Arc<LdapFront>,
 }
@@ -59,6 +63,7 @@ struct State {
     store_failing: AtomicBool,
     subjects: AtomicU64,
     enrolments: AtomicU64,
+    sessions: AtomicU64,
 }
 
 impl Status {
@@ -66,7 +71,7 @@ impl Status {
     #[must_use]
     pub fn new(stock: Arc<Stock>, gateway: Arc<Gateway>, fronts: Fronts, reloads: Arc<Reloads>) -> Self {
         let state = Arc::new(State::default());
-        let Fronts { radius: front, ldap } = fronts;
+        let Fronts { radius: front, accounting, ldap } = fronts;
         let asked = gateway.clone();
         let registry = metrics::registry(Sources {
             gateway,
@@ -74,6 +79,7 @@ impl Status {
                 let front = front.clone();
                 Arc::new(move || front.counters().all())
             },
+            accounting: Arc::new(move || accounting.counters().all()),
             ldap,
             totals: {
                 let state = state.clone();
@@ -146,15 +152,16 @@ impl Status {
         let store = &self.stock.store;
         let look = async {
             store.probe().await?;
-            store.totals().await
+            Ok::<_, Fault>((store.totals().await?, self.stock.sessions.open_sessions().await?))
         };
         match tokio::time::timeout(LOOK_EVERY, look).await {
-            Ok(Ok(totals)) => {
+            Ok(Ok((totals, sessions))) => {
                 if self.state.store_failing.swap(false, Ordering::Relaxed) {
                     tracing::info!(event = "store.recovered", "the store can be written again");
                 }
                 self.state.subjects.store(totals.subjects, Ordering::Relaxed);
                 self.state.enrolments.store(totals.enrolments, Ordering::Relaxed);
+                self.state.sessions.store(sessions, Ordering::Relaxed);
             }
             Ok(Err(fault)) => self.state.store_fails(&fault.what),
             Err(_) => self.state.store_fails("the store did not answer in time"),
@@ -177,9 +184,10 @@ impl State {
         }
     }
 
-    fn totals(&self) -> Option<(u64, u64)> {
+    fn totals(&self) -> Option<[u64; 3]> {
         let failing = self.store_failing.load(Ordering::Relaxed);
-        (!failing).then(|| (self.subjects.load(Ordering::Relaxed), self.enrolments.load(Ordering::Relaxed)))
+        let all = [&self.subjects, &self.enrolments, &self.sessions];
+        (!failing).then(|| all.map(|number| number.load(Ordering::Relaxed)))
     }
 
     /// 200 while logins can be accepted, 503 otherwise. Names the clients that a forger could speak for, too:

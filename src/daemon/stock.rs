@@ -14,6 +14,7 @@ use crate::base::clock::{Clock, SystemClock, UnixTime};
 use crate::base::random::{Random, SystemRandom};
 use crate::config::settings::{AuditSettings, AuditTarget, KeyFile, LogFormat, Settings};
 use crate::daemon::keys::{self, Keys};
+use crate::gateway::ports::sessions::Sessions;
 use crate::gateway::ports::{Audit, AuditRecord, Naming, SecondFactor, Store, Vault};
 use crate::login::verdict::{Fault, FaultKind};
 use crate::store::seal::KeyRing;
@@ -28,6 +29,8 @@ pub struct Stock {
     pub random: Arc<dyn Random>,
     /// The store.
     pub store: Arc<dyn Store>,
+    /// Open sessions, in the same store.
+    pub sessions: Arc<dyn Sessions>,
     /// The sealing keys.
     pub keys: Arc<Keys>,
     /// Anonymous ids.
@@ -72,7 +75,9 @@ impl Stock {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let ring = keys::read(&settings.keys, random.clone())?;
-        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&settings.store)?);
+        let sqlite = Arc::new(Sqlite::open(&settings.store)?);
+        let sessions: Arc<dyn Sessions> = sqlite.clone();
+        let store: Arc<dyn Store> = sqlite;
         fits(&*store, &ring, settings).await?;
         let keys = Arc::new(Keys::new(ring));
         let fixed = Fixed::of(settings);
@@ -80,7 +85,7 @@ impl Stock {
         let names =
             Arc::new(Names::new(store.clone(), keys.clone(), random.clone(), clock.clone(), numbered));
         let audit = Arc::new(AuditSwitch::open(&settings.audit)?);
-        Ok(Self { clock, random, store, keys, names, audit, fixed })
+        Ok(Self { clock, random, store, sessions, keys, names, audit, fixed })
     }
 
     /// The second factors, with our keys.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::base::clock::Clock;
+use crate::gateway::ports::sessions::Sessions;
 use crate::gateway::ports::{Audit, Place, Store, SubjectRow, Vault};
 use crate::login::identity::Pseudonym;
 use crate::login::verdict::{Fault, FaultKind};
@@ -15,6 +16,7 @@ use crate::subjects::pseudonym::read_identity;
 /// Seals everything anew.
 pub struct Rekeying {
     store: Arc<dyn Store>,
+    sessions: Arc<dyn Sessions>,
     vault: Arc<dyn Vault>,
     acts: Acts,
 }
@@ -24,7 +26,7 @@ pub struct Rekeying {
 pub struct Report {
     /// Subjects looked at.
     pub subjects: u64,
-    /// Digests, identities and seeds that were sealed anew.
+    /// Digests, identities, seeds and what open sessions are known by that were sealed anew.
     pub renewed: u64,
     /// Somebody changed them at the same moment; a second run finds them again if need be.
     pub busy: u64,
@@ -50,15 +52,16 @@ enum Done {
 }
 
 impl Rekeying {
-    /// Reads and writes `store`, with the keys of `vault`.
+    /// Reads and writes `store` and `sessions`, with the keys of `vault`.
     #[must_use]
     pub fn new(
         store: Arc<dyn Store>,
+        sessions: Arc<dyn Sessions>,
         vault: Arc<dyn Vault>,
         clock: Arc<dyn Clock>,
         audit: Arc<dyn Audit>,
     ) -> Self {
-        Self { store, vault, acts: Acts { audit, clock } }
+        Self { store, sessions, vault, acts: Acts { audit, clock } }
     }
 
     /// Goes through all subjects after `after`, `page` at a time, and calls `progress` after each page.
@@ -94,6 +97,7 @@ impl Rekeying {
             }
             for row in rows {
                 self.enrolments(&row.pseudonym, &mut report).await?;
+                self.open_sessions(&row.pseudonym, &mut report).await?;
                 let done = self.identity(&row).await?;
                 count(&mut report, &done);
                 report.subjects = report.subjects.saturating_add(1);
@@ -127,6 +131,26 @@ impl Rekeying {
                 Some(seed) => {
                     let sealed = self.vault.seal(place, &seed)?;
                     renewed(self.store.rekey_enrolment(enrolment.id, &enrolment.sealed, sealed).await?)?
+                }
+                None => Done::Lost,
+            };
+            count(report, &done);
+        }
+        Ok(())
+    }
+}
+
+impl Rekeying {
+    async fn open_sessions(&self, who: &Pseudonym, report: &mut Report) -> Result<(), Fault> {
+        for session in self.sessions.sessions_of(who).await? {
+            if session.marks.key_id == self.vault.newest_key() {
+                continue;
+            }
+            let place = session.key.place();
+            let done = match known(self.vault.open(Place::Session(&place), &session.marks))? {
+                Some(marks) => {
+                    let sealed = self.vault.seal(Place::Session(&place), &marks)?;
+                    renewed(self.sessions.rekey_session(&session.key, &session.marks, sealed).await?)?
                 }
                 None => Done::Lost,
             };

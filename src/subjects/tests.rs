@@ -85,7 +85,7 @@ impl Lab {
     }
 
     pub(super) fn rekeying(&self) -> Rekeying {
-        Rekeying::new(self.store(), self.vault(), self.clock.clone(), self.acts.clone())
+        Rekeying::new(self.store(), self.store.clone(), self.vault(), self.clock.clone(), self.acts.clone())
     }
 
     /// Every record as `event stage outcome reason factor`.

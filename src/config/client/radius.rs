@@ -15,6 +15,9 @@ use crate::frontend::radius::address::AddressSource;
 use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::login::client::{Capabilities, Client, PrimaryKind, Typed, WhenUnable};
 
+/// The port for orders to devices (RFC 5176 section 3).
+const DISCONNECT_PORT: u16 = 3799;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What a user is asked unless the client says otherwise.
@@ -46,6 +49,7 @@ pub(in crate::config) struct Places {
     pub(in crate::config) previous_secret: Option<Place>,
     pub(in crate::config) message_authenticator: Option<Place>,
     pub(in crate::config) limit_proxy_state: Option<Place>,
+    pub(in crate::config) disconnect: Option<Place>,
     pub(in crate::config) relay: relay::Places,
     pub(in crate::config) reply_rules: Option<Place>,
     pub(in crate::config) without_reply_rule: Option<Place>,
@@ -71,6 +75,7 @@ pub(in crate::config::client) fn settle(
     let mut places = Places {
         message_authenticator: place_of("message-authenticator"),
         limit_proxy_state: place_of("limit-proxy-state"),
+        disconnect: place_of("disconnect-port"),
         relay: relay_places,
         reply_rules: place_of("reply-rules"),
         without_reply_rule: place_of("without-reply-rule"),
@@ -102,6 +107,9 @@ pub(in crate::config::client) fn settle(
         passing: relay.passing,
         reply_rules: word(reader, "reply-rules", &CHOICES),
         without_reply_rule: word(reader, "without-reply-rule", &WITHOUT),
+        disconnect_port: reader
+            .node("disconnect-port")
+            .map(|_| reader.port("disconnect-port", DISCONNECT_PORT)),
     };
     (login, settings, places)
 }
@@ -156,6 +164,7 @@ fn login(reader: &mut Reader<'_, '_>, named: Named<'_>) -> (Client, relay::Relay
         upstream: relay.upstream.clone(),
         trusts_outer_name: relay.trusts_outer_name,
         new_password,
+        badges: reader.flag("class", true),
         ..Client::new("", "")
     };
     (client, relay, places)

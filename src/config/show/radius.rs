@@ -8,7 +8,7 @@ use crate::config::client::charset;
 use crate::config::client::radius::{AUTHENTICATORS, PRIMARIES, UNABLE};
 use crate::config::client::relay::{EAP_NAMES, NEW_PASSWORD};
 use crate::config::reply::{CHOICES, WITHOUT};
-use crate::config::settings::{RadiusClientSettings, UpstreamSettings};
+use crate::config::settings::{AccountingSettings, RadiusClientSettings, UpstreamSettings};
 use crate::config::show::{list, source, table, word};
 use crate::config::upstream::AUTHENTICATORS as SIGNED;
 use crate::frontend::radius::address::AddressSource;
@@ -40,6 +40,10 @@ pub(super) fn radius_client(login: &Client, radius: &RadiusClientSettings, pairs
     if let Some(without) = radius.without_reply_rule {
         pairs.push(("without-reply-rule", word(&WITHOUT, without)));
     }
+    if let Some(port) = radius.disconnect_port {
+        pairs.push(("disconnect-port", i64::from(port).into()));
+    }
+    pairs.push(("class", login.badges.into()));
     relayed(login, radius, pairs);
     if let Some(prompts) = &login.new_password {
         pairs.push(("change-password", true.into()));
@@ -71,6 +75,18 @@ fn relayed(login: &Client, radius: &RadiusClientSettings, pairs: &mut Vec<(&str,
     }
 }
 
+/// `[accounting]`
+pub(super) fn accounting(settings: &AccountingSettings) -> Vec<(&'static str, Value)> {
+    let mut pairs = vec![
+        ("listen", list(settings.listen.iter().map(ToString::to_string))),
+        ("session-life", friendly(settings.session_life).into()),
+    ];
+    if let Some(relay) = &settings.relay {
+        pairs.push(("relay", (**relay).into()));
+    }
+    pairs
+}
+
 /// An upstream.
 pub(super) fn upstream(upstream: &UpstreamSettings) -> Value {
     table(vec![
@@ -81,5 +97,6 @@ pub(super) fn upstream(upstream: &UpstreamSettings) -> Value {
         ("server-timeout", friendly(upstream.server_timeout).into()),
         ("status-server", upstream.status_server.into()),
         ("nas-identifier", (*upstream.nas_identifier).into()),
+        ("accounting-port", i64::from(upstream.accounting_port).into()),
     ])
 }

@@ -39,6 +39,8 @@ pub struct RadiusClient {
     pub hide_answer: bool,
     /// How long its answers are kept for copies of their requests; more than [`ANSWER_LIFE`] counts as that.
     pub answer_memory: Duration,
+    /// Where it takes orders to end sessions (RFC 5176); `None` when it takes none.
+    pub disconnect_port: Option<u16>,
     /// What it has shown so far; starts with nothing.
     pub learned: Learned,
 }
@@ -84,6 +86,7 @@ impl RadiusClient {
             passing: Passing::default(),
             hide_answer: true,
             answer_memory: ANSWER_LIFE,
+            disconnect_port: None,
             learned: Learned::default(),
         }
     }

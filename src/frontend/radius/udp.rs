@@ -93,7 +93,7 @@ impl Listener {
 }
 
 /// Nobody left who could tell us counts as being told.
-async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
     let _either = stop.wait_for(|stop| *stop).await;
 }
 

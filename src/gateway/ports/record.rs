@@ -8,13 +8,13 @@ use crate::login::attempt::AttemptId;
 use crate::login::factor::FactorKind;
 use crate::login::identity::Pseudonym;
 
-/// One verdict, one act of an administrator, or one operation of an exempt account, as the audit keeps it. No names,
-/// no secrets (F-007).
+/// One verdict, one act of an administrator, one operation of an exempt account, or the beginning or end of a session,
+/// as the audit keeps it. No names, no secrets (F-007).
 #[derive(Debug, Clone)]
 pub struct AuditRecord {
     /// When.
     pub at: UnixTime,
-    /// What happened: `login`, `exempt-operation`, or `admin.…` for an act of an administrator.
+    /// What happened: `login`, `exempt-operation`, `session`, or `admin.…` for an act of an administrator.
     pub event: &'static str,
     /// Which login.
     pub attempt: Option<AttemptId>,
@@ -41,7 +41,9 @@ pub struct AuditRecord {
     pub source: Option<IpAddr>,
     /// The user's address; shortened by the one who writes it.
     pub network: Option<IpAddr>,
-    /// From the first message to the verdict, in microseconds.
+    /// Octets from the user and to him, at the end of a session.
+    pub octets: Option<(u64, u64)>,
+    /// From the first message to the verdict, in microseconds; of a session, how long it was open.
     pub elapsed_us: u64,
 }
 
@@ -70,6 +72,7 @@ impl AuditRecord {
             missed: None,
             source: None,
             network: None,
+            octets: None,
             elapsed_us: 0,
         }
     }

@@ -21,6 +21,18 @@ pub struct SessionKey {
     pub session: [u8; 16],
 }
 
+impl SessionKey {
+    /// What the seal of its marks is bound to: the session alone.
+    #[must_use]
+    pub fn place(&self) -> [u8; 32] {
+        let mut place = [0; 32];
+        let (device, session) = place.split_at_mut(16);
+        device.copy_from_slice(&self.device);
+        session.copy_from_slice(&self.session);
+        place
+    }
+}
+
 /// One open session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenSession {
@@ -102,4 +114,55 @@ pub trait Sessions: Send + Sync {
     ///
     /// As above.
     async fn rekey_session(&self, key: &SessionKey, before: &Sealed, after: Sealed) -> Result<bool, Fault>;
+}
+
+/// Tells devices what to do with the sessions that they keep open.
+#[async_trait]
+pub trait Orders: Send + Sync {
+    /// Tells the device of `session` to end it, more than once if need be, and waits for what it says.
+    async fn end(&self, session: &OpenSession) -> Fate;
+}
+
+/// What became of the order to end a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// The device has ended it.
+    Ended,
+    /// The device has no such session: it had ended before.
+    Gone,
+    /// The device says no, for this cause.
+    Refused(String),
+    /// The device did not say anything that counts.
+    Silent(String),
+    /// The device was not told, for this cause.
+    NotTold(String),
+}
+
+impl Fate {
+    /// Whether the session is over.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self, Self::Ended | Self::Gone)
+    }
+
+    /// Its fixed word.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::Gone => "gone",
+            Self::Refused(_) => "refused",
+            Self::Silent(_) => "no-answer",
+            Self::NotTold(_) => "not-told",
+        }
+    }
+
+    /// The cause and what to do about it, where there is one.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Ended | Self::Gone => None,
+            Self::Refused(why) | Self::Silent(why) | Self::NotTold(why) => Some(why),
+        }
+    }
 }

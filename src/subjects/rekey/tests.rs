@@ -1,7 +1,10 @@
 use super::*;
+use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
 use crate::gateway::ports::Naming;
 use crate::gateway::ports::provision::{Label, Shown};
+use crate::gateway::ports::sessions::{OpenSession, SessionKey};
+use crate::login::attempt::AttemptId;
 use crate::login::factor::Parameters;
 use crate::store::seal::KeyRing;
 use crate::subjects::tests::{Lab, account, wait};
@@ -93,4 +96,26 @@ fn what_no_key_opens_is_counted_and_keeps_nothing_else_back() {
         .shown(),
         Shown::Generator { .. }
     ));
+}
+
+#[test]
+fn what_open_sessions_are_known_by_opens_with_the_newest_key_alone_f_018() {
+    let mut lab = filled();
+    let who = wait(lab.names(&[]).known(&account("corp", &[3], ""))).unwrap().unwrap();
+    let key = SessionKey { client: "vpn".into(), device: [1; 16], session: [2; 16] };
+    let (place, marks) = (key.place(), Secret::copied(b"what the device knows it by"));
+    let (since, heard) = (UnixTime(1000), UnixTime(2000));
+    let sealed = lab.vault().seal(Place::Session(&place), &marks).unwrap();
+    let open =
+        OpenSession { key, pseudonym: who.clone(), attempt: AttemptId([7; 8]), marks: sealed, since, heard };
+    wait(lab.store.note_session(open.clone(), 9)).unwrap();
+
+    lab.ring = lab.ring.with_new_key().unwrap();
+    let (report, _) = run(&lab, None, 3);
+    assert_eq!((report.renewed, report.is_complete()), (22, true));
+    lab.ring = lab.ring.newest_only();
+    let found = wait(lab.store.sessions_of(&who)).unwrap();
+    assert_eq!(lab.vault().open(Place::Session(&place), &found[0].marks).unwrap(), marks);
+    let before = OpenSession { marks: open.marks.clone(), ..found[0].clone() };
+    assert_eq!(before, open, "nothing else has changed");
 }

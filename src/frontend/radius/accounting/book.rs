@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::clock::UnixTime;
 use crate::frontend::radius::accounting::report::{Kind, Report};
 use crate::gateway::badge::{self, Badge};
-use crate::gateway::ports::sessions::{Noted, OpenSession, SessionKey, Sessions};
+use crate::gateway::ports::sessions::{Noted, OpenSession, Sessions};
 use crate::gateway::ports::{Audit, AuditRecord, Place, Vault};
 use crate::login::verdict::Fault;
 
@@ -38,7 +38,7 @@ impl Book {
             (Kind::Device, _) => {
                 let ended = self.sessions.end_sessions_at(&report.key.client, &report.key.device).await?;
                 if ended > 0 {
-                    self.record(report, None, "device-restarted", None)?;
+                    self.record(report, None, "device-restarted")?;
                 }
                 Ok(())
             }
@@ -51,40 +51,45 @@ impl Book {
             key: report.key.clone(),
             pseudonym: badge.who.clone(),
             attempt: badge.attempt,
-            marks: self.vault.seal(Place::Session(&place(&report.key)), &report.marks)?,
+            marks: self.vault.seal(Place::Session(&report.key.place()), &report.marks)?,
             since: began(report),
             heard: report.came.unix,
         };
+        let key = session.key.clone();
         match self.sessions.note_session(session, MOST_SESSIONS).await? {
-            Noted::New | Noted::MadeRoom => self.record(report, Some(badge), "start", None),
-            Noted::Known | Noted::Nobody => Ok(()),
+            Noted::Known | Noted::Nobody => return Ok(()),
+            Noted::New | Noted::MadeRoom => {}
         }
+        if let Err(fault) = self.record(report, Some(badge), "start") {
+            // The report comes again, and must then be news again.
+            self.sessions.end_session(&key).await?;
+            return Err(fault);
+        }
+        Ok(())
     }
 
     /// A session whose start was lost has an owner all the same: the note comes with the end as well.
     async fn end(&self, report: &Report, badge: Option<&Badge>) -> Result<(), Fault> {
         let known = self.sessions.end_session(&report.key).await?;
-        let known = known.map(|open| Badge { attempt: open.attempt, who: open.pseudonym });
-        match known.as_ref().or(badge) {
-            Some(badge) => self.record(report, Some(badge), "stop", report.seconds),
-            None => Ok(()),
+        let owner = known.as_ref().map(|open| Badge { attempt: open.attempt, who: open.pseudonym.clone() });
+        let Some(badge) = owner.as_ref().or(badge) else { return Ok(()) };
+        let recorded = self.record(report, Some(badge), "stop");
+        if let (Err(_), Some(open)) = (&recorded, known) {
+            self.sessions.note_session(open, MOST_SESSIONS).await?;
         }
+        recorded
     }
 
-    fn record(
-        &self,
-        report: &Report,
-        badge: Option<&Badge>,
-        stage: &'static str,
-        seconds: Option<u32>,
-    ) -> Result<(), Fault> {
-        let elapsed = seconds.map_or(0, |seconds| u64::from(seconds).saturating_mul(1_000_000));
+    fn record(&self, report: &Report, badge: Option<&Badge>, stage: &'static str) -> Result<(), Fault> {
+        let ended = report.kind == Kind::Stop;
+        let seconds = report.seconds.filter(|_| ended).map_or(0, u64::from);
         self.audit.record(&AuditRecord {
             attempt: badge.map(|badge| badge.attempt),
             client: Some(Arc::clone(&report.key.client)),
             pseudonym: badge.map(|badge| badge.who.clone()),
             network: report.user,
-            elapsed_us: elapsed,
+            octets: ended.then_some(report.octets),
+            elapsed_us: seconds.saturating_mul(1_000_000),
             ..AuditRecord::bare(report.came.unix, "session", stage, "done", stage)
         })
     }
@@ -98,16 +103,6 @@ impl Book {
         let life = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
         self.sessions.forget_silent_sessions(UnixTime(now.0.saturating_sub(life))).await
     }
-}
-
-/// What a seal is bound to: the session alone.
-#[must_use]
-pub fn place(key: &SessionKey) -> [u8; 32] {
-    let mut place = [0; 32];
-    let (device, session) = place.split_at_mut(16);
-    device.copy_from_slice(&key.device);
-    session.copy_from_slice(&key.session);
-    place
 }
 
 /// When it began, by what the device says; what we missed is counted in.

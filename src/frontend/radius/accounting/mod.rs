@@ -4,6 +4,11 @@
 //! to end it (RFC 5176). A session that began without us has no note, and nothing is kept of it.
 
 pub mod book;
+pub mod orders;
+pub mod relay;
 pub mod report;
 pub mod session;
 pub mod udp;
+
+#[cfg(test)]
+mod tests;

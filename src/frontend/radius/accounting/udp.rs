@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::base::clock::{Clock, Now};
 use crate::frontend::complaints::{Complaints, Said};
 use crate::frontend::radius::accounting::book::Book;
+use crate::frontend::radius::accounting::relay::Relay;
 use crate::frontend::radius::accounting::report::Report;
 use crate::frontend::radius::accounting::session::{Action, Arrival, Session, Ticket};
 use crate::frontend::radius::clients::ClientTable;
 use crate::frontend::radius::counters::{Counters, Dropped};
 use crate::frontend::radius::session::Outgoing;
 use crate::frontend::radius::socket::{Buffers, Datagram, Listener};
+use crate::frontend::radius::udp::told_to_stop;
 use crate::login::verdict::Fault;
 
 /// Pause after the kernel refused to give us anything.
@@ -26,21 +27,10 @@ const AFTER_FAULT: Duration = Duration::from_millis(100);
 /// Records of one socket that are being kept at once; further ones are dropped, and come again.
 const MOST_AT_ONCE: usize = 1024;
 
-/// A server that records are passed on to.
-#[async_trait]
-pub trait Relay: Send + Sync {
-    /// Passes a record on; the server has acknowledged it when this returns.
-    ///
-    /// # Errors
-    ///
-    /// A fault when it has not.
-    async fn pass(&self, report: &Report) -> Result<(), Fault>;
-}
-
 /// What all sockets share.
 pub struct Front {
     clients: ArcSwap<ClientTable>,
-    relay: ArcSwap<Option<Arc<dyn Relay>>>,
+    relay: ArcSwap<Option<Relay>>,
     book: Book,
     clock: Arc<dyn Clock>,
     counters: Arc<Counters>,
@@ -50,12 +40,7 @@ pub struct Front {
 impl Front {
     /// A front end that keeps records in `book`.
     #[must_use]
-    pub fn new(
-        clients: ClientTable,
-        relay: Option<Arc<dyn Relay>>,
-        book: Book,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub fn new(clients: ClientTable, relay: Option<Relay>, book: Book, clock: Arc<dyn Clock>) -> Self {
         Self {
             clients: ArcSwap::from_pointee(clients),
             relay: ArcSwap::from_pointee(relay),
@@ -67,7 +52,7 @@ impl Front {
     }
 
     /// Exchanges clients and relay.
-    pub fn reload(&self, clients: ClientTable, relay: Option<Arc<dyn Relay>>) {
+    pub fn reload(&self, clients: ClientTable, relay: Option<Relay>) {
         self.clients.store(Arc::new(clients));
         self.relay.store(Arc::new(relay));
     }
@@ -107,7 +92,7 @@ impl Listener {
         loop {
             tokio::select! {
                 biased;
-                _either = stop.wait_for(|stop| *stop) => break,
+                () = told_to_stop(&mut stop) => break,
                 Some(done) = desk.running.join_next() => desk.finished(done),
                 ready = desk.listener.readable() => {
                     if let Err(fault) = ready.and_then(|()| desk.read()) {
