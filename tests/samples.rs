@@ -120,8 +120,18 @@ fn what_is_commented_out_in_the_sample_is_the_default() {
     assert_eq!(settings.directories.len(), 4);
     let shown = |settings: &Settings| {
         let mut table: toml::Table = settings.to_toml().parse().unwrap();
-        let examples =
-            ["status", "keys", "directory", "rule", "ldap", "listener", "exemption", "upstream", "reply"];
+        let examples = [
+            "status",
+            "keys",
+            "directory",
+            "rule",
+            "ldap",
+            "listener",
+            "exemption",
+            "upstream",
+            "reply",
+            "accounting",
+        ];
         for examples in examples {
             table.remove(examples);
         }
@@ -130,7 +140,7 @@ fn what_is_commented_out_in_the_sample_is_the_default() {
         for client in clients {
             let client = client.as_table_mut().unwrap();
             // Examples of what has no default.
-            for key in ["rewrite", "reply-rules", "without-reply-rule"] {
+            for key in ["rewrite", "reply-rules", "without-reply-rule", "class", "disconnect-port"] {
                 client.remove(key);
             }
         }

@@ -613,7 +613,7 @@ fn a_session_is_noted_once_heard_of_again_and_ended_across_a_restart() {
 
         let store = Sqlite::open(&folder.path().join("store.db")).unwrap();
         let expected = OpenSession { since: first.since, ..again };
-        assert_eq!(store.sessions_of(&pseudonym(0)).await.unwrap(), [expected.clone()]);
+        assert_eq!(store.sessions_of(&pseudonym(0)).await, Ok(vec![expected.clone()]));
         assert_eq!(store.open_sessions().await, Ok(1));
         assert_eq!(store.end_session(&first.key).await, Ok(Some(expected)));
         assert_eq!(store.end_session(&first.key).await, Ok(None), "it ends once");

@@ -8,6 +8,7 @@ use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::table::{Reader, Table};
 use crate::base::text::safe;
 use crate::config::check::{Drafts, suggestion};
+use crate::config::client;
 use crate::config::file;
 use crate::config::sections;
 use crate::config::settings::AccountingSettings;
@@ -53,12 +54,19 @@ pub(in crate::config) fn settle<'a>(root: &mut Reader<'a, '_>, none: &'a Table, 
     Draft { settings, relay: relay.map(|relay| relay.place), listen }
 }
 
+/// Where no accounting comes back to us, nobody is given a note for it.
+pub(in crate::config) fn tell(clients: &mut [client::Draft], draft: &Draft) {
+    if draft.settings.listen.is_empty() {
+        clients.iter_mut().for_each(client::Draft::without_class);
+    }
+}
+
 /// Compares it with the other tables.
 pub(in crate::config) fn check(draft: &Draft, drafts: &Drafts<'_>, out: &mut Complaints) {
     if let (Some(place), Some(wanted)) = (&draft.relay, &draft.settings.relay) {
         let known: Vec<&str> = drafts.upstreams.iter().map(|upstream| &*upstream.settings.name).collect();
         if !known.contains(&&**wanted) {
-            let what = format!("relay: there is no upstream \"{}\"", safe(wanted));
+            let what = format!("accounting: there is no upstream \"{}\"", safe(wanted));
             let hint = if known.is_empty() {
                 "add an [[upstream]] with name, servers and secret".to_owned()
             } else {
@@ -69,7 +77,7 @@ pub(in crate::config) fn check(draft: &Draft, drafts: &Drafts<'_>, out: &mut Com
     }
     for (address, place) in &draft.listen {
         if address.port() != 0 && drafts.listen.contains(address) {
-            let what = format!("{address} is where logins are answered");
+            let what = format!("accounting: {address} is where logins are answered");
             out.error(Complaint::wrong(place, what).hint("accounting has a port of its own, such as 1813"));
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -220,13 +221,8 @@ fn settle(
     exemption::tell(&mut clients, &exemptions);
     reply::tell(&mut clients, &replies);
     reply::ask(&mut directories, &clients, &replies);
-    if accounting.settings.listen.is_empty() {
-        clients.iter_mut().for_each(client::Draft::without_class);
-    }
-    let status = sections::status(&mut root);
-    for complaint in listener::addresses_differ(&listeners, status) {
-        root.out().error(complaint);
-    }
+    accounting::tell(&mut clients, &accounting);
+    let status = status(&mut root, &listeners);
     let settings = Settings {
         radius,
         accounting: accounting.settings,
@@ -251,6 +247,15 @@ fn settle(
     };
     demands::files_differ(&settings, root.out());
     settings
+}
+
+/// Where the status pages are; not where applications are waited for.
+fn status(root: &mut Reader<'_, '_>, listeners: &[listener::Draft]) -> Option<SocketAddr> {
+    let status = sections::status(root);
+    for complaint in listener::addresses_differ(listeners, status) {
+        root.out().error(complaint);
+    }
+    status
 }
 
 /// Compares the tables with each other.

@@ -13,8 +13,8 @@ use crate::config::client::ldap::{ADDRESS_IS, EXTERNALS, REFERENCES};
 use crate::config::rule::day_word;
 use crate::config::sections::{FORMATS, LEVELS};
 use crate::config::settings::{
-    AuditTarget, ClientProtocol, ClientSettings, DirectoryKind, DirectorySettings, LimitSettings, Pseudonyms,
-    RadiusSettings, SecretSource, Settings,
+    AuditSettings, AuditTarget, ClientProtocol, ClientSettings, DirectoryKind, DirectorySettings,
+    LimitSettings, Pseudonyms, RadiusSettings, SecretSource, Settings,
 };
 use crate::config::show::radius::{accounting, radius_client, upstream};
 use crate::frontend::ldap::clients::LdapClient;
@@ -62,13 +62,7 @@ impl Settings {
                 },
             )],
         );
-        let to = match &self.audit.to {
-            AuditTarget::File(file) => path(file),
-            AuditTarget::Stdout => "stdout".into(),
-        };
-        let prefix =
-            table(vec![("v4", i64::from(self.audit.v4).into()), ("v6", i64::from(self.audit.v6).into())]);
-        put("audit", vec![("to", to), ("network-prefix", prefix)]);
+        put("audit", audit(&self.audit));
         put(
             "log",
             vec![("level", word(&LEVELS, self.log.level)), ("format", word(&FORMATS, self.log.format))],
@@ -100,6 +94,15 @@ impl Settings {
         }
         root
     }
+}
+
+fn audit(settings: &AuditSettings) -> Vec<(&'static str, Value)> {
+    let to = match &settings.to {
+        AuditTarget::File(file) => path(file),
+        AuditTarget::Stdout => "stdout".into(),
+    };
+    let prefix = table(vec![("v4", i64::from(settings.v4).into()), ("v6", i64::from(settings.v6).into())]);
+    vec![("to", to), ("network-prefix", prefix)]
 }
 
 fn table(pairs: Vec<(&str, Value)>) -> Value {
