@@ -59,20 +59,13 @@ impl Flow {
         };
         self.held = Some(held);
         match said {
-            Said::Yes { name } => self.said_yes(name, now),
+            // The upstream writes a name as devices write it, so the same becomes of it, once.
+            Said::Yes { name } if self.is_eap() => self.confirmed(name),
+            Said::Yes { name } => self.agreed(name, now),
             Said::No(PrimaryOutcome::Correct) => unable(FaultKind::Internal),
             Said::No(_) if self.is_eap() => reject(Reason::UpstreamRefused),
             Said::No(outcome) => self.verified(outcome, now),
             Said::More => self.pass_on(now),
-        }
-    }
-
-    /// The upstream writes a name as devices write it, so the same becomes of it.
-    fn said_yes(&mut self, name: Option<LoginName>, now: Now) -> Step {
-        match name.map(|name| self.attempt.client.renaming.apply(name)).transpose() {
-            Ok(name) if self.is_eap() => self.confirmed(name),
-            Ok(name) => self.agreed(name, now),
-            Err(_) => reject(Reason::UpstreamRefused),
         }
     }
 

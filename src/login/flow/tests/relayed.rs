@@ -277,6 +277,21 @@ fn the_name_that_the_upstream_confirms_is_rewritten_like_one_that_was_typed() {
 }
 
 #[test]
+fn a_confirmed_name_is_rewritten_once_so_that_it_is_nobody_elses_d_102() {
+    let mut case = upstream_case();
+    case.client.renaming = Renaming::new(vec![Change::strip_suffix("1")]);
+    let (mut flow, _) = up_to_upstream(&case, with(vec![totp()]));
+    let step = case.worked(&mut flow, yes_to("alice11"));
+    assert!(matches!(step, Step::Do(Work::FindSubject)), "somebody else's yes: {step:?}");
+    assert_eq!(flow.name().prepared(), "alice1");
+
+    case.credential = PrimaryCredential::Relayed(Method::Eap);
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, yes_to("bob11"));
+    assert_eq!(flow.name().prepared(), "bob1");
+}
+
+#[test]
 fn an_account_that_was_disabled_here_stays_out_whatever_the_upstream_says() {
     for (standing, reason) in [
         (Standing::Disabled, Reason::AccountDisabled),
