@@ -114,7 +114,9 @@ impl std::fmt::Debug for Forwarded {
 fn goes_on(attribute: &Attribute<'_>) -> bool {
     match attribute.kind {
         USER_PASSWORD | MESSAGE_AUTHENTICATOR | STATE | PROXY_STATE => false,
-        VENDOR_SPECIFIC => !has_microsoft(attribute.value, &MICROSOFT_ONLY_IN_REPLIES),
+        VENDOR_SPECIFIC => {
+            !is_broken_microsoft(attribute) && !has_microsoft(attribute.value, &MICROSOFT_ONLY_IN_REPLIES)
+        }
         kind => !ONLY_IN_REPLIES.contains(&kind),
     }
 }
@@ -132,6 +134,14 @@ fn has_microsoft(value: &[u8], kinds: &[u8]) -> bool {
     vendor_attributes(value).is_some_and(|mut pieces| {
         pieces.any(|piece| piece.vendor == MICROSOFT && kinds.contains(&piece.kind))
     })
+}
+
+/// Of Microsoft's, and its inside cannot be read: a server that reads it all the same may find a proof, a new password
+/// or a key in it that was looked for here in vain.
+fn is_broken_microsoft(attribute: &Attribute<'_>) -> bool {
+    attribute.kind == VENDOR_SPECIFIC
+        && attribute.value.starts_with(&MICROSOFT.to_be_bytes())
+        && vendor_attributes(attribute.value).is_none()
 }
 
 /// Adds an attribute; one without a value, or with one that is too long, is left out.
@@ -238,18 +248,23 @@ impl Answered {
         let mut answered =
             Self { from, code: packet.code(), state: packet.find(STATE).map(Into::into), pieces: Vec::new() };
         let mut pieces = Vec::new();
+        let unopened = || {
+            confusing(
+                from,
+                "a key or password in its reply is not hidden as RFC 2548 and RFC 2868 say; look into its settings for keys",
+            )
+        };
         for attribute in packet.attributes() {
+            // It may well be a key, and an accept without its keys is another one.
+            if is_broken_microsoft(&attribute) {
+                return Err(unopened());
+            }
             if !matches!(attribute.kind, MESSAGE_AUTHENTICATOR | PROXY_STATE | STATE) {
                 split(&attribute, &mut pieces);
             }
         }
         for mut piece in pieces {
-            piece.open(secret, authenticator).map_err(|()| {
-                confusing(
-                    from,
-                    "a key or password in its reply is not hidden as RFC 2548 and RFC 2868 say; look into its settings for keys",
-                )
-            })?;
+            piece.open(secret, authenticator).map_err(|()| unopened())?;
             answered.pieces.push(piece);
         }
         Ok(answered)
@@ -306,7 +321,8 @@ fn split(attribute: &Attribute<'_>, out: &mut Vec<Piece>) {
         let mut value = Zeroizing::new(Vec::with_capacity(MAX_VALUE));
         value.extend_from_slice(&piece.vendor.to_be_bytes());
         append_piece(&mut value, piece.kind, piece.value);
-        let mut whole = Zeroizing::new(Vec::with_capacity(MAX_VALUE.saturating_add(2)));
+        // No more than it needs: hundreds of them fit into one reply, and thousands of replies are kept.
+        let mut whole = Zeroizing::new(Vec::with_capacity(value.len().saturating_add(2)));
         append(&mut whole, VENDOR_SPECIFIC, &value);
         out.push(Piece { vendor: Some(piece.vendor), kind: piece.kind, whole, opened: None });
     }

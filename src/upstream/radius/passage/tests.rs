@@ -68,6 +68,33 @@ fn what_only_a_server_may_say_does_not_go_on() {
 }
 
 #[test]
+fn what_of_microsofts_cannot_be_read_here_is_read_by_no_server_either() {
+    // A response behind which a stray byte stands, and one that runs over the end.
+    let mut stray = vsa(311, 25, &[1; 50]);
+    stray.push(0);
+    stray[1] += 1;
+    let mut long = vsa(311, 27, &[1; 68]);
+    long[7] += 1;
+    for broken in [stray, long] {
+        let all = [&NAMED[..], &broken].concat();
+        assert_eq!(*forwarded(&all, Some(b"x"), None).attributes(true, None, ""), NAMED);
+        let response = response(Code::AccessAccept, &broken);
+        let fault = Answered::read(&response, FROM, &secret("upstream")).unwrap_err();
+        assert_eq!(fault.kind, FaultKind::UpstreamConfusing, "it might have been a key");
+    }
+}
+
+#[test]
+fn a_reply_full_of_small_pieces_takes_up_no_more_than_they_do() {
+    let one = [&[26, 254, 0, 0, 0, 9][..], &[1, 2].repeat(124)].concat();
+    let response = response(Code::AccessAccept, &one.repeat(15));
+    let answered = Answered::read(&response, FROM, &secret("upstream")).unwrap();
+    assert_eq!(answered.pieces().len(), 15 * 124);
+    let kept: usize = answered.pieces().iter().map(|piece| piece.whole.capacity()).sum();
+    assert!(kept <= 15 * 124 * 16, "{kept}");
+}
+
+#[test]
 fn a_171_the_upstream_gets_its_own_state_and_a_device_without_a_name_gets_ours() {
     let request = forwarded(&NAMED[..6], Some(b"x"), None);
     let sent = request.attributes(true, Some(b"of the upstream"), "doorward");
