@@ -188,6 +188,9 @@ async fn a_146_an_eap_packet_that_contradicts_its_packet_is_a_fault_and_no_yes()
         [&[(79, b"\x03\x07\x00\x04")], &[(24, b"s")], &[(79, b"\x01\x07\x00\x60\x15")]];
     let fault = ask(&relay, &eap, None, None).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::UpstreamConfusing, "EAP-Failure in an accept");
+    server.play(answers(Code::AccessAccept, &[(1, b"anna")]));
+    let fault = ask(&relay, &eap, None, None).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::UpstreamConfusing, "an accept without EAP-Success");
     for attributes in contradictions {
         server.play(answers(Code::AccessChallenge, attributes));
         let fault = ask(&relay, &eap, None, None).await.unwrap_err();
