@@ -190,6 +190,10 @@ impl Flow {
         }
         let step = self.next(event, now);
         let step = if self.called_off { owed(step) } else { step };
+        if let Step::Ask(_) = &step {
+            // Whatever is asked next at an upstream comes with the answer; thousands may wait meanwhile.
+            self.attempt.passage = None;
+        }
         if let Step::Done(verdict) = &step {
             (self.typed, self.reply, self.sent, self.change) = (None, None, None, None);
             if !matches!(verdict, Verdict::Accept(_)) {

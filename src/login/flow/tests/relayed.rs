@@ -55,7 +55,7 @@ fn what_the_upstream_answered_is_kept_over_our_own_question_and_the_upstream_is_
         let Step::Ask(prompt) = case.worked(&mut flow, yes()) else { panic!("a code is asked for") };
         assert!(prompt.relay.is_none() && &*prompt.text == "Code:", "nothing of the upstream's goes into it");
         assert!(matches!(case.answer(&mut flow, "123456"), Step::Do(Work::FindSubject)));
-        assert_eq!(flow.attempt().passage.as_ref().unwrap().get::<&str>(), Some(&FIRST));
+        assert!(flow.attempt().passage.is_none(), "nothing is left with which it could be asked");
         let _ = case.worked(&mut flow, found());
         let step = case.worked(&mut flow, record(vec![totp()]));
         assert!(matches!(step, Step::Do(Work::Check(..))), "{step:?}");
@@ -373,6 +373,17 @@ fn what_the_upstream_answered_is_gone_after_a_wrong_code_a_late_one_and_a_hang_u
     let mut gone = asked();
     let step = gone.advance(Event::CalledOff, case.clock.now());
     assert_eq!((rejected(&step), kept(&gone)), (Some(Reason::CalledOff), None));
+}
+
+#[test]
+fn the_request_of_the_device_is_not_kept_while_somebody_is_asked() {
+    let case = upstream_case();
+    for said in [yes(), more()] {
+        let (mut flow, _) = up_to_upstream(&case, with(vec![totp()]));
+        assert!(flow.attempt().passage.is_some());
+        assert!(matches!(case.worked(&mut flow, said), Step::Ask(_)));
+        assert!(flow.attempt().passage.is_none());
+    }
 }
 
 #[test]
