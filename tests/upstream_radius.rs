@@ -386,6 +386,15 @@ async fn a_133_a_probe_is_never_sent_twice_and_says_who_asks() {
 }
 
 #[tokio::test]
+async fn a_look_at_the_servers_tells_of_each_whether_it_answers() {
+    let (silent, good) = (RadiusServer::start(nothing), RadiusServer::start(accept));
+    let both = [silent.address, good.address];
+    let servers = start(&Settings { status_server: true, ..settings(&both, quick()) });
+    let expected = vec![(Which::at(silent.address), false), (Which::at(good.address), true)];
+    assert_eq!(servers.probe().await.unwrap(), expected);
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_know_probes_is_judged_by_requests_alone() {
     let server = RadiusServer::start(|came| {
         if came.packet().code() == Code::StatusServer { Vec::new() } else { accept(came) }

@@ -187,7 +187,7 @@ async fn a_125_a_133_when_the_first_is_held_the_second_is_asked_and_probes_bring
     first.hold();
     // The answer to a probe may be on its way and speak for it once more.
     let deadline = until();
-    while relay.servers().status().next().unwrap().standing == Standing::Up {
+    while relay.status().next().unwrap().standing == Standing::Up {
         assert!(SystemClock.now().steady < deadline, "its silence says nothing");
         assert!(confirms(&log_in(&relay, "bob", PASSWORD).await.unwrap(), "bob"));
     }
@@ -197,7 +197,7 @@ async fn a_125_a_133_when_the_first_is_held_the_second_is_asked_and_probes_bring
     assert!(heard.iter().any(|line| line.contains("alice")), "{heard:?}");
     first.go_on();
     let deadline = until();
-    while relay.servers().status().next().unwrap().standing != Standing::Up {
+    while relay.status().next().unwrap().standing != Standing::Up {
         assert!(SystemClock.now().steady < deadline, "no probe brought it back");
         tokio::task::yield_now().await;
     }

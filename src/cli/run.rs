@@ -10,8 +10,9 @@ use crate::cli::desk::{settings, wrong};
 use crate::cli::exit::Failure;
 use crate::cli::terminal::{complain, say};
 use crate::daemon::{self, Stopped, assemble};
+use crate::gateway::ports::ServerState;
 
-/// How long a directory may take to answer `check --connect`.
+/// How long a directory or an upstream may take to answer `check --connect`.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Run the gateway until it is told to stop.
@@ -28,7 +29,8 @@ pub(super) struct RunArgs {}
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  doorward check --connect && systemctl reload doorward")]
 pub(super) struct CheckArgs {
-    /// Ask each directory, too: whether it answers, takes the service account and has base-dn; shows its servers.
+    /// Ask each directory and each upstream, too: whether it answers, takes the service account and has base-dn; shows
+    /// its servers.
     #[arg(long)]
     connect: bool,
     /// Print as JSON.
@@ -61,7 +63,7 @@ pub(super) fn check(config: &Path, args: &CheckArgs) -> Result<(), Failure> {
         Ok((settings, warnings)) => (Vec::new(), warnings, Some(settings)),
         Err(problems) => (problems.errors, problems.warnings, None),
     };
-    let Probed { faults, servers } = match settings {
+    let Probed { faults, servers, upstreams } = match settings {
         Some(mut settings) if args.connect => probe(&mut settings)?,
         _ => Probed::default(),
     };
@@ -69,7 +71,7 @@ pub(super) fn check(config: &Path, args: &CheckArgs) -> Result<(), Failure> {
         let text =
             |findings: &[daemon::Warning]| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
         let report = serde_json::json!({
-            "errors": text(&errors), "warnings": text(&warnings), "directories": faults, "servers": servers,
+            "errors": text(&errors), "warnings": text(&warnings), "directories": faults, "servers": servers, "upstreams": upstreams,
         });
         say(&report.to_string())?;
     } else {
@@ -77,6 +79,9 @@ pub(super) fn check(config: &Path, args: &CheckArgs) -> Result<(), Failure> {
         warnings.iter().for_each(|finding| complain(&format!("warning: {finding}")));
         for (directory, servers) in &servers {
             say(&format!("directory \"{directory}\": {}", servers.join(", ")))?;
+        }
+        for (upstream, servers) in &upstreams {
+            say(&format!("upstream \"{upstream}\": {}", servers.join(", ")))?;
         }
         faults.iter().for_each(|fault| complain(fault));
     }
@@ -99,6 +104,13 @@ struct Probed {
     faults: Vec<String>,
     /// By directory, in the order of preference.
     servers: BTreeMap<String, Vec<String>>,
+    /// By upstream, the same.
+    upstreams: BTreeMap<String, Vec<String>>,
+}
+
+fn shown(servers: &[ServerState]) -> Vec<String> {
+    let servers = servers.iter();
+    servers.map(|one| format!("{}{}", one.name, if one.up { "" } else { " (down)" })).collect()
 }
 
 fn probe(settings: &mut crate::config::settings::Settings) -> Result<Probed, Failure> {
@@ -112,16 +124,17 @@ fn probe(settings: &mut crate::config::settings::Settings) -> Result<Probed, Fai
                 probed.faults.push(fault.to_string());
             }
             if let Some(servers) = directory.servers().filter(|servers| !servers.is_empty()) {
-                let shown =
-                    servers.iter().map(|one| format!("{}{}", one.name, if one.up { "" } else { " (down)" }));
-                probed.servers.insert(name.to_string(), shown.collect());
+                probed.servers.insert(name.to_string(), shown(&servers));
             }
         }
         let random: std::sync::Arc<dyn Random> = std::sync::Arc::new(SystemRandom);
-        for upstream in assemble::upstreams(settings, &clock, &random)?.into_values() {
+        let mut upstreams: Vec<_> = assemble::upstreams(settings, &clock, &random)?.into_iter().collect();
+        upstreams.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for (name, upstream) in upstreams {
             let now = clock.now().steady;
-            if let Err(fault) = upstream.probe(now.checked_add(PATIENCE).unwrap_or(now)).await {
-                probed.faults.push(fault.to_string());
+            match upstream.probe(now.checked_add(PATIENCE).unwrap_or(now)).await {
+                Ok(servers) => _ = probed.upstreams.insert(name.to_string(), shown(&servers)),
+                Err(fault) => probed.faults.push(fault.to_string()),
             }
         }
         Ok(probed)

@@ -1,5 +1,5 @@
-//! Counters and gauges in Prometheus' text format. Labels come from closed sets, or name a directory of the
-//! configuration; no name of a person, no pseudonym and no address is ever one.
+//! Counters and gauges in Prometheus' text format. Labels come from closed sets, or name a directory or an
+//! upstream of the configuration; no name of a person, no pseudonym and no address is ever one.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::frontend::ldap::listen::Front;
 use crate::gateway::drive::Gateway;
+use crate::gateway::ports::ServerState;
 use crate::gateway::tally::BUCKETS_MS;
 
 /// Counters of one front end: (what happened, why, how often).
@@ -79,7 +80,7 @@ impl Collector for Sources {
         counter(&mut encoder, "questions", "questions put to users", tally.questions())?;
         gauge(&mut encoder, "questions_open", "questions that wait for a reply", self.gateway.questions())?;
         gauge(&mut encoder, "logins_running", "logins that run now", self.gateway.admission().running())?;
-        self.directories(&mut encoder)?;
+        self.servers(&mut encoder)?;
         self.times(&mut encoder)?;
         if let Some([subjects, enrolments, sessions]) = (self.totals)() {
             gauge(&mut encoder, "subjects", "subjects in the store", subjects)?;
@@ -124,19 +125,11 @@ impl Sources {
         labelled(encoder, "ldap_octets", "octets of LDAP clients, TLS not counted", &octets)
     }
 
-    /// How many, not which: the log names them, and those that DNS names come and go.
-    fn directories(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    fn servers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let help = "servers of directories by whether they answered when they were last asked";
-        let mut family = encoder.encode_descriptor("directory_servers", help, None, MetricType::Gauge)?;
-        for (directory, servers) in self.gateway.servers() {
-            for (state, up) in [("up", true), ("down", false)] {
-                let number = servers.iter().filter(|server| server.up == up).count();
-                let labels = [("directory", &*directory), ("state", state)];
-                ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX))
-                    .encode(family.encode_family(&labels)?)?;
-            }
-        }
-        Ok(())
+        servers(encoder, ("directory_servers", "directory", help), &self.gateway.servers())?;
+        let help = "servers of upstreams by whether they are thought to answer";
+        servers(encoder, ("upstream_servers", "upstream", help), &self.gateway.upstream_servers())
     }
 
     fn times(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -154,6 +147,25 @@ impl Sources {
 #[allow(clippy::cast_precision_loss, reason = "microseconds beyond 2^53 are three centuries")]
 fn seconds(us: u64) -> f64 {
     us as f64 / 1e6
+}
+
+/// How many, not which: the log names them, and those that DNS names come and go. The metric is its name, its label
+/// and its help.
+fn servers(
+    encoder: &mut DescriptorEncoder<'_>,
+    (metric, label, help): (&str, &'static str, &str),
+    all: &[(Arc<str>, Vec<ServerState>)],
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(metric, help, None, MetricType::Gauge)?;
+    for (name, servers) in all {
+        for (state, up) in [("up", true), ("down", false)] {
+            let number = servers.iter().filter(|server| server.up == up).count();
+            let labels = [(label, &**name), ("state", state)];
+            ConstGauge::new(i64::try_from(number).unwrap_or(i64::MAX))
+                .encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn labelled(

@@ -57,6 +57,18 @@ pub enum Place {
     Fresh(SocketAddr, TcpListener),
 }
 
+/// Whom we ask, by name, with their servers.
+struct Asked {
+    directories: Vec<(Arc<str>, Vec<ServerState>)>,
+    upstreams: Vec<(Arc<str>, Vec<ServerState>)>,
+}
+
+/// Those none of whose servers answers.
+fn down(all: &[(Arc<str>, Vec<ServerState>)]) -> Vec<&str> {
+    let down = all.iter().filter(|(_, servers)| !servers.iter().any(|server| server.up));
+    down.map(|(name, _)| &**name).collect()
+}
+
 /// What was seen at the last look.
 #[derive(Debug, Default)]
 struct State {
@@ -90,7 +102,10 @@ impl Status {
         let audit = stock.audit.clone();
         let (health, registry) = (state.clone(), Arc::new(registry));
         let pages: Pages = Arc::new(move |path| match path {
-            "/health" => Some(health.page(audit.is_failing(), &front.clients(), &asked.servers())),
+            "/health" => {
+                let asked = Asked { directories: asked.servers(), upstreams: asked.upstream_servers() };
+                Some(health.page(audit.is_failing(), &front.clients(), &asked))
+            }
             "/metrics" => Some(match metrics::page(&registry) {
                 Ok(body) => Page {
                     status: 200,
@@ -194,26 +209,21 @@ impl State {
     /// for those that need not sign, a second factor protects nothing, and a short secret can be
     /// guessed.
     ///
-    /// A directory that is down is named, and no reason for 503: logins elsewhere go on, and another gateway would
+    /// A directory or an upstream that is down is named, and no reason for 503: logins elsewhere go on, and another gateway would
     /// reach it no better.
-    fn page(
-        &self,
-        audit_failing: bool,
-        clients: &ClientTable,
-        directories: &[(Arc<str>, Vec<ServerState>)],
-    ) -> Page {
+    fn page(&self, audit_failing: bool, clients: &ClientTable, asked: &Asked) -> Page {
         let names = |wanted: fn(&RadiusClient) -> bool| {
             clients.iter().filter(|client| wanted(client)).map(|c| &*c.client.name).collect::<Vec<_>>()
         };
         let word = |failing: bool| if failing { "failing" } else { "ok" };
         let store_failing = self.store_failing.load(Ordering::Relaxed);
         let failing = store_failing || audit_failing;
-        let down = directories.iter().filter(|(_, servers)| !servers.iter().any(|server| server.up));
         let body = serde_json::json!({
             "status": word(failing),
             "store": word(store_failing),
             "audit": word(audit_failing),
-            "directories_down": down.map(|(name, _)| &**name).collect::<Vec<_>>(),
+            "directories_down": down(&asked.directories),
+            "upstreams_down": down(&asked.upstreams),
             "unsigned_clients": names(|client| !client.requires_message_authenticator()),
             "weak_secrets": names(|client| client.secret.raw().len() <= WEAK_SECRET),
         });

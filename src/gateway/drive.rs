@@ -118,6 +118,16 @@ impl Gateway {
         all
     }
 
+    /// The upstreams by name, with their servers.
+    #[must_use]
+    pub fn upstream_servers(&self) -> Vec<(Arc<str>, Vec<ServerState>)> {
+        let live = self.live.load();
+        let mut all: Vec<_> =
+            live.upstreams.iter().map(|(name, one)| (name.clone(), one.servers())).collect();
+        all.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        all
+    }
+
     /// Number of open questions.
     #[must_use]
     pub fn questions(&self) -> usize {

@@ -86,7 +86,7 @@ pub trait Directory: Send + Sync {
     }
 }
 
-/// A server of a directory, for those who look after it.
+/// A server of a directory or an upstream, for those who look after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerState {
     /// Host and port.

@@ -1,17 +1,19 @@
 //! By an upstream RADIUS server: the device's credential goes there as it came, and its answer is read for what it
 //! means.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use async_trait::async_trait;
 
+use crate::gateway::ports::ServerState;
 use crate::gateway::ports::upstream::{Question, Upstream};
 use crate::login::identity::LoginName;
 use crate::login::relay::{Heard, Held, Said};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::upstream::radius::passage::{Answered, Forwarded};
-use crate::upstream::radius::{Kind, Request, Servers};
+use crate::upstream::radius::{Kind, Request, Servers, Standing, Status};
 use crate::wire::radius::dictionary::{EAP_MESSAGE, ERROR_CAUSE, MICROSOFT, USER_NAME};
 use crate::wire::radius::eap::{EapCode, EapPacket};
 use crate::wire::radius::mschap::{ErrorCode, error_code};
@@ -32,10 +34,9 @@ impl Relay {
         Self { servers }
     }
 
-    /// The servers, for health page and metrics.
-    #[must_use]
-    pub const fn servers(&self) -> &Servers {
-        &self.servers
+    /// How its servers are doing, in the order of preference.
+    pub fn status(&self) -> impl Iterator<Item = Status> + '_ {
+        self.servers.status()
     }
 
     fn fault(&self, kind: FaultKind, what: &str) -> Fault {
@@ -127,12 +128,24 @@ impl Upstream for Relay {
         Ok(Heard { said, held: Held::new(answered) })
     }
 
-    async fn probe(&self, until: Instant) -> Result<(), Fault> {
+    async fn probe(&self, until: Instant) -> Result<Vec<ServerState>, Fault> {
         match tokio::time::timeout_at(until.into(), self.servers.probe()).await {
-            Ok(probed) => probed,
+            Ok(probed) => {
+                let answers = probed?.into_iter();
+                Ok(answers.map(|(server, answers)| state(server.address(), answers)).collect())
+            }
             Err(_) => {
                 Err(self.fault(FaultKind::UpstreamUnreachable, "no server gave a sign of life in time"))
             }
         }
     }
+
+    fn servers(&self) -> Vec<ServerState> {
+        let all = self.status();
+        all.map(|server| state(server.address, server.standing != Standing::Down)).collect()
+    }
+}
+
+fn state(address: SocketAddr, up: bool) -> ServerState {
+    ServerState { name: address.to_string().into(), up }
 }

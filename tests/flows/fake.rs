@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use doorward::base::clock::ManualClock;
-use doorward::gateway::ports::{Question, Upstream};
+use doorward::gateway::ports::{Question, ServerState, Upstream};
 use doorward::login::relay::{Heard, Held, Said};
 use doorward::login::verdict::Fault;
 use tokio::sync::Semaphore;
@@ -99,7 +99,11 @@ impl Upstream for Boxed {
         Ok(Heard { said, held: Held::new(held) })
     }
 
-    async fn probe(&self, _: Instant) -> Result<(), Fault> {
-        Ok(())
+    async fn probe(&self, _: Instant) -> Result<Vec<ServerState>, Fault> {
+        Ok(self.servers())
+    }
+
+    fn servers(&self) -> Vec<ServerState> {
+        Vec::new()
     }
 }

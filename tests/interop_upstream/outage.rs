@@ -65,8 +65,19 @@ fn without_any_upstream_nobody_gets_in_and_the_log_says_why() {
     assert!(heard.is("Access-Reject"), "{}", heard.0);
     assert_eq!(relayed.lab.last_reason(), "upstream-unreachable");
     relayed.lab.wait_for_event("upstream.server-down");
+    let servers = |state: &str, number: u8| {
+        format!("doorward_upstream_servers{{upstream=\"radius\",state=\"{state}\"}} {number}\n")
+    };
+    let page = relayed.lab.page("/metrics");
+    assert!(page.contains(&servers("up", 0)) && page.contains(&servers("down", 1)), "{page}");
+    let health = relayed.lab.page("/health");
+    assert!(health.starts_with("HTTP/1.1 200"), "logins elsewhere go on: {health}");
+    assert!(health.contains("\"upstreams_down\":[\"radius\"]"), "{health}");
     assert!(relayed.servers[0].run());
     relayed.lab.wait_for_event("upstream.server-up");
+    let page = relayed.lab.page("/metrics");
+    assert!(page.contains(&servers("up", 1)) && page.contains(&servers("down", 0)), "{page}");
+    assert!(relayed.lab.page("/health").contains("\"upstreams_down\":[]"));
     let heard = relayed.log_in("dora", PASSWORD);
     assert!(heard.is("Access-Accept"), "{}", heard.0);
 }

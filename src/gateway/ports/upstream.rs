@@ -5,6 +5,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 
 use crate::base::secret::Secret;
+use crate::gateway::ports::ServerState;
 use crate::login::relay::{Heard, Held, Passage};
 use crate::login::verdict::Fault;
 
@@ -29,10 +30,13 @@ pub trait Upstream: Send + Sync {
     /// A fault when none answers before `until`, or none that can be believed.
     async fn ask(&self, question: Question<'_>, until: Instant) -> Result<Heard, Fault>;
 
-    /// Whether a server answers now, for the health page and `doorward check --connect`.
+    /// Which servers answer now, in the order of preference, for `doorward check --connect`.
     ///
     /// # Errors
     ///
-    /// The fault that a login would meet.
-    async fn probe(&self, until: Instant) -> Result<(), Fault>;
+    /// The fault that a login would meet when none does.
+    async fn probe(&self, until: Instant) -> Result<Vec<ServerState>, Fault>;
+
+    /// Its servers as they are known now, in the order of preference.
+    fn servers(&self) -> Vec<ServerState>;
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::base::clock::Clock;
 use crate::base::random::Random;
@@ -143,20 +143,24 @@ impl Servers {
         }
     }
 
-    /// Whether any server answers now.
+    /// Asks all servers at once for a sign of life: which of them answer.
     ///
     /// # Errors
     ///
-    /// A fault when none gives a sign of life in the time that probes have.
-    pub async fn probe(&self) -> Result<(), Fault> {
-        let mut tried = Vec::new();
-        for server in &self.servers {
-            match server.probe().await {
-                Ok(()) => return Ok(()),
-                Err(trouble) => tried.push((server.which().address(), trouble)),
-            }
+    /// A fault when none answers in the time that probes have.
+    pub async fn probe(&self) -> Result<Vec<(Which, bool)>, Fault> {
+        let mut probes = JoinSet::new();
+        for (at, server) in self.servers.iter().cloned().enumerate() {
+            probes.spawn(async move { (at, server.which(), server.probe().await) });
         }
-        Err(lifeless(&self.name, &tried))
+        let mut probed = probes.join_all().await;
+        probed.sort_by_key(|(at, _, _)| *at);
+        if probed.iter().any(|(_, _, answer)| answer.is_ok()) {
+            return Ok(probed.into_iter().map(|(_, which, answer)| (which, answer.is_ok())).collect());
+        }
+        let troubles =
+            probed.into_iter().filter_map(|(_, which, answer)| Some((which.address(), answer.err()?)));
+        Err(lifeless(&self.name, &troubles.collect::<Vec<_>>()))
     }
 
     /// Those that are worth asking first; among equals as configured.
