@@ -57,7 +57,7 @@ fn believed_names(draft: &client::Draft, out: &mut Complaints) {
         safe(&draft.settings.login.name)
     );
     let hint = "only right where the upstream rejects a name that is another than inside; otherwise let it send \
-                the inner User-Name in its Access-Accept and leave eap-name out";
+                the inner User-Name in its Access-Accept and write eap-name = \"upstream\"";
     out.warn(Complaint::wrong(place, what).hint(hint));
 }
 
@@ -65,13 +65,20 @@ fn believed_names(draft: &client::Draft, out: &mut Complaints) {
 fn codes_without_a_place(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut Complaints) {
     let login = &draft.settings.login;
     let asks = login.entry.challenge && login.can.prompts_relayed;
-    let Some(method) = methods(draft).find(|method| *method == Method::Eap || !asks) else { return };
-    let (client, word) = (safe(&login.name), method.code());
-    let hint = if method == Method::Eap {
-        "name the groups or networks that need none in a rule before it with then = \"none\", or let these people \
-         log in by \"pap\""
-    } else {
-        "if the device can ask after such a login, write challenge-after-ms-chap = true; otherwise use \"pap\""
+    let without: Vec<Method> = methods(draft).filter(|method| *method == Method::Eap || !asks).collect();
+    if without.is_empty() {
+        return;
+    }
+    let client = safe(&login.name);
+    let words: Vec<String> = without.iter().map(|method| format!("\"{}\"", method.code())).collect();
+    let word = words.join(" or ");
+    let [eap, others] = [true, false].map(|eap| without.iter().any(|method| (*method == Method::Eap) == eap));
+    let ask = "if the device can ask after CHAP and MS-CHAP, write challenge-after-ms-chap = true";
+    let none = "name the groups or networks that need none in a rule before it with then = \"none\"";
+    let hint = match (others, eap) {
+        (true, true) => format!("{ask}; after \"eap\" nobody can be asked: {none}, or use \"pap\""),
+        (true, false) => format!("{ask}; otherwise use \"pap\""),
+        (false, _) => format!("{none}, or let these people log in by \"pap\""),
     };
     let here =
         |rule: &&rule::Draft| rule.rule.when.clients.as_ref().is_none_or(|names| names.contains(&login.name));
@@ -80,21 +87,21 @@ fn codes_without_a_place(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut C
         let exempt = |draft: &exemption::Draft| draft.exemption.clients.contains(&login.name);
         if !drafts.exemptions.iter().any(exempt) {
             let what = format!(
-                "client \"{client}\": nobody can log in by \"{word}\", a factor is asked of all and it has no place \
+                "client \"{client}\": nobody can log in by {word}, a factor is asked of all and it has no place \
                  for a code"
             );
-            out.warn(Complaint::wrong(methods_at(draft), what).hint(hint));
+            out.warn(Complaint::wrong(methods_at(draft), what).hint(hint.clone()));
         }
         return;
     }
     for rule in rules.filter(|rule| matches!(rule.rule.then, Requirement::OneOf(_))) {
         let what = format!(
-            "rule \"{}\" requires a factor, and at client \"{client}\" a login by \"{word}\" has no place for a \
+            "rule \"{}\" requires a factor, and at client \"{client}\" a login by {word} has no place for a \
              code: it is rejected",
             safe(&rule.rule.name)
         );
         let place = rule.then.as_ref().unwrap_or(&rule.place);
-        out.warn(Complaint::wrong(place, what).see(methods_at(draft)).hint(hint));
+        out.warn(Complaint::wrong(place, what).see(methods_at(draft)).hint(hint.clone()));
     }
 }
 
@@ -114,11 +121,8 @@ fn changes_passwords(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut Compl
         }
         DirectoryKind::Ldap { settings, .. } if !settings.changes_passwords() => (
             "has no TLS or no service account",
-            "write tls = \"ldaps\" or \"starttls\" and bind-dn there; no password is changed otherwise",
-        ),
-        DirectoryKind::Ldap { settings, .. } if !settings.changes_passwords() => (
-            "has no service account that could ask for it",
-            "write bind-dn and bind-password there, also for its other domains",
+            "write tls = \"ldaps\" or \"starttls\", and bind-dn with bind-password, there and in its other domains; no \
+             password is changed otherwise",
         ),
         DirectoryKind::Ldap { .. } => return,
     };
