@@ -8,6 +8,8 @@
     reason = "test code"
 )]
 
+#[path = "interop_upstream/accounting.rs"]
+mod accounting;
 #[path = "interop_upstream/eap.rs"]
 mod eap;
 #[path = "support/lab.rs"]

@@ -39,6 +39,14 @@ impl Relayed {
         Self::start_whole(&[Wish::default()], (client, "", tables), person)
     }
 
+    /// With one server that also takes accounting, and plays the device whose sessions it is told of: it shares
+    /// FreeRADIUS' secret with the program, too.
+    pub(crate) fn start_accounting() -> Option<Self> {
+        let tables = "[accounting]\nlisten = [\"127.0.0.1:0\"]\nrelay = \"radius\"\n";
+        let (client, upstream) = ("disconnect-port = {disconnect}", "accounting-port = {accounting}");
+        Self::start_whole(&[Wish::default()], (client, upstream, tables), "")
+    }
+
     fn start_whole(
         wishes: &[Wish<'_>],
         (client, upstream, tables): (&str, &str, &str),
@@ -57,7 +65,15 @@ impl Relayed {
             "[[rule]]\nname = \"no-code\"\ngroup = [\"no code\"]\nthen = \"none\"\n".to_owned(),
             tables.to_owned(),
         ];
-        let lab = Lab::start_custom(dir, &config.concat());
+        let first = &servers[0];
+        if client.contains("{disconnect}") {
+            private_file(&dir.path().join("vpn.secret"), freeradius::SECRET);
+        }
+        let config = config
+            .concat()
+            .replace("{accounting}", &first.accounting.port().to_string())
+            .replace("{disconnect}", &first.disconnect.port().to_string());
+        let lab = Lab::start_custom(dir, &config);
         ["alice", "carol", "erin"].into_iter().for_each(|user| lab.enrol_totp(user));
         Some(Self { lab, servers, radclient })
     }
