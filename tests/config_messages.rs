@@ -487,6 +487,8 @@ when-unable = \"reject\"
 password-charset = [\"utf-8\", \"windows-1252\"]
 reply-rules = \"merge\"
 without-reply-rule = \"refuse\"
+class = false
+disconnect-port = 3800
 rewrite = [
   { strip-prefix = \"CORP\\\\\" },
   { strip-suffix = \"@corp.example\", expect = { \"Bob@Corp.example\" = \"bob\" } },
@@ -496,6 +498,11 @@ rewrite = [
 
 [status]
 listen = \"[::1]:9812\"
+
+[accounting]
+listen = [\"0.0.0.0:1813\"]
+relay = \"nps\"
+session-life = \"36h\"
 
 [audit]
 to = \"stdout\"
@@ -538,6 +545,7 @@ message-authenticator = \"off\"
 server-timeout = \"3s\"
 status-server = false
 nas-identifier = \"gate\"
+accounting-port = 1646
 
 [[client]]
 name = \"wifi\"
@@ -675,6 +683,8 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
         assert!(missing.is_empty(), "{name}: {missing:?} not shown");
     }
     assert!(file::LDAP.iter().all(|key| json["ldap"].get(key).is_some()));
+    assert!(file::ACCOUNTING.iter().all(|key| json["accounting"].get(key).is_some()));
+    assert_eq!((&json["client"][0]["class"], &json["client"][1]["class"]), (&false.into(), &true.into()));
     site.write("doorward.toml", &shown, 0o644);
     let (again, warnings_again) = site.load(&old).unwrap();
     assert_eq!(again.to_toml(), shown);

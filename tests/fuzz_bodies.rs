@@ -9,6 +9,8 @@
     reason = "test code"
 )]
 
+#[path = "support/fuzz_accounting.rs"]
+mod fuzz_accounting;
 #[path = "support/fuzz_configuration.rs"]
 mod fuzz_configuration;
 #[path = "support/fuzz_ldap.rs"]
@@ -71,6 +73,7 @@ fn every_seed_keeps_the_promises_of_its_target() {
                 // Its body is in the library and is built for its own tests alone.
                 "login_flow" => {}
                 "proxy_header" => fuzz_proxy::header(&bytes),
+                "radius_accounting" => fuzz_accounting::session(&bytes),
                 "radius_packet" => fuzz_radius::packet(&bytes),
                 "radius_session" => fuzz_radius::session(&bytes),
                 other => panic!("{other} has seeds and no body"),
@@ -91,6 +94,11 @@ proptest! {
     #[test]
     fn scripts_against_a_session_keep_its_promises(script in prop::collection::vec(any::<u8>(), 0..200)) {
         fuzz_radius::session(&script);
+    }
+
+    #[test]
+    fn scripts_against_a_session_of_accounting_keep_its_promises(script in prop::collection::vec(any::<u8>(), 0..200)) {
+        fuzz_accounting::session(&script);
     }
 
     #[test]
