@@ -39,6 +39,12 @@ pub fn write(
     Ok([MARK, data_encoding::BASE64URL_NOPAD.encode(&bytes).as_bytes()].concat().into())
 }
 
+/// Whether it looks like a badge, of whomever.
+#[must_use]
+pub fn looks_like_one(class: &[u8]) -> bool {
+    class.starts_with(MARK)
+}
+
 /// Reads what a device of `client` sends back; `None` for what is no badge of ours, of another client, or older than
 /// the keys that we have.
 #[must_use]

@@ -5,6 +5,7 @@ use crate::frontend::radius::answer::{Addressee, keep_small, seconds};
 use crate::frontend::radius::counters::Dropped;
 use crate::frontend::radius::method::Shape;
 use crate::frontend::radius::passing::is_key;
+use crate::gateway::badge;
 use crate::login::client::PrimaryKind;
 use crate::login::relay::Held;
 use crate::login::verdict::{Basis, Grant};
@@ -91,7 +92,10 @@ fn passes(to: &Addressee<'_>, piece: &Piece, told: &[u8]) -> bool {
     let passing = &to.client.passing;
     let in_eap = matches!(to.shape, Shape::Eap { .. });
     let (vendor, kind) = (piece.vendor(), piece.kind());
+    // A note of ours can only be that of another login: accounting would take this one for it.
+    let is_forged = (vendor, kind) == (None, CLASS) && badge::looks_like_one(piece.value());
     passing.lists(vendor, kind, in_eap)
+        && !is_forged
         && (passing.administrative || !Attributes::new(piece.whole(), 0).any(|one| is_administrative(&one)))
         && !is_told(told, vendor, kind)
 }

@@ -362,3 +362,18 @@ fn a_146_every_rejection_of_eap_is_a_failure_and_nothing_else() {
     let Action::Refuse(Refusal::ForeignState, bytes) = bench.send(&foreign) else { panic!("not refused") };
     assert_eq!(authentic(&bytes, &foreign, "s3cret").find(EAP_MESSAGE), Some(&[4, 42, 0, 4][..]));
 }
+
+#[test]
+fn a_080_a_class_of_the_upstream_that_looks_like_our_note_goes_to_no_device() {
+    let mut bench = Bench::new(passing(&["Class"], false));
+    let sent = request(1, 1, &[]);
+    let (ticket, _) = bench.begun(&sent);
+    let held = answered(Code::AccessAccept, |reply| {
+        reply.attribute(CLASS, b"theirs").unwrap();
+        reply.attribute(CLASS, b"doorward:of-another-login").unwrap();
+    });
+    let badge: Option<Arc<[u8]>> = Some(b"doorward:of-this-login".as_slice().into());
+    let out = bench.ended(&ticket, &Ended { badge, ..ended(told(&[]), held) }).unwrap();
+    let reply = authentic(&out.bytes, &sent, "s3cret");
+    assert_eq!(reply.all(CLASS).collect::<Vec<_>>(), [&b"theirs"[..], b"doorward:of-this-login"]);
+}
