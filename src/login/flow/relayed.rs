@@ -17,6 +17,9 @@ use crate::login::verdict::{Fault, FaultKind, Reason, Verdict};
 
 /// Most questions of an upstream in one login. EAP with long certificates and small packets needs a few dozen.
 const MOST_ROUNDS: u8 = 64;
+/// The same where answers are typed. "Wrong, try again" is a question, too, and counts here as no wrong password: each
+/// login is that many guesses at most. A new PIN of a token takes half of them.
+const MOST_TYPED: u8 = 8;
 
 impl Flow {
     pub(super) const fn is_eap(&self) -> bool {
@@ -111,7 +114,8 @@ impl Flow {
     /// Puts the upstream's own question to the device.
     fn pass_on(&mut self, now: Now) -> Step {
         self.rounds = self.rounds.saturating_add(1);
-        if self.rounds > MOST_ROUNDS {
+        let most = if self.is_eap() { MOST_ROUNDS } else { MOST_TYPED };
+        if self.rounds > most {
             return reject(Reason::UpstreamRefused);
         }
         if !self.is_eap() && !self.can_be_asked() {
