@@ -1,5 +1,5 @@
-//! Doorward keeps the door: a daemon between those who ask (VPN appliances over RADIUS) and those who
-//! know (Active Directory, LDAP, its own files). Nobody passes on one word alone.
+//! Doorward keeps the door: a daemon between those who ask (VPN appliances over RADIUS, applications over LDAP) and
+//! those who know (Active Directory, LDAP, RADIUS servers, its own files). Nobody passes on one word alone.
 //!
 //! The parts and who may use whom are drawn in `docs/architecture.md` and guarded by
 //! `tests/architecture.rs`.
