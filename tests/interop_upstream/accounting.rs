@@ -11,7 +11,7 @@ use crate::support::radclient::Heard;
 /// that of FreeRADIUS, which plays the device as well.
 fn start() -> Option<(Relayed, SocketAddr)> {
     let relayed = Relayed::start_accounting()?;
-    let line = relayed.lab.wait_for(|line| line.contains("accounting.listening"));
+    let line = relayed.lab.wait_for_event("accounting.listening");
     let value: serde_json::Value = serde_json::from_str(&line).unwrap();
     let address = value["address"].as_str().unwrap().parse().unwrap();
     Some((relayed, address))

@@ -132,8 +132,9 @@ pub fn read(
 
 /// A device that does not say who it is, is where its packets come from.
 fn device(packet: &Packet<'_>, peer: SocketAddr) -> [u8; 16] {
-    let told: Vec<&[u8]> =
+    let mut told: Vec<&[u8]> =
         packet.attributes().filter(|a| DEVICE.contains(&a.kind)).map(|a| a.whole).collect();
+    told.sort_unstable();
     if told.is_empty() { digest(&[&address(peer)]) } else { digest(&told) }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::bounded::BoundedMap;
 use crate::base::clock::Now;
-use crate::frontend::radius::accounting::report::{Kind, Report, SaysNothing, read};
+use crate::frontend::radius::accounting::report::{Report, SaysNothing, read};
 use crate::frontend::radius::clients::{ClientTable, RadiusClient, Which};
 use crate::frontend::radius::counters::{Counters, Dropped, Sent};
 use crate::frontend::radius::duplicates::{Answer, Duplicates, Key, Print, Seen, Serial};
@@ -54,6 +54,14 @@ pub struct Ticket {
     to: ReplyTo,
     key: Key,
     serial: Serial,
+}
+
+impl Ticket {
+    /// Who sent the record.
+    #[must_use]
+    pub const fn peer(&self) -> SocketAddr {
+        self.key.peer
+    }
 }
 
 impl std::fmt::Debug for Ticket {
@@ -201,12 +209,4 @@ fn acknowledge(
         .and_then(|reply| reply.sign(client.secret(which)))
         .map(Arc::from)
         .map_err(|DoesNotFit| Dropped::DoesNotFit)
-}
-
-impl Report {
-    /// Whether it is about one session.
-    #[must_use]
-    pub const fn is_of_a_session(&self) -> bool {
-        matches!(self.kind, Kind::Start | Kind::Interim | Kind::Stop)
-    }
 }

@@ -156,7 +156,10 @@ impl Desk {
         let now = self.front.clock.now();
         match done {
             Ok((ticket, kept)) => {
-                if let Err(fault) = &kept {
+                // The device sends it again and again; once a minute is enough to be told.
+                if let Err(fault) = &kept
+                    && self.is_news(now, ticket.peer().ip(), fault.kind.code())
+                {
                     tracing::warn!(event = "accounting.fault", fault = fault.kind.code(), "{fault}");
                 }
                 if let Some(outgoing) = self.session.on_kept(&ticket, now, kept.is_ok()) {
