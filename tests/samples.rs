@@ -88,7 +88,7 @@ fn every_sample_is_sound_and_warns_of_nothing_but_unsigned_requests() {
         let name = path.display();
         let (settings, warnings) =
             load(&fs::read_to_string(&path).unwrap()).unwrap_or_else(|problems| panic!("{name}\n{problems}"));
-        assert_eq!(settings.clients.len(), 1, "{name}");
+        assert!(!settings.clients.is_empty(), "{name}");
         let expected = ["message-authenticator is \"auto\""];
         for warning in warnings.lines().filter(|line| !line.starts_with("  ")) {
             assert!(expected.iter().any(|text| warning.contains(text)), "{name}\n{warning}");
