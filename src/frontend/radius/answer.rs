@@ -1,5 +1,5 @@
 //! From a login to RADIUS: what the gateway says → reply. What an accept says of somebody is in
-//! [`crate::frontend::radius::granted`].
+//! `crate::frontend::radius::granted`.
 
 use crate::frontend::radius::clients::{RadiusClient, Which};
 use crate::frontend::radius::counters::{Dropped, Sent};
