@@ -8,7 +8,7 @@ use crate::config::settings::DirectoryKind;
 use crate::config::{client, exemption, rule};
 use crate::frontend::radius::method::Way;
 use crate::login::client::PrimaryKind;
-use crate::login::policy::Requirement;
+use crate::login::policy::{Conditions, Requirement};
 use crate::login::relay::Method;
 
 /// Compares them with rules and directories.
@@ -103,6 +103,20 @@ fn codes_without_a_place(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut C
         let place = rule.then.as_ref().unwrap_or(&rule.place);
         out.warn(Complaint::wrong(place, what).see(methods_at(draft)).hint(hint.clone()));
     }
+    if !drafts.rules.iter().filter(here).any(|rule| is_for_everybody(&rule.rule.when)) {
+        let what = format!(
+            "client \"{client}\": whom no rule names needs a factor, and a login by {word} has no place for a code: \
+             it is rejected"
+        );
+        let hint = "if that is meant, say so with a last rule that has then = \"refuse\"";
+        out.warn(Complaint::wrong(methods_at(draft), what).hint(hint));
+    }
+}
+
+/// Nobody at its clients is left to the rules behind it.
+fn is_for_everybody(when: &Conditions) -> bool {
+    let Conditions { clients: _, groups, subjects, network, time } = when;
+    groups.is_none() && subjects.is_none() && network.is_none() && time.is_none()
 }
 
 /// B-093: only Active Directory tells an expired password from a wrong one and lets its owner change it, over TLS.
