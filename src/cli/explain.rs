@@ -18,7 +18,7 @@ use crate::login::client::Client;
 use crate::login::explain::{Explanation, Known, explain};
 use crate::login::factor::{Enrolment, FactorKind};
 use crate::login::identity::{Account, Groups};
-use crate::login::policy::{Facts, Looked, Requirement};
+use crate::login::policy::{Clause, Demand, Facts, Input, Truth};
 use crate::login::relay::Method;
 use crate::login::throttle::Failures;
 use crate::wire::radius::describe::{Line, attributes};
@@ -132,13 +132,15 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
     let stranger =
         crate::login::identity::Pseudonym::new("never-seen").ok_or_else(|| Failure::software(""))?;
     let groups = account.as_ref().map_or_else(Groups::new, |account| account.groups.clone());
+    let subject = account.as_ref().map(|_| (who.as_ref().unwrap_or(&stranger), &groups));
     let facts = Facts {
-        client: &client.login.name,
         source: args.source,
-        user: args.from,
-        at,
-        subject: account.as_ref().map(|_| (who.as_ref().unwrap_or(&stranger), &groups)),
+        user: args.from.into(),
+        subject: subject.map_or(Input::Pending, Input::Known),
         aliases: account.as_ref().map_or(&[], |account| &account.aliases),
+        past: Input::Unknown,
+        enrolled: Input::Known(enrolled.iter().map(Enrolment::kind).collect()),
+        ..Facts::of(&client.login, at)
     };
     let known = Known {
         standing: account.as_ref().map(|account| account.standing),
@@ -157,7 +159,7 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
     if undecided {
         // Where an account is needed and there is none, it ends; the rules below are not looked at.
         let needs =
-            desk.settings.policy.rules.iter().position(|rule| rule.look(&facts) == Looked::NeedsSubject);
+            desk.settings.policy.rules.iter().position(|rule| rule.when.look(&facts) == Truth::Pending);
         explanation.rules.truncate(needs.map_or(0, |at| at.saturating_add(1)));
         explanation.path = vec!["rejected: the directory knows no such account".into()];
     }
@@ -210,7 +212,7 @@ fn tell(told: &Told, json: bool) -> Result<(), Failure> {
             "exemptions": exemptions,
             "rule": decision.rule.as_deref(),
             "exemption": decision.exemption.as_deref(),
-            "then": if *undecided { Value::Null } else { then(decision.requirement) },
+            "then": if *undecided { Value::Null } else { then(&decision.demand) },
             "path": explanation.path,
             "methods": ways.iter().cloned().collect::<BTreeMap<_, _>>(),
             "notes": notes,
@@ -227,7 +229,7 @@ fn tell(told: &Told, json: bool) -> Result<(), Failure> {
     for (name, looked) in &explanation.exemptions {
         say(&format!("exemption \"{name}\": {looked}"))?;
     }
-    let demand = demand(decision.requirement);
+    let demand = demand(&decision.demand);
     match (&decision.rule, &decision.exemption) {
         _ if *undecided => say("no rule decides")?,
         (_, Some(exemption)) => say(&format!("decided by exemption \"{exemption}\": {demand}"))?,
@@ -254,22 +256,25 @@ fn tell(told: &Told, json: bool) -> Result<(), Failure> {
 }
 
 /// As `then` is written in a rule.
-fn then(requirement: Requirement) -> Value {
-    match requirement {
-        Requirement::None => "none".into(),
-        Requirement::Refuse => "refuse".into(),
-        Requirement::OneOf(kinds) => {
-            serde_json::json!({ "require": kinds.iter().map(FactorKind::word).collect::<Vec<_>>() })
-        }
+fn then(demand: &Demand) -> Value {
+    let words = |clause: &Clause| clause.kinds.iter().map(FactorKind::word).collect::<Vec<_>>();
+    match demand {
+        Demand::Refuse(_) => "refuse".into(),
+        Demand::Show(clauses) => match clauses.as_slice() {
+            [] => "none".into(),
+            [one] => serde_json::json!({ "require": words(one) }),
+            several => serde_json::json!({ "require-each": several.iter().map(words).collect::<Vec<_>>() }),
+        },
     }
 }
 
-fn demand(requirement: Requirement) -> String {
-    match requirement {
-        Requirement::None => "no second factor".to_owned(),
-        Requirement::Refuse => "refuse".to_owned(),
-        Requirement::OneOf(kinds) => {
-            format!("one of {}", kinds.iter().map(FactorKind::word).collect::<Vec<_>>().join(", "))
-        }
+fn demand(demand: &Demand) -> String {
+    let one_of = |clause: &Clause| {
+        format!("one of {}", clause.kinds.iter().map(FactorKind::word).collect::<Vec<_>>().join(", "))
+    };
+    match demand {
+        Demand::Refuse(_) => "refuse".to_owned(),
+        Demand::Show(clauses) if clauses.is_empty() => "no second factor".to_owned(),
+        Demand::Show(clauses) => clauses.iter().map(one_of).collect::<Vec<_>>().join(", and "),
     }
 }

@@ -12,7 +12,7 @@ use crate::base::table::nearest;
 use crate::base::text::safe;
 use crate::config::{client, directory, exemption, listener, reply, rule, show, upstream};
 use crate::frontend::radius::clients::MessageAuthenticator;
-use crate::login::policy::{Conditions, Requirement};
+use crate::login::policy::Requirement;
 
 /// Secrets that everybody tries first (D-111).
 const COMMON: [&str; 24] = [
@@ -282,7 +282,7 @@ fn doubtful_rules(rules: &[rule::Draft], now: UnixTime, out: &mut Complaints) {
                     .hint("the first rule that matches decides; swap them"),
             );
         }
-        if has_no_condition(&draft.rule.when) {
+        if draft.rule.when.parts().is_empty() {
             if draft.rule.then == Requirement::None {
                 let at = draft.then.as_ref().unwrap_or(place);
                 let what = format!("rule \"{name}\" lets everybody it meets in with the password alone");
@@ -290,19 +290,11 @@ fn doubtful_rules(rules: &[rule::Draft], now: UnixTime, out: &mut Complaints) {
             }
             last = last.or(Some(draft));
         }
-        if let (Some(until), Some(at)) = (draft.rule.grace_until, &draft.grace_until)
+        if let (Some(until), Some(at)) = (draft.rule.options.grace_until, &draft.grace_until)
             && until <= now
         {
             let what = format!("rule \"{name}\": grace-until has passed");
             out.warn(Complaint::wrong(at, what).hint("people without a factor are rejected now; remove it"));
         }
     }
-}
-
-const fn has_no_condition(when: &Conditions) -> bool {
-    when.clients.is_none()
-        && when.groups.is_none()
-        && when.subjects.is_none()
-        && when.network.is_none()
-        && when.time.is_none()
 }

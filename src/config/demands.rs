@@ -19,10 +19,7 @@ pub(in crate::config) fn check(drafts: &Drafts<'_>, out: &mut Complaints) {
         external_for_nobody(client, drafts, out);
     }
     for rule in drafts.rules {
-        let named = |client: &&client::Draft| {
-            let name = &client.settings.login.name;
-            rule.rule.when.clients.as_ref().is_none_or(|names| names.contains(name))
-        };
+        let named = |client: &&client::Draft| rule.rule.when.is_for_client(&client.settings.login.name);
         let clients: Vec<&client::Draft> = drafts.clients.iter().filter(named).collect();
         nothing_is_checked(rule, &clients, out);
         codes_that_cannot_be_typed(rule, &clients, out);
@@ -64,8 +61,8 @@ fn external_for_nobody(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut Com
     let Some(place) = &draft.ldap.external else { return };
     let name = &draft.settings.login.name;
     let asks_for_none = |rule: &rule::Draft| {
-        let here = rule.rule.when.clients.as_ref().is_none_or(|names| names.contains(name));
-        here && (rule.rule.then == Requirement::None || rule.rule.grace_until.is_some())
+        let here = rule.rule.when.is_for_client(name);
+        here && (rule.rule.then == Requirement::None || rule.rule.options.grace_until.is_some())
     };
     let exempt = |draft: &exemption::Draft| draft.exemption.clients.contains(name);
     if !drafts.rules.iter().any(asks_for_none) && !drafts.exemptions.iter().any(exempt) {
@@ -84,7 +81,7 @@ fn external_for_nobody(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut Com
 fn nothing_is_checked(draft: &rule::Draft, clients: &[&client::Draft], out: &mut Complaints) {
     let place = match draft.rule.then {
         Requirement::None => draft.then.as_ref(),
-        Requirement::OneOf(_) => draft.grace_until.as_ref(),
+        Requirement::OneOf(_) | Requirement::AllOf(_) => draft.grace_until.as_ref(),
         Requirement::Refuse => None,
     };
     let trusted = clients.iter().find(|c| c.settings.login.primary == PrimaryKind::CheckedByClient);
@@ -131,7 +128,6 @@ fn groups_of_nobody(
     drafts: &Drafts<'_>,
     out: &mut Complaints,
 ) {
-    let Some(groups) = &draft.rule.when.groups else { return };
     let users_of = |client: &&client::Draft| {
         let name = &client.settings.login.directory;
         let of_name = drafts.directories.iter().find(|directory| directory.name == *name)?;
@@ -141,7 +137,7 @@ fn groups_of_nobody(
         }
     };
     let Some(all) = clients.iter().map(users_of).collect::<Option<Vec<&Users>>>() else { return };
-    for (group, place) in groups.iter().zip(&draft.groups) {
+    for (group, place) in &draft.groups {
         if !all.is_empty() && !all.iter().any(|users| users.has_group(group)) {
             let name = safe(&draft.rule.name);
             let what = format!("rule \"{name}\": no user in a file is in group \"{}\"", safe(group));

@@ -68,6 +68,7 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
             account: account.as_ref().map_or("".into(), |account| account.value.clone()),
             clients: clients.iter().map(|client| client.value.as_str().into()).collect(),
             sources,
+            ..Exemption::new("", "")
         },
         allowed: Allowed { search: search.is_some() },
         name: name.map(|name| name.place),

@@ -240,6 +240,7 @@ fn settle(
         listeners: listeners.into_iter().map(|draft| draft.settings).collect(),
         clients: clients.into_iter().map(|draft| draft.settings).collect(),
         policy: Arc::new(Policy {
+            faults: Vec::new(),
             rules: rules.into_iter().map(|draft| draft.rule).collect(),
             exemptions: exemptions.into_iter().map(|draft| draft.exemption).collect(),
         }),

@@ -8,7 +8,7 @@ use crate::config::settings::DirectoryKind;
 use crate::config::{client, exemption, rule};
 use crate::frontend::radius::method::Way;
 use crate::login::client::PrimaryKind;
-use crate::login::policy::{Conditions, Requirement};
+use crate::login::policy::{Condition, Requirement};
 use crate::login::relay::Method;
 
 /// Compares them with rules and directories.
@@ -80,8 +80,7 @@ fn codes_without_a_place(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut C
         (true, false) => format!("{ask}; otherwise use \"pap\""),
         (false, _) => format!("{none}, or let these people log in by \"pap\""),
     };
-    let here =
-        |rule: &&rule::Draft| rule.rule.when.clients.as_ref().is_none_or(|names| names.contains(&login.name));
+    let here = |rule: &&rule::Draft| rule.rule.when.is_for_client(&login.name);
     let mut rules = drafts.rules.iter().filter(here).peekable();
     if rules.peek().is_none() {
         let exempt = |draft: &exemption::Draft| draft.exemption.clients.contains(&login.name);
@@ -94,7 +93,7 @@ fn codes_without_a_place(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut C
         }
         return;
     }
-    for rule in rules.filter(|rule| matches!(rule.rule.then, Requirement::OneOf(_))) {
+    for rule in rules.filter(|rule| matches!(rule.rule.then, Requirement::OneOf(_) | Requirement::AllOf(_))) {
         let what = format!(
             "rule \"{}\" requires a factor, and at client \"{client}\" a login by {word} has no place for a \
              code: it is rejected",
@@ -114,9 +113,8 @@ fn codes_without_a_place(draft: &client::Draft, drafts: &Drafts<'_>, out: &mut C
 }
 
 /// Nobody at its clients is left to the rules behind it.
-fn is_for_everybody(when: &Conditions) -> bool {
-    let Conditions { clients: _, groups, subjects, network, time } = when;
-    groups.is_none() && subjects.is_none() && network.is_none() && time.is_none()
+fn is_for_everybody(when: &Condition) -> bool {
+    when.parts().iter().all(|part| matches!(part, Condition::Client(_)))
 }
 
 /// B-093: only Active Directory tells an expired password from a wrong one and lets its owner change it, over TLS.

@@ -1,5 +1,7 @@
 //! `[[rule]]`
 
+use std::sync::Arc;
+
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
@@ -12,7 +14,7 @@ use crate::config::file;
 use crate::directory::group_name;
 use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::identity::Pseudonym;
-use crate::login::policy::{Conditions, NetworkCondition, Requirement, Rule, TimeWindow};
+use crate::login::policy::{Condition, Network, Options, Requirement, Rule, TimeWindow, Window};
 
 /// A rule and where the things stand that are compared with other tables.
 pub(in crate::config) struct Draft {
@@ -20,7 +22,7 @@ pub(in crate::config) struct Draft {
     pub(in crate::config) place: Place,
     pub(in crate::config) name: Option<Place>,
     pub(in crate::config) clients: Vec<Written<String>>,
-    pub(in crate::config) groups: Vec<Place>,
+    pub(in crate::config) groups: Vec<(Box<str>, Place)>,
     pub(in crate::config) grace_until: Option<Place>,
     pub(in crate::config) then: Option<Place>,
 }
@@ -34,14 +36,18 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
     let clients: Option<Vec<Written<String>>> = reader.texts("client").map(|texts| {
         texts.into_iter().map(|t| Written { value: t.value.to_owned(), place: t.place }).collect()
     });
-    let groups_at = reader.texts("group").unwrap_or_default().into_iter().map(|text| text.place).collect();
-    let when = Conditions {
-        clients: clients.as_ref().map(|list| list.iter().map(|name| name.value.as_str().into()).collect()),
-        groups: groups(reader),
-        subjects: subjects(reader),
-        network: network(reader),
-        time: times(reader),
-    };
+    let groups_at: Vec<Place> =
+        reader.texts("group").unwrap_or_default().into_iter().map(|text| text.place).collect();
+    let named = |list: &Vec<Written<String>>| list.iter().map(|name| name.value.as_str().into()).collect();
+    let groups = groups(reader);
+    let parts = [
+        clients.as_ref().map(named).map(Condition::Client),
+        network(reader),
+        times(reader).map(|hours| Condition::Time(vec![Arc::new(Window { name: "".into(), hours })])),
+        subjects(reader).map(Condition::Subject),
+        groups.clone().map(Condition::Group),
+    ];
+    let when = Condition::All(parts.into_iter().flatten().collect());
     let then = then(reader);
     let grace_until = grace(reader);
     let place_of = |key: &str| reader.node(key).map(|node| node.place.clone());
@@ -56,11 +62,11 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
             name: name.as_ref().map_or("", |name| name.value).into(),
             when,
             then: then.unwrap_or(Requirement::Refuse),
-            grace_until,
+            options: Options { grace_until, ..Options::default() },
         },
         name: name.map(|name| name.place),
         clients: clients.unwrap_or_default(),
-        groups: groups_at,
+        groups: groups.unwrap_or_default().into_iter().zip(groups_at).collect(),
         grace_until: grace_at,
         then: then_at,
     }
@@ -98,17 +104,20 @@ fn subjects(reader: &mut Reader<'_, '_>) -> Option<Vec<Pseudonym>> {
     Some(found)
 }
 
-fn network(reader: &mut Reader<'_, '_>) -> Option<NetworkCondition> {
+fn network(reader: &mut Reader<'_, '_>) -> Option<Condition> {
     let texts = reader.texts("network")?;
-    let mut condition = NetworkCondition::default();
+    let (mut prefixes, mut ways) = (Vec::new(), Vec::new());
     for text in texts {
         if text.value == "unknown" {
-            condition.unknown = true;
+            ways.push(Condition::AddressUnknown);
         } else if let Some(prefix) = prefix(reader, "network", &text) {
-            condition.prefixes.push(prefix);
+            prefixes.push(prefix);
         }
     }
-    Some(condition)
+    if !prefixes.is_empty() {
+        ways.push(Condition::Network(vec![Arc::new(Network::new("", prefixes))]));
+    }
+    Some(Condition::Any(ways))
 }
 
 fn then(reader: &mut Reader<'_, '_>) -> Option<Requirement> {

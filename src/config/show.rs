@@ -20,7 +20,7 @@ use crate::config::show::radius::{accounting, radius_client, upstream};
 use crate::frontend::ldap::clients::LdapClient;
 use crate::frontend::ldap::limits::LdapLimits;
 use crate::login::client::{Client, Typed};
-use crate::login::policy::{Exemption, Requirement, Rule, TimeWindow};
+use crate::login::policy::{Condition, Exemption, Requirement, Rule, TimeWindow};
 use crate::login::throttle::Limits;
 
 impl Settings {
@@ -267,37 +267,47 @@ fn exemption(exemption: &Exemption, clients: &[ClientSettings]) -> Value {
 }
 
 fn rule(rule: &Rule) -> Value {
-    let when = &rule.when;
     let mut pairs: Vec<(&str, Value)> = vec![("name", (*rule.name).into())];
-    if let Some(clients) = &when.clients {
-        pairs.push(("client", list(clients.iter().map(|name| name.to_string()))));
-    }
-    if let Some(groups) = &when.groups {
-        pairs.push(("group", list(groups.iter().map(|name| name.to_string()))));
-    }
-    if let Some(subjects) = &when.subjects {
-        pairs.push(("subject", list(subjects.iter().map(ToString::to_string))));
-    }
-    if let Some(network) = &when.network {
-        let unknown = network.unknown.then(|| "unknown".to_owned());
-        pairs.push(("network", list(network.prefixes.iter().map(ToString::to_string).chain(unknown))));
-    }
-    if let Some(windows) = &when.time {
-        pairs.push(("time", Value::Array(windows.iter().map(window).collect())));
-    }
+    pairs.extend(rule.when.parts().iter().filter_map(condition));
     pairs.push((
         "then",
         match rule.then {
             Requirement::None => "none".into(),
             Requirement::Refuse => "refuse".into(),
             Requirement::OneOf(kinds) => table(vec![("require", list(kinds.iter().map(|kind| kind.word())))]),
+            Requirement::AllOf(kinds) => {
+                table(vec![("require-all", list(kinds.iter().map(|kind| kind.word())))])
+            }
         },
     ));
-    if let Some(until) = rule.grace_until {
+    if let Some(until) = rule.options.grace_until {
         let until = jiff::Timestamp::from_millisecond(until.0).map(|time| time.to_string());
         pairs.push(("grace-until", until.unwrap_or_default().into()));
     }
     table(pairs)
+}
+
+fn condition(condition: &Condition) -> Option<(&'static str, Value)> {
+    Some(match condition {
+        Condition::Client(names) => ("client", list(names.iter().map(ToString::to_string))),
+        Condition::Group(groups) => ("group", list(groups.iter().map(ToString::to_string))),
+        Condition::Subject(subjects) => ("subject", list(subjects.iter().map(ToString::to_string))),
+        Condition::Any(ways) => ("network", list(ways.iter().flat_map(network))),
+        Condition::Time(windows) => {
+            ("time", Value::Array(windows.iter().flat_map(|one| &one.hours).map(window).collect()))
+        }
+        _ => return None,
+    })
+}
+
+fn network(way: &Condition) -> Vec<String> {
+    match way {
+        Condition::Network(networks) => {
+            networks.iter().flat_map(|one| one.prefixes()).map(ToString::to_string).collect()
+        }
+        Condition::AddressUnknown => vec!["unknown".into()],
+        _ => Vec::new(),
+    }
 }
 
 fn window(window: &TimeWindow) -> Value {

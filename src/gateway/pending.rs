@@ -133,7 +133,7 @@ mod tests {
     use crate::login::client::Client;
     use crate::login::credential::PrimaryCredential;
     use crate::login::identity::LoginName;
-    use crate::login::policy::Policy;
+    use crate::login::policy::{Place, Policy};
     use crate::login::relay::Method;
     use crate::login::throttle::FlowLimits;
 
@@ -145,6 +145,9 @@ mod tests {
             credential: PrimaryCredential::Relayed(Method::Eap),
             origin: Origin { peer: IpAddr::from([192, 0, 2, 1]), user: None },
             device: Box::default(),
+            listener: None,
+            hint: None,
+            place: Place::NOWHERE,
             passage: None,
             began: clock.now(),
         };

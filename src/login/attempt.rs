@@ -9,6 +9,7 @@ use crate::base::secret::Secret;
 use crate::login::client::Client;
 use crate::login::credential::PrimaryCredential;
 use crate::login::identity::LoginName;
+use crate::login::policy::Place;
 use crate::login::relay::Passage;
 
 /// Names one login in audit and log: 8 random bytes, shown as 16 hexadecimal digits.
@@ -79,6 +80,12 @@ pub struct Attempt {
     /// What else identifies the device that asks, opaque; the reply to a question must come with the same
     /// bytes.
     pub device: Box<[u8]>,
+    /// Where it came in: the name of the listener, or the address that is listened on.
+    pub listener: Option<Arc<str>>,
+    /// What the client tells about the user's own device, opaque; `None` when it tells nothing.
+    pub hint: Option<Box<[u8]>>,
+    /// Where the user's address is; the gateway fills it in.
+    pub place: Place,
     /// What goes on to the client's upstream, where it has one.
     pub passage: Option<Passage>,
     /// When its first message came.

@@ -11,8 +11,14 @@ use crate::login::telling::Telling;
 pub struct Client {
     /// Its name in the configuration, in rules, audit and metrics.
     pub name: Arc<str>,
+    /// Groups of clients that it belongs to.
+    pub groups: Vec<Arc<str>>,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// The directory that knows its users.
     pub directory: Arc<str>,
+    /// What is checked first.
+    pub order: Order,
     /// Who checks the password.
     pub primary: PrimaryKind,
     /// How its users give a code.
@@ -63,7 +69,10 @@ impl Client {
     pub fn new(name: &str, directory: &str) -> Self {
         Self {
             name: name.into(),
+            groups: Vec::new(),
+            protocol: Protocol::Radius,
             directory: directory.into(),
+            order: Order::PasswordFirst,
             primary: PrimaryKind::Directory,
             entry: CodeEntry { challenge: false, typed: Typed::Appended { digits: 6 } },
             prompt: "".into(),
@@ -81,6 +90,38 @@ impl Client {
             badges: false,
         }
     }
+}
+
+/// What a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// RADIUS.
+    Radius,
+    /// LDAP.
+    Ldap,
+}
+
+impl Protocol {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Radius, Self::Ldap];
+
+    /// Its word in the configuration and the audit.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Radius => "radius",
+            Self::Ldap => "ldap",
+        }
+    }
+}
+
+/// What is checked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The password: who does not know it is asked for no code and locks no factor (C-004).
+    PasswordFirst,
+    /// The code: passwords are sent to the directory only by who has the factor (D-101, D-108).
+    FactorFirst,
 }
 
 /// Who checks the password.

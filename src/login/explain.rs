@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use crate::login::client::{Client, PrimaryKind, Typed};
-use crate::login::factor::FactorKinds;
+use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::identity::Standing;
 use crate::login::policy::exempt::Fit;
-use crate::login::policy::{Condition, Decision, Facts, Looked, Policy, Requirement};
+use crate::login::policy::{Clause, Condition, Decision, Demand, Facts, Policy, Rule, Truth};
 use crate::login::relay::Method;
 
 /// What would happen.
@@ -39,14 +39,13 @@ pub struct Known {
 pub fn explain(policy: &Policy, client: &Client, facts: &Facts<'_>, known: Known) -> Explanation {
     let mut rules = Vec::new();
     for rule in &policy.rules {
-        let looked = rule.look(facts);
-        rules.push((rule.name.clone(), word(looked)));
-        if looked == Looked::Matches {
+        rules.push((rule.name.clone(), word(rule, facts)));
+        if rule.when.look(facts) == Truth::Yes {
             break;
         }
     }
-    let decision = policy.decide(facts).unwrap_or(Decision::DEFAULT);
-    let refused = decision.requirement == Requirement::Refuse;
+    let decision = policy.decide(facts).unwrap_or_else(Decision::default_demand);
+    let refused = decision.demand.is_refusal();
     let fits = policy.exemptions.iter().map(|exemption| (&exemption.name, exemption.look(facts)));
     let exemptions: Vec<_> =
         fits.filter_map(|(name, fit)| Some((name.clone(), fitting(fit, refused)?))).collect();
@@ -62,30 +61,36 @@ const fn fitting(fit: Fit, refused: bool) -> Option<&'static str> {
         Fit::Fits => Some("fits"),
         Fit::Client => Some("no: it is for this account, but for another client"),
         Fit::Source => Some("no: it is for this account, but the client's connection comes from elsewhere"),
+        Fit::NotNow => Some("no: it is for this account, but not at this time"),
         Fit::SourceUnknown => {
             Some("no: it is for this account, but the address of the client's connection is not known")
         }
     }
 }
 
-const fn word(looked: Looked) -> &'static str {
-    match looked {
-        Looked::Matches => "matches",
-        Looked::NeedsSubject => "no: there is no such account",
-        Looked::Fails(Condition::Client) => "no: another client",
-        Looked::Fails(Condition::Group) => "no: not in one of the groups",
-        Looked::Fails(Condition::Subject) => "no: another subject",
-        Looked::Fails(Condition::Network) => "no: outside the networks",
-        Looked::Fails(Condition::AddressUnknown) => {
+/// How a rule fared, and for which of its conditions.
+fn word(rule: &Rule, facts: &Facts<'_>) -> &'static str {
+    let looked = rule.when.look(facts);
+    let part = rule.when.parts().iter().find(|part| part.look(facts) == looked);
+    match (looked, part) {
+        (Truth::Yes, _) => "matches",
+        (Truth::Pending, _) => "no: there is no such account",
+        (Truth::Unknown, Some(Condition::Any(_) | Condition::Network(_))) => {
             "no: the user's address is unknown and the rule does not name that"
         }
-        Looked::Fails(Condition::Time) => "no: outside the hours",
+        (Truth::Unknown, _) => "no: what it looks at is unknown",
+        (Truth::No, Some(Condition::Client(_))) => "no: another client",
+        (Truth::No, Some(Condition::Group(_))) => "no: not in one of the groups",
+        (Truth::No, Some(Condition::Subject(_))) => "no: another subject",
+        (Truth::No, Some(Condition::Any(_) | Condition::Network(_))) => "no: outside the networks",
+        (Truth::No, Some(Condition::Time(_))) => "no: outside the hours",
+        (Truth::No, _) => "no: a condition does not hold",
     }
 }
 
 fn path(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision) -> Vec<String> {
     let mut path = Vec::new();
-    if decision.requirement == Requirement::Refuse {
+    if decision.demand.is_refusal() {
         path.push("rejected: a rule refuses".into());
         return path;
     }
@@ -159,16 +164,23 @@ fn new_password(standing: Standing, path: &mut Vec<String>) {
 const WITH_A_CODE: &str = "accepted with a code of";
 
 fn second(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision, path: &mut Vec<String>) {
-    let Requirement::OneOf(kinds) = decision.requirement else {
+    let clauses = match &decision.demand {
+        Demand::Show(clauses) => clauses.as_slice(),
+        Demand::Refuse(_) => &[],
+    };
+    let in_all = |kind: &FactorKind| clauses.iter().all(|clause| clause.kinds.contains(*kind));
+    let kinds: FactorKinds = FactorKind::ALL.into_iter().filter(in_all).collect();
+    if clauses.is_empty() {
         path.push(match &decision.exemption {
             Some(name) => format!("accepted with the password alone: exemption \"{name}\""),
             None => "accepted: the rule asks for no second factor".into(),
         });
         return;
-    };
+    }
     let fitting: FactorKinds = kinds.iter().filter(|kind| known.enrolled.contains(*kind)).collect();
     if fitting.is_empty() {
-        let grace = decision.grace_until.is_some_and(|until| facts.at < until);
+        let lasts = |clause: &Clause| clause.grace_until.is_some_and(|until| facts.at < until);
+        let grace = clauses.iter().all(lasts);
         path.push(if grace {
             "accepted with the password alone: nothing is enrolled and the rule grants time".into()
         } else {
@@ -223,7 +235,7 @@ fn entry(client: &Client, method: Option<Method>) -> Result<String, String> {
 }
 
 fn words(kinds: FactorKinds) -> String {
-    let words: Vec<_> = kinds.iter().map(crate::login::factor::FactorKind::word).collect();
+    let words: Vec<_> = kinds.iter().map(FactorKind::word).collect();
     words.join(", ")
 }
 
@@ -248,7 +260,8 @@ mod tests {
     use crate::base::clock::UnixTime;
     use crate::login::client::{Capabilities, CodeEntry, WhenUnable};
     use crate::login::identity::{Groups, Pseudonym};
-    use crate::login::policy::{Conditions, Exemption, Rule};
+    use crate::login::policy::{Condition, Exemption, Rule};
+    use crate::login::policy::{Input, Options, Requirement};
 
     fn client() -> Client {
         Client {
@@ -273,17 +286,17 @@ mod tests {
             account: "cn=svc".into(),
             clients: vec!["wiki".into()],
             sources: vec!["192.0.2.0/28".parse().unwrap()],
+            ..Exemption::new("", "")
         };
-        let rule = Rule { name: "all".into(), when: Conditions::default(), then, grace_until: None };
-        let policy = Policy { rules: vec![rule], exemptions: vec![exemption] };
+        let rule = Rule { name: "all".into(), when: Condition::ALWAYS, then, options: Options::default() };
+        let policy = Policy { rules: vec![rule], exemptions: vec![exemption], ..Policy::default() };
         let (who, groups) = (Pseudonym::new("p1").unwrap(), Groups::new());
+        let wiki = Client::new("wiki", "staff");
         let facts = Facts {
-            client: "wiki",
             source: source.map(|address| address.parse::<IpAddr>().unwrap()),
-            user: None,
-            at: UnixTime(0),
-            subject: Some((&who, &groups)),
+            subject: Input::Known((&who, &groups)),
             aliases: &[alias.into()],
+            ..Facts::of(&wiki, UnixTime(0))
         };
         let known = Known { standing: Some(Standing::Active), enrolled: FactorKinds::ALL, method: None };
         explain(&policy, &client(), &facts, known)
@@ -321,17 +334,10 @@ mod tests {
 
     /// The last steps of a login by `method` of an account that is `standing`, with every factor or none.
     fn last(client: &Client, then: Requirement, method: Option<Method>, standing: Standing) -> Vec<String> {
-        let rule = Rule { name: "all".into(), when: Conditions::default(), then, grace_until: None };
-        let policy = Policy { rules: vec![rule], exemptions: Vec::new() };
+        let rule = Rule { name: "all".into(), when: Condition::ALWAYS, then, options: Options::default() };
+        let policy = Policy::new(vec![rule]);
         let (who, groups) = (Pseudonym::new("p1").unwrap(), Groups::new());
-        let facts = Facts {
-            client: "wiki",
-            source: None,
-            user: None,
-            at: UnixTime(0),
-            subject: Some((&who, &groups)),
-            aliases: &[],
-        };
+        let facts = Facts { subject: Input::Known((&who, &groups)), ..Facts::of(client, UnixTime(0)) };
         let known = Known { standing: Some(standing), enrolled: FactorKinds::ALL, method };
         explain(&policy, client, &facts, known).path
     }

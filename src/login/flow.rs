@@ -23,11 +23,11 @@ use crate::base::clock::Now;
 use crate::base::secret::Secret;
 use crate::login::attempt::Attempt;
 use crate::login::credential::PrimaryCredential;
-use crate::login::factor::{Enrolment, FactorKind};
+use crate::login::factor::{Enrolment, FactorKind, FactorKinds};
 use crate::login::flow::change::Change;
 use crate::login::flow::stage::Stage;
 use crate::login::identity::{LoginName, Subject};
-use crate::login::policy::{Decision, Facts, Policy};
+use crate::login::policy::{Decision, Facts, First, Input, Past, Policy};
 use crate::login::relay::Held;
 use crate::login::step::{Event, Outcome, Record, Step, Trail, Work};
 use crate::login::telling::{Told, Untold};
@@ -44,6 +44,10 @@ pub struct Flow {
     stage: Stage,
     subject: Option<Subject>,
     record: Record,
+    /// What the record says of the time before; pending until it is there.
+    past: Input<Past>,
+    /// The kinds of factors in the record; pending until it is there.
+    enrolled: Input<FactorKinds>,
     decision: Option<Decision>,
     typed: Option<Secret>,
     primary_done: bool,
@@ -89,6 +93,8 @@ impl Flow {
             stage: Stage::Fresh,
             subject: None,
             record: Record::default(),
+            past: Input::Pending,
+            enrolled: Input::Pending,
             decision: None,
             typed: None,
             primary_done: false,
@@ -284,13 +290,19 @@ impl Flow {
     }
 
     fn facts(&self, now: Now) -> Facts<'_> {
+        let attempt = &self.attempt;
+        let subject = self.subject.as_ref();
         Facts {
-            client: &self.attempt.client.name,
-            source: Some(self.attempt.origin.peer),
-            user: self.attempt.origin.user,
-            at: now.unix,
-            subject: self.subject.as_ref().map(|s| (&s.pseudonym, &s.account.groups)),
-            aliases: self.subject.as_ref().map_or(&[], |s| &s.account.aliases),
+            listener: attempt.listener.as_deref().into(),
+            source: Some(attempt.origin.peer),
+            user: attempt.origin.user.into(),
+            place: attempt.place,
+            first: Input::Known(first(&attempt.credential)),
+            subject: subject.map_or(Input::Pending, |s| Input::Known((&s.pseudonym, &s.account.groups))),
+            aliases: subject.map_or(&[], |s| &s.account.aliases),
+            past: self.past,
+            enrolled: self.enrolled,
+            ..Facts::of(&attempt.client, now.unix)
         }
     }
 }
@@ -311,6 +323,16 @@ fn owed(step: Step) -> Step {
         )
         | Step::Ask(_)
         | Step::Done(Verdict::Accept(_)) => reject(Reason::CalledOff),
+    }
+}
+
+/// The kind of the first credential.
+const fn first(credential: &PrimaryCredential) -> First {
+    match credential {
+        PrimaryCredential::Password(_) => First::Password,
+        PrimaryCredential::CheckedByClient(_) => First::Trusted,
+        PrimaryCredential::Relayed(method) => First::Relayed(*method),
+        PrimaryCredential::Proven => First::Certificate,
     }
 }
 

@@ -24,6 +24,7 @@ fn plan() -> Plan {
         account: ALIAS.into(),
         clients: vec!["wiki".into()],
         sources: vec!["192.0.2.0/28".parse().unwrap()],
+        ..Exemption::new("", "")
     };
     let policy = Policy { exemptions: vec![exemption], ..Policy::default() };
     Plan { policy, subject_per_minute: 2, ..Plan::default() }

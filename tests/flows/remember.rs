@@ -13,7 +13,7 @@ use doorward::login::attempt::Attempt;
 use doorward::login::client::{CodeEntry, Typed};
 use doorward::login::factor::{EnrolmentId, Parameters, Progress, Sealed};
 use doorward::login::identity::{Groups, Standing};
-use doorward::login::policy::{Conditions, Policy, Requirement, Rule};
+use doorward::login::policy::{Condition, Options, Policy, Requirement, Rule};
 use doorward::login::verdict::{Basis, Reason};
 
 use crate::world::{Alice, PASSWORD, Plan, World};
@@ -197,8 +197,8 @@ async fn a_wrong_password_ends_it_and_an_old_one_is_never_good_b_046() {
 #[tokio::test]
 async fn a_rule_counts_at_once_whatever_is_remembered_b_046() {
     let page = Page::first(Plan::default()).await;
-    let when = Conditions::default();
-    let rule = Rule { name: "closed".into(), when, then: Requirement::Refuse, grace_until: None };
+    let when = Condition::ALWAYS;
+    let rule = Rule { name: "closed".into(), when, then: Requirement::Refuse, options: Options::default() };
     let policy = Policy { rules: vec![rule], ..Policy::default() };
     page.world.reload(&Plan { policy, ..Plan::default() });
     let reply = page.again().await;

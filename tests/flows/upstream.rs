@@ -9,7 +9,7 @@ use doorward::gateway::drive::{Asker, Ended, Reply};
 use doorward::gateway::ports::AuditRecord;
 use doorward::login::attempt::ChallengeId;
 use doorward::login::client::{CodeEntry, PrimaryKind, Typed};
-use doorward::login::policy::{Conditions, Policy, Requirement, Rule};
+use doorward::login::policy::{Condition, Options, Policy, Requirement, Rule};
 use doorward::login::relay::{Held, Method, Said};
 use doorward::login::step::PrimaryOutcome;
 use doorward::login::verdict::{Fault, FaultKind, Reason};
@@ -40,8 +40,12 @@ async fn world() -> World {
 
 /// Where no second factor is asked for.
 async fn open_world() -> World {
-    let rule =
-        Rule { name: "none".into(), when: Conditions::default(), then: Requirement::None, grace_until: None };
+    let rule = Rule {
+        name: "none".into(),
+        when: Condition::ALWAYS,
+        then: Requirement::None,
+        options: Options::default(),
+    };
     world_with(Plan { policy: Policy { rules: vec![rule], ..Policy::default() }, ..Plan::default() }).await
 }
 

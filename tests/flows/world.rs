@@ -312,6 +312,9 @@ impl World {
             credential: PrimaryCredential::Password(Secret::copied(password)),
             origin: Origin { peer: IpAddr::from([192, 0, 2, 1]), user: None },
             device: Box::default(),
+            listener: None,
+            hint: None,
+            place: doorward::login::policy::Place::NOWHERE,
             passage: self.passage("first"),
             began: self.clock.now(),
         }

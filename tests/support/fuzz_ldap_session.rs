@@ -29,7 +29,7 @@ use doorward::login::factor::{
 };
 use doorward::login::flow::Flow;
 use doorward::login::identity::{Account, Groups, Pseudonym, Standing, Subject};
-use doorward::login::policy::{Conditions, Exemption, Policy, Requirement, Rule};
+use doorward::login::policy::{Condition, Exemption, Options, Policy, Requirement, Rule};
 use doorward::login::step::{Event, Outcome, PrimaryOutcome, Record, Step, Work};
 use doorward::login::throttle::FlowLimits;
 use doorward::login::verdict::{Basis, Fault, FaultKind, Verdict};
@@ -445,6 +445,7 @@ fn exempt(search: bool) -> Exempt {
         account: "cn=reader".into(),
         clients: vec!["wiki".into()],
         sources: Vec::new(),
+        ..Exemption::new("", "")
     };
     Exempt { allowed: Allowed { search }, definition }
 }
@@ -466,19 +467,21 @@ fn conduct(dice: &mut Dice<'_>, encrypted: bool, counters: Arc<Counters>) -> Con
 fn policy(dice: &mut Dice<'_>) -> Policy {
     let everybody = Rule {
         name: "all".into(),
-        when: Conditions::default(),
+        when: Condition::ALWAYS,
         then: dice.pick(&[Requirement::None, Requirement::Refuse]),
-        grace_until: None,
+        options: Options::default(),
     };
     let exemption = Exemption {
         name: dice.pick(&["reader", "elsewhere"]).into(),
         account: DN.into(),
         clients: vec!["wiki".into()],
         sources: vec!["10.0.0.0/8".parse().unwrap()],
+        ..Exemption::new("", "")
     };
     Policy {
         rules: if dice.below(6) == 0 { vec![everybody] } else { Vec::new() },
         exemptions: if dice.below(3) == 0 { vec![exemption] } else { Vec::new() },
+        ..Policy::default()
     }
 }
 

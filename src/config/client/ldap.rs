@@ -11,7 +11,7 @@ use crate::base::text::safe;
 use crate::config::client::{Named, entry};
 use crate::config::directory;
 use crate::frontend::ldap::clients::{ConnectionIs, ExternalName, KnownBy, LdapClient, Root};
-use crate::login::client::{Capabilities, Client, PrimaryKind, WhenUnable};
+use crate::login::client::{Capabilities, Client, PrimaryKind, Protocol, WhenUnable};
 use crate::net::certificate;
 
 /// A confirmed factor counts again for no longer than this (B-046).
@@ -79,6 +79,7 @@ pub(in crate::config::client) fn settle(
 fn login(reader: &mut Reader<'_, '_>, named: Named<'_>, connection_is: ConnectionIs) -> Client {
     let remember = reader.duration("remember", Duration::ZERO..=LONGEST_MEMORY, Duration::ZERO);
     Client {
+        protocol: Protocol::Ldap,
         name: named.name.into(),
         directory: named.directory.into(),
         primary: PrimaryKind::Directory,

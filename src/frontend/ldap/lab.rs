@@ -22,7 +22,9 @@ use crate::login::factor::{
 };
 use crate::login::flow::Flow;
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing, Subject};
-use crate::login::policy::{Conditions, Exemption, Policy, Requirement, Rule, TimeWindow};
+use crate::login::policy::{
+    Condition, Exemption, Options, Place, Policy, Requirement, Rule, TimeWindow, Window,
+};
 use crate::login::step::{Event, Outcome, PrimaryOutcome, Record, Step, Work};
 use crate::login::throttle::FlowLimits;
 use crate::login::verdict::Verdict;
@@ -71,6 +73,7 @@ fn exemption(name: &str, search: bool) -> (Arc<str>, Exempt) {
         account: "cn=service".into(),
         clients: vec!["wiki".into()],
         sources: vec![],
+        ..Exemption::new("", "")
     };
     (name, Exempt { allowed: Allowed { search }, definition })
 }
@@ -106,6 +109,9 @@ fn attempt(now: Now) -> Attempt {
         credential: PrimaryCredential::Password(Secret::copied(b"hunter2123456")),
         origin: Origin { peer: PEER.into(), user: None },
         device: Box::default(),
+        listener: None,
+        hint: None,
+        place: Place::NOWHERE,
         passage: None,
         began: now,
     }
@@ -177,9 +183,9 @@ pub(crate) fn accepted_for_ten_minutes() -> Reply {
     let days = vec![Weekday::Friday];
     let window =
         TimeWindow { days, from: time(7, 0, 0, 0), to: time(8, 10, 0, 0), zone: jiff::tz::TimeZone::UTC };
-    let when = Conditions { time: Some(vec![window]), ..Conditions::default() };
+    let when = Condition::Time(vec![Arc::new(Window { name: "".into(), hours: vec![window] })]);
     let then = Requirement::OneOf(FactorKinds::ALL);
-    let rule = Rule { name: "hours".into(), when, then, grace_until: None };
+    let rule = Rule { name: "hours".into(), when, then, options: Options::default() };
     reply(log_in(attempt(now), Policy { rules: vec![rule], ..Policy::default() }, &enrolled(), now))
 }
 
@@ -198,6 +204,7 @@ pub(crate) fn exempt(name: &str) -> Reply {
         account: ANNA.into(),
         clients: vec!["wiki".into()],
         sources: vec!["10.0.0.0/24".parse().unwrap()],
+        ..Exemption::new("", "")
     };
     let policy = Policy { exemptions: vec![exemption], ..Policy::default() };
     reply(log_in(attempt(now), policy, &Record::default(), now))

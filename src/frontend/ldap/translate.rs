@@ -12,6 +12,7 @@ use crate::gateway::drive::Reply;
 use crate::login::attempt::{Attempt, AttemptId, Origin};
 use crate::login::credential::PrimaryCredential;
 use crate::login::identity::{LoginName, MAX_DISTINGUISHED};
+use crate::login::policy::Place;
 use crate::login::verdict::{FaultKind, Grant, REJECTED_TEXT, Reason};
 use crate::wire::ldap::answer;
 use crate::wire::ldap::ask::{Bind, Method, SaslPlain};
@@ -103,6 +104,9 @@ pub fn read(bind: &Bind<'_>, client: &LdapClient, arrival: &Arrival<'_>) -> Resu
         credential: claim.credential,
         origin: Origin { peer: arrival.peer, user },
         device: device(arrival),
+        listener: None,
+        hint: None,
+        place: Place::NOWHERE,
         passage: None,
         began: arrival.now,
     })

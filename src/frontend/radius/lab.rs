@@ -15,7 +15,7 @@ use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId};
 use crate::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
 use crate::login::flow::Flow;
 use crate::login::identity::{Account, Groups, Pseudonym, Standing, Subject};
-use crate::login::policy::{Conditions, Policy, Requirement, Rule};
+use crate::login::policy::{Condition, Options, Place, Policy, Requirement, Rule};
 use crate::login::step::{Event, Outcome, Record, Step};
 use crate::login::telling::Telling;
 use crate::login::throttle::FlowLimits;
@@ -61,8 +61,12 @@ pub(crate) fn accepted() -> Reply {
 pub(crate) fn granted(telling: Option<Telling>) -> Reply {
     let clock = ManualClock::at(UnixTime::from_seconds(1_800_000_000));
     let checked = Client { primary: PrimaryKind::CheckedByClient, telling, ..client("vpn") };
-    let rule =
-        Rule { name: "all".into(), when: Conditions::default(), then: Requirement::None, grace_until: None };
+    let rule = Rule {
+        name: "all".into(),
+        when: Condition::ALWAYS,
+        then: Requirement::None,
+        options: Options::default(),
+    };
     let attempt = Attempt {
         id: AttemptId([1; 8]),
         client: Arc::new(checked),
@@ -70,6 +74,9 @@ pub(crate) fn granted(telling: Option<Telling>) -> Reply {
         credential: crate::login::credential::PrimaryCredential::CheckedByClient(None),
         origin: crate::login::attempt::Origin { peer: IpAddr::from(DEVICE), user: None },
         device: Box::default(),
+        listener: None,
+        hint: None,
+        place: Place::NOWHERE,
         passage: None,
         began: clock.now(),
     };

@@ -13,6 +13,7 @@ use crate::frontend::radius::method::{Shown, Unfit, shown};
 use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId, Origin};
 use crate::login::client::PrimaryKind;
 use crate::login::credential::PrimaryCredential;
+use crate::login::policy::Place;
 use crate::login::relay::Passage;
 use crate::upstream::radius::passage::Forwarded;
 use crate::wire::radius::dictionary::{
@@ -119,7 +120,19 @@ pub fn read(
     let user = user_address(packet, &client.address_from);
     let origin = Origin { peer: canonical(arrival.peer.ip()), user };
     let (id, began) = (arrival.fresh.id, arrival.now);
-    Ok(Asked::Login(Attempt { id, client: of, name, credential, origin, device, passage, began }))
+    Ok(Asked::Login(Attempt {
+        id,
+        client: of,
+        name,
+        credential,
+        origin,
+        device,
+        listener: None,
+        hint: None,
+        place: Place::NOWHERE,
+        passage,
+        began,
+    }))
 }
 
 fn password(

@@ -9,7 +9,7 @@ use crate::login::credential::PrimaryCredential;
 use crate::login::factor::FactorKind;
 use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, later, reject, unable};
-use crate::login::policy::Requirement;
+use crate::login::policy::Demand;
 use crate::login::step::{Changed, Prompt, Step, Work};
 use crate::login::verdict::{Basis, Fault, FaultKind, Reason};
 
@@ -58,13 +58,12 @@ impl Flow {
     /// for again before anything is changed.
     pub(super) fn change_agreed(&mut self) -> Option<Step> {
         let account = self.subject.as_ref()?.account.clone();
-        let requirement = self.decision.as_ref()?.requirement;
+        let demand = &self.decision.as_ref()?.demand;
         let change = self.change.as_ref().filter(|change| change.agreed)?;
         let kind = change.confirmed?;
-        let asked_for = match requirement {
-            Requirement::None => true,
-            Requirement::OneOf(kinds) => kinds.contains(kind),
-            Requirement::Refuse => false,
+        let asked_for = match demand {
+            Demand::Show(clauses) => clauses.iter().all(|clause| clause.kinds.contains(kind)),
+            Demand::Refuse(_) => false,
         };
         let enrolled = self.record.enrolments.iter().any(|enrolment| enrolment.kind() == kind);
         if !asked_for || !enrolled {

@@ -5,10 +5,11 @@ use std::time::Duration;
 use crate::base::clock::Now;
 use crate::login::client::PrimaryKind;
 use crate::login::credential::{PrimaryCredential, split};
+use crate::login::factor::Enrolment;
 use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, later, reject, unable};
 use crate::login::identity::Subject;
-use crate::login::policy::{Exempted, Requirement};
+use crate::login::policy::{Decision, Exempted, Input};
 use crate::login::step::{PrimaryOutcome, Record, Step, Work};
 use crate::login::throttle::{Allowed, Failures, allowed};
 use crate::login::verdict::{Fault, FaultKind, Reason};
@@ -19,7 +20,7 @@ const TIME_TO_COUNT: Duration = Duration::from_secs(2);
 impl Flow {
     pub(super) fn begin(&mut self, now: Now) -> Step {
         let early = self.policy.decide(&self.facts(now));
-        if early.as_ref().is_some_and(|d| d.requirement == Requirement::Refuse) {
+        if early.as_ref().is_some_and(|d| d.demand.is_refusal()) {
             self.decision = early;
             return reject(Reason::RefusedByRule);
         }
@@ -57,12 +58,14 @@ impl Flow {
         }
         let who = subject.pseudonym.clone();
         self.subject = Some(subject);
-        let missed = match self.policy.exempted(&self.facts(now)) {
-            Exempted::Elsewhere(exemption) => Some(exemption.name.clone()),
-            Exempted::Here(_) | Exempted::Unnamed => None,
+        let (missed, fits) = match self.policy.exempted(&self.facts(now)) {
+            Exempted::Elsewhere(exemption) => (Some(exemption.name.clone()), false),
+            Exempted::Here(_) => (None, true),
+            Exempted::Unnamed => (None, false),
         };
         self.missed = missed;
-        self.exempt = self.policy.decide(&self.facts(now)).is_some_and(|d| d.exemption.is_some());
+        let is_refused = |decision: Decision| decision.demand.is_refusal();
+        self.exempt = fits && !self.policy.decide(&self.facts(now)).is_some_and(is_refused);
         self.stage = Stage::Recalling;
         Step::Do(Work::Recall { who, exempt: self.exempt })
     }
@@ -96,6 +99,8 @@ impl Flow {
 
     pub(super) fn recalled(&mut self, record: Record, now: Now) -> Step {
         self.record = record;
+        self.enrolled = Input::Known(self.record.enrolments.iter().map(Enrolment::kind).collect());
+        self.past = Input::Unknown;
         // Who has shown his password, or answers a question, may finish, however often a stranger types his name
         // meanwhile.
         let has_begun = self.primary_done || self.answered || self.agreed;
@@ -106,9 +111,9 @@ impl Flow {
         let Some(decision) = self.policy.decide(&self.facts(now)) else {
             return unable(FaultKind::Internal);
         };
-        let requirement = decision.requirement;
+        let (is_refused, asks_nothing) = (decision.demand.is_refusal(), decision.demand.is_nothing());
         self.decision = Some(decision);
-        if requirement == Requirement::Refuse {
+        if is_refused {
             return reject(Reason::RefusedByRule);
         }
         if self.primary_done {
@@ -125,7 +130,7 @@ impl Flow {
                 self.second(now)
             }
             (PrimaryKind::Directory | PrimaryKind::Upstream, PrimaryCredential::Password(_)) => {
-                self.password(requirement, now)
+                self.password(asks_nothing, now)
             }
             (PrimaryKind::Upstream, PrimaryCredential::Relayed(_)) => self.proof(now),
             (
@@ -141,7 +146,7 @@ impl Flow {
         }
     }
 
-    fn password(&mut self, requirement: Requirement, now: Now) -> Step {
+    fn password(&mut self, asks_nothing: bool, now: Now) -> Step {
         let (Some(subject), PrimaryCredential::Password(field)) = (&self.subject, &self.attempt.credential)
         else {
             return unable(FaultKind::Internal);
@@ -154,7 +159,7 @@ impl Flow {
             return self.ask_upstream(Some(reply));
         }
         // Where no code is asked for, none is cut off.
-        let password = if requirement == Requirement::None {
+        let password = if asks_nothing {
             field
         } else {
             let parts = split(&field, &self.attempt.client.entry);

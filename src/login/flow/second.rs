@@ -7,7 +7,7 @@ use crate::login::factor::{Enrolment, FactorKind, FactorKinds, FactorOutcome};
 use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, later, reject, unable};
 use crate::login::identity::Standing;
-use crate::login::policy::Requirement;
+use crate::login::policy::{Clause, Demand};
 use crate::login::step::{Prompt, Step, Work};
 use crate::login::throttle::{Allowed, allowed};
 use crate::login::verdict::{Basis, Fault, FaultKind, Reason};
@@ -31,18 +31,23 @@ impl Flow {
         let (Some(subject), Some(decision)) = (&self.subject, &self.decision) else {
             return unable(FaultKind::Internal);
         };
-        let kinds = match decision.requirement {
-            Requirement::None if decision.exemption.is_some() => return self.accept(Basis::Exempt, now),
-            Requirement::None => return self.accept(Basis::RuleAsksNone, now),
-            Requirement::Refuse => return reject(Reason::RefusedByRule),
-            Requirement::OneOf(kinds) => kinds,
+        let clauses = match &decision.demand {
+            Demand::Show(clauses) if clauses.is_empty() && decision.exemption.is_some() => {
+                return self.accept(Basis::Exempt, now);
+            }
+            Demand::Show(clauses) if clauses.is_empty() => return self.accept(Basis::RuleAsksNone, now),
+            Demand::Refuse(_) => return reject(Reason::RefusedByRule),
+            Demand::Show(clauses) => clauses,
         };
+        let in_all = |kind: &FactorKind| clauses.iter().all(|clause| clause.kinds.contains(*kind));
+        let kinds: FactorKinds = FactorKind::ALL.into_iter().filter(in_all).collect();
         let enrolled: Vec<&Enrolment> =
             self.record.enrolments.iter().filter(|e| kinds.contains(e.kind())).collect();
         if enrolled.is_empty() {
             // Grace is for who has nothing yet, not for who has another factor than the rule asks for.
             let nothing_yet = self.record.enrolments.is_empty();
-            let grace = nothing_yet && decision.grace_until.is_some_and(|until| now.unix < until);
+            let lasts = |clause: &Clause| clause.grace_until.is_some_and(|until| now.unix < until);
+            let grace = nothing_yet && clauses.iter().all(lasts);
             return if grace { self.accept(Basis::Grace, now) } else { reject(Reason::NotEnrolled) };
         }
         if enrolled.iter().all(|e| self.is_locked(e.kind(), now)) {

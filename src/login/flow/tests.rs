@@ -6,7 +6,7 @@ use crate::login::factor::{
     EnrolmentId, FactorKinds, FactorOutcome, OtpAlgorithm, Parameters, Progress, Sealed,
 };
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing};
-use crate::login::policy::{Conditions, Exemption, NetworkCondition, Requirement, Rule};
+use crate::login::policy::{Condition, Exemption, Network, Options, Place, Requirement, Rule};
 use crate::login::relay::{Heard, Method, Passage, Said};
 use crate::login::step::{Changed, PrimaryOutcome};
 use crate::login::throttle::Failures;
@@ -78,6 +78,9 @@ impl Case {
             credential: self.credential.clone(),
             origin: Origin { peer: IpAddr::from([192, 0, 2, 1]), user: self.user },
             device: Box::default(),
+            listener: None,
+            hint: None,
+            place: Place::NOWHERE,
             passage: (self.client.primary == PrimaryKind::Upstream).then(|| Passage::new(FIRST)),
             began: self.clock.now(),
         };
@@ -177,6 +180,7 @@ fn exempt_case() -> Case {
         account: ALIAS.into(),
         clients: vec!["vpn-1".into()],
         sources: vec!["192.0.2.0/24".parse().unwrap()],
+        ..Exemption::new("", "")
     });
     case
 }
@@ -243,5 +247,5 @@ fn kept(flow: &Flow) -> Option<&'static str> {
 }
 
 fn rule(then: Requirement) -> Rule {
-    Rule { name: "only".into(), when: Conditions::default(), then, grace_until: None }
+    Rule { name: "only".into(), when: Condition::ALWAYS, then, options: Options::default() }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::base::cidr::Prefix;
+use crate::login::policy::condition::Validity;
 use crate::login::policy::{Facts, Policy};
 
 /// An account, such as an application's own, that needs no second factor in certain places (B-047).
@@ -19,6 +20,26 @@ pub struct Exemption {
     pub clients: Vec<Arc<str>>,
     /// From these networks alone: the address of the connection, not one that is claimed.
     pub sources: Vec<Prefix>,
+    /// Who answers for it.
+    pub owner: Arc<str>,
+    /// Why it is there.
+    pub reason: Arc<str>,
+    /// From when to when.
+    pub valid: Validity,
+    /// Whose account it is.
+    pub kind: ExemptionKind,
+    /// Each use raises an alarm.
+    pub alarm: bool,
+}
+
+/// Whose account an exemption is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExemptionKind {
+    /// An application's.
+    #[default]
+    Service,
+    /// That of a person in an emergency. Each use raises an alarm.
+    BreakGlass,
 }
 
 /// How one exemption fared.
@@ -36,6 +57,8 @@ pub enum Fit {
     Source,
     /// It names the account, but where the connection comes from is not known.
     SourceUnknown,
+    /// It names the account, but does not hold yet, or no longer.
+    NotNow,
 }
 
 /// What all exemptions together say of a login.
@@ -51,18 +74,37 @@ pub enum Exempted<'a> {
 }
 
 impl Exemption {
+    /// One for `account` that holds nowhere.
+    #[must_use]
+    pub fn new(name: &str, account: &str) -> Self {
+        Self {
+            name: name.into(),
+            account: account.into(),
+            clients: Vec::new(),
+            sources: Vec::new(),
+            owner: "".into(),
+            reason: "".into(),
+            valid: Validity::default(),
+            kind: ExemptionKind::Service,
+            alarm: false,
+        }
+    }
+
     /// How it fares. The account is compared as a whole and exactly, so neither a part of a name nor another case
     /// of it fits.
     #[must_use]
     pub fn look(&self, facts: &Facts<'_>) -> Fit {
-        if facts.subject.is_none() {
+        if facts.subject.known().is_none() {
             return Fit::NobodyKnown;
         }
         if !facts.aliases.contains(&self.account) {
             return Fit::Account;
         }
-        if !self.clients.iter().any(|name| **name == *facts.client) {
+        if !self.clients.iter().any(|name| **name == *facts.client.name) {
             return Fit::Client;
+        }
+        if !self.valid.contains(facts.at) {
+            return Fit::NotNow;
         }
         match facts.source {
             Some(source) if self.sources.iter().any(|prefix| prefix.contains(source)) => Fit::Fits,
@@ -80,10 +122,17 @@ impl Policy {
         for exemption in &self.exemptions {
             match exemption.look(facts) {
                 Fit::Fits => return Exempted::Here(exemption),
-                Fit::Client | Fit::Source | Fit::SourceUnknown if elsewhere == Exempted::Unnamed => {
+                Fit::Client | Fit::Source | Fit::SourceUnknown | Fit::NotNow
+                    if elsewhere == Exempted::Unnamed =>
+                {
                     elsewhere = Exempted::Elsewhere(exemption);
                 }
-                Fit::Client | Fit::Source | Fit::SourceUnknown | Fit::NobodyKnown | Fit::Account => {}
+                Fit::Client
+                | Fit::Source
+                | Fit::SourceUnknown
+                | Fit::NotNow
+                | Fit::NobodyKnown
+                | Fit::Account => {}
             }
         }
         elsewhere
@@ -94,8 +143,10 @@ impl Policy {
 mod tests {
     use super::*;
     use crate::base::clock::UnixTime;
+    use crate::login::client::Client;
+    use crate::login::factor::FactorKinds;
     use crate::login::identity::{Groups, Pseudonym};
-    use crate::login::policy::{Conditions, Decision, Requirement, Rule};
+    use crate::login::policy::{Condition, Decision, Demand, Input, Requirement, Rule};
 
     const DN: &str = "cn=svc-wiki,ou=services,dc=example,dc=org";
 
@@ -105,12 +156,14 @@ mod tests {
             account: DN.into(),
             clients: vec![client.into()],
             sources: vec![source.parse().unwrap()],
+            ..Exemption::new("", "")
         }
     }
 
     fn rules(then: Requirement) -> Policy {
-        let rule = Rule { name: "all".into(), when: Conditions::default(), then, grace_until: None };
-        Policy { rules: vec![rule], exemptions: vec![exemption("wiki-service", "wiki", "192.0.2.0/28")] }
+        let rule = Rule::new("all", Condition::ALWAYS, then);
+        let exemptions = vec![exemption("wiki-service", "wiki", "192.0.2.0/28")];
+        Policy { rules: vec![rule], exemptions, ..Policy::default() }
     }
 
     fn decide(policy: &Policy, alias: &str, client: &str, source: Option<&str>) -> Decision {
@@ -118,13 +171,14 @@ mod tests {
         let aliases = [Box::from("S-1-5-21-1-2-3-1104"), Box::from(alias)];
         let source = source.map(|address| address.parse().unwrap());
         let at = UnixTime::from_seconds(1_800_000_000);
-        let subject = Some((&who, &groups));
-        policy.decide(&Facts { client, source, user: None, at, subject, aliases: &aliases }).unwrap()
+        let client = Client::new(client, "staff");
+        let subject = Input::Known((&who, &groups));
+        policy.decide(&Facts { source, subject, aliases: &aliases, ..Facts::of(&client, at) }).unwrap()
     }
 
     #[test]
     fn only_account_and_client_and_source_together_are_exempt_b_047() {
-        let policy = rules(Requirement::OneOf(crate::login::factor::FactorKinds::ALL));
+        let policy = rules(Requirement::OneOf(FactorKinds::ALL));
         let exempt = |alias, client, source| decide(&policy, alias, client, source).exemption.is_some();
         assert!(exempt(DN, "wiki", Some("192.0.2.7")));
         assert!(exempt(DN, "wiki", Some("::ffff:192.0.2.7")), "one address, however it is written, A-026");
@@ -147,29 +201,24 @@ mod tests {
     #[test]
     fn a_rule_that_refuses_wins_over_an_exemption() {
         let decision = decide(&rules(Requirement::Refuse), DN, "wiki", Some("192.0.2.7"));
-        assert_eq!((decision.requirement, decision.exemption), (Requirement::Refuse, None));
+        assert_eq!((decision.demand.is_refusal(), decision.exemption), (true, None));
         assert_eq!(decision.rule.as_deref(), Some("all"));
     }
 
     #[test]
     fn an_exemption_takes_the_place_of_the_rule_that_asks() {
-        let policy = rules(Requirement::OneOf(crate::login::factor::FactorKinds::ALL));
+        let policy = rules(Requirement::OneOf(FactorKinds::ALL));
         let decision = decide(&policy, DN, "wiki", Some("192.0.2.7"));
-        assert_eq!(decision.requirement, Requirement::None);
+        assert_eq!(decision.demand, Demand::NOTHING);
         assert_eq!((decision.exemption.as_deref(), decision.rule), (Some("wiki-service"), None));
     }
 
     #[test]
     fn nobody_is_exempt_before_it_is_known_who_it_is() {
-        let policy = rules(Requirement::OneOf(crate::login::factor::FactorKinds::ALL));
-        let facts = Facts {
-            client: "wiki",
-            source: "192.0.2.7".parse().ok(),
-            user: None,
-            at: UnixTime(0),
-            subject: None,
-            aliases: &[DN.into()],
-        };
+        let policy = rules(Requirement::OneOf(FactorKinds::ALL));
+        let wiki = Client::new("wiki", "staff");
+        let source = "192.0.2.7".parse().ok();
+        let facts = Facts { source, aliases: &[DN.into()], ..Facts::of(&wiki, UnixTime(0)) };
         assert_eq!(policy.exempted(&facts), Exempted::Unnamed);
     }
 
@@ -184,13 +233,12 @@ mod tests {
             ..Policy::default()
         };
         let at = |client, source: &str| {
+            let client = Client::new(client, "staff");
             let found = policy.exempted(&Facts {
-                client,
                 source: source.parse().ok(),
-                user: None,
-                at: UnixTime(0),
-                subject: Some((&who, &groups)),
+                subject: Input::Known((&who, &groups)),
                 aliases: &[DN.into()],
+                ..Facts::of(&client, UnixTime(0))
             });
             match found {
                 Exempted::Here(one) => format!("here {}", one.name),

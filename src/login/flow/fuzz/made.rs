@@ -18,7 +18,7 @@ use crate::login::factor::{
 use crate::login::flow::fuzz::dice::Dice;
 use crate::login::flow::fuzz::seen::Seen;
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing, Subject};
-use crate::login::policy::{Conditions, Exemption, Policy, Requirement, Rule};
+use crate::login::policy::{Condition, Exemption, Options, Place, Policy, Requirement, Rule};
 use crate::login::relay::{Heard, Held, Method, Passage, Said};
 use crate::login::step::{Outcome, PrimaryOutcome, Record};
 use crate::login::telling::{Tell, Telling, Told, Untold};
@@ -45,7 +45,8 @@ pub(super) fn policy(dice: &mut Dice<'_>) -> (Requirement, Policy, bool) {
         _ => Requirement::OneOf(kinds),
     };
     let grace_until = dice.coin().then(|| UnixTime::from_seconds(1_800_000_000 + i64::from(dice.roll())));
-    let rule = Rule { name: "only".into(), when: Conditions::default(), then, grace_until };
+    let options = Options { grace_until, ..Options::default() };
+    let rule = Rule { name: "only".into(), when: Condition::ALWAYS, then, options };
     let (client_fits, source_fits) = (dice.coin(), dice.coin());
     let source = if source_fits { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::from([127, 0, 0, 2]) };
     let exemption = Exemption {
@@ -53,10 +54,11 @@ pub(super) fn policy(dice: &mut Dice<'_>) -> (Requirement, Policy, bool) {
         account: "named".into(),
         clients: vec![if client_fits { "client" } else { "other" }.into()],
         sources: vec![Prefix::around(source, 32, 128)],
+        ..Exemption::new("", "")
     };
     let exemptions = if dice.coin() { vec![exemption] } else { Vec::new() };
     let here = client_fits && source_fits && !exemptions.is_empty();
-    (then, Policy { rules: vec![rule], exemptions }, here)
+    (then, Policy { rules: vec![rule], exemptions, ..Policy::default() }, here)
 }
 
 pub(super) fn client(dice: &mut Dice<'_>) -> Client {
@@ -122,6 +124,9 @@ pub(super) fn attempt(dice: &mut Dice<'_>, clock: &ManualClock) -> Attempt {
         credential,
         origin: Origin { peer: IpAddr::from([127, 0, 0, 1]), user: None },
         device: Box::default(),
+        listener: None,
+        hint: None,
+        place: Place::NOWHERE,
         passage,
         began: clock.now(),
     }

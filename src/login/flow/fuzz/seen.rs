@@ -229,15 +229,15 @@ impl Seen {
         );
         let shown = match (terms.requirement, grant.basis()) {
             (Requirement::Refuse, _) => false,
-            (Requirement::None | Requirement::OneOf(_), Basis::Exempt) => exempt,
+            (Requirement::None | Requirement::OneOf(_) | Requirement::AllOf(_), Basis::Exempt) => exempt,
             (Requirement::None, Basis::RuleAsksNone) => !exempt,
-            (Requirement::OneOf(_), Basis::Grace) => !exempt,
-            (Requirement::OneOf(_), Basis::Confirmed(_)) => self.confirmed,
+            (Requirement::OneOf(_) | Requirement::AllOf(_), Basis::Grace) => !exempt,
+            (Requirement::OneOf(_) | Requirement::AllOf(_), Basis::Confirmed(_)) => self.confirmed,
             (Requirement::OneOf(kinds), Basis::Remembered(kind)) => {
                 let recalled = kinds.contains(kind) && self.record.remembered == Some(kind);
                 recalled && terms.has_field() && self.answers.is_empty()
             }
-            (Requirement::None | Requirement::OneOf(_), _) => false,
+            (Requirement::None | Requirement::OneOf(_) | Requirement::AllOf(_), _) => false,
         };
         assert!(shown, "let in by {:?} where {:?} is demanded", grant.basis(), terms.requirement);
     }

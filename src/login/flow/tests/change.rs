@@ -112,8 +112,8 @@ fn whoever_knows_the_old_password_alone_does_not_choose_the_next_one() {
     asks_none.policy.rules = vec![rule(Requirement::None)];
     let mut grace = change_case();
     grace.policy.rules = vec![Rule {
-        grace_until: Some(T0.plus(Duration::from_secs(60))),
-        ..rule(Decision::DEFAULT.requirement)
+        options: Options { grace_until: Some(T0.plus(Duration::from_secs(60))), ..Options::default() },
+        ..rule(Requirement::OneOf(FactorKinds::ALL))
     }];
     let mut exempt = exempt_case();
     exempt.client.new_password = Some(prompts());

@@ -88,9 +88,9 @@ fn an_account_that_is_disabled_here_is_kept_out_after_eap() {
 #[test]
 fn a_rule_that_refuses_the_confirmed_account_keeps_it_out() {
     let mut case = eap_case();
-    let groups = Some(vec!["guests".into()]);
-    let when = Conditions { groups, ..Conditions::default() };
-    let refusing = Rule { name: "guests".into(), when, then: Requirement::Refuse, grace_until: None };
+    let when = Condition::Group(vec!["guests".into()]);
+    let refusing =
+        Rule { name: "guests".into(), when, then: Requirement::Refuse, options: Options::default() };
     case.policy.rules.insert(0, refusing);
     let mut flow = after(&case, 1);
     let _ = case.worked(&mut flow, yes_to("bob"));

@@ -27,9 +27,9 @@ fn where_no_code_is_asked_for_none_is_cut_off_the_password() {
     case.credential = password("hunter123456");
     case.policy.rules.push(Rule {
         name: "lab".into(),
-        when: Conditions::default(),
+        when: Condition::ALWAYS,
         then: Requirement::None,
-        grace_until: None,
+        options: Options::default(),
     });
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());
@@ -79,12 +79,12 @@ fn after_too_many_wrong_passwords_the_directory_is_left_alone_b_087() {
 #[test]
 fn a_refusal_by_network_asks_nobody() {
     let mut case = case();
-    let network = NetworkCondition { prefixes: vec!["203.0.113.0/24".parse().unwrap()], unknown: false };
+    let network = Network::new("", vec!["203.0.113.0/24".parse().unwrap()]);
     case.policy.rules.push(Rule {
         name: "abroad".into(),
-        when: Conditions { network: Some(network), ..Conditions::default() },
+        when: Condition::Network(vec![Arc::new(network)]),
         then: Requirement::Refuse,
-        grace_until: None,
+        options: Options::default(),
     });
     case.user = Some(IpAddr::from([203, 0, 113, 7]));
     let (flow, step) = case.begin();

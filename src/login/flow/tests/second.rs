@@ -38,9 +38,9 @@ fn without_an_enrolment_only_grace_helps_and_only_until_its_date_c_011() {
     assert_eq!(rejected(&step), Some(Reason::NotEnrolled));
     let grace = |until| Rule {
         name: "new".into(),
-        when: Conditions::default(),
+        when: Condition::ALWAYS,
         then: Requirement::OneOf(FactorKinds::ALL),
-        grace_until: Some(until),
+        options: Options { grace_until: Some(until), ..Options::default() },
     };
     case.policy.rules = vec![grace(T0.plus(Duration::from_secs(1)))];
     assert_eq!(basis(&up_to_second(&case, vec![]).1), Some(Basis::Grace));
@@ -145,9 +145,9 @@ fn grace_is_not_for_those_who_have_another_factor_than_the_rule_asks_for() {
     let mut case = case();
     case.policy.rules.push(Rule {
         name: "devices".into(),
-        when: Conditions::default(),
+        when: Condition::ALWAYS,
         then: Requirement::OneOf([FactorKind::Hotp].into_iter().collect()),
-        grace_until: Some(T0.plus(Duration::from_secs(60))),
+        options: Options { grace_until: Some(T0.plus(Duration::from_secs(60))), ..Options::default() },
     });
     assert_eq!(basis(&up_to_second(&case, vec![]).1), Some(Basis::Grace));
     assert_eq!(rejected(&up_to_second(&case, vec![totp()]).1), Some(Reason::NotEnrolled));
@@ -166,8 +166,8 @@ fn a_remembered_factor_that_the_rule_does_not_ask_for_or_that_is_gone_or_locked_
     let checked = |step: &Step| matches!(step, Step::Do(Work::Check(..)));
     let mut hotp = typed_case();
     let only = Requirement::OneOf([FactorKind::Hotp].into_iter().collect());
-    let when = Conditions::default();
-    hotp.policy.rules.push(Rule { name: "hotp".into(), when, then: only, grace_until: None });
+    let when = Condition::ALWAYS;
+    hotp.policy.rules.push(Rule { name: "hotp".into(), when, then: only, options: Options::default() });
     let both = vec![totp(), enrolment(Parameters::Hotp { digits: 6 })];
     assert!(checked(&with_record(&hotp, remembering(both.clone(), FactorKind::Totp)).1));
     assert!(checked(&with_record(&typed_case(), remembering(vec![totp()], FactorKind::Hotp)).1));

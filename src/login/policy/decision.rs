@@ -1,0 +1,186 @@
+//! What the rules say of a login.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::clock::UnixTime;
+use crate::login::factor::FactorKinds;
+
+/// What a login must show beyond the first credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Demand {
+    /// Nothing helps.
+    Refuse(Say),
+    /// Each of these; of none, nothing.
+    Show(Vec<Clause>),
+}
+
+/// One of some factors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clause {
+    /// One of these kinds.
+    pub kinds: FactorKinds,
+    /// Until then, a subject with nothing enrolled is let in with the first credential alone.
+    pub grace_until: Option<UnixTime>,
+}
+
+/// What somebody reads whom a rule refuses: one of three sentences that tell nothing of the rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Say {
+    /// What everybody reads who is rejected.
+    #[default]
+    Failed,
+    /// Not at this time.
+    NotNow,
+    /// Not from this place.
+    NotHere,
+}
+
+impl Say {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Failed, Self::NotNow, Self::NotHere];
+
+    /// Its word in the configuration.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::NotNow => "not-now",
+            Self::NotHere => "not-here",
+        }
+    }
+}
+
+impl Demand {
+    /// Nothing is demanded.
+    pub const NOTHING: Self = Self::Show(Vec::new());
+
+    /// One factor of these kinds.
+    #[must_use]
+    pub fn one_of(kinds: FactorKinds) -> Self {
+        Self::Show(vec![Clause { kinds, grace_until: None }])
+    }
+
+    /// Whether nothing helps.
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refuse(_))
+    }
+
+    /// Whether nothing is demanded.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        matches!(self, Self::Show(clauses) if clauses.is_empty())
+    }
+
+    /// What both demand.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Refuse(say), _) | (_, Self::Refuse(say)) => Self::Refuse(say),
+            (Self::Show(mut clauses), Self::Show(more)) => {
+                for clause in more {
+                    if !clauses.iter().any(|known| known.implies(&clause)) {
+                        clauses.retain(|known| !clause.implies(known));
+                        clauses.push(clause);
+                    }
+                }
+                Self::Show(clauses)
+            }
+        }
+    }
+
+    /// Whether whoever meets this one also meets `other`.
+    #[must_use]
+    pub fn implies(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Refuse(_), _) => true,
+            (Self::Show(_), Self::Refuse(_)) => false,
+            (Self::Show(mine), Self::Show(theirs)) => {
+                theirs.iter().all(|their| mine.iter().any(|my| my.implies(their)))
+            }
+        }
+    }
+
+    /// Its word in the audit.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Refuse(_) => "refuse",
+            Self::Show(clauses) if clauses.is_empty() => "none",
+            Self::Show(_) => "require",
+        }
+    }
+}
+
+impl Clause {
+    /// Whether whoever meets this one also meets `other`.
+    #[must_use]
+    pub fn implies(&self, other: &Self) -> bool {
+        let sooner = match (self.grace_until, other.grace_until) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(mine), Some(their)) => mine <= their,
+        };
+        sooner && self.kinds.iter().all(|kind| other.kinds.contains(kind))
+    }
+}
+
+/// What the rules say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What is demanded.
+    pub demand: Demand,
+    /// By which rule; `None` when none holds.
+    pub rule: Option<Arc<str>>,
+    /// Rules above it of which it cannot be told whether they hold, and which add to the demand.
+    pub perhaps: Vec<Arc<str>>,
+    /// When the conditions of that rule cease to hold; `None` when they do not, or not soon.
+    pub ends: Option<UnixTime>,
+    /// How long a session may last.
+    pub session: Option<Duration>,
+    /// How long a confirmed factor counts again from the same place.
+    pub remember: Option<Duration>,
+    /// What somebody is told who is let in without a factor for the time being.
+    pub offer: Option<Arc<str>>,
+    /// The reply rules that hold; `None`: all of the client's.
+    pub reply: Option<Arc<[Arc<str>]>>,
+    /// The exemption that stands in for what a rule would have asked for.
+    pub exemption: Option<Arc<str>>,
+    /// What rules that are only tried out would have changed.
+    pub shadow: Option<Shadow>,
+}
+
+/// What would be decided if rules that are only tried out were in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shadow {
+    /// The rule that would decide.
+    pub rule: Option<Arc<str>>,
+    /// What it would demand.
+    pub demand: Demand,
+}
+
+impl Decision {
+    /// What holds when no rule does (D-122).
+    #[must_use]
+    pub fn default_demand() -> Self {
+        Self::of(Demand::one_of(FactorKinds::ALL))
+    }
+
+    /// A decision without any rule.
+    #[must_use]
+    pub const fn of(demand: Demand) -> Self {
+        Self {
+            demand,
+            rule: None,
+            perhaps: Vec::new(),
+            ends: None,
+            session: None,
+            remember: None,
+            offer: None,
+            reply: None,
+            exemption: None,
+            shadow: None,
+        }
+    }
+}

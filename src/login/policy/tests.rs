@@ -1,0 +1,190 @@
+//! The rules in small.
+
+use std::sync::{Arc, LazyLock};
+
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
+
+use super::*;
+use crate::base::clock::UnixTime;
+use crate::login::client::Client;
+use crate::login::factor::{FactorKind, FactorKinds};
+use crate::login::identity::{Groups, Pseudonym, group_key};
+
+static CLIENT: LazyLock<Client> = LazyLock::new(|| Client::new("vpn-1", "staff"));
+
+fn at(text: &str) -> UnixTime {
+    UnixTime(text.parse::<jiff::Timestamp>().unwrap().as_millisecond())
+}
+
+fn rule(name: &str, when: Condition, then: Requirement) -> Rule {
+    Rule::new(name, when, then)
+}
+
+fn facts<'a>(user: Option<&str>, subject: Option<(&'a Pseudonym, &'a Groups)>) -> Facts<'a> {
+    Facts {
+        user: user.map(|a| a.parse().unwrap()).into(),
+        subject: subject.map_or(Input::Pending, Input::Known),
+        ..Facts::of(&CLIENT, at("2026-11-21T12:00:00Z"))
+    }
+}
+
+fn inside(prefixes: &[&str], unknown: bool) -> Condition {
+    let prefixes = prefixes.iter().map(|p| p.parse().unwrap()).collect();
+    let mut ways = vec![Condition::Network(vec![Arc::new(Network::new("", prefixes))])];
+    ways.extend(unknown.then_some(Condition::AddressUnknown));
+    Condition::Any(ways)
+}
+
+fn hours(days: &[Weekday], from: i8, to: i8, zone: &str) -> TimeWindow {
+    TimeWindow {
+        days: days.to_vec(),
+        from: Time::constant(from, 0, 0, 0),
+        to: Time::constant(to, 0, 0, 0),
+        zone: TimeZone::get(zone).unwrap(),
+    }
+}
+
+#[test]
+fn without_a_match_any_factor_is_required_d_122() {
+    let decision = Policy::default().decide(&facts(None, None)).unwrap();
+    assert_eq!(decision.demand, Demand::one_of(FactorKinds::ALL));
+    assert_eq!(decision.rule, None);
+}
+
+#[test]
+fn the_first_match_wins() {
+    let policy = Policy::new(vec![
+        rule("other client", Condition::Client(vec!["wifi".into()]), Requirement::None),
+        rule("office", inside(&["10.0.0.0/8"], false), Requirement::None),
+        rule("rest", Condition::ALWAYS, Requirement::Refuse),
+    ]);
+    let rule_for = |user| policy.decide(&facts(user, None)).unwrap().rule.unwrap();
+    assert_eq!(&*rule_for(Some("10.1.2.3")), "office");
+    assert_eq!(&*rule_for(Some("::ffff:10.1.2.3")), "office");
+    assert_eq!(&*rule_for(Some("203.0.113.7")), "rest");
+}
+
+#[test]
+fn an_unknown_address_matches_only_a_rule_that_names_it() {
+    let policy = Policy::new(vec![
+        rule("everywhere", inside(&["0.0.0.0/0", "::/0"], false), Requirement::None),
+        rule("nowhere", inside(&[], true), Requirement::Refuse),
+    ]);
+    assert_eq!(policy.decide(&facts(None, None)).unwrap().demand, Demand::Refuse(Say::Failed));
+    assert_eq!(policy.rules[0].when.look(&facts(None, None)), Truth::Unknown);
+}
+
+#[test]
+fn a_rule_about_groups_waits_for_the_subject() {
+    let vpn = Condition::Group(vec![group_key("VPN Users")]);
+    let totp: FactorKinds = [FactorKind::Totp].into_iter().collect();
+    let policy = Policy::new(vec![rule("vpn", vpn, Requirement::OneOf(totp))]);
+    assert_eq!(policy.decide(&facts(None, None)), None);
+    let (who, member) = (Pseudonym::new("p1").unwrap(), Groups::from([group_key("vpn users")]));
+    let stranger = Groups::new();
+    let found = |groups| policy.decide(&facts(None, Some((&who, groups)))).unwrap().rule;
+    assert_eq!(found(&member).as_deref(), Some("vpn"));
+    assert_eq!(found(&stranger), None);
+}
+
+#[test]
+fn a_refusal_that_needs_no_subject_is_known_before_the_directory_is_asked() {
+    let policy = Policy::new(vec![rule("abroad", inside(&["203.0.113.0/24"], false), Requirement::Refuse)]);
+    let decision = policy.decide(&facts(Some("203.0.113.9"), None)).unwrap();
+    assert_eq!(decision.demand, Demand::Refuse(Say::Failed));
+}
+
+#[test]
+fn a_window_over_midnight_belongs_to_the_day_it_begins_on() {
+    let window = hours(&[Weekday::Friday], 22, 6, "Europe/Berlin");
+    for (time, inside) in [
+        ("2026-11-20T20:59:59Z", false), // Friday 21:59:59
+        ("2026-11-20T21:00:00Z", true),
+        ("2026-11-21T04:59:59Z", true), // Saturday 05:59:59
+        ("2026-11-21T05:00:00Z", false),
+        ("2026-11-21T22:00:00Z", false), // Saturday 23:00
+    ] {
+        assert_eq!(window.contains(at(time)), inside, "{time}");
+    }
+}
+
+#[test]
+fn the_hour_that_comes_twice_is_inside_both_times_and_the_skipped_one_never_comes_d_116() {
+    let window = hours(&[Weekday::Sunday], 2, 3, "Europe/Berlin");
+    for (time, inside) in [
+        ("2026-10-24T23:59:59Z", false), // 01:59:59 summer time
+        ("2026-10-25T00:30:00Z", true),  // 02:30 summer time
+        ("2026-10-25T01:30:00Z", true),  // 02:30 winter time
+        ("2026-10-25T02:00:00Z", false), // 03:00
+        ("2026-03-29T00:59:59Z", false), // 01:59:59, then 03:00
+        ("2026-03-29T01:00:00Z", false),
+    ] {
+        assert_eq!(window.contains(at(time)), inside, "{time}");
+    }
+}
+
+#[test]
+fn equal_ends_mean_the_whole_day() {
+    let window = hours(&[Weekday::Saturday], 0, 0, "UTC");
+    assert!(window.contains(at("2026-11-21T00:00:00Z")));
+    assert!(window.contains(at("2026-11-21T23:59:59Z")));
+    assert!(!window.contains(at("2026-11-22T00:00:00Z")));
+}
+
+#[test]
+fn a_rule_with_hours_says_when_they_end_a_079() {
+    let ends = |windows: Vec<TimeWindow>, time: &str| {
+        let when = Condition::Time(vec![Arc::new(Window { name: "".into(), hours: windows })]);
+        rule("hours", when, Requirement::None)
+            .ends(&Facts::of(&CLIENT, at(time)))
+            .map(|end| jiff::Timestamp::from_millisecond(end.0).unwrap().to_string())
+    };
+    let week = [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
+    let every = Weekday::Monday.cycle_forward().take(7).collect::<Vec<_>>();
+    let office = || hours(&week, 8, 18, "Europe/Berlin");
+    assert_eq!(ends(vec![office()], "2026-11-20T12:00:00Z").as_deref(), Some("2026-11-20T17:00:00Z"));
+    let night = || hours(&[Weekday::Friday], 18, 6, "Europe/Berlin");
+    assert_eq!(ends(vec![night()], "2026-11-20T22:00:00Z").as_deref(), Some("2026-11-21T05:00:00Z"));
+    assert_eq!(ends(vec![night()], "2026-11-21T04:00:00Z").as_deref(), Some("2026-11-21T05:00:00Z"));
+    let both = vec![office(), night()];
+    assert_eq!(ends(both, "2026-11-20T12:00:00Z").as_deref(), Some("2026-11-21T05:00:00Z"), "no gap");
+    assert_eq!(ends(vec![hours(&every, 0, 0, "UTC")], "2026-11-20T12:00:00Z"), None, "never");
+}
+
+fn totp() -> FactorKinds {
+    [FactorKind::Totp].into_iter().collect()
+}
+
+#[test]
+fn a_rule_of_which_it_cannot_be_told_adds_its_demand_to_what_comes_below() {
+    let office = || inside(&["10.0.0.0/8"], false);
+    let decided = |then, below| {
+        let rules = vec![rule("office", office(), then), rule("rest", Condition::ALWAYS, below)];
+        Policy::new(rules).decide(&facts(None, None)).unwrap()
+    };
+    let any = Requirement::OneOf(FactorKinds::ALL);
+    assert_eq!(decided(Requirement::None, any).demand, Demand::one_of(FactorKinds::ALL));
+    let refused = decided(Requirement::Refuse, Requirement::None);
+    assert_eq!((refused.demand, refused.rule.as_deref()), (Demand::Refuse(Say::Failed), Some("office")));
+    let asked = decided(Requirement::OneOf(totp()), Requirement::None);
+    assert_eq!((asked.demand, asked.rule.as_deref()), (Demand::one_of(totp()), Some("rest")));
+    assert_eq!(asked.perhaps, ["office".into()]);
+    assert!(decided(Requirement::OneOf(totp()), Requirement::Refuse).demand.is_refusal());
+    assert_eq!(
+        decided(any, Requirement::OneOf(totp())).demand,
+        Demand::one_of(totp()),
+        "the stricter of both"
+    );
+}
+
+#[test]
+fn a_rule_that_is_tried_out_changes_nothing_and_is_told() {
+    let mut tried = rule("tried", Condition::ALWAYS, Requirement::Refuse);
+    tried.options.shadow = true;
+    let policy = Policy::new(vec![tried, rule("rest", Condition::ALWAYS, Requirement::None)]);
+    let decision = policy.decide(&facts(None, None)).unwrap();
+    assert_eq!((decision.demand, decision.rule.as_deref()), (Demand::NOTHING, Some("rest")));
+    let shadow = decision.shadow.unwrap();
+    assert_eq!((shadow.demand.word(), shadow.rule.as_deref()), ("refuse", Some("tried")));
+}

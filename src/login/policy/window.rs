@@ -1,0 +1,90 @@
+//! Hours of the week, and calendars, by name.
+
+use std::sync::Arc;
+
+use jiff::civil::{Time, Weekday};
+use jiff::tz::TimeZone;
+
+use crate::base::clock::UnixTime;
+use crate::login::policy::calendar::Calendar;
+
+/// Hours under a name; one of them is enough.
+#[derive(Debug, Clone)]
+pub struct Window {
+    /// Its name; empty for hours that stand in the rule itself.
+    pub name: Arc<str>,
+    /// The hours.
+    pub hours: Vec<TimeWindow>,
+}
+
+impl Window {
+    /// Whether one of its hours is open at `at`.
+    #[must_use]
+    pub fn contains(&self, at: UnixTime) -> bool {
+        self.hours.iter().any(|hours| hours.contains(at))
+    }
+
+    /// The first moment after `at` at which it may be otherwise than at `at`.
+    #[must_use]
+    pub fn next_boundary(&self, at: UnixTime) -> Option<UnixTime> {
+        self.hours.iter().filter_map(|hours| hours.next_boundary(at)).min()
+    }
+}
+
+/// Days and times under a name.
+#[derive(Debug, Clone)]
+pub struct NamedCalendar {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The times.
+    pub calendar: Calendar,
+}
+
+/// Weekdays and hours in a time zone.
+#[derive(Debug, Clone)]
+pub struct TimeWindow {
+    /// Days on which the window begins.
+    pub days: Vec<Weekday>,
+    /// First moment of the day that is inside.
+    pub from: Time,
+    /// First moment that is no longer inside. Not after `from` means that the window ends on the next day;
+    /// equal to `from` means the whole day.
+    pub to: Time,
+    /// Where the clock hangs.
+    pub zone: TimeZone,
+}
+
+impl TimeWindow {
+    /// The first moment after `at` at which it may be otherwise than at `at`: where a day's hours begin or end, both
+    /// times where daylight saving repeats that hour, and where the clocks change.
+    #[must_use]
+    pub fn next_boundary(&self, at: UnixTime) -> Option<UnixTime> {
+        let instant = jiff::Timestamp::from_millisecond(at.0).ok()?;
+        let today = instant.to_zoned(self.zone.clone()).date();
+        let days = std::iter::successors(today.yesterday().ok(), |day| day.tomorrow().ok()).take(10);
+        let ends = days.flat_map(|day| [day.to_datetime(self.from), day.to_datetime(self.to)]);
+        let moments = ends.flat_map(|local| {
+            let ambiguous = self.zone.to_ambiguous_zoned(local);
+            [ambiguous.clone().earlier(), ambiguous.later()].into_iter().flatten()
+        });
+        let moments = moments.map(|zoned| zoned.timestamp());
+        let change = self.zone.following(instant).next().map(|transition| transition.timestamp());
+        let next = moments.chain(change).filter(|moment| *moment > instant).min()?;
+        Some(UnixTime(next.as_millisecond()))
+    }
+
+    /// Whether the window is open at `at`, on the clock of its zone. An hour that daylight saving repeats is
+    /// inside both times; one that it skips does not come (D-116).
+    #[must_use]
+    pub fn contains(&self, at: UnixTime) -> bool {
+        let Ok(instant) = jiff::Timestamp::from_millisecond(at.0) else { return false };
+        let local = instant.to_zoned(self.zone.clone());
+        let (time, today) = (local.time(), local.weekday());
+        let begins = |day: Weekday| self.days.contains(&day);
+        if self.from < self.to {
+            begins(today) && time >= self.from && time < self.to
+        } else {
+            (begins(today) && time >= self.from) || (begins(today.previous()) && time < self.to)
+        }
+    }
+}
