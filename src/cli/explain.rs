@@ -17,7 +17,7 @@ use crate::config::settings::ClientSettings;
 use crate::login::client::Client;
 use crate::login::explain::{Explanation, Known, explain};
 use crate::login::factor::{Enrolment, FactorKind};
-use crate::login::identity::{Account, Groups};
+use crate::login::identity::{Account, Groups, Pseudonym};
 use crate::login::policy::{Clause, Demand, Facts, Input, Truth};
 use crate::login::relay::Method;
 use crate::login::throttle::Failures;
@@ -129,8 +129,7 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
             enrolled = record.enrolments;
         }
     }
-    let stranger =
-        crate::login::identity::Pseudonym::new("never-seen").ok_or_else(|| Failure::software(""))?;
+    let stranger = Pseudonym::new("never-seen").ok_or_else(|| Failure::software(""))?;
     let groups = account.as_ref().map_or_else(Groups::new, |account| account.groups.clone());
     let subject = account.as_ref().map(|_| (who.as_ref().unwrap_or(&stranger), &groups));
     let facts = Facts {

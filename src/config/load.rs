@@ -239,15 +239,20 @@ fn settle(
         upstreams: upstreams.into_iter().map(|draft| draft.settings).collect(),
         listeners: listeners.into_iter().map(|draft| draft.settings).collect(),
         clients: clients.into_iter().map(|draft| draft.settings).collect(),
-        policy: Arc::new(Policy {
-            faults: Vec::new(),
-            rules: rules.into_iter().map(|draft| draft.rule).collect(),
-            exemptions: exemptions.into_iter().map(|draft| draft.exemption).collect(),
-        }),
+        policy: policy(rules, exemptions),
         replies: replies.into_iter().map(|draft| draft.shown).collect(),
     };
     demands::files_differ(&settings, root.out());
     settings
+}
+
+/// The rules with what stands beside them.
+fn policy(rules: Vec<rule::Draft>, exemptions: Vec<exemption::Draft>) -> Arc<Policy> {
+    Arc::new(Policy {
+        rules: rules.into_iter().map(|draft| draft.rule).collect(),
+        exemptions: exemptions.into_iter().map(|draft| draft.exemption).collect(),
+        ..Policy::default()
+    })
 }
 
 /// Where the status pages are; not where applications are waited for.

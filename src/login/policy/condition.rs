@@ -15,11 +15,11 @@ use crate::login::policy::window::{NamedCalendar, Window};
 #[derive(Debug, Clone)]
 pub enum Condition {
     /// All of them; of none, always.
-    All(Vec<Condition>),
+    All(Vec<Self>),
     /// One of them; of none, never.
-    Any(Vec<Condition>),
+    Any(Vec<Self>),
     /// Not this one.
-    Not(Box<Condition>),
+    Not(Box<Self>),
     /// Names of clients.
     Client(Names),
     /// Groups of clients.
@@ -206,6 +206,7 @@ impl Condition {
     }
 
     /// Calls `visit` with this condition and every one inside of it.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "all but these three hold no other condition")]
     pub fn each(&self, visit: &mut dyn FnMut(&Self)) {
         visit(self);
         match self {
@@ -216,6 +217,8 @@ impl Condition {
     }
 
     /// The conditions that must hold together.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "every other condition stands alone")]
+    #[must_use]
     pub fn parts(&self) -> &[Self] {
         match self {
             Self::All(list) => list,
@@ -224,6 +227,7 @@ impl Condition {
     }
 
     /// Whether it can hold at the client of this name, as far as the parts that name clients say.
+    #[allow(clippy::wildcard_enum_match_arm, reason = "only these name clients")]
     #[must_use]
     pub fn is_for_client(&self, client: &str) -> bool {
         self.parts().iter().all(|part| match part {
@@ -256,7 +260,7 @@ fn named(names: &Names, name: &str) -> Truth {
 }
 
 fn grouped(list: &[Box<str>], groups: &Groups, known: Option<&Groups>) -> Truth {
-    let in_one = |key: &Box<str>| {
+    let in_one = |key: &str| {
         if groups.contains(key) {
             return Truth::Yes;
         }
@@ -264,5 +268,5 @@ fn grouped(list: &[Box<str>], groups: &Groups, known: Option<&Groups>) -> Truth 
             if known.is_none_or(|known| known.contains(key)) { Input::Known(false) } else { Input::Unknown };
         input.judged(|holds| holds)
     };
-    list.iter().fold(Truth::No, |any, key| any.or(in_one(key)))
+    list.iter().fold(Truth::No, |any, key| any.or(in_one(key.as_ref())))
 }
