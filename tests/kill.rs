@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use doorward::base::random::{SystemRandom, bytes};
 use doorward::gateway::ports::{NewEnrolment, Store};
-use doorward::login::factor::{EnrolmentId, FactorKind, FactorOutcome, Mark, Try};
+use doorward::login::factor::{EnrolmentId, FactorKind, FactorOutcome, Mark, Proof, Try};
 use doorward::login::throttle::Limits;
 use doorward::store::sqlite::Sqlite;
 
@@ -20,7 +20,7 @@ use doorward::store::sqlite::Sqlite;
 #[allow(dead_code, reason = "shared with other tests and with measurements")]
 mod support;
 
-use support::{CREATED, enrolment, pseudonym, subject};
+use support::{CREATED, enrolment, pseudonym, stranger, subject};
 
 /// Subjects that log in at the same time.
 const USERS: u64 = 16;
@@ -30,8 +30,13 @@ const KILLS: usize = 8;
 const FOLDER: &str = "DOORWARD_KILL_TEST_FOLDER";
 
 /// Never in the way.
-const PATIENT: Limits =
-    Limits { free: u32::MAX, first_wait: Duration::ZERO, longest_wait: Duration::ZERO, per_day: 0 };
+const PATIENT: Limits = Limits {
+    free: u32::MAX,
+    first_wait: Duration::ZERO,
+    longest_wait: Duration::ZERO,
+    per_day: 0,
+    release_after: None,
+};
 
 /// What a child has been told is done. One line each: `ack settled <user> <enrolment> <counter>`,
 /// `ack enrolled <user> <enrolment>`, `ack counted <user> <wrong passwords in a row>`.
@@ -88,7 +93,7 @@ impl Acknowledged {
 
 async fn settle(store: &dyn Store, user: u64, id: EnrolmentId, counter: i64) -> FactorOutcome {
     let one = Try { enrolment: id, kind: FactorKind::Hotp, mark: Some(Mark::Counter(counter)) };
-    store.settle(&pseudonym(user), &[one], CREATED, &PATIENT).await.unwrap()
+    store.settle(&pseudonym(user), &[one], CREATED, &PATIENT, Proof::Proven).await.unwrap()
 }
 
 fn open(folder: &Path) -> Arc<dyn Store> {
@@ -188,7 +193,7 @@ async fn work(store: Arc<dyn Store>, user: u64) {
             assert_eq!(settle(&*store, user, id, counter).await, FactorOutcome::Confirmed(FactorKind::Hotp));
             say(&format!("ack settled {user} {id} {counter}"));
         }
-        store.count_wrong_password(&who, CREATED, &PATIENT).await.unwrap();
+        store.count_wrong_password(&who, CREATED, &stranger(PATIENT)).await.unwrap();
         let row = store.recall(&who).await.unwrap().password.unwrap().row;
         say(&format!("ack counted {user} {row}"));
     }

@@ -16,7 +16,7 @@ use doorward::gateway::ports::{
 };
 use doorward::login::attempt::AttemptId;
 use doorward::login::credential::Code;
-use doorward::login::factor::{FactorKind, FactorOutcome, Mark, Sealed, Try};
+use doorward::login::factor::{FactorKind, FactorOutcome, Mark, Proof, Sealed, Try};
 use doorward::login::identity::Pseudonym;
 use doorward::login::throttle::{Allowed, Limits, allowed};
 use doorward::login::verdict::{Fault, FaultKind};
@@ -29,7 +29,7 @@ use tokio::task::JoinSet;
 #[allow(dead_code, reason = "shared with other tests and with measurements")]
 mod support;
 
-use support::{CREATED, enrolment, enrolment_id, good, pseudonym, step, subject, wrong};
+use support::{CREATED, enrolment, enrolment_id, good, pseudonym, step, stranger, subject, wrong};
 
 /// Opens the store that lives in a folder.
 type Open = fn(&Path) -> Arc<dyn Store>;
@@ -43,8 +43,13 @@ struct Lab {
 }
 
 /// Never in the way.
-const PATIENT: Limits =
-    Limits { free: u32::MAX, first_wait: Duration::ZERO, longest_wait: Duration::ZERO, per_day: 0 };
+const PATIENT: Limits = Limits {
+    free: u32::MAX,
+    first_wait: Duration::ZERO,
+    longest_wait: Duration::ZERO,
+    per_day: 0,
+    release_after: None,
+};
 
 const NOW: UnixTime = CREATED;
 
@@ -60,7 +65,7 @@ impl Lab {
     }
 
     async fn settle(&self, tries: &[Try], now: UnixTime, limits: &Limits) -> FactorOutcome {
-        self.store.settle(&self.who, tries, now, limits).await.unwrap()
+        self.store.settle(&self.who, tries, now, limits, Proof::Proven).await.unwrap()
     }
 
     /// Settles `one` `times` times at once, taking turns between `stores`.
@@ -68,7 +73,8 @@ impl Lab {
         let mut users = JoinSet::new();
         for store in stores.iter().cycle().take(times) {
             let (store, who) = (store.clone(), self.who.clone());
-            users.spawn(async move { store.settle(&who, &[one], NOW, &limits).await.unwrap() });
+            users
+                .spawn(async move { store.settle(&who, &[one], NOW, &limits, Proof::Proven).await.unwrap() });
         }
         Counts::of(&users.join_all().await)
     }
@@ -148,7 +154,8 @@ async fn the_last_used_step_never_goes_back(open: Open) {
         let (store, who) = (lab.store.clone(), lab.who.clone());
         let number = n * 73 % 200;
         users.spawn(async move {
-            let outcome = store.settle(&who, &[good(0, step(number))], NOW, &PATIENT).await.unwrap();
+            let outcome =
+                store.settle(&who, &[good(0, step(number))], NOW, &PATIENT, Proof::Proven).await.unwrap();
             // Whoever was let in leaves at least his own step behind.
             let record = store.recall(&who).await.unwrap();
             let last = record.enrolments.iter().find(|e| e.id == enrolment_id(0)).unwrap().progress.last;
@@ -181,7 +188,7 @@ async fn everything_is_still_there_after_a_restart(open: Open) {
         assert_eq!(lab.settle(&[one], NOW, &PATIENT).await, FactorOutcome::Confirmed(one.kind));
     }
     lab.settle(&[wrong(0, FactorKind::Totp)], NOW, &Limits::FACTOR).await;
-    lab.store.count_wrong_password(&lab.who, NOW, &Limits::PASSWORD).await.unwrap();
+    lab.store.count_wrong_password(&lab.who, NOW, &stranger(Limits::PASSWORD)).await.unwrap();
     let before = format!("{:?}", lab.store.recall(&lab.who).await.unwrap());
 
     lab.store = open_again(lab.open, &lab.folder, lab.store);
@@ -254,7 +261,7 @@ async fn a_mark_of_somebody_else_or_of_a_revoked_enrolment_fits_nothing_c_008(op
     lab.store.adopt(subject(1)).await.unwrap();
     lab.store.enrol(&pseudonym(1), enrolment(10, FactorKind::Totp)).await.unwrap();
     assert_eq!(lab.settle(&[good(10, step(5))], NOW, &PATIENT).await, FactorOutcome::Wrong);
-    let own = lab.store.settle(&pseudonym(1), &[good(10, step(5))], NOW, &PATIENT).await;
+    let own = lab.store.settle(&pseudonym(1), &[good(10, step(5))], NOW, &PATIENT, Proof::Proven).await;
     assert_eq!(own, Ok(FactorOutcome::Confirmed(FactorKind::Totp)));
     assert_eq!(lab.store.revoke(&lab.who, enrolment_id(10)).await, Ok(false));
     assert_eq!(lab.store.revoke(&lab.who, enrolment_id(0)).await, Ok(true));
@@ -270,7 +277,7 @@ async fn a_mark_of_somebody_else_or_of_a_revoked_enrolment_fits_nothing_c_008(op
 
 async fn a_forgotten_subject_leaves_nothing_and_comes_back_as_somebody_new_f_012(open: Open) {
     let lab = Lab::new(open).await;
-    lab.store.count_wrong_password(&lab.who, NOW, &Limits::PASSWORD).await.unwrap();
+    lab.store.count_wrong_password(&lab.who, NOW, &stranger(Limits::PASSWORD)).await.unwrap();
     let before = lab.store.totals().await.unwrap();
     assert_eq!(lab.store.forget(&lab.who).await, Ok(true));
     assert_eq!(lab.store.forget(&lab.who).await, Ok(false));
@@ -289,7 +296,9 @@ async fn wrong_passwords_are_counted_apart_from_wrong_codes_c_004(open: Open) {
     let mut users = JoinSet::new();
     for _ in 0..30 {
         let (store, who) = (lab.store.clone(), lab.who.clone());
-        users.spawn(async move { store.count_wrong_password(&who, NOW, &Limits::PASSWORD).await.unwrap() });
+        users.spawn(async move {
+            store.count_wrong_password(&who, NOW, &stranger(Limits::PASSWORD)).await.unwrap()
+        });
     }
     users.join_all().await;
     let record = lab.store.recall(&lab.who).await.unwrap();
@@ -459,7 +468,7 @@ async fn a_filled_store_holds_subjects_that_can_be_found_and_can_log_in(open: Op
     let now = UnixTime::from_seconds(1_111_111_109);
     let mark = Totp::new(vault).judge(&record.enrolments[0], &code, now).unwrap();
     let one = Try { enrolment: record.enrolments[0].id, kind: FactorKind::Totp, mark };
-    let outcome = store.settle(&who, &[one], now, &Limits::FACTOR).await;
+    let outcome = store.settle(&who, &[one], now, &Limits::FACTOR, Proof::Proven).await;
     assert_eq!(outcome, Ok(FactorOutcome::Confirmed(FactorKind::Totp)));
 }
 
@@ -543,7 +552,7 @@ fn a_file_at_its_largest_size_is_a_fault_and_room_is_used_without_a_restart() {
         }
         enrol(kept).await.unwrap();
         assert_eq!(
-            store.settle(&who, &[good(kept, step(5))], NOW, &PATIENT).await,
+            store.settle(&who, &[good(kept, step(5))], NOW, &PATIENT, Proof::Proven).await,
             Ok(FactorOutcome::Confirmed(FactorKind::Totp))
         );
     });
@@ -703,8 +712,9 @@ fn a_full_disk_is_a_fault_that_uses_up_nothing_and_ends_when_there_is_room() {
         let full = std::fs::write(&filler, vec![0; 2 << 20]);
         assert!(full.is_err(), "two megabytes do not fit");
 
-        let settle =
-            async |number| store.settle(&pseudonym(0), &[good(0, step(number))], NOW, &PATIENT).await;
+        let settle = async |number| {
+            store.settle(&pseudonym(0), &[good(0, step(number))], NOW, &PATIENT, Proof::Proven).await
+        };
         let (number, fault) = refused(settle).await;
         assert_eq!(fault.kind, FaultKind::StoreUnavailable);
         assert!(fault.what.contains("make room"), "{fault}");

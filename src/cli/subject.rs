@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde_json::{Value, json};
 
 use crate::base::clock::UnixTime;
@@ -12,7 +13,7 @@ use crate::cli::exit::Failure;
 use crate::cli::sessions::{disconnect, end, fate_json, open, session_json, session_text, tell};
 use crate::cli::terminal::say;
 use crate::gateway::ports::Counted;
-use crate::login::factor::{Enrolment, EnrolmentId, FactorKind};
+use crate::login::factor::{Enrolment, EnrolmentId};
 use crate::login::identity::Pseudonym;
 use crate::login::step::Record;
 use crate::login::throttle::Failures;
@@ -67,30 +68,9 @@ enum SubjectWhat {
         #[command(flatten)]
         who: Who,
         /// Only this; without it, everything.
-        #[arg(long, value_enum)]
-        what: Option<Lock>,
+        #[arg(long, value_parser = counted())]
+        what: Option<Counted>,
     },
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Lock {
-    Password,
-    Totp,
-    Hotp,
-    Recovery,
-}
-
-impl Lock {
-    const ALL: [Self; 4] = [Self::Password, Self::Totp, Self::Hotp, Self::Recovery];
-
-    const fn counted(self) -> Counted {
-        match self {
-            Self::Password => Counted::Password,
-            Self::Totp => Counted::Factor(FactorKind::Totp),
-            Self::Hotp => Counted::Factor(FactorKind::Hotp),
-            Self::Recovery => Counted::Factor(FactorKind::Recovery),
-        }
-    }
 }
 
 /// Show and revoke enrolments.
@@ -123,6 +103,13 @@ enum FactorWhat {
         #[arg(long)]
         keep_sessions: bool,
     },
+}
+
+/// Takes the words of [`Counted`], and lists them in the help.
+fn counted() -> impl TypedValueParser<Value = Counted> {
+    PossibleValuesParser::new(Counted::ALL.map(Counted::word)).try_map(|word| {
+        Counted::from_word(&word).ok_or_else(|| format!("\"{word}\" is nothing that is counted"))
+    })
 }
 
 fn enrolment_id(text: &str) -> Result<EnrolmentId, String> {
@@ -244,17 +231,14 @@ async fn forget(desk: &Desk, who: &Who, yes: bool, keep: bool, json: bool) -> Re
     tell(&fates)
 }
 
-async fn unlock(desk: &Desk, who: &Who, what: Option<Lock>, json: bool) -> Result<(), Failure> {
+async fn unlock(desk: &Desk, who: &Who, what: Option<Counted>, json: bool) -> Result<(), Failure> {
     let who = known(desk, who).await?;
     let enrolling = desk.enrolling();
     let mut released = Vec::new();
-    for lock in Lock::ALL {
-        let wanted = what.is_none_or(|only| only.counted() == lock.counted());
-        if wanted && enrolling.unlock(&who, lock.counted()).await? {
-            released.push(match lock.counted() {
-                Counted::Password => "password",
-                Counted::Factor(kind) => kind.word(),
-            });
+    for counted in Counted::ALL {
+        let wanted = what.is_none_or(|only| only == counted);
+        if wanted && enrolling.unlock(&who, counted).await? {
+            released.push(counted.word());
         }
     }
     if json {

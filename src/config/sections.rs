@@ -310,6 +310,7 @@ fn failures(table: &Table, who: &str, known: &[&str], usual: Limits, out: &mut C
         } else {
             0
         },
+        release_after: None,
     };
     let place =
         reader.node("first-wait").or_else(|| reader.node("longest-wait")).map(|node| node.place.clone());

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use zeroize::Zeroizing;
 
+use crate::base::cidr::Prefix;
 use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::config::settings::KeyFile;
 use crate::gateway::ports::{Place, SubjectDigest, Vault};
 use crate::login::factor::Sealed;
+use crate::login::identity::Pseudonym;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::store::seal::KeyRing;
 
@@ -50,6 +52,10 @@ impl Vault for Keys {
 
     fn digests(&self, directory: &str, id: &[u8]) -> Vec<SubjectDigest> {
         self.0.load().digests(directory, id)
+    }
+
+    fn network_digests(&self, who: &Pseudonym, network: Prefix) -> Vec<SubjectDigest> {
+        self.0.load().network_digests(who, network)
     }
 
     fn newest_key(&self) -> u32 {

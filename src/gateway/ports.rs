@@ -2,13 +2,17 @@
 //!
 //! Everywhere `Err(Fault)` means "could not find out", never "no".
 
+pub mod counted;
 pub mod provision;
 pub mod record;
+pub mod rows;
 pub mod sessions;
 pub mod upstream;
 pub mod verified;
 
+pub use crate::gateway::ports::counted::{Counted, WrongPassword};
 pub use crate::gateway::ports::record::{AuditRecord, ExemptLogin};
+pub use crate::gateway::ports::rows::{Adopted, NewEnrolment, NewSubject, SubjectDigest, SubjectRow, Totals};
 pub use crate::gateway::ports::upstream::{Question, Upstream};
 pub use crate::gateway::ports::verified::{After, Session, Verified};
 
@@ -16,12 +20,11 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 
+use crate::base::cidr::Prefix;
 use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
 use crate::login::credential::Code;
-use crate::login::factor::{
-    Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Parameters, Progress, Sealed, Try,
-};
+use crate::login::factor::{Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Proof, Sealed, Try};
 use crate::login::identity::{Account, LoginName, Pseudonym, Subject};
 use crate::login::step::{Changed, Record};
 use crate::login::throttle::Limits;
@@ -141,6 +144,10 @@ pub trait Vault: Send + Sync {
     /// its name (D-103, F-004).
     fn digests(&self, directory: &str, id: &[u8]) -> Vec<SubjectDigest>;
 
+    /// Keyed digests of a network that somebody comes from, one per key, newest first. Bound to the subject: two who
+    /// share a network have nothing in common in the store.
+    fn network_digests(&self, who: &Pseudonym, network: Prefix) -> Vec<SubjectDigest>;
+
     /// Id of the key that is used for new records.
     fn newest_key(&self) -> u32;
 }
@@ -158,80 +165,8 @@ pub enum Place<'a> {
     Session(&'a [u8; 32]),
 }
 
-/// Keyed digest of an account's immutable id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct SubjectDigest {
-    /// Which key.
-    pub key_id: u32,
-    /// HMAC-SHA-256.
-    pub digest: [u8; 32],
-}
-
-/// A subject to be remembered.
-#[derive(Debug, Clone)]
-pub struct NewSubject {
-    /// How it is found again.
-    pub digest: SubjectDigest,
-    /// Its anonymous id.
-    pub pseudonym: Pseudonym,
-    /// The sealed way back.
-    pub identity: Sealed,
-    /// Now.
-    pub created: UnixTime,
-}
-
-/// What became of a [`NewSubject`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Adopted {
-    /// It is remembered.
-    New,
-    /// Somebody was faster: the digest already has this pseudonym.
-    Known(Pseudonym),
-    /// The pseudonym belongs to another digest.
-    Taken,
-    /// Digests of a newer key are in use than the one that came, so whoever asks cannot tell a new account
-    /// from a known one; nothing is remembered. The number of that key.
-    Outdated(u32),
-}
-
-/// An enrolment to be remembered.
-#[derive(Debug, Clone)]
-pub struct NewEnrolment {
-    /// Its name.
-    pub id: EnrolmentId,
-    /// What it was set up with.
-    pub parameters: Parameters,
-    /// Its seed or hashes.
-    pub sealed: Sealed,
-    /// The code that proved it is already used up in here (C-010).
-    pub progress: Progress,
-    /// Now.
-    pub created: UnixTime,
-    /// Forget the subject's other enrolments of this kind in the same step.
-    pub replaces: bool,
-}
-
-/// What failures are counted against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Counted {
-    /// The password.
-    Password,
-    /// One kind of factor.
-    Factor(FactorKind),
-}
-
-/// One subject as `doorward subject` lists it.
-#[derive(Debug, Clone)]
-pub struct SubjectRow {
-    /// Its anonymous id.
-    pub pseudonym: Pseudonym,
-    /// How it is found.
-    pub digest: SubjectDigest,
-    /// The sealed way back.
-    pub identity: Sealed,
-    /// Since when.
-    pub created: UnixTime,
-}
+/// Networks that are remembered of one subject.
+pub const MOST_NETWORKS: u32 = 16;
 
 /// What must survive a restart. Every call is one atomic step, durable when it returns, for any number of
 /// callers and processes at once (C-001).
@@ -251,7 +186,8 @@ pub trait Store: Send + Sync {
     /// As above.
     async fn adopt(&self, subject: NewSubject) -> Result<Adopted, Fault>;
 
-    /// Enrolments and failures of a subject; an empty record for an unknown one. `over_rate` is not set.
+    /// Enrolments, failures and history of a subject; an empty record for an unknown one. `over_rate` and
+    /// [`crate::login::step::History::familiar`] are not set.
     ///
     /// # Errors
     ///
@@ -265,6 +201,10 @@ pub trait Store: Send + Sync {
     /// fifty users of one code are one accept and forty-nine replays, and parallel guesses do not multiply
     /// the allowance (C-001, C-002).
     ///
+    /// With [`Proof::Unproven`] a code that fits nothing counts once, in the row [`Counted::Unproven`] and nowhere
+    /// else, and that row's wait holds in place of the kinds' own; it never locks. A kind that is locked is left out
+    /// all the same. A good code ends that row and leaves the kinds' own (C-004, C-005, D-101).
+    ///
     /// # Errors
     ///
     /// As above. A fault is never an accept and never a wrong code.
@@ -274,9 +214,11 @@ pub trait Store: Send + Sync {
         tries: &[Try],
         now: UnixTime,
         limits: &Limits,
+        standing: Proof,
     ) -> Result<FactorOutcome, Fault>;
 
-    /// One more wrong password.
+    /// One more wrong password, in the row of the place that it came from and in that of the directory, which begins
+    /// anew when none came for longer than its window.
     ///
     /// # Errors
     ///
@@ -285,7 +227,7 @@ pub trait Store: Send + Sync {
         &self,
         who: &Pseudonym,
         now: UnixTime,
-        limits: &Limits,
+        how: &WrongPassword,
     ) -> Result<(), Fault>;
 
     /// Ends a row of failures, and a lock when `release` is set; `false` when there was nothing to forget.
@@ -309,13 +251,50 @@ pub trait Store: Send + Sync {
     /// As above.
     async fn revoke(&self, who: &Pseudonym, enrolment: EnrolmentId) -> Result<bool, Fault>;
 
-    /// Forgets a subject with all that hangs on it: the way back, enrolments, failures; `false` when it is
+    /// Forgets a subject with all that hangs on it: the way back, enrolments, failures, networks; `false` when it is
     /// not known. The same account gets a new id when it comes again (F-012).
     ///
     /// # Errors
     ///
     /// As above.
     async fn forget(&self, who: &Pseudonym) -> Result<bool, Fault>;
+
+    /// From when and until when the subject may log in; `None` sets no bound. `false` when it is not known.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    async fn set_validity(
+        &self,
+        who: &Pseudonym,
+        from: Option<UnixTime>,
+        until: Option<UnixTime>,
+    ) -> Result<bool, Fault>;
+
+    /// Notes that the subject was let in.
+    ///
+    /// * `day`: of UTC, counted from the epoch. The day of the last login never goes back.
+    /// * `network`: where it came from. One that was made with an older key than others in the store is not noted.
+    /// * `keep_days`: networks that were not seen for longer go, and so do those beyond [`MOST_NETWORKS`], the
+    ///   longest unseen first. 0: all of them go.
+    ///
+    /// # Errors
+    ///
+    /// As above, and for a subject that is not known.
+    async fn note_login(
+        &self,
+        who: &Pseudonym,
+        day: i64,
+        network: Option<SubjectDigest>,
+        keep_days: u32,
+    ) -> Result<(), Fault>;
+
+    /// Forgets the networks of a subject whose digests were made with another key than number `key`; how many.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    async fn forget_networks_but(&self, who: &Pseudonym, key: u32) -> Result<u64, Fault>;
 
     /// Up to `limit` subjects in the order of their pseudonyms, those after `after`.
     ///
@@ -377,15 +356,6 @@ pub trait Store: Send + Sync {
     ///
     /// The fault that a login would meet.
     async fn probe(&self) -> Result<(), Fault>;
-}
-
-/// How much a store holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Totals {
-    /// Subjects.
-    pub subjects: u64,
-    /// Enrolments.
-    pub enrolments: u64,
 }
 
 /// Keeps the record of what was decided.

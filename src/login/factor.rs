@@ -266,6 +266,16 @@ pub struct Try {
     pub mark: Option<Mark>,
 }
 
+/// Whether the first credential of this login was right before the code is looked at. A stranger who has shown nothing
+/// must not be able to lock somebody's factor (C-004).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// It was, or the login comes from a place where the subject was let in before: failures count in the factor's row.
+    Proven,
+    /// Nothing is proven: they count in a row of their own, which only waits.
+    Unproven,
+}
+
 /// What came of a typed code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FactorOutcome {

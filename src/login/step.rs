@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
 use crate::login::attempt::Answer;
 use crate::login::credential::Code;
@@ -12,6 +13,10 @@ use crate::login::throttle::Failures;
 use crate::login::verdict::{Fault, Verdict};
 
 /// What just happened to a login.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart at once; a box would be an allocation more in every login"
+)]
 #[derive(Debug)]
 pub enum Event {
     /// It began.
@@ -87,6 +92,10 @@ impl Work {
 }
 
 /// What came of a piece of work. `Err(Fault)` means "could not find out", never "no".
+#[expect(
+    clippy::large_enum_variant,
+    reason = "taken apart at once; a box would be an allocation more in every login"
+)]
 #[derive(Debug)]
 pub enum Outcome {
     /// Of [`Work::FindSubject`].
@@ -148,8 +157,15 @@ pub enum Changed {
 pub struct Record {
     /// Its factors.
     pub enrolments: Vec<Enrolment>,
-    /// Its wrong passwords.
+    /// Its wrong passwords, from places that it is not known to come from.
     pub password: Option<Failures>,
+    /// Its wrong passwords from places where it was let in before.
+    pub familiar_password: Option<Failures>,
+    /// Wrong passwords that the directory may have counted, wherever they came from (B-087). The row counts only as long
+    /// as [`Failures::directory_row`] says so.
+    pub directory: Option<Failures>,
+    /// Wrong codes that came before the password was right, from unfamiliar places (C-004).
+    pub unproven: Option<Failures>,
     /// Its wrong codes, by kind of factor.
     pub codes: Vec<(FactorKind, Failures)>,
     /// It logs in too often at the moment.
@@ -163,6 +179,49 @@ pub struct Record {
     /// The account is exempt, and the directory found this very password right a short while ago, from the same
     /// place. Then wrong passwords of others do not keep it waiting.
     pub familiar: bool,
+    /// When it may log in, and when and where from it did.
+    pub history: History,
+}
+
+/// When a subject may log in, and when and where from it did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct History {
+    /// It may not log in before.
+    pub valid_from: Option<UnixTime>,
+    /// It may not log in any more at this time.
+    pub valid_until: Option<UnixTime>,
+    /// When the account was first heard of; `None` when the store does not know the subject.
+    pub first_seen: Option<UnixTime>,
+    /// Day (UTC, counted from the epoch) on which it was let in last; `None` when it never was.
+    pub last_day: Option<i64>,
+    /// Some network that it was let in from is remembered; the store does not look how long ago.
+    pub has_networks: bool,
+    /// It was let in a short while ago from the network that this login comes from; the gateway sets it.
+    pub familiar: bool,
+    /// The networks that it was let in from.
+    pub networks: Vec<KnownNetwork>,
+}
+
+/// A network that a subject was let in from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownNetwork {
+    /// Which key made the digest.
+    pub key_id: u32,
+    /// Keyed digest of subject and network.
+    pub digest: [u8; 32],
+    /// Day (UTC, counted from the epoch) on which it was let in from there last.
+    pub day: i64,
+}
+
+impl KnownNetwork {
+    /// Whether it was seen in the `keep_days` days before `today`. A day that lies ahead comes from a clock that was
+    /// wrong; it counts for nothing (D-116).
+    #[must_use]
+    pub fn is_fresh(&self, today: i64, keep_days: u32) -> bool {
+        keep_days > 0
+            && self.day >= today.saturating_sub(i64::from(keep_days))
+            && self.day <= today.saturating_add(1)
+    }
 }
 
 /// A question to the user.

@@ -15,13 +15,30 @@ pub struct Failures {
     pub day: i64,
     /// On that day.
     pub today: u32,
-    /// Only an administrator can release it.
+    /// Only an administrator can release it, or [`Limits::release_after`].
     pub locked: bool,
+    /// When the last one came; 0 for never.
+    pub last: UnixTime,
 }
 
 impl Failures {
     /// None at all.
-    pub const NONE: Self = Self { row: 0, wait_until: UnixTime(0), day: 0, today: 0, locked: false };
+    pub const NONE: Self =
+        Self { row: 0, wait_until: UnixTime(0), day: 0, today: 0, locked: false, last: UnixTime(0) };
+
+    /// How many of them a directory still counts at `now` that forgets when none came for longer than `window`.
+    ///
+    /// A last one that lies further ahead than the window comes from a clock that was wrong; it does not hold (D-116).
+    #[must_use]
+    pub fn directory_row(&self, now: UnixTime, window: Duration) -> u32 {
+        if now.since(self.last) > window || self.last.since(now) > window { 0 } else { self.row }
+    }
+
+    /// The lock's time is over. Never of one that came from [`Limits::MOST_IN_A_ROW`] (C-003).
+    fn is_released(&self, now: UnixTime, limits: &Limits) -> bool {
+        self.row < Limits::MOST_IN_A_ROW
+            && limits.release_after.is_some_and(|after| now >= self.last.plus(after))
+    }
 }
 
 /// How failures are answered.
@@ -35,6 +52,9 @@ pub struct Limits {
     pub longest_wait: Duration,
     /// Failures on one day before it stays locked; 0 means never.
     pub per_day: u32,
+    /// How long after the last failure the lock of a day opens by itself; `None` leaves it to an administrator. The row
+    /// goes on, and so do its waits.
+    pub release_after: Option<Duration>,
 }
 
 impl Limits {
@@ -44,6 +64,7 @@ impl Limits {
         first_wait: Duration::from_secs(15 * 60),
         longest_wait: Duration::from_secs(24 * 60 * 60),
         per_day: 20,
+        release_after: None,
     };
 
     /// For wrong passwords; never locks. A directory that locks accounts forgets failures only when none came
@@ -54,6 +75,7 @@ impl Limits {
         first_wait: Duration::from_secs(30 * 60),
         longest_wait: Duration::from_secs(30 * 60),
         per_day: 0,
+        release_after: None,
     };
 
     /// Failures in a row after which only an administrator helps, however patient the guesser (C-003).
@@ -82,7 +104,7 @@ pub enum Allowed {
     Yes,
     /// Not before this time.
     NotBefore(UnixTime),
-    /// Not until an administrator releases it.
+    /// Not until an administrator releases it, or the time of [`Limits::release_after`] is over.
     Locked,
 }
 
@@ -92,7 +114,7 @@ pub enum Allowed {
 /// does not hold (D-116).
 #[must_use]
 pub fn allowed(failures: &Failures, now: UnixTime, limits: &Limits) -> Allowed {
-    if failures.locked {
+    if failures.locked && !failures.is_released(now, limits) {
         return Allowed::Locked;
     }
     if failures.wait_until > now && failures.wait_until <= now.plus(limits.longest_wait) {
@@ -104,8 +126,10 @@ pub fn allowed(failures: &Failures, now: UnixTime, limits: &Limits) -> Allowed {
 /// The failures after one more, at `now`.
 #[must_use]
 pub fn after_failure(failures: &Failures, now: UnixTime, limits: &Limits) -> Failures {
-    let day = now.seconds().div_euclid(24 * 60 * 60);
-    let today = if day == failures.day { failures.today.saturating_add(1) } else { 1 };
+    let day = day_of(now);
+    let was_locked = failures.locked && !failures.is_released(now, limits);
+    let goes_on = day == failures.day && failures.locked == was_locked;
+    let today = if goes_on { failures.today.saturating_add(1) } else { 1 };
     let row = failures.row.saturating_add(1);
     let beyond = row.saturating_sub(limits.free);
     let wait_until = if row >= limits.free {
@@ -115,8 +139,25 @@ pub fn after_failure(failures: &Failures, now: UnixTime, limits: &Limits) -> Fai
         failures.wait_until.min(now)
     };
     let too_many = today >= limits.per_day || row >= Limits::MOST_IN_A_ROW;
-    let locked = failures.locked || (limits.per_day > 0 && too_many);
-    Failures { row, wait_until, day, today, locked }
+    let locked = was_locked || (limits.per_day > 0 && too_many);
+    Failures { row, wait_until, day, today, locked, last: now }
+}
+
+/// The failures that a directory may have counted, after one more at `now`: the row begins anew when none came for
+/// longer than `window`. It neither waits nor locks; who asks the directory judges by
+/// [`Failures::directory_row`].
+#[must_use]
+pub fn after_directory_failure(failures: &Failures, now: UnixTime, window: Duration) -> Failures {
+    let day = day_of(now);
+    let today = if day == failures.day { failures.today.saturating_add(1) } else { 1 };
+    let row = failures.directory_row(now, window).saturating_add(1);
+    Failures { row, day, today, last: now, ..Failures::NONE }
+}
+
+/// The day (UTC, counted from the epoch) of a time.
+#[must_use]
+pub const fn day_of(at: UnixTime) -> i64 {
+    at.seconds().div_euclid(24 * 60 * 60)
 }
 
 /// The failures after a success: the row ends, the count of the day stays, so that a thief who takes turns
@@ -198,6 +239,68 @@ mod tests {
         }
         assert_eq!(failures.wait_until, T0.plus(Limits::PASSWORD.longest_wait));
         assert!(!failures.locked);
+    }
+
+    #[test]
+    fn a_lock_of_a_day_opens_by_itself_only_when_its_time_is_over() {
+        let limits = Limits { release_after: Some(Duration::from_secs(3600)), ..Limits::FACTOR };
+        let mut failures = Failures::NONE;
+        for _ in 0..20 {
+            failures = after_success(&after_failure(&failures, T0, &limits));
+        }
+        let before = T0.plus(Duration::from_millis(3_599_999));
+        let then = T0.plus(Duration::from_secs(3600));
+        assert_eq!(allowed(&failures, before, &limits), Allowed::Locked);
+        assert_eq!(allowed(&failures, then, &limits), Allowed::Yes);
+        assert_eq!(allowed(&failures, then, &Limits::FACTOR), Allowed::Locked);
+        let next = after_failure(&failures, then, &limits);
+        assert_eq!((next.locked, next.today, next.last), (false, 1, then), "the same day begins anew");
+        let held = after_failure(&failures, before, &limits);
+        assert_eq!((held.locked, held.today), (true, 21), "a failure in the lock prolongs it");
+        assert_eq!(allowed(&held, then, &limits), Allowed::Locked);
+    }
+
+    #[test]
+    fn waits_go_on_after_a_lock_opened_by_itself_and_a_hundred_in_a_row_never_open_c_003() {
+        let limits = Limits { release_after: Some(Duration::from_secs(60)), ..Limits::FACTOR };
+        let (mut failures, mut now, mut tries) = (Failures::NONE, T0, 0);
+        while allowed(&failures, now, &limits) == Allowed::Yes {
+            failures = after_failure(&failures, now, &limits);
+            tries += 1;
+            // As patient as he must be.
+            now = failures.wait_until.max(now).plus(Duration::from_secs(60));
+        }
+        assert_eq!(tries, 100);
+        let years = now.plus(Duration::from_secs(10 * 365 * 86_400));
+        assert_eq!(allowed(&failures, years, &limits), Allowed::Locked);
+        assert!(now.since(T0) > Duration::from_secs(80 * 86_400), "a try a day once the waits have grown");
+    }
+
+    #[test]
+    fn a_row_of_the_directory_begins_anew_when_none_came_for_longer_than_its_window() {
+        const WINDOW: Duration = Duration::from_secs(1800);
+        let one = after_directory_failure(&Failures::NONE, T0, WINDOW);
+        let edge = T0.plus(WINDOW);
+        let two = after_directory_failure(&one, edge, WINDOW);
+        assert_eq!((one.row, two.row, two.today), (1, 2, 2), "to the millisecond");
+        let late = edge.plus(WINDOW).plus(Duration::from_millis(1));
+        assert_eq!((two.directory_row(edge, WINDOW), two.directory_row(late, WINDOW)), (2, 0));
+        assert_eq!(after_directory_failure(&two, late, WINDOW).row, 1);
+        let many = (0..1000).fold(two, |row, _| after_directory_failure(&row, edge, WINDOW));
+        assert_eq!((many.row, many.locked, many.wait_until), (1002, false, UnixTime(0)));
+    }
+
+    #[test]
+    fn a_row_of_the_directory_that_lies_years_ahead_does_not_hold_d_116() {
+        const WINDOW: Duration = Duration::from_secs(1800);
+        let ahead = after_directory_failure(&Failures::NONE, T0.plus(WINDOW), WINDOW);
+        assert_eq!(
+            ahead.directory_row(T0, WINDOW),
+            1,
+            "a clock that was set back a little gives nothing away"
+        );
+        let years = after_directory_failure(&Failures::NONE, T0.plus(1000 * WINDOW), WINDOW);
+        assert_eq!(years.directory_row(T0, WINDOW), 0);
     }
 
     #[test]

@@ -14,10 +14,12 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::base::cidr::Prefix;
 use crate::base::random::{NoRandomness, Random, bytes};
 use crate::base::secret::Secret;
 use crate::gateway::ports::{Place, SubjectDigest, Vault};
 use crate::login::factor::Sealed;
+use crate::login::identity::Pseudonym;
 use crate::login::verdict::{Fault, FaultKind};
 
 /// The keys that seal and open, newest first.
@@ -195,15 +197,13 @@ impl Vault for KeyRing {
     }
 
     fn digests(&self, directory: &str, id: &[u8]) -> Vec<SubjectDigest> {
-        let digest = |key: &Key| {
-            let mut mac = key.digest.clone();
-            for field in [directory.as_bytes(), id] {
-                mac.update(&length(field));
-                mac.update(field);
-            }
-            SubjectDigest { key_id: key.id, digest: mac.finalize().into_bytes().into() }
-        };
-        self.keys().map(digest).collect()
+        self.keys().map(|key| key.digest_of(&[directory.as_bytes(), id])).collect()
+    }
+
+    fn network_digests(&self, who: &Pseudonym, network: Prefix) -> Vec<SubjectDigest> {
+        // Three fields with their lengths are never two, so no account has the digest of a network.
+        let network = network.to_string();
+        self.keys().map(|key| key.digest_of(&["network", who.as_str(), &network])).collect()
     }
 
     fn newest_key(&self) -> u32 {
@@ -224,6 +224,16 @@ impl Key {
         let mut master = Zeroizing::new([0; 32]);
         random.fill(&mut *master)?;
         Self::new(id, master).ok_or(NoRandomness)
+    }
+
+    /// Keyed digest of fields, each with its length.
+    fn digest_of(&self, fields: &[impl AsRef<[u8]>]) -> SubjectDigest {
+        let mut mac = self.digest.clone();
+        for field in fields.iter().map(AsRef::as_ref) {
+            mac.update(&length(field));
+            mac.update(field);
+        }
+        SubjectDigest { key_id: self.id, digest: mac.finalize().into_bytes().into() }
     }
 
     fn read(line: &str) -> Option<Self> {

@@ -226,7 +226,7 @@ impl Enrolling {
     /// A fault of store or audit.
     pub async fn unlock(&self, who: &Pseudonym, what: Counted) -> Result<bool, Fault> {
         let factor = match what {
-            Counted::Password => None,
+            Counted::Password | Counted::FamiliarPassword | Counted::Directory | Counted::Unproven => None,
             Counted::Factor(kind) => Some(kind),
         };
         let act = Act { event: "admin.unlock", who: Some(who), factor };

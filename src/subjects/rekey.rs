@@ -100,6 +100,7 @@ impl Rekeying {
                 self.open_sessions(&row.pseudonym, &mut report).await?;
                 let done = self.identity(&row).await?;
                 count(&mut report, &done);
+                self.networks(&row.pseudonym).await?;
                 report.subjects = report.subjects.saturating_add(1);
                 report.reached = Some(row.pseudonym);
             }
@@ -119,6 +120,18 @@ impl Rekeying {
         let Some(digest) = digests.first() else { return Ok(Done::Lost) };
         let sealed = self.vault.seal(place, &identity)?;
         renewed(self.store.rekey_subject(row, *digest, sealed).await?)
+    }
+
+    /// Nothing leads back from a digest to the network, so it cannot be made anew and goes: the place is a new one until
+    /// somebody is let in from there again, which is the stricter of the two. The subject's own digest has the newest
+    /// key by now, so the store takes no network of an older one any more.
+    async fn networks(&self, who: &Pseudonym) -> Result<(), Fault> {
+        let newest = self.vault.newest_key();
+        let known = self.store.recall(who).await?.history.networks;
+        if known.iter().any(|network| network.key_id != newest) {
+            self.store.forget_networks_but(who, newest).await?;
+        }
+        Ok(())
     }
 
     async fn enrolments(&self, who: &Pseudonym, report: &mut Report) -> Result<(), Fault> {

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use doorward::base::clock::UnixTime;
 use doorward::base::secret::Secret;
-use doorward::gateway::ports::{NewEnrolment, NewSubject, Place, Store, SubjectDigest, Vault};
+use doorward::gateway::ports::{NewEnrolment, NewSubject, Place, Store, SubjectDigest, Vault, WrongPassword};
 use doorward::login::factor::{
     EnrolmentId, FactorKind, Mark, OtpAlgorithm, Parameters, Progress, Sealed, Try,
 };
 use doorward::login::identity::Pseudonym;
+use doorward::login::throttle::Limits;
 use doorward::login::verdict::Fault;
 
 /// When everything here was set up.
@@ -80,6 +82,14 @@ pub(crate) fn good(n: u64, mark: Mark) -> Try {
 /// A code that does not fit the n-th enrolment.
 pub(crate) fn wrong(n: u64, kind: FactorKind) -> Try {
     Try { enrolment: enrolment_id(n), kind, mark: None }
+}
+
+/// When the directory of these subjects forgets a wrong password.
+pub(crate) const WINDOW: Duration = Duration::from_secs(30 * 60);
+
+/// A wrong password from an unfamiliar place.
+pub(crate) const fn stranger(limits: Limits) -> WrongPassword {
+    WrongPassword { familiar: false, limits, directory_window: WINDOW }
 }
 
 /// The time step `step`, without drift.

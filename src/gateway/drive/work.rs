@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use crate::base::secret::Secret;
 use crate::gateway::drive::{Gateway, Live};
-use crate::gateway::ports::{After, Counted, Directory, Question, Session, Verified};
+use crate::gateway::ports::{After, Counted, Directory, Question, Session, Verified, WrongPassword};
 use crate::gateway::turns::{Turn, Way};
 use crate::login::credential::Code;
-use crate::login::factor::{Enrolment, FactorOutcome, Try};
+use crate::login::factor::{Enrolment, FactorOutcome, Proof, Try};
 use crate::login::flow::Flow;
 use crate::login::identity::{Account, Pseudonym, Subject};
 use crate::login::relay::{Heard, Said};
@@ -50,7 +50,9 @@ impl Gateway {
                 Outcome::Changed(self.change(&account, &old, &new, flow, live).await)
             }
             Work::CountWrongPassword(who) => {
-                Outcome::Counted(store.count_wrong_password(&who, now, &live.limits.password).await)
+                let limits = live.limits.password;
+                let how = WrongPassword { familiar: false, limits, directory_window: limits.first_wait };
+                Outcome::Counted(store.count_wrong_password(&who, now, &how).await)
             }
             Work::ForgetWrongPasswords(who) => {
                 Outcome::Counted(store.forget_failures(&who, Counted::Password, false).await.map(drop))
@@ -193,7 +195,7 @@ impl Gateway {
         if tries.is_empty() {
             return fault.map_or(Ok(FactorOutcome::Wrong), Err);
         }
-        let outcome = self.parts.store.settle(who, &tries, now, &live.limits.factor).await?;
+        let outcome = self.parts.store.settle(who, &tries, now, &live.limits.factor, Proof::Proven).await?;
         match (outcome, fault) {
             (FactorOutcome::Wrong, Some(fault)) => Err(fault),
             (outcome, _) => Ok(outcome),

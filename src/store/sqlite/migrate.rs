@@ -69,7 +69,14 @@ fn refuse_foreign(connection: &Connection) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::clock::UnixTime;
+    use crate::gateway::ports::Counted;
+    use crate::login::factor::FactorKind;
+    use crate::login::identity::Pseudonym;
+    use crate::login::step::History;
+    use crate::login::throttle::Failures;
     use crate::store::sqlite::schema::INVENTORY;
+    use crate::store::sqlite::{history, rows};
 
     fn memory() -> Connection {
         Connection::open_in_memory().unwrap()
@@ -94,6 +101,46 @@ mod tests {
         assert_eq!((count("subject"), count("enrolment")), (1, 1));
         let last: i64 = db.query_row("SELECT last FROM enrolment", [], |row| row.get(0)).unwrap();
         assert_eq!(last, 41);
+    }
+
+    #[test]
+    fn failures_of_every_older_version_are_kept_and_their_locks_too() {
+        for version in 1..MIGRATIONS.len() {
+            let mut db = memory();
+            db.pragma_update(None, "foreign_keys", true).unwrap();
+            migrate_to(&mut db, &MIGRATIONS[..version]).unwrap();
+            db.execute_batch(
+                "INSERT INTO subject VALUES ('p1', 1, zeroblob(32), 1, x'00', 5);
+                 INSERT INTO failure VALUES ('p1', 'password', 4, 1700, 19000, 6, 0);
+                 INSERT INTO failure VALUES ('p1', 'totp', 20, 0, 19001, 20, 1);",
+            )
+            .unwrap();
+            migrate(&mut db).unwrap();
+            let who = Pseudonym::new("p1").unwrap();
+            let read = |what| rows::failures_in(&db, &who, what).unwrap().unwrap();
+            let day = |day: i64| UnixTime::from_seconds(day * 86_400);
+            let password = Failures {
+                row: 4,
+                wait_until: UnixTime(1700),
+                day: 19000,
+                today: 6,
+                locked: false,
+                last: day(19001),
+            };
+            assert_eq!(read(Counted::Password), password, "from version {version}");
+            let code = read(Counted::Factor(FactorKind::Totp));
+            assert_eq!((code.row, code.locked, code.last), (20, true, day(19002)), "from version {version}");
+            let history = history::history_of(&db, &who).unwrap();
+            let created = History { first_seen: Some(UnixTime(5)), ..History::default() };
+            assert_eq!(history, created, "from version {version}");
+            for what in Counted::ALL {
+                rows::put_failures(&db, &who, what, &password).unwrap();
+            }
+            assert!(history::note_login(&db, &who, 7, None, 30).unwrap());
+            db.execute("DELETE FROM subject", []).unwrap();
+            let left: i64 = db.query_row("SELECT count(*) FROM failure", [], |row| row.get(0)).unwrap();
+            assert_eq!(left, 0, "from version {version}: what was rebuilt still goes with its subject");
+        }
     }
 
     #[test]

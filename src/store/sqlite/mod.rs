@@ -5,6 +5,7 @@
 
 mod fault;
 mod file;
+mod history;
 mod migrate;
 mod readers;
 mod rows;
@@ -23,13 +24,13 @@ use rusqlite::params;
 
 use crate::base::clock::UnixTime;
 use crate::gateway::ports::{
-    Adopted, Counted, NewEnrolment, NewSubject, Store, SubjectDigest, SubjectRow, Totals,
+    Adopted, Counted, NewEnrolment, NewSubject, Store, SubjectDigest, SubjectRow, Totals, WrongPassword,
 };
-use crate::login::factor::{EnrolmentId, FactorOutcome, Sealed, Try};
+use crate::login::factor::{EnrolmentId, FactorOutcome, Proof, Sealed, Try};
 use crate::login::identity::Pseudonym;
 use crate::login::step::Record;
-use crate::login::throttle::{Failures, Limits, after_failure, after_success};
-use crate::login::verdict::Fault;
+use crate::login::throttle::{Limits, after_success};
+use crate::login::verdict::{Fault, FaultKind};
 use crate::store::sqlite::file::Role;
 use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::writer::{Place, Writer};
@@ -127,10 +128,17 @@ impl Store for Sqlite {
     async fn recall(&self, who: &Pseudonym) -> Result<Record, Fault> {
         self.readers.read("cannot read what is known about a subject", |db| {
             let tx = db.unchecked_transaction()?;
-            let mut record = Record { enrolments: rows::enrolments_of(&tx, who)?, ..Record::default() };
+            let mut record = Record {
+                enrolments: rows::enrolments_of(&tx, who)?,
+                history: history::history_of(&tx, who)?,
+                ..Record::default()
+            };
             for (what, failures) in rows::failures_of(&tx, who)? {
                 match what {
                     Counted::Password => record.password = Some(failures),
+                    Counted::FamiliarPassword => record.familiar_password = Some(failures),
+                    Counted::Directory => record.directory = Some(failures),
+                    Counted::Unproven => record.unproven = Some(failures),
                     Counted::Factor(kind) => record.codes.push((kind, failures)),
                 }
             }
@@ -144,10 +152,11 @@ impl Store for Sqlite {
         tries: &[Try],
         now: UnixTime,
         limits: &Limits,
+        standing: Proof,
     ) -> Result<FactorOutcome, Fault> {
         let (who, tries, limits) = (who.clone(), tries.to_vec(), *limits);
         self.writer
-            .write("cannot settle a code", move |db| settle::settle(db, &who, &tries, now, &limits))
+            .write("cannot settle a code", move |db| settle::settle(db, &who, &tries, now, &limits, standing))
             .await
     }
 
@@ -155,13 +164,12 @@ impl Store for Sqlite {
         &self,
         who: &Pseudonym,
         now: UnixTime,
-        limits: &Limits,
+        how: &WrongPassword,
     ) -> Result<(), Fault> {
-        let (who, limits) = (who.clone(), *limits);
+        let (who, how) = (who.clone(), *how);
         self.writer
             .write("cannot count a wrong password", move |db| {
-                let before = rows::failures_in(db, &who, Counted::Password)?.unwrap_or(Failures::NONE);
-                rows::put_failures(db, &who, Counted::Password, &after_failure(&before, now, &limits))
+                settle::count_wrong_password(db, &who, now, &how)
             })
             .await
     }
@@ -211,6 +219,44 @@ impl Store for Sqlite {
                     .execute(params![who.as_str()])
                     .map(|rows| rows > 0)
             })
+            .await
+    }
+
+    async fn set_validity(
+        &self,
+        who: &Pseudonym,
+        from: Option<UnixTime>,
+        until: Option<UnixTime>,
+    ) -> Result<bool, Fault> {
+        let who = who.clone();
+        self.writer
+            .write("cannot set when a subject may log in", move |db| {
+                history::set_validity(db, &who, from, until)
+            })
+            .await
+    }
+
+    async fn note_login(
+        &self,
+        who: &Pseudonym,
+        day: i64,
+        network: Option<SubjectDigest>,
+        keep_days: u32,
+    ) -> Result<(), Fault> {
+        let who = who.clone();
+        let doing = "cannot note a login";
+        let known = self
+            .writer
+            .write(doing, move |db| history::note_login(db, &who, day, network, keep_days))
+            .await?;
+        let unknown = || Fault::new(FaultKind::Internal, format!("{doing}: the subject is unknown"));
+        if known { Ok(()) } else { Err(unknown()) }
+    }
+
+    async fn forget_networks_but(&self, who: &Pseudonym, key: u32) -> Result<u64, Fault> {
+        let who = who.clone();
+        self.writer
+            .write("cannot forget networks", move |db| history::forget_networks_but(db, &who, key))
             .await
     }
 

@@ -144,46 +144,47 @@ pub(super) fn put_enrolment(db: &Connection, who: &Pseudonym, new: &NewEnrolment
 
 pub(super) fn failures_of(db: &Connection, who: &Pseudonym) -> Result<Vec<(Counted, Failures)>> {
     db.prepare_cached(
-        "SELECT what, streak, wait_until, day, today, locked FROM failure WHERE pseudonym = ?1 ORDER BY what",
+        "SELECT what, streak, wait_until, day, today, locked, last FROM failure WHERE pseudonym = ?1 ORDER BY what",
     )?
     .query_map([who.as_str()], |row| {
-        let what: String = row.get(0)?;
-        Ok((counted(&what).ok_or_else(|| unknown(0))?, failures(row)?))
+        let what = row.get_ref(0)?.as_str().map_err(|why| odd(0, why))?;
+        Ok((Counted::from_word(what).ok_or_else(|| unknown(0))?, failures(row)?))
     })?
     .collect()
 }
 
 pub(super) fn failures_in(db: &Connection, who: &Pseudonym, what: Counted) -> Result<Option<Failures>> {
     db.prepare_cached(
-        "SELECT what, streak, wait_until, day, today, locked FROM failure WHERE pseudonym = ?1 AND what = ?2",
+        "SELECT what, streak, wait_until, day, today, locked, last FROM failure WHERE pseudonym = ?1 AND what = ?2",
     )?
-    .query_row(params![who.as_str(), counted_word(what)], failures)
+    .query_row(params![who.as_str(), what.word()], failures)
     .optional()
 }
 
 pub(super) fn put_failures(db: &Connection, who: &Pseudonym, what: Counted, f: &Failures) -> Result<()> {
     db.prepare_cached(
-        "INSERT INTO failure (pseudonym, what, streak, wait_until, day, today, locked)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+        "INSERT INTO failure (pseudonym, what, streak, wait_until, day, today, locked, last)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (pseudonym, what) DO UPDATE SET streak = excluded.streak,
              wait_until = excluded.wait_until, day = excluded.day, today = excluded.today,
-             locked = excluded.locked",
+             locked = excluded.locked, last = excluded.last",
     )?
     .execute(params![
         who.as_str(),
-        counted_word(what),
+        what.word(),
         f.row,
         f.wait_until.0,
         f.day,
         f.today,
-        f.locked
+        f.locked,
+        f.last.0,
     ])?;
     Ok(())
 }
 
 pub(super) fn drop_failures(db: &Connection, who: &Pseudonym, what: Counted) -> Result<()> {
     db.prepare_cached("DELETE FROM failure WHERE pseudonym = ?1 AND what = ?2")?
-        .execute(params![who.as_str(), counted_word(what)])?;
+        .execute(params![who.as_str(), what.word()])?;
     Ok(())
 }
 
@@ -229,27 +230,13 @@ fn failures(row: &Row<'_>) -> Result<Failures> {
         day: row.get(3)?,
         today: row.get(4)?,
         locked: row.get(5)?,
+        last: UnixTime(row.get(6)?),
     })
 }
 
 pub(super) fn pseudonym(row: &Row<'_>, column: usize) -> Result<Pseudonym> {
     let text = row.get_ref(column)?.as_str().map_err(|why| odd(column, why))?;
     Pseudonym::new(text).ok_or_else(|| unknown(column))
-}
-
-const fn counted_word(what: Counted) -> &'static str {
-    match what {
-        Counted::Password => "password",
-        Counted::Factor(kind) => kind.word(),
-    }
-}
-
-fn counted(word: &str) -> Option<Counted> {
-    if word == "password" {
-        Some(Counted::Password)
-    } else {
-        FactorKind::from_word(word).map(Counted::Factor)
-    }
 }
 
 const fn algorithm_word(algorithm: OtpAlgorithm) -> &'static str {

@@ -5,7 +5,7 @@ pub(super) const APPLICATION_ID: i32 = 0x446f_6f72;
 
 /// The steps from an empty file to today's schema. Step n leads from version n to n + 1; a step that was
 /// released is never changed.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
 
 /// One column of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,8 @@ const fn field(
 const SUBJECT: &str = "until the subject is forgotten";
 const ENROLMENT: &str = "until the enrolment is revoked or replaced";
 const SESSION: &str = "until the session ends or is silent for too long, or the subject is forgotten";
+const NETWORK: &str = "until it was not seen for remember-networks, 16 newer ones came, its key was replaced, or the \
+                       subject is forgotten";
 const FAILURE: &str = "until the lock is released or the subject is forgotten";
 
 /// Every column of the store (F-001).
@@ -70,6 +72,19 @@ pub const INVENTORY: &[Field] = {
             "when the account was first seen, Unix milliseconds",
             SUBJECT,
         ),
+        field("subject", "valid_from", Pseudonymous, "it may not log in before", SUBJECT),
+        field("subject", "valid_until", Pseudonymous, "it may not log in any more at this time", SUBJECT),
+        field("subject", "last_day", Pseudonymous, "day on which it was let in last", SUBJECT),
+        field("known_network", "pseudonym", Pseudonymous, "who was let in from there", NETWORK),
+        field("known_network", "digest_key", Plain, "which key made the digest", NETWORK),
+        field(
+            "known_network",
+            "digest",
+            Sealed,
+            "keyed digest of subject and network (/24 or /64); tells a usual place from a new one",
+            NETWORK,
+        ),
+        field("known_network", "day", Pseudonymous, "day on which it was let in from there last", NETWORK),
         field("enrolment", "pseudonym", Pseudonymous, "whose it is", ENROLMENT),
         field("enrolment", "id", Pseudonymous, "its own name, 16 random bytes", ENROLMENT),
         field("enrolment", "kind", Pseudonymous, "totp, hotp or recovery", ENROLMENT),
@@ -96,12 +111,19 @@ pub const INVENTORY: &[Field] = {
         field("enrolment", "last_used", Pseudonymous, "when it last let somebody in", ENROLMENT),
         field("enrolment", "created", Pseudonymous, "when it was set up", ENROLMENT),
         field("failure", "pseudonym", Pseudonymous, "who failed", FAILURE),
-        field("failure", "what", Pseudonymous, "password, totp, hotp or recovery", FAILURE),
+        field(
+            "failure",
+            "what",
+            Pseudonymous,
+            "password, familiar-password, directory, unproven, totp, hotp or recovery",
+            FAILURE,
+        ),
         field("failure", "streak", Pseudonymous, "failures in a row; slows guessing down", FAILURE),
         field("failure", "wait_until", Pseudonymous, "no further try before this", FAILURE),
         field("failure", "day", Pseudonymous, "which day the next column counts", FAILURE),
         field("failure", "today", Pseudonymous, "failures on that day", FAILURE),
-        field("failure", "locked", Pseudonymous, "an administrator must release it", FAILURE),
+        field("failure", "locked", Pseudonymous, "an administrator or time must release it", FAILURE),
+        field("failure", "last", Pseudonymous, "when the last one came, Unix milliseconds", FAILURE),
         field(
             "signing_client",
             "name",
@@ -272,4 +294,39 @@ END;
 CREATE TRIGGER session_goes AFTER DELETE ON session BEGIN
     UPDATE open_sessions SET amount = amount - 1;
 END;
+";
+
+/// When somebody may log in, and when and where from he did; failures by the place that they came from.
+///
+/// When an older failure came is known to the day alone: the end of that day, so that no lock opens early.
+const VERSION_6: &str = "
+ALTER TABLE subject ADD COLUMN valid_from INTEGER;
+ALTER TABLE subject ADD COLUMN valid_until INTEGER;
+ALTER TABLE subject ADD COLUMN last_day INTEGER;
+
+CREATE TABLE known_network (
+    pseudonym  TEXT NOT NULL REFERENCES subject (pseudonym) ON DELETE CASCADE,
+    digest_key INTEGER NOT NULL,
+    digest     BLOB NOT NULL CHECK (length(digest) = 32),
+    day        INTEGER NOT NULL,
+    PRIMARY KEY (pseudonym, digest, digest_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE counted_failure (
+    pseudonym  TEXT NOT NULL REFERENCES subject (pseudonym) ON DELETE CASCADE,
+    what       TEXT NOT NULL CHECK (what IN ('password', 'familiar-password', 'directory', 'unproven',
+                                             'totp', 'hotp', 'recovery')),
+    streak     INTEGER NOT NULL CHECK (streak BETWEEN 0 AND 4294967295),
+    wait_until INTEGER NOT NULL,
+    day        INTEGER NOT NULL,
+    today      INTEGER NOT NULL CHECK (today BETWEEN 0 AND 4294967295),
+    locked     INTEGER NOT NULL CHECK (locked IN (0, 1)),
+    last       INTEGER NOT NULL,
+    PRIMARY KEY (pseudonym, what)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO counted_failure
+    SELECT pseudonym, what, streak, wait_until, day, today, locked, (day + 1) * 86400000 FROM failure;
+DROP TABLE failure;
+ALTER TABLE counted_failure RENAME TO failure;
 ";

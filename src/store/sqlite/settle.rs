@@ -1,12 +1,14 @@
-//! Decides a typed code inside the write transaction (C-001, C-002).
+//! Decides a typed code, and counts a wrong password, inside the write transaction (C-001, C-002).
 
 use rusqlite::{Connection, Result};
 
 use crate::base::clock::UnixTime;
-use crate::gateway::ports::Counted;
-use crate::login::factor::{FactorKind, FactorKinds, FactorOutcome, Try};
+use crate::gateway::ports::{Counted, WrongPassword};
+use crate::login::factor::{FactorKind, FactorKinds, FactorOutcome, Proof, Try};
 use crate::login::identity::Pseudonym;
-use crate::login::throttle::{Allowed, Failures, Limits, after_failure, after_success, allowed};
+use crate::login::throttle::{
+    Allowed, Failures, Limits, after_directory_failure, after_failure, after_success, allowed,
+};
 use crate::store::sqlite::rows;
 
 /// As [`crate::gateway::ports::Store::settle`] says; the caller holds the write lock.
@@ -16,12 +18,17 @@ pub(super) fn settle(
     tries: &[Try],
     now: UnixTime,
     limits: &Limits,
+    standing: Proof,
 ) -> Result<FactorOutcome> {
     let kinds: FactorKinds = tries.iter().map(|one| one.kind).collect();
-    let mut open: Vec<(FactorKind, Option<Failures>)> = Vec::new();
+    let unproven = match standing {
+        Proof::Unproven => Some(rows::failures_in(db, who, Counted::Unproven)?.unwrap_or(Failures::NONE)),
+        Proof::Proven => None,
+    };
+    let mut open: Vec<(FactorKind, Failures)> = Vec::new();
     for kind in kinds.iter() {
-        let failures = rows::failures_in(db, who, Counted::Factor(kind))?;
-        if allowed(&failures.unwrap_or(Failures::NONE), now, limits) == Allowed::Yes {
+        let failures = rows::failures_in(db, who, Counted::Factor(kind))?.unwrap_or(Failures::NONE);
+        if is_open(&failures, unproven.as_ref(), now, limits) {
             open.push((kind, failures));
         }
     }
@@ -43,16 +50,58 @@ pub(super) fn settle(
         return Ok(FactorOutcome::Replayed(kind));
     }
     if let Some((kind, failures)) = good {
-        if let Some(failures) = failures.filter(|f| f.row > 0 || f.wait_until != UnixTime(0)) {
-            rows::put_failures(db, who, Counted::Factor(kind), &after_success(&failures))?;
+        // A success ends the row that its own failure would have lengthened (C-005).
+        let (what, failures) =
+            unproven.map_or((Counted::Factor(kind), failures), |failures| (Counted::Unproven, failures));
+        if failures.row > 0 || failures.wait_until != UnixTime(0) {
+            rows::put_failures(db, who, what, &after_success(&failures))?;
         }
         return Ok(FactorOutcome::Confirmed(kind));
     }
-    for (kind, failures) in &open {
-        let more = after_failure(&failures.unwrap_or(Failures::NONE), now, limits);
-        rows::put_failures(db, who, Counted::Factor(*kind), &more)?;
+    match unproven {
+        // One guess, however many kinds it was held against.
+        Some(failures) if !open.is_empty() => {
+            let more = after_failure(&failures, now, &waiting(limits));
+            rows::put_failures(db, who, Counted::Unproven, &more)?;
+        }
+        Some(_) => {}
+        None => {
+            for (kind, failures) in &open {
+                let more = after_failure(failures, now, limits);
+                rows::put_failures(db, who, Counted::Factor(*kind), &more)?;
+            }
+        }
     }
     Ok(FactorOutcome::Wrong)
+}
+
+/// Whether codes of a kind may be looked at: by its own row, or by that of codes from strangers, whom only a lock of
+/// the kind itself stops besides.
+fn is_open(of_kind: &Failures, unproven: Option<&Failures>, now: UnixTime, limits: &Limits) -> bool {
+    let by_kind = allowed(of_kind, now, limits);
+    unproven.map_or(by_kind == Allowed::Yes, |failures| {
+        by_kind != Allowed::Locked && allowed(failures, now, &waiting(limits)) == Allowed::Yes
+    })
+}
+
+/// The same limits without a lock: a stranger must not be able to lock somebody's factor (C-004).
+const fn waiting(limits: &Limits) -> Limits {
+    Limits { per_day: 0, ..*limits }
+}
+
+/// As [`crate::gateway::ports::Store::count_wrong_password`] says; the caller holds the write lock.
+pub(super) fn count_wrong_password(
+    db: &Connection,
+    who: &Pseudonym,
+    now: UnixTime,
+    how: &WrongPassword,
+) -> Result<()> {
+    let own = if how.familiar { Counted::FamiliarPassword } else { Counted::Password };
+    let before = rows::failures_in(db, who, own)?.unwrap_or(Failures::NONE);
+    rows::put_failures(db, who, own, &after_failure(&before, now, &how.limits))?;
+    let before = rows::failures_in(db, who, Counted::Directory)?.unwrap_or(Failures::NONE);
+    let after = after_directory_failure(&before, now, how.directory_window);
+    rows::put_failures(db, who, Counted::Directory, &after)
 }
 
 enum Use {

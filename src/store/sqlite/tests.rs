@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::login::verdict::FaultKind;
+use crate::login::step::History;
 
 struct Lab {
     folder: TempDir,
@@ -43,7 +43,11 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn insert(db: &Connection, name: &str) -> rusqlite::Result<usize> {
-    db.execute("INSERT INTO subject VALUES (?1, 1, randomblob(32), 1, x'00', 5)", [name])
+    db.execute(
+        "INSERT INTO subject (pseudonym, digest_key, digest, identity_key, identity, created)
+         VALUES (?1, 1, randomblob(32), 1, x'00', 5)",
+        [name],
+    )
 }
 
 #[test]
@@ -206,8 +210,12 @@ fn an_unknown_subject_has_an_empty_record_and_cannot_be_written_for() {
     let nobody = Pseudonym::new("nobody").unwrap();
     let record = wait(store.recall(&nobody)).unwrap();
     assert!(record.enrolments.is_empty() && record.codes.is_empty() && record.password.is_none());
-    let counted = wait(store.count_wrong_password(&nobody, UnixTime(5), &Limits::PASSWORD));
+    let how = WrongPassword { familiar: false, limits: Limits::PASSWORD, directory_window: Duration::ZERO };
+    let counted = wait(store.count_wrong_password(&nobody, UnixTime(5), &how));
     assert_eq!(counted.unwrap_err().kind, FaultKind::Internal);
+    assert_eq!(wait(store.note_login(&nobody, 5, None, 30)).unwrap_err().kind, FaultKind::Internal);
+    assert_eq!(wait(store.set_validity(&nobody, None, None)), Ok(false));
+    assert_eq!(record.history, History::default());
 }
 
 #[test]

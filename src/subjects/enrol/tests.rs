@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::gateway::ports::Naming;
-use crate::login::factor::{FactorKind, FactorOutcome, OtpAlgorithm, Try};
+use crate::login::factor::{FactorKind, FactorOutcome, OtpAlgorithm, Proof, Try};
 use crate::login::throttle::Limits;
 use crate::subjects::tests::{Lab, account, wait};
 
@@ -40,7 +40,7 @@ fn log_in(lab: &Lab, who: &Pseudonym, code: &Secret) -> FactorOutcome {
         Try { enrolment: e.id, kind: e.kind(), mark: factor.judge(e, &code, now).unwrap() }
     };
     let tries: Vec<Try> = record.enrolments.iter().map(judge).collect();
-    wait(lab.store().settle(who, &tries, now, &Limits::FACTOR)).unwrap()
+    wait(lab.store().settle(who, &tries, now, &Limits::FACTOR, Proof::Proven)).unwrap()
 }
 
 #[test]

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::*;
+use crate::base::cidr::Prefix;
 use crate::base::clock::{SystemClock, UnixTime};
 use crate::base::random::SystemRandom;
 use crate::base::secret::Secret;
@@ -23,10 +24,11 @@ use crate::gateway::drive::{Live, Parts};
 use crate::gateway::ports::{
     Adopted, After, Audit, AuditRecord, Counted, Directory, Naming, NewEnrolment, NewSubject,
     Place as VaultPlace, SecondFactor, Store, SubjectDigest, SubjectRow, Totals, Vault, Verified,
+    WrongPassword,
 };
 use crate::login::credential::Code as TypedCode;
 use crate::login::factor::{
-    Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Parameters, Progress, Sealed, Try,
+    Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Parameters, Progress, Proof, Sealed, Try,
 };
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing, Subject};
 use crate::login::policy::Policy;
@@ -115,6 +117,10 @@ impl Vault for World {
         Vec::new()
     }
 
+    fn network_digests(&self, _: &Pseudonym, _: Prefix) -> Vec<SubjectDigest> {
+        Vec::new()
+    }
+
     fn newest_key(&self) -> u32 {
         1
     }
@@ -148,11 +154,12 @@ impl Store for World {
         tries: &[Try],
         _: UnixTime,
         _: &Limits,
+        _: Proof,
     ) -> Result<FactorOutcome, Fault> {
         let right = tries.iter().any(|one| one.mark.is_some());
         Ok(if right { FactorOutcome::Confirmed(FactorKind::Totp) } else { FactorOutcome::Wrong })
     }
-    async fn count_wrong_password(&self, _: &Pseudonym, _: UnixTime, _: &Limits) -> Result<(), Fault> {
+    async fn count_wrong_password(&self, _: &Pseudonym, _: UnixTime, _: &WrongPassword) -> Result<(), Fault> {
         Ok(())
     }
     async fn forget_failures(&self, _: &Pseudonym, _: Counted, _: bool) -> Result<bool, Fault> {
@@ -171,6 +178,20 @@ impl Store for World {
         Err(not_asked())
     }
     async fn forget(&self, _: &Pseudonym) -> Result<bool, Fault> {
+        Err(not_asked())
+    }
+    async fn set_validity(
+        &self,
+        _: &Pseudonym,
+        _: Option<UnixTime>,
+        _: Option<UnixTime>,
+    ) -> Result<bool, Fault> {
+        Err(not_asked())
+    }
+    async fn note_login(&self, _: &Pseudonym, _: i64, _: Option<SubjectDigest>, _: u32) -> Result<(), Fault> {
+        Ok(())
+    }
+    async fn forget_networks_but(&self, _: &Pseudonym, _: u32) -> Result<u64, Fault> {
         Err(not_asked())
     }
     async fn subjects(&self, _: Option<&Pseudonym>, _: usize) -> Result<Vec<SubjectRow>, Fault> {

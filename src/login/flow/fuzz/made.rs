@@ -199,6 +199,7 @@ pub(super) fn record(dice: &mut Dice<'_>, seen: Option<&mut Seen>) -> Outcome {
         remembered: FactorKind::ALL.into_iter().find(|_| dice.below(4) == 0),
         spent: dice.below(8) == 7,
         familiar: dice.coin(),
+        ..Record::default()
     };
     if let Some(seen) = seen {
         seen.record = record.clone();

@@ -17,7 +17,11 @@ fn log_length(folder: &Path) -> u64 {
 fn write(desk: &mut Desk, name: &'static str) -> Result<usize, Fault> {
     let (reply, mut result) = oneshot::channel();
     let work = move |db: &Connection| {
-        db.execute("INSERT INTO subject VALUES (?1, 1, randomblob(32), 1, x'00', 5)", [name])
+        db.execute(
+            "INSERT INTO subject (pseudonym, digest_key, digest, identity_key, identity, created)
+         VALUES (?1, 1, randomblob(32), 1, x'00', 5)",
+            [name],
+        )
     };
     desk.commit(vec![Box::new(Task { doing: "write", work: Some(work), done: None, reply })]);
     result.try_recv().unwrap()
