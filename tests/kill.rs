@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doorward::base::random::{SystemRandom, bytes};
-use doorward::gateway::ports::{NewEnrolment, Store};
+use doorward::gateway::ports::{NewEnrolment, Store, SubjectDigest};
 use doorward::login::factor::{EnrolmentId, FactorKind, FactorOutcome, Mark, Proof, Try};
 use doorward::login::throttle::Limits;
 use doorward::store::sqlite::Sqlite;
@@ -39,12 +39,13 @@ const PATIENT: Limits = Limits {
 };
 
 /// What a child has been told is done. One line each: `ack settled <user> <enrolment> <counter>`,
-/// `ack enrolled <user> <enrolment>`, `ack counted <user> <wrong passwords in a row>`.
+/// `ack enrolled <user> <enrolment>`, `ack counted <user> <wrong passwords in a row>`, `ack noted <user> <day>`.
 #[derive(Default)]
 struct Acknowledged {
     settled: BTreeMap<(u64, EnrolmentId), BTreeSet<i64>>,
     enrolled: BTreeSet<(u64, EnrolmentId)>,
     counted: BTreeMap<u64, u32>,
+    noted: BTreeMap<u64, i64>,
 }
 
 impl Acknowledged {
@@ -67,6 +68,11 @@ impl Acknowledged {
                 let before = self.counted.insert(user, row).unwrap_or(0);
                 assert!(row > before, "failures of user {user} went from {before} to {row}");
             }
+            "noted" => {
+                let day = words[2].parse().unwrap();
+                let before = self.noted.insert(user, day).unwrap_or(0);
+                assert!(day > before, "the last login of user {user} went from {before} to {day}");
+            }
             other => panic!("unknown word {other}"),
         }
         true
@@ -80,7 +86,15 @@ impl Acknowledged {
         }
         for (user, row) in &self.counted {
             let record = store.recall(&pseudonym(*user)).await.unwrap();
-            assert!(record.password.unwrap().row >= *row, "user {user} was given tries back");
+            let (own, directory) = (record.password.unwrap().row, record.directory.unwrap().row);
+            assert!(own >= *row, "user {user} was given tries back");
+            assert_eq!(own, directory, "user {user}: a wrong password counts in both rows or in none");
+        }
+        for (user, day) in &self.noted {
+            let history = store.recall(&pseudonym(*user)).await.unwrap().history;
+            assert!(history.last_day.unwrap() >= *day, "user {user} was let in later");
+            let seen = history.networks.iter().map(|network| network.day).max();
+            assert_eq!(seen, history.last_day, "user {user}: day and network are noted together");
         }
         for ((user, id), counters) in &self.settled {
             for counter in counters {
@@ -155,6 +169,7 @@ fn nothing_that_was_acknowledged_is_lost_and_no_accepted_code_passes_again_after
         runtime.block_on(acknowledged.check(&store));
     }
     assert!(acknowledged.enrolled.len() >= KILLS && !acknowledged.counted.is_empty());
+    assert!(!acknowledged.noted.is_empty());
     let settled: usize = acknowledged.settled.values().map(BTreeSet::len).sum();
     assert!(settled >= KILLS, "{settled}");
 }
@@ -196,6 +211,10 @@ async fn work(store: Arc<dyn Store>, user: u64) {
         store.count_wrong_password(&who, CREATED, &stranger(PATIENT)).await.unwrap();
         let row = store.recall(&who).await.unwrap().password.unwrap().row;
         say(&format!("ack counted {user} {row}"));
+        let day = store.recall(&who).await.unwrap().history.last_day.unwrap_or(0) + 1;
+        let network = SubjectDigest { key_id: 1, digest: bytes(&SystemRandom).unwrap() };
+        store.note_login(&who, day, Some(network), 30).await.unwrap();
+        say(&format!("ack noted {user} {day}"));
     }
 }
 

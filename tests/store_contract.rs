@@ -31,6 +31,25 @@ mod support;
 
 use support::{CREATED, enrolment, enrolment_id, good, pseudonym, step, stranger, subject, wrong};
 
+#[path = "store_contract/places.rs"]
+mod places;
+
+use places::{
+    a_lock_of_a_kind_and_a_code_that_was_used_hold_for_strangers_too_c_001,
+    a_lock_opens_by_itself_when_it_may_and_not_before,
+    a_network_that_was_noted_by_a_clock_years_ahead_goes_d_116,
+    a_right_code_ends_the_row_that_its_failure_would_have_lengthened_c_005,
+    a_right_password_ends_the_rows_that_it_is_told_to_and_no_other,
+    codes_of_strangers_wait_in_a_row_of_their_own_and_lock_nothing_c_004, every_row_can_be_released,
+    history_goes_with_its_subject_and_is_nobody_elses_f_012,
+    networks_are_remembered_for_their_days_and_no_longer,
+    no_network_of_an_old_key_outlives_its_rotation_f_018,
+    parallel_strangers_do_not_multiply_their_allowance_c_002, the_day_of_the_last_login_never_goes_back,
+    the_directorys_row_begins_anew_when_its_window_has_passed, the_network_unseen_for_longest_makes_room,
+    validity_is_kept_until_it_is_taken_back,
+    wrong_passwords_count_by_place_and_all_of_them_for_the_directory_b_087,
+};
+
 /// Opens the store that lives in a folder.
 type Open = fn(&Path) -> Arc<dyn Store>;
 
@@ -508,6 +527,22 @@ macro_rules! contract {
             a_seal_is_replaced_only_as_long_as_it_is_as_it_was_f_018
             no_mark_is_confirmed_twice_whatever_comes_in_whatever_order
             a_filled_store_holds_subjects_that_can_be_found_and_can_log_in
+            wrong_passwords_count_by_place_and_all_of_them_for_the_directory_b_087
+            the_directorys_row_begins_anew_when_its_window_has_passed
+            a_right_password_ends_the_rows_that_it_is_told_to_and_no_other
+            every_row_can_be_released
+            codes_of_strangers_wait_in_a_row_of_their_own_and_lock_nothing_c_004
+            parallel_strangers_do_not_multiply_their_allowance_c_002
+            a_lock_of_a_kind_and_a_code_that_was_used_hold_for_strangers_too_c_001
+            a_right_code_ends_the_row_that_its_failure_would_have_lengthened_c_005
+            a_lock_opens_by_itself_when_it_may_and_not_before
+            validity_is_kept_until_it_is_taken_back
+            the_day_of_the_last_login_never_goes_back
+            networks_are_remembered_for_their_days_and_no_longer
+            a_network_that_was_noted_by_a_clock_years_ahead_goes_d_116
+            the_network_unseen_for_longest_makes_room
+            no_network_of_an_old_key_outlives_its_rotation_f_018
+            history_goes_with_its_subject_and_is_nobody_elses_f_012
         }
     };
 }
@@ -556,6 +591,44 @@ fn a_file_at_its_largest_size_is_a_fault_and_room_is_used_without_a_restart() {
             Ok(FactorOutcome::Confirmed(FactorKind::Totp))
         );
     });
+}
+
+#[test]
+fn no_table_keeps_a_row_of_a_forgotten_subject_f_012() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    wait(async {
+        let store = with_two(folder.path()).await;
+        let who = pseudonym(0);
+        store.enrol(&who, enrolment(0, FactorKind::Totp)).await.unwrap();
+        store.count_wrong_password(&who, NOW, &stranger(PATIENT)).await.unwrap();
+        let network = SubjectDigest { key_id: 1, digest: [7; 32] };
+        store.note_login(&who, 20_833, Some(network), 30).await.unwrap();
+        store.note_session(session("fw", 1, 0, 100), 9).await.unwrap();
+    });
+    let rows = || -> Vec<(String, i64)> {
+        let db = rusqlite::Connection::open(&path).unwrap();
+        let mut tables = db
+            .prepare(
+                "SELECT t.name FROM pragma_table_list AS t, pragma_table_xinfo(t.name) AS c
+                 WHERE t.schema = 'main' AND c.name = 'pseudonym' ORDER BY t.name",
+            )
+            .unwrap();
+        let names: Vec<String> =
+            tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let count = |name: &String| {
+            let count = format!("SELECT count(*) FROM {name} WHERE pseudonym = ?1");
+            db.query_row(&count, [pseudonym(0).as_str()], |row| row.get(0)).unwrap()
+        };
+        names.iter().map(|name| (name.clone(), count(name))).collect()
+    };
+    let before = rows();
+    assert!(before.len() >= 5 && before.iter().all(|(_, count)| *count > 0), "{before:?}");
+    wait(async {
+        let store = Sqlite::open(&path).unwrap();
+        assert_eq!(store.forget(&pseudonym(0)).await, Ok(true));
+    });
+    assert!(rows().iter().all(|(_, count)| *count == 0), "{:?}", rows());
 }
 
 /// A file system of one megabyte, where the system lets us make one.

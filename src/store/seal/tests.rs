@@ -147,3 +147,24 @@ proptest! {
         prop_assert_eq!(kind(ring.open(here(), &cut)), Some(FaultKind::KeyMissing));
     }
 }
+
+#[test]
+fn a_network_has_another_digest_for_each_subject_and_each_key_and_none_that_an_account_has() {
+    let (first, second) = (Pseudonym::new("p1").unwrap(), Pseudonym::new("p2").unwrap());
+    let home: Prefix = "203.0.113.0/24".parse().unwrap();
+    let old = ring();
+    let ring = old.with_new_key().unwrap();
+    let digests = ring.network_digests(&first, home);
+    assert_eq!(digests, ring.network_digests(&first, home), "it is found again");
+    assert_eq!(digests[1..], old.network_digests(&first, home), "newest first");
+    assert_eq!(digests[0].key_id, ring.newest_key());
+    let mut all: Vec<[u8; 32]> = digests.iter().map(|one| one.digest).collect();
+    all.extend(ring.network_digests(&second, home).iter().map(|one| one.digest));
+    all.extend(ring.network_digests(&first, "203.0.113.0/25".parse().unwrap()).iter().map(|one| one.digest));
+    all.extend(ring.digests("network", b"p1").iter().map(|one| one.digest));
+    all.extend(ring.digests("network", b"p1203.0.113.0/24").iter().map(|one| one.digest));
+    let count = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!((all.len(), count), (10, 10));
+}

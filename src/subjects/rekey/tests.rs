@@ -119,3 +119,33 @@ fn what_open_sessions_are_known_by_opens_with_the_newest_key_alone_f_018() {
     let before = OpenSession { marks: open.marks.clone(), ..found[0].clone() };
     assert_eq!(before, open, "nothing else has changed");
 }
+
+#[test]
+fn no_network_of_an_old_key_stays_when_everything_is_sealed_anew_f_018() {
+    let mut lab = filled();
+    let (home, office) = ("203.0.113.0/24".parse().unwrap(), "192.0.2.0/24".parse().unwrap());
+    let known = |lab: &Lab, n: u8| wait(lab.names(&[]).known(&account("corp", &[n], ""))).unwrap().unwrap();
+    let note = |lab: &Lab, who: &Pseudonym, network| {
+        let digest = lab.vault().network_digests(who, network)[0];
+        wait(lab.store().note_login(who, 20_833, Some(digest), 30)).unwrap();
+    };
+    let networks = |lab: &Lab, who: &Pseudonym| wait(lab.store().recall(who)).unwrap().history.networks;
+    for n in 0..SUBJECTS {
+        note(&lab, &known(&lab, n), home);
+    }
+    lab.ring = lab.ring.with_new_key().unwrap();
+    let first = known(&lab, 0);
+    let digests = lab.vault().network_digests(&first, home);
+    assert_eq!(digests.len(), 2);
+    assert!(
+        digests.iter().any(|digest| digest.digest == networks(&lab, &first)[0].digest),
+        "known till then"
+    );
+    note(&lab, &first, office);
+    assert!(run(&lab, None, 3).0.is_complete());
+    for n in 0..SUBJECTS {
+        let left = networks(&lab, &known(&lab, n));
+        assert_eq!(left.len(), usize::from(n == 0), "subject {n}");
+        assert!(left.iter().all(|network| network.key_id == lab.vault().newest_key()));
+    }
+}
