@@ -129,6 +129,25 @@ impl<T> PrefixTable<T> {
             IpAddr::V6(a) => self.v6.get_lpm(&Ipv6Net::from(a)).map(|(_, value)| value),
         }
     }
+
+    /// The longest prefix that contains all of `part`, which may be `part` itself, and its value.
+    #[must_use]
+    pub fn covering(&self, part: Prefix) -> Option<(Prefix, &T)> {
+        match part.0 {
+            IpNet::V4(net) => self.v4.get_lpm(&net).map(|(found, value)| (Prefix(found.into()), value)),
+            IpNet::V6(net) => self.v6.get_lpm(&net).map(|(found, value)| (Prefix(found.into()), value)),
+        }
+    }
+
+    /// The values of all prefixes that lie inside `part`, its own included.
+    pub fn inside(&self, part: Prefix) -> impl Iterator<Item = &T> {
+        let (v4, v6) = match part.0 {
+            IpNet::V4(net) => (Some(self.v4.children(&net)), None),
+            IpNet::V6(net) => (None, Some(self.v6.children(&net))),
+        };
+        let v4 = v4.into_iter().flatten().map(|(_, value)| value);
+        v4.chain(v6.into_iter().flatten().map(|(_, value)| value))
+    }
 }
 
 #[cfg(test)]
@@ -137,6 +156,23 @@ mod tests {
 
     fn prefix(text: &str) -> Prefix {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_covers_a_part_and_what_lies_inside_of_it_is_found() {
+        let mut table = PrefixTable::default();
+        for text in ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.2.0.0/16", "2001:db8::/32"] {
+            table.insert(prefix(text), text);
+        }
+        let covering = |text: &str| table.covering(prefix(text)).map(|(found, value)| (found.to_string(), *value));
+        let inside = |text: &str| table.inside(prefix(text)).copied().collect::<Vec<_>>();
+        assert_eq!(covering("10.1.0.0/20"), Some(("10.1.0.0/16".into(), "10.1.0.0/16")));
+        assert_eq!(covering("10.1.0.0/16"), Some(("10.1.0.0/16".into(), "10.1.0.0/16")));
+        assert_eq!(covering("10.0.0.0/7"), None);
+        assert_eq!(covering("2001:db8:1::/48"), Some(("2001:db8::/32".into(), "2001:db8::/32")));
+        assert_eq!(inside("10.1.0.0/16"), ["10.1.0.0/16", "10.1.2.0/24"]);
+        assert_eq!(inside("10.1.2.128/25"), [""; 0]);
+        assert_eq!(inside("::/0"), ["2001:db8::/32"]);
     }
 
     #[test]
