@@ -164,7 +164,8 @@ mod tests {
         for text in ["10.0.0.0/8", "10.1.0.0/16", "10.1.2.0/24", "10.2.0.0/16", "2001:db8::/32"] {
             table.insert(prefix(text), text);
         }
-        let covering = |text: &str| table.covering(prefix(text)).map(|(found, value)| (found.to_string(), *value));
+        let covering =
+            |text: &str| table.covering(prefix(text)).map(|(found, value)| (found.to_string(), *value));
         let inside = |text: &str| table.inside(prefix(text)).copied().collect::<Vec<_>>();
         assert_eq!(covering("10.1.0.0/20"), Some(("10.1.0.0/16".into(), "10.1.0.0/16")));
         assert_eq!(covering("10.1.0.0/16"), Some(("10.1.0.0/16".into(), "10.1.0.0/16")));

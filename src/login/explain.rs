@@ -289,7 +289,7 @@ mod tests {
             ..Exemption::new("", "")
         };
         let rule = Rule { name: "all".into(), when: Condition::ALWAYS, then, options: Options::default() };
-        let policy = Policy { rules: vec![rule], exemptions: vec![exemption], ..Policy::default() };
+        let policy = Policy { rules: vec![rule].into(), exemptions: vec![exemption], ..Policy::default() };
         let (who, groups) = (Pseudonym::new("p1").unwrap(), Groups::new());
         let wiki = Client::new("wiki", "staff");
         let facts = Facts {

@@ -7,6 +7,7 @@ pub mod exempt;
 pub mod facts;
 pub mod fault;
 pub mod rule;
+pub mod rules;
 pub mod truth;
 pub mod window;
 
@@ -15,6 +16,7 @@ pub use crate::login::policy::decision::{Clause, Decision, Demand, Say, Shadow};
 pub use crate::login::policy::exempt::{Exempted, Exemption};
 pub use crate::login::policy::facts::{Facts, First, Past, Place, UserAt};
 pub use crate::login::policy::rule::{Options, Requirement, Rule};
+pub use crate::login::policy::rules::Rules;
 pub use crate::login::policy::truth::{Input, Truth};
 pub use crate::login::policy::window::{TimeWindow, Window};
 
@@ -25,7 +27,7 @@ use crate::login::policy::rule::{Deciding, Undecided};
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// The first that holds decides. None holds: one factor of any kind is required (D-122).
-    pub rules: Vec<Rule>,
+    pub rules: Rules,
     /// Accounts that need no second factor at certain clients and from certain networks.
     pub exemptions: Vec<Exemption>,
     /// What is done when a factor cannot be asked about; the first that fits.
@@ -36,7 +38,7 @@ impl Policy {
     /// These rules, and nothing else.
     #[must_use]
     pub fn new(rules: Vec<Rule>) -> Self {
-        Self { rules, ..Self::default() }
+        Self { rules: rules.into(), ..Self::default() }
     }
 
     /// What is demanded: what the rules say, and nothing where an exemption fits and no rule refuses. `None` when

@@ -199,7 +199,7 @@ async fn a_rule_counts_at_once_whatever_is_remembered_b_046() {
     let page = Page::first(Plan::default()).await;
     let when = Condition::ALWAYS;
     let rule = Rule { name: "closed".into(), when, then: Requirement::Refuse, options: Options::default() };
-    let policy = Policy { rules: vec![rule], ..Policy::default() };
+    let policy = Policy { rules: vec![rule].into(), ..Policy::default() };
     page.world.reload(&Plan { policy, ..Plan::default() });
     let reply = page.again().await;
     assert!(matches!(reply, Reply::Reject(Reason::RefusedByRule)), "{reply:?}");

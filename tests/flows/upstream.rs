@@ -46,7 +46,8 @@ async fn open_world() -> World {
         then: Requirement::None,
         options: Options::default(),
     };
-    world_with(Plan { policy: Policy { rules: vec![rule], ..Policy::default() }, ..Plan::default() }).await
+    world_with(Plan { policy: Policy { rules: vec![rule].into(), ..Policy::default() }, ..Plan::default() })
+        .await
 }
 
 fn kept(held: Option<&Held>) -> Option<&'static str> {

@@ -479,7 +479,7 @@ fn policy(dice: &mut Dice<'_>) -> Policy {
         ..Exemption::new("", "")
     };
     Policy {
-        rules: if dice.below(6) == 0 { vec![everybody] } else { Vec::new() },
+        rules: (dice.below(6) == 0).then_some(everybody).into_iter().collect(),
         exemptions: if dice.below(3) == 0 { vec![exemption] } else { Vec::new() },
         ..Policy::default()
     }

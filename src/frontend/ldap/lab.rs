@@ -186,7 +186,7 @@ pub(crate) fn accepted_for_ten_minutes() -> Reply {
     let when = Condition::Time(vec![Arc::new(Window { name: "".into(), hours: vec![window] })]);
     let then = Requirement::OneOf(FactorKinds::ALL);
     let rule = Rule { name: "hours".into(), when, then, options: Options::default() };
-    reply(log_in(attempt(now), Policy { rules: vec![rule], ..Policy::default() }, &enrolled(), now))
+    reply(log_in(attempt(now), Policy { rules: vec![rule].into(), ..Policy::default() }, &enrolled(), now))
 }
 
 /// A real grant on the strength of an earlier code.

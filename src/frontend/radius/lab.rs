@@ -82,7 +82,7 @@ pub(crate) fn granted(telling: Option<Telling>) -> Reply {
     };
     let mut flow = Flow::new(
         attempt,
-        Arc::new(Policy { rules: vec![rule], ..Policy::default() }),
+        Arc::new(Policy { rules: vec![rule].into(), ..Policy::default() }),
         FlowLimits::default(),
     );
     let account = Account {

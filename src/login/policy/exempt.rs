@@ -163,7 +163,7 @@ mod tests {
     fn rules(then: Requirement) -> Policy {
         let rule = Rule::new("all", Condition::ALWAYS, then);
         let exemptions = vec![exemption("wiki-service", "wiki", "192.0.2.0/28")];
-        Policy { rules: vec![rule], exemptions, ..Policy::default() }
+        Policy { rules: vec![rule].into(), exemptions, ..Policy::default() }
     }
 
     fn decide(policy: &Policy, alias: &str, client: &str, source: Option<&str>) -> Decision {

@@ -58,7 +58,7 @@ pub(super) fn policy(dice: &mut Dice<'_>) -> (Requirement, Policy, bool) {
     };
     let exemptions = if dice.coin() { vec![exemption] } else { Vec::new() };
     let here = client_fits && source_fits && !exemptions.is_empty();
-    (then, Policy { rules: vec![rule], exemptions, ..Policy::default() }, here)
+    (then, Policy { rules: vec![rule].into(), exemptions, ..Policy::default() }, here)
 }
 
 pub(super) fn client(dice: &mut Dice<'_>) -> Client {

@@ -109,12 +109,13 @@ fn a_code_typed_behind_the_old_password_is_checked_first_and_is_no_part_of_it() 
 #[test]
 fn whoever_knows_the_old_password_alone_does_not_choose_the_next_one() {
     let mut asks_none = change_case();
-    asks_none.policy.rules = vec![rule(Requirement::None)];
+    asks_none.policy.rules = vec![rule(Requirement::None)].into();
     let mut grace = change_case();
     grace.policy.rules = vec![Rule {
         options: Options { grace_until: Some(T0.plus(Duration::from_secs(60))), ..Options::default() },
         ..rule(Requirement::OneOf(FactorKinds::ALL))
-    }];
+    }]
+    .into();
     let mut exempt = exempt_case();
     exempt.client.new_password = Some(prompts());
     for (case, enrolled) in [(asks_none, vec![totp()]), (grace, vec![]), (exempt, vec![totp()])] {

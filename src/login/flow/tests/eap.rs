@@ -6,7 +6,7 @@ fn eap_case() -> Case {
     let mut case = upstream_case();
     case.credential = PrimaryCredential::Relayed(Method::Eap);
     case.client.can.prompts_relayed = true;
-    case.policy.rules = vec![rule(Requirement::None)];
+    case.policy.rules = vec![rule(Requirement::None)].into();
     case
 }
 
@@ -91,7 +91,7 @@ fn a_rule_that_refuses_the_confirmed_account_keeps_it_out() {
     let when = Condition::Group(vec!["guests".into()]);
     let refusing =
         Rule { name: "guests".into(), when, then: Requirement::Refuse, options: Options::default() };
-    case.policy.rules.insert(0, refusing);
+    case.policy.rules = std::iter::once(refusing).chain(case.policy.rules.to_vec()).collect();
     let mut flow = after(&case, 1);
     let _ = case.worked(&mut flow, yes_to("bob"));
     let mut guest = subject_with(Standing::Active, "p1");
@@ -104,14 +104,14 @@ fn a_rule_that_refuses_the_confirmed_account_keeps_it_out() {
 #[test]
 fn a_rule_that_refuses_without_knowing_anybody_does_so_before_the_upstream_is_asked() {
     let mut case = eap_case();
-    case.policy.rules = vec![rule(Requirement::Refuse)];
+    case.policy.rules = vec![rule(Requirement::Refuse)].into();
     assert_eq!(rejected(&case.begin().1), Some(Reason::RefusedByRule));
 }
 
 #[test]
 fn after_eap_no_code_is_asked_for_whatever_the_device_says_it_can_do_a_160() {
     let mut case = eap_case();
-    case.policy.rules = Vec::new();
+    case.policy.rules = Vec::new().into();
     for (enrolments, reason) in [(vec![totp()], Reason::CannotBeAsked), (vec![], Reason::NotEnrolled)] {
         let mut flow = after(&case, 1);
         let _ = case.worked(&mut flow, yes_to("bob"));

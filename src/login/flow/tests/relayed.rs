@@ -80,7 +80,7 @@ fn where_chap_leaves_no_place_for_a_code_the_login_ends_with_that_reason_and_onl
 fn chap_lets_in_where_no_code_is_needed() {
     for method in CHAPS {
         let mut case = chap_case(method, false);
-        case.policy.rules = vec![rule(Requirement::None)];
+        case.policy.rules = vec![rule(Requirement::None)].into();
         let (mut flow, _) = up_to_upstream(&case, with(vec![]));
         assert_eq!(basis(&case.worked(&mut flow, yes())), Some(Basis::RuleAsksNone));
         assert_eq!(kept(&flow), Some("accept"));
@@ -233,7 +233,7 @@ fn an_upstream_that_asks_without_end_is_refused_after_eight_typed_answers_b_087(
 fn a_yes_to_a_name_that_leads_to_somebody_else_here_lets_nobody_in() {
     for mut case in [upstream_case(), chap_case(Method::MsChap2, true)] {
         for other in [Some(subject_with(Standing::Active, "p2")), None] {
-            case.policy.rules = vec![rule(Requirement::None)];
+            case.policy.rules = vec![rule(Requirement::None)].into();
             let (mut flow, _) = up_to_upstream(&case, with(vec![]));
             let step = case.worked(&mut flow, yes_to("bob"));
             assert!(matches!(step, Step::Do(Work::FindSubject)), "{step:?}");
@@ -302,7 +302,7 @@ fn an_account_that_was_disabled_here_stays_out_whatever_the_upstream_says() {
         (Standing::OutsideHours, Reason::OutsideHours),
     ] {
         let mut case = chap_case(Method::MsChap2, true);
-        case.policy.rules = vec![rule(Requirement::None)];
+        case.policy.rules = vec![rule(Requirement::None)].into();
         let (mut flow, _) = case.begin();
         let _ = case.worked(&mut flow, Outcome::Subject(Ok(Some(subject_with(standing, "p1")))));
         let step = case.worked(&mut flow, record(vec![]));

@@ -42,13 +42,13 @@ fn without_an_enrolment_only_grace_helps_and_only_until_its_date_c_011() {
         then: Requirement::OneOf(FactorKinds::ALL),
         options: Options { grace_until: Some(until), ..Options::default() },
     };
-    case.policy.rules = vec![grace(T0.plus(Duration::from_secs(1)))];
+    case.policy.rules = vec![grace(T0.plus(Duration::from_secs(1)))].into();
     assert_eq!(basis(&up_to_second(&case, vec![]).1), Some(Basis::Grace));
     assert!(
         matches!(up_to_second(&case, vec![totp()]).1, Step::Ask(_)),
         "grace is for those without a factor"
     );
-    case.policy.rules = vec![grace(T0)];
+    case.policy.rules = vec![grace(T0)].into();
     assert_eq!(rejected(&up_to_second(&case, vec![]).1), Some(Reason::NotEnrolled));
 }
 

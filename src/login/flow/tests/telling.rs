@@ -17,7 +17,7 @@ fn what_the_client_is_told_comes_with_the_grant_and_where_it_cannot_be_made_nobo
     for (told, expected) in [(Ok(&b"group"[..]), Ok(&b"group"[..])), (Err(Untold), Err(None))] {
         let mut case = upstream_case();
         case.client.telling = Some(Telling::new(Fixed(told)));
-        case.policy.rules = vec![rule(Requirement::None)];
+        case.policy.rules = vec![rule(Requirement::None)].into();
         let (mut flow, _) = case.begin();
         let _ = case.worked(&mut flow, found());
         let _ = case.worked(&mut flow, record(vec![]));
@@ -34,7 +34,7 @@ fn what_the_client_is_told_comes_with_the_grant_and_where_it_cannot_be_made_nobo
 #[test]
 fn a_client_without_rules_of_its_own_is_told_nothing() {
     let mut case = case();
-    case.policy.rules = vec![rule(Requirement::None)];
+    case.policy.rules = vec![rule(Requirement::None)].into();
     let (_, step) = up_to_second(&case, vec![]);
     let Step::Done(Verdict::Accept(grant)) = step else { panic!("{step:?}") };
     assert_eq!(grant.told().bytes(), b"");
