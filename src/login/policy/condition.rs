@@ -161,7 +161,9 @@ impl Condition {
             Self::Country(list) => facts.place.country.judged(|country| list.contains(&country)),
             Self::Asn(list) => facts.place.asn.judged(|asn| list.contains(&asn)),
             Self::Time(list) => Truth::of(list.iter().any(|window| window.contains(facts.at))),
-            Self::Calendar(list) => Truth::of(list.iter().any(|named| named.calendar.contains(facts.at))),
+            Self::Calendar(list) => {
+                list.iter().fold(Truth::No, |any, named| any.or(named.calendar.contains(facts.at)))
+            }
             Self::Valid(validity) => Truth::of(validity.contains(facts.at)),
             Self::FirstLogin(wanted) => facts.past.judged(|past| past.first_login == *wanted),
             Self::NewNetwork(wanted) => facts.past.told(|past| past.new_network.judged(|new| new == *wanted)),
