@@ -5,6 +5,8 @@
 mod accounts;
 #[path = "interop_samba/domains.rs"]
 mod domains;
+#[path = "interop_samba/lockout.rs"]
+mod lockout;
 #[path = "interop_samba/passwords.rs"]
 mod passwords;
 mod support;

@@ -10,6 +10,7 @@ mod enrol;
 mod exit;
 mod explain;
 mod key;
+mod lockout;
 mod login;
 mod run;
 mod sessions;

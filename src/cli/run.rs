@@ -8,9 +8,11 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::base::random::{Random, SystemRandom};
 use crate::cli::desk::{settings, wrong};
 use crate::cli::exit::Failure;
+use crate::cli::lockout::{self, Said};
 use crate::cli::terminal::{complain, say};
 use crate::daemon::{self, Stopped, assemble};
-use crate::gateway::ports::ServerState;
+use crate::gateway::ports::{DomainLockout, ServerState};
+use crate::login::throttle::Limits;
 
 /// How long a directory or an upstream may take to answer `check --connect`.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,7 +32,7 @@ pub(super) struct RunArgs {}
 #[command(after_help = "Example:\n  doorward check --connect && systemctl reload doorward")]
 pub(super) struct CheckArgs {
     /// Ask each directory and each upstream, too: whether it answers, takes the service account and has base-dn; shows
-    /// its servers.
+    /// its servers, and when its domains lock accounts.
     #[arg(long)]
     connect: bool,
     /// Print as JSON.
@@ -63,23 +65,27 @@ pub(super) fn check(config: &Path, args: &CheckArgs) -> Result<(), Failure> {
         Ok((settings, warnings)) => (Vec::new(), warnings, Some(settings)),
         Err(problems) => (problems.errors, problems.warnings, None),
     };
-    let Probed { faults, servers, upstreams } = match settings {
+    let Probed { faults, servers, upstreams, lockouts, doubts } = match settings {
         Some(mut settings) if args.connect => probe(&mut settings)?,
         _ => Probed::default(),
     };
     if args.json {
         let text =
             |findings: &[daemon::Warning]| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let warnings = [text(&warnings), doubts].concat();
         let report = serde_json::json!({
-            "errors": text(&errors), "warnings": text(&warnings), "directories": faults, "servers": servers, "upstreams": upstreams,
+            "errors": text(&errors), "warnings": warnings, "directories": faults,
+            "servers": servers, "upstreams": upstreams, "lockout": lockouts.json,
         });
         say(&report.to_string())?;
     } else {
         errors.iter().for_each(|finding| complain(&finding.to_string()));
         warnings.iter().for_each(|finding| complain(&format!("warning: {finding}")));
+        doubts.iter().for_each(|doubt| complain(&format!("warning: {doubt}")));
         for (directory, servers) in &servers {
             say(&format!("directory \"{directory}\": {}", servers.join(", ")))?;
         }
+        lockouts.lines.iter().try_for_each(|line| say(line))?;
         for (upstream, servers) in &upstreams {
             say(&format!("upstream \"{upstream}\": {}", servers.join(", ")))?;
         }
@@ -106,6 +112,29 @@ struct Probed {
     servers: BTreeMap<String, Vec<String>>,
     /// By upstream, the same.
     upstreams: BTreeMap<String, Vec<String>>,
+    /// When directories lock accounts.
+    lockouts: Lockouts,
+    /// What is doubtful about that.
+    doubts: Vec<String>,
+}
+
+#[derive(Default)]
+struct Lockouts {
+    lines: Vec<String>,
+    /// By directory.
+    json: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Probed {
+    fn note(&mut self, directory: &str, domains: &[DomainLockout], limits: &Limits) {
+        if domains.is_empty() {
+            return;
+        }
+        let Said { lines, warnings } = lockout::said(directory, domains, limits);
+        self.lockouts.lines.extend(lines);
+        self.doubts.extend(warnings);
+        self.lockouts.json.insert(directory.to_owned(), lockout::json(domains));
+    }
 }
 
 fn shown(servers: &[ServerState]) -> Vec<String> {
@@ -118,10 +147,13 @@ fn probe(settings: &mut crate::config::settings::Settings) -> Result<Probed, Fai
     runtime.block_on(async {
         let clock: std::sync::Arc<dyn Clock> = std::sync::Arc::new(SystemClock);
         let mut probed = Probed::default();
+        let password = settings.limits.failures.password;
         for (name, directory) in assemble::directories(settings, &clock, &SystemRandom)? {
             let now = clock.now().steady;
-            if let Err(fault) = directory.probe(now.checked_add(PATIENCE).unwrap_or(now)).await {
-                probed.faults.push(fault.to_string());
+            let until = now.checked_add(PATIENCE).unwrap_or(now);
+            match directory.probe(until).await {
+                Ok(()) => probed.note(&name, &directory.lockouts(until).await, &password),
+                Err(fault) => probed.faults.push(fault.to_string()),
             }
             if let Some(servers) = directory.servers().filter(|servers| !servers.is_empty()) {
                 probed.servers.insert(name.to_string(), shown(&servers));

@@ -331,6 +331,7 @@ impl Directory for FileDirectory {
             number: user.number.clone(),
             aliases: Vec::new(),
             stamp: user.hash.stamp(),
+            lockout: None,
             attributes: Arc::clone(&user.attributes),
         }))
     }

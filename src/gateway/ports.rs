@@ -3,6 +3,7 @@
 //! Everywhere `Err(Fault)` means "could not find out", never "no".
 
 pub mod counted;
+pub mod inspection;
 pub mod provision;
 pub mod record;
 pub mod rows;
@@ -11,6 +12,7 @@ pub mod upstream;
 pub mod verified;
 
 pub use crate::gateway::ports::counted::{Counted, WrongPassword};
+pub use crate::gateway::ports::inspection::{DomainLockout, ServerState};
 pub use crate::gateway::ports::record::{AuditRecord, ExemptLogin};
 pub use crate::gateway::ports::rows::{Adopted, NewEnrolment, NewSubject, SubjectDigest, SubjectRow, Totals};
 pub use crate::gateway::ports::upstream::{Question, Upstream};
@@ -87,15 +89,11 @@ pub trait Directory: Send + Sync {
     fn servers(&self) -> Option<Vec<ServerState>> {
         None
     }
-}
 
-/// A server of a directory or an upstream, for those who look after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerState {
-    /// Host and port.
-    pub name: Box<str>,
-    /// It answered when it was last asked, or was not asked yet.
-    pub up: bool,
+    /// When each of its domains locks accounts, for `doorward check --connect`; nothing of one that does not tell.
+    async fn lockouts(&self, _until: Instant) -> Vec<DomainLockout> {
+        Vec::new()
+    }
 }
 
 /// Gives accounts their anonymous ids.

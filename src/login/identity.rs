@@ -8,6 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use crate::base::text::is_hidden;
+use crate::login::throttle::Lockout;
 
 /// Longest login name that is looked at, in bytes (B-105).
 pub const MAX_NAME: usize = 256;
@@ -271,6 +272,8 @@ pub struct Account {
     pub stamp: Box<[u8]>,
     /// What the configuration asks for of it.
     pub attributes: Attributes,
+    /// When the directory locks it after wrong passwords; `None` when it does not, or does not tell.
+    pub lockout: Option<Lockout>,
 }
 
 impl fmt::Debug for Account {

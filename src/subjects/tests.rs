@@ -116,6 +116,7 @@ pub(super) fn account(directory: &str, id: &[u8], display: &str) -> Account {
         number: None,
         aliases: Vec::new(),
         stamp: Box::default(),
+        lockout: None,
         attributes: Default::default(),
     }
 }

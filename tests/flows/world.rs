@@ -131,6 +131,7 @@ impl Directory for People {
             number: None,
             aliases: Vec::new(),
             stamp: Box::default(),
+            lockout: None,
             attributes: Default::default(),
         };
         Ok(match name.prepared() {

@@ -528,6 +528,7 @@ fn subject() -> Subject {
         number: None,
         aliases: vec![DN.into()],
         stamp: Box::default(),
+        lockout: None,
         attributes: Default::default(),
     };
     Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) }

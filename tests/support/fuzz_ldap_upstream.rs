@@ -470,6 +470,7 @@ fn log_in(attempt: Attempt, clock: &ManualClock) -> Verdict {
         number: None,
         aliases: Vec::new(),
         stamp: Box::default(),
+        lockout: None,
         attributes: Default::default(),
     };
     let subject = Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) };

@@ -9,7 +9,7 @@ use doorward::base::problem::Problem;
 use doorward::base::random::SystemRandom;
 use doorward::base::secret::Secret;
 use doorward::directory::ldap::{LdapConfig, LdapDirectory, LdapSettings};
-use doorward::gateway::ports::{After, Directory, Verified};
+use doorward::gateway::ports::{After, Directory, DomainLockout, Verified};
 use doorward::login::identity::{Account, LoginName};
 use doorward::login::step::{Changed, PrimaryOutcome};
 use doorward::login::verdict::Fault;
@@ -32,6 +32,7 @@ pub fn settle(toml: &str) -> Result<LdapSettings, Vec<Problem>> {
 /// A directory and the runtime it lives in.
 pub struct Lab {
     runtime: tokio::runtime::Runtime,
+    clock: Arc<dyn Clock>,
     pub directory: Arc<LdapDirectory>,
 }
 
@@ -41,6 +42,11 @@ impl Lab {
         Self::of(settle(toml).unwrap())
     }
 
+    /// The same, by this clock.
+    pub fn at(toml: &str, clock: Arc<dyn Clock>) -> Self {
+        Self::made(settle(toml).unwrap(), clock)
+    }
+
     /// Starts the directory of this table, and reads these attributes of its accounts.
     pub fn asking_for(toml: &str, attributes: &[&str]) -> Self {
         let names = attributes.iter().map(|name| (*name).into()).collect();
@@ -48,11 +54,16 @@ impl Lab {
     }
 
     fn of(settings: LdapSettings) -> Self {
+        Self::made(settings, Arc::new(SystemClock))
+    }
+
+    fn made(settings: LdapSettings, clock: Arc<dyn Clock>) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let start = async { LdapDirectory::start(settings, Arc::new(SystemClock), &SystemRandom).unwrap() };
+        let its = clock.clone();
+        let start = async { LdapDirectory::start(settings, its, &SystemRandom).unwrap() };
         let directory = Arc::new(runtime.block_on(start));
-        Self { runtime, directory }
+        Self { runtime, clock, directory }
     }
 
     /// Runs something in the directory's runtime.
@@ -78,9 +89,14 @@ impl Lab {
         self.block_on(self.directory.probe(after(Duration::from_secs(10))))
     }
 
+    /// When its domains lock accounts, as `doorward check --connect` asks.
+    pub fn lockouts(&self) -> Vec<DomainLockout> {
+        self.block_on(self.directory.lockouts(self.clock.now().steady + Duration::from_secs(10)))
+    }
+
     /// Looks a name up.
     pub fn find_within(&self, name: &str, time: Duration) -> Result<Option<Account>, Fault> {
-        self.block_on(self.directory.find(&login(name), after(time)))
+        self.block_on(self.directory.find(&login(name), self.clock.now().steady + time))
     }
 
     /// The account that must be there.

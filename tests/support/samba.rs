@@ -176,6 +176,22 @@ impl Samba {
         self.folder.path().join("private/tls/ca.pem")
     }
 
+    /// Runs samba-tool on the domain, as its administrator would.
+    pub fn tool(&self, args: &[&str]) {
+        let done = Command::new("samba-tool")
+            .args(args)
+            .arg(format!("--configfile={}", self.folder.path().join("smb.conf").display()))
+            .arg(format!("-H{}", self.database()))
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+
+    /// Where the domain is kept.
+    fn database(&self) -> String {
+        format!("tdb://{}/private/sam.ldb", self.folder.path().display())
+    }
+
     fn wait_for(&mut self, address: SocketAddr) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
@@ -202,9 +218,10 @@ fn private(file: &Path) {
 /// An address of 127.0.0.0/8 that no other test uses now.
 pub fn fresh_address() -> Ipv4Addr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let number = std::process::id().wrapping_mul(8).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed) % 8);
-    let [_, b, c, d] = number.to_be_bytes();
-    Ipv4Addr::new(127, b | 0x80, c, d.max(1))
+    let one = NEXT.fetch_add(1, Ordering::Relaxed) % 7;
+    // Never a multiple of 8, so that the last part is not 0.
+    let [_, b, c, d] = std::process::id().wrapping_mul(8).wrapping_add(one).wrapping_add(1).to_be_bytes();
+    Ipv4Addr::new(127, b | 0x80, c, d)
 }
 
 fn settings(domain: &Domain, folder: &Path, address: &Ipv4Addr) -> PathBuf {

@@ -2,6 +2,7 @@
 
 mod change;
 mod groups;
+mod lockout;
 mod names;
 mod sid;
 mod standing;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use crate::base::bounded::BoundedMap;
 use crate::directory::group_name;
 use crate::directory::ldap::active_directory::groups::Group;
+use crate::directory::ldap::active_directory::lockout::Policies;
 use crate::directory::ldap::active_directory::names::meanings;
 use crate::directory::ldap::search::{self, Record};
 use crate::login::identity::{Account, LoginName, NameForm};
@@ -95,6 +97,8 @@ struct Domain {
     base: Dn,
     /// The SID that all its accounts and groups begin with, once one of them has told it.
     sid: OnceLock<Box<[u8]>>,
+    /// When it locks accounts.
+    policies: Policies,
 }
 
 impl ActiveDirectory {
@@ -102,7 +106,8 @@ impl ActiveDirectory {
     /// configuration has seen that there is none.
     pub(crate) fn new(settings: Settings, pools: Vec<Pool>) -> Self {
         let domains = settings.realms.iter().zip(pools).enumerate().filter_map(|(number, (realm, pool))| {
-            Some(Domain { number, pool, base: realm.base.parse().ok()?, sid: OnceLock::new() })
+            let (base, policies) = (realm.base.parse().ok()?, Policies::new());
+            Some(Domain { number, pool, base, sid: OnceLock::new(), policies })
         });
         let domains = domains.collect();
         Self { settings, domains, known: Mutex::new(BoundedMap::new(NAMES_KEPT, NAMES_LIFE)) }
@@ -155,6 +160,7 @@ impl ActiveDirectory {
             "logonHours",
             search::SCHEMA,
         ];
+        let attributes = [attributes, lockout::ASKED.to_vec()].concat();
         let more = self.settings.number.iter().chain(&self.settings.wanted).map(|name| &**name);
         let attributes = search::together(attributes, more);
         let Some((domain, record)) = self.search(name, &attributes, until).await? else { return Ok(None) };
@@ -178,6 +184,7 @@ impl ActiveDirectory {
             groups: self.groups(domain, &record, until).await?,
             number,
             aliases: [Some(group_name(&record.dn)), sid.map(Box::from)].into_iter().flatten().collect(),
+            lockout: self.lockout(domain, &record, until).await,
             stamp: record.first("pwdLastSet").unwrap_or_default().into(),
             attributes: search::attributes(pool, &record, &self.settings.wanted, until).await?,
             handle: record.dn.into(),

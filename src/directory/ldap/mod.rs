@@ -20,7 +20,7 @@ use crate::base::random::{self, NoRandomness, Random};
 use crate::base::secret::Secret;
 use crate::directory::ldap::active_directory::ActiveDirectory;
 use crate::directory::ldap::outcome::of_bind;
-use crate::gateway::ports::{After, Directory, ServerState, Session, Verified};
+use crate::gateway::ports::{After, Directory, DomainLockout, ServerState, Session, Verified};
 use crate::login::identity::{Account, LoginName};
 use crate::login::step::{Changed, PrimaryOutcome};
 use crate::login::verdict::Fault;
@@ -164,6 +164,12 @@ impl Directory for LdapDirectory {
                 pool.probe(until).await?;
                 search::base(pool, &settings.base, until).await
             }
+        }
+    }
+    async fn lockouts(&self, until: Instant) -> Vec<DomainLockout> {
+        match &self.accounts {
+            Accounts::ActiveDirectory(domains) => domains.lockouts(until).await,
+            Accounts::Plain(..) => Vec::new(),
         }
     }
 }

@@ -111,6 +111,7 @@ pub(crate) async fn find(
         number: settings.number.as_deref().and_then(|name| record.text(name)).map(Box::from),
         aliases: vec![group_name(&record.dn)],
         stamp: stamp(&record),
+        lockout: None,
         attributes: search::attributes(pool, &record, &settings.wanted, until).await?,
         handle: record.dn.into(),
     }))

@@ -129,6 +129,7 @@ pub(crate) fn log_in(attempt: Attempt, policy: Policy, record: &Record, now: Now
         number: None,
         aliases: vec![ANNA.into()],
         stamp: Box::default(),
+        lockout: None,
         attributes: Default::default(),
     };
     let subject = Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) };

@@ -95,6 +95,7 @@ pub(crate) fn granted(telling: Option<Telling>) -> Reply {
         number: None,
         aliases: Vec::new(),
         stamp: Box::default(),
+        lockout: None,
         attributes: Default::default(),
     };
     let subject = Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) };

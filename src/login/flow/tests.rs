@@ -118,6 +118,7 @@ fn subject_with(standing: Standing, id: &str) -> Subject {
             number: None,
             aliases: vec![ALIAS.into()],
             stamp: Box::default(),
+            lockout: None,
             attributes: Default::default(),
         }),
     }

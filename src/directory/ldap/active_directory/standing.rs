@@ -53,7 +53,7 @@ pub(super) fn of(record: &Record, now: UnixTime) -> Result<Standing, &'static st
 }
 
 /// From tenths of microseconds since 1601 (MS-DTYP 2.3.3).
-const fn unix_seconds(file_time: i64) -> i64 {
+pub(super) const fn unix_seconds(file_time: i64) -> i64 {
     (file_time / 10_000_000).saturating_sub(WINDOWS_EPOCH)
 }
 

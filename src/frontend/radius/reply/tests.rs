@@ -18,6 +18,7 @@ fn account(groups: &[&str], attributes: &[(&str, &[&str])]) -> Account {
         number: None,
         aliases: Vec::new(),
         stamp: Box::default(),
+        lockout: None,
         attributes: Arc::new(
             attributes.iter().map(|(name, texts)| (Box::from(*name), values(texts))).collect(),
         ),

@@ -58,6 +58,7 @@ fn account() -> Account {
         number: None,
         aliases: Vec::new(),
         stamp: Box::default(),
+        lockout: None,
         attributes: Default::default(),
     }
 }

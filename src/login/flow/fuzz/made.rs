@@ -167,6 +167,7 @@ pub(super) fn subject(dice: &mut Dice<'_>, seen: Option<&mut Seen>) -> Outcome {
         number: None,
         aliases: if named { vec!["named".into()] } else { vec!["nam".into(), "NAMED".into()] },
         stamp: Box::default(),
+        lockout: None,
         attributes: Default::default(),
     };
     Outcome::Subject(Ok(found.then(|| Subject { pseudonym, account: Arc::new(account) })))
