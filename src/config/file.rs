@@ -32,7 +32,7 @@ pub const REPEATED: [(&str, &[&str]); 7] = [
 ];
 
 /// Tables inside tables, by the path to them.
-pub const INNER: [(&str, &[&str]); 13] = [
+pub const INNER: [(&str, &[&str]); 15] = [
     ("directory", DIRECTORY_FILE),
     ("directory.other-domain", OTHER_DOMAIN),
     ("client", CLIENT_LDAP),
@@ -40,6 +40,8 @@ pub const INNER: [(&str, &[&str]); 13] = [
     ("subjects.pseudonym", PSEUDONYM),
     ("limits.password", LIMITS_PASSWORD),
     ("limits.factor", LIMITS_FACTOR),
+    ("limits.codes-per-minute", LIMITS_CODES_PER_MINUTE),
+    ("limits.spray", LIMITS_SPRAY),
     ("audit.network-prefix", NETWORK_PREFIX),
     ("rule.time", RULE_TIME),
     ("rule.then", RULE_THEN),
@@ -84,16 +86,27 @@ pub const STATUS: &[&str] = &["listen"];
 pub const LIMITS: &[&str] = &[
     "password",
     "factor",
+    "codes-per-minute",
+    "spray",
     "logins",
     "logins-per-client",
+    "logins-per-second",
     "client-per-second",
     "source-per-minute",
+    "source-at-once",
+    "realm-per-minute",
     "subject-per-minute",
+    "subject-at-once",
 ];
 /// `limits.password`
 pub const LIMITS_PASSWORD: &[&str] = &["free", "first-wait", "longest-wait"];
 /// `limits.factor`
 pub const LIMITS_FACTOR: &[&str] = &["free", "first-wait", "longest-wait", "per-day"];
+/// `limits.codes-per-minute`: the kinds of factors
+pub const LIMITS_CODES_PER_MINUTE: &[&str] = &["totp", "hotp", "recovery"];
+/// `limits.spray`
+pub const LIMITS_SPRAY: &[&str] =
+    &["window", "names-per-source", "names-per-password", "sources-per-name", "slowed-per-minute"];
 /// `[drain]`
 pub const DRAIN: &[&str] = &["timeout"];
 /// `[[directory]]` of kind `active-directory` and `ldap`

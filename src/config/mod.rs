@@ -10,6 +10,7 @@ mod environment;
 mod exemption;
 pub mod file;
 mod ldap;
+mod limits;
 mod listener;
 mod load;
 mod reach;

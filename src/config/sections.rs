@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::base::report::{Complaints, Place};
 use crate::base::table::{Reader, Table, Value, Written, friendly_size};
 use crate::config::file;
+use crate::config::limits::{admission, spray};
 use crate::config::secret::{Surroundings, open, path_of, source};
 use crate::config::settings::{
     AuditSettings, AuditTarget, KeyFile, LimitSettings, LogFormat, LogLevel, LogSettings, Pseudonyms,
@@ -283,19 +284,10 @@ pub(in crate::config) fn limits<'a>(root: &mut Reader<'a, '_>, none: &'a Table) 
         failures(password, "limits: password", file::LIMITS_PASSWORD, Limits::PASSWORD, reader.out());
     let factor = section(&mut reader, "factor", none);
     let factor = failures(factor, "limits: factor", file::LIMITS_FACTOR, Limits::FACTOR, reader.out());
-    let logins = reader.whole("logins", 1..=1_000_000, 10_000);
-    let logins_per_client = reader.whole("logins-per-client", 1..=1_000_000, 2_000.min(logins));
-    if let Some(node) = reader.node("logins-per-client").filter(|_| logins_per_client > logins) {
-        let what = format!("logins-per-client is {logins_per_client}, more than logins, which is {logins}");
-        reader.wrong(&node.place, what, "lower it, or raise logins");
-    }
     LimitSettings {
         failures: FlowLimits { password, factor },
-        logins,
-        logins_per_client,
-        client_per_second: reader.whole("client-per-second", 1..=100_000, 500),
-        source_per_minute: reader.whole("source-per-minute", 1..=1_000_000, 120),
-        subject_per_minute: reader.whole("subject-per-minute", 1..=100_000, 30),
+        admission: admission(&mut reader, none),
+        spray: spray(&mut reader, none),
     }
 }
 

@@ -19,6 +19,8 @@ use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::frontend::radius::method::Way;
 use crate::frontend::radius::passing::Passing;
 use crate::frontend::radius::reply::{Choice, Without};
+use crate::gateway::admit::AdmissionLimits;
+use crate::gateway::spray::SprayLimits;
 use crate::login::client::Client;
 use crate::login::policy::Policy;
 use crate::login::relay::Method;
@@ -181,16 +183,10 @@ pub enum LogFormat {
 pub struct LimitSettings {
     /// `password` and `factor`
     pub failures: FlowLimits,
-    /// Logins that run or wait for an answer at once.
-    pub logins: u32,
-    /// The same for each client.
-    pub logins_per_client: u32,
-    /// New logins of one client in a second.
-    pub client_per_second: u32,
-    /// New logins from one user address (IPv4) or /64 (IPv6) in a minute.
-    pub source_per_minute: u32,
-    /// New logins of one subject in a minute.
-    pub subject_per_minute: u32,
+    /// How many logins at once, and how often.
+    pub admission: AdmissionLimits,
+    /// `spray`
+    pub spray: SprayLimits,
 }
 
 /// `[[directory]]`

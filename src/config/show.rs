@@ -1,6 +1,7 @@
 //! The settings in effect, as a configuration that says everything; secrets stay where they are.
 
 pub(in crate::config) mod ldap;
+mod limits;
 mod radius;
 
 use std::path::Path;
@@ -16,6 +17,7 @@ use crate::config::settings::{
     AuditSettings, AuditTarget, ClientProtocol, ClientSettings, DirectoryKind, DirectorySettings,
     LimitSettings, Pseudonyms, RadiusSettings, SecretSource, Settings,
 };
+use crate::config::show::limits::rates;
 use crate::config::show::radius::{accounting, radius_client, upstream};
 use crate::frontend::ldap::clients::LdapClient;
 use crate::frontend::ldap::limits::LdapLimits;
@@ -162,15 +164,12 @@ fn limits(limits: &LimitSettings) -> Vec<(&'static str, Value)> {
     };
     let mut factor = of(&limits.failures.factor);
     factor.push(("per-day", limits.failures.factor.per_day.into()));
-    vec![
+    let mut pairs = vec![
         ("password", table(of(&limits.failures.password))),
         ("factor", table(factor)),
-        ("logins", limits.logins.into()),
-        ("logins-per-client", limits.logins_per_client.into()),
-        ("client-per-second", limits.client_per_second.into()),
-        ("source-per-minute", limits.source_per_minute.into()),
-        ("subject-per-minute", limits.subject_per_minute.into()),
-    ]
+    ];
+    pairs.extend(rates(limits));
+    pairs
 }
 
 fn directory(directory: &DirectorySettings) -> Value {

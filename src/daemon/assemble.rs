@@ -1,14 +1,13 @@
 //! Settings → directories, admission, clients.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::settings::{
-    DirectoryKind, DirectorySettings, LimitSettings, RadiusClientSettings, Settings, UpstreamSettings,
+    DirectoryKind, DirectorySettings, RadiusClientSettings, Settings, UpstreamSettings,
 };
 use crate::daemon::stock::Stock;
 use crate::directory::file::FileDirectory;
@@ -17,7 +16,7 @@ use crate::frontend::ldap;
 use crate::frontend::radius::accounting;
 use crate::frontend::radius::accounting::orders::Devices;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient};
-use crate::gateway::admit::{Admission, AdmissionLimits};
+use crate::gateway::admit::Admission;
 use crate::gateway::drive::{Gateway, Live};
 use crate::gateway::ports::sessions::Orders;
 use crate::gateway::ports::{Directory, Upstream};
@@ -52,7 +51,7 @@ pub fn live(
     random: &Arc<dyn Random>,
 ) -> Result<Live, Fault> {
     let clients: Vec<Arc<str>> = settings.clients.iter().map(|c| c.login.name.clone()).collect();
-    let limits = limits(&settings.limits);
+    let limits = settings.limits.admission;
     let admission = before
         .filter(|before| before.is_for(&limits, &clients))
         .unwrap_or_else(|| Arc::new(Admission::new(limits, clients, clock)));
@@ -152,18 +151,6 @@ pub fn accounting_relay(
     upstream.servers.retain(|server| seen.insert(*server));
     let servers = Servers::start(&upstream, &stock.clock, &stock.random);
     Ok(Some(accounting::relay::Relay::new(servers, stock.clock.clone())))
-}
-
-fn limits(settings: &LimitSettings) -> AdmissionLimits {
-    let at_once = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
-    let rate = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-    AdmissionLimits {
-        at_once: at_once(settings.logins),
-        at_once_per_client: at_once(settings.logins_per_client),
-        client_per_second: rate(settings.client_per_second),
-        source_per_minute: rate(settings.source_per_minute),
-        subject_per_minute: rate(settings.subject_per_minute),
-    }
 }
 
 /// The RADIUS clients by address.

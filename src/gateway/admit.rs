@@ -1,23 +1,22 @@
-//! How many logins at once and how often, in all, per client, per source and per subject.
+//! How many logins at once and how often: in all, per client, per source, per realm and per subject; and how many
+//! codes of a subject.
+
+pub(in crate::gateway) mod keyed;
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use governor::clock::Clock as GovernorClock;
-use governor::middleware::NoOpMiddleware;
-use governor::state::keyed::DashMapStateStore;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
+use governor::Quota;
 
 use crate::base::cidr::Prefix;
 use crate::base::clock::Clock;
+use crate::gateway::admit::keyed::{Keyed, Rate, Ticks, rate};
 use crate::login::attempt::Origin;
 use crate::login::client::Client;
-use crate::login::identity::Pseudonym;
+use crate::login::factor::FactorKind;
+use crate::login::identity::{LoginName, NameForm, Pseudonym};
 
 /// The numbers of admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +25,70 @@ pub struct AdmissionLimits {
     pub at_once: usize,
     /// Logins at once of one client.
     pub at_once_per_client: usize,
-    /// New requests of one client in a second.
+    /// Logins at once from one user address (IPv6: from one /64) at one client.
+    pub at_once_per_source: usize,
+    /// Logins of one subject that run or wait for their turn; an exempt account has more.
+    pub at_once_per_subject: usize,
+    /// New logins in a second, all clients together.
+    pub per_second: NonZeroU32,
+    /// New logins of one client in a second.
     pub client_per_second: NonZeroU32,
     /// New logins from one user address (IPv6: from one /64) at one client in a minute.
     pub source_per_minute: NonZeroU32,
+    /// New logins in a minute with names of one realm, at whatever client.
+    pub realm_per_minute: NonZeroU32,
     /// New logins of one subject in a minute.
     pub subject_per_minute: NonZeroU32,
+    /// Codes of one subject that are compared in a minute.
+    pub codes_per_minute: CodesPerMinute,
+}
+
+/// How many codes of one subject are compared in a minute, for each kind of factor: what a kind costs, be it attention
+/// or money, is spent by whoever tries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CodesPerMinute(pub [(FactorKind, NonZeroU32); FactorKind::ALL.len()]);
+
+impl CodesPerMinute {
+    /// What holds where nothing is said. Nobody types ten codes of a generator in a minute, and nobody needs more than
+    /// a few recovery codes.
+    #[must_use]
+    pub const fn usual(kind: FactorKind) -> u32 {
+        match kind {
+            FactorKind::Totp | FactorKind::Hotp => 10,
+            FactorKind::Recovery => 5,
+        }
+    }
+
+    /// `number` for each kind; what cannot be is one.
+    #[must_use]
+    pub fn each(mut number: impl FnMut(FactorKind) -> u32) -> Self {
+        Self(FactorKind::ALL.map(|kind| (kind, NonZeroU32::new(number(kind)).unwrap_or(NonZeroU32::MIN))))
+    }
+}
+
+impl Default for CodesPerMinute {
+    fn default() -> Self {
+        Self::each(Self::usual)
+    }
+}
+
+impl Default for AdmissionLimits {
+    /// What holds where nothing is said; docs/configuration.md says why these.
+    fn default() -> Self {
+        let number = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Self {
+            at_once: 10_000,
+            at_once_per_client: 2_000,
+            at_once_per_source: 64,
+            at_once_per_subject: 64,
+            per_second: number(5_000),
+            client_per_second: number(500),
+            source_per_minute: number(120),
+            realm_per_minute: number(60_000),
+            subject_per_minute: number(30),
+            codes_per_minute: CodesPerMinute::default(),
+        }
+    }
 }
 
 /// Why a login was not even begun. The client hears nothing, so that it tries another node.
@@ -45,11 +102,25 @@ pub enum Refused {
     ClientRate,
     /// This user address asks too often.
     SourceRate,
+    /// Too many logins of this user address run.
+    SourceFull,
+    /// Names of this realm come too often.
+    RealmRate,
+    /// All clients together ask too often.
+    Rate,
 }
 
 impl Refused {
     /// All of them, for metrics.
-    pub const ALL: [Self; 4] = [Self::Full, Self::ClientFull, Self::ClientRate, Self::SourceRate];
+    pub const ALL: [Self; 7] = [
+        Self::Full,
+        Self::ClientFull,
+        Self::ClientRate,
+        Self::SourceRate,
+        Self::SourceFull,
+        Self::RealmRate,
+        Self::Rate,
+    ];
 
     /// The fixed word in metrics.
     #[must_use]
@@ -59,29 +130,41 @@ impl Refused {
             Self::ClientFull => "client-full",
             Self::ClientRate => "client-rate",
             Self::SourceRate => "source-rate",
+            Self::SourceFull => "source-full",
+            Self::RealmRate => "realm-rate",
+            Self::Rate => "rate",
         }
     }
 }
 
-/// Most subjects whose rate is remembered, and most user addresses for each client; beyond, all new ones
+/// Most subjects whose rate is remembered, most realms, and most user addresses for each client; beyond, all new ones
 /// share one (D-112).
 const MOST_SUBJECTS: usize = 100_000;
+const MOST_REALMS: usize = 10_000;
 const MOST_SOURCES: usize = 20_000;
 
 /// Gives places to logins.
 pub struct Admission {
     limits: AdmissionLimits,
     running: Arc<AtomicUsize>,
+    rate: Rate,
     clients: HashMap<Arc<str>, Gate>,
+    /// Names without a realm are one.
+    realms: Keyed<Option<Box<str>>>,
     subjects: Keyed<Pseudonym>,
+    codes: [(FactorKind, Keyed<Pseudonym>); FactorKind::ALL.len()],
 }
 
 struct Gate {
     running: Arc<AtomicUsize>,
     /// Of each client by itself, so that no client can fill another's (D-121).
     sources: Keyed<Option<Prefix>>,
-    rate: RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>,
+    here: Arc<Sources>,
+    rate: Rate,
 }
+
+/// Running logins by user address; only of those that run, so there are never more than places.
+type Sources = Mutex<HashMap<Option<Prefix>, usize>>;
 
 /// A place of one running login; it is given back when this is dropped.
 #[derive(Debug)]
@@ -89,6 +172,7 @@ struct Gate {
 pub struct Place {
     all: Arc<AtomicUsize>,
     client: Arc<AtomicUsize>,
+    source: Option<Seat>,
 }
 
 impl Drop for Place {
@@ -96,6 +180,47 @@ impl Drop for Place {
         self.all.fetch_sub(1, Ordering::AcqRel);
         self.client.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+/// One of the logins from one user address.
+#[derive(Debug)]
+struct Seat {
+    here: Arc<Sources>,
+    source: Option<Prefix>,
+}
+
+impl Seat {
+    fn take(here: &Arc<Sources>, source: Option<Prefix>, most: usize) -> Option<Self> {
+        let mut sources = here.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = sources.entry(source).or_default();
+        // An entry that was just made has room: the least limit is one.
+        if *running >= most.max(1) {
+            return None;
+        }
+        *running = running.saturating_add(1);
+        Some(Self { here: here.clone(), source })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut sources = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = sources.get_mut(&self.source) {
+            *running = running.saturating_sub(1);
+            if *running == 0 {
+                sources.remove(&self.source);
+            }
+        }
+    }
+}
+
+/// Where a user comes from, as limits count it: an IPv4 address, or the /64 network of an IPv6 address, since whoever
+/// has one of its addresses has them all. What the client did not give, or what is no address, is one source of that
+/// client, so that nobody escapes by making addresses up (D-110). `None` where the client has no way to give one: its
+/// people cannot be told apart.
+pub(in crate::gateway) fn source_of(client: &Client, origin: &Origin) -> Option<Option<Prefix>> {
+    let has_source = client.can.tells_address || origin.user.is_some();
+    has_source.then(|| origin.user.map(|address| Prefix::around(address, 32, 64)))
 }
 
 impl Admission {
@@ -106,25 +231,26 @@ impl Admission {
         clients: impl IntoIterator<Item = Arc<str>>,
         clock: &Arc<dyn Clock>,
     ) -> Self {
-        let ticks = Ticks { clock: clock.clone(), origin: clock.now().steady };
+        let ticks = Ticks::new(clock);
         let gate = || Gate {
             running: Arc::default(),
-            sources: Keyed::new(MOST_SOURCES, Quota::per_minute(limits.source_per_minute), ticks.clone()),
-            rate: RateLimiter::new(
-                Quota::per_second(limits.client_per_second),
-                InMemoryState::default(),
-                ticks.clone(),
-            ),
+            sources: Keyed::new(MOST_SOURCES, Quota::per_minute(limits.source_per_minute), &ticks),
+            here: Arc::default(),
+            rate: rate(Quota::per_second(limits.client_per_second), &ticks),
         };
+        let codes = |(kind, number)| (kind, Keyed::new(MOST_SUBJECTS, Quota::per_minute(number), &ticks));
         Self {
             limits,
             running: Arc::default(),
+            rate: rate(Quota::per_second(limits.per_second), &ticks),
             clients: clients.into_iter().map(|name| (name, gate())).collect(),
-            subjects: Keyed::new(MOST_SUBJECTS, Quota::per_minute(limits.subject_per_minute), ticks.clone()),
+            realms: Keyed::new(MOST_REALMS, Quota::per_minute(limits.realm_per_minute), &ticks),
+            subjects: Keyed::new(MOST_SUBJECTS, Quota::per_minute(limits.subject_per_minute), &ticks),
+            codes: limits.codes_per_minute.0.map(codes),
         }
     }
 
-    /// A place for a new login.
+    /// A place for a new login with this name.
     ///
     /// A user address that the client did not give, or that is no address, falls into one bucket per client,
     /// so that nobody escapes the limit by making addresses up (D-110). Where the client has no way to give one,
@@ -133,22 +259,33 @@ impl Admission {
     /// # Errors
     ///
     /// [`Refused`]: no place, or too often.
-    pub fn enter(&self, client: &Client, origin: &Origin) -> Result<Place, Refused> {
-        let place = self.resume(&client.name)?;
+    pub fn enter(&self, client: &Client, origin: &Origin, name: &LoginName) -> Result<Place, Refused> {
+        let mut place = self.resume(&client.name)?;
         let gate = self.clients.get(&client.name).ok_or(Refused::ClientFull)?;
-        let has_source = client.can.tells_address || origin.user.is_some();
-        // The source first: one that floods takes nothing from the others behind its client.
-        if has_source && !gate.sources.allows(&origin.user.map(|address| Prefix::around(address, 32, 64))) {
-            return Err(Refused::SourceRate);
+        // The source first: one that floods takes nothing from the others behind its client. Then the client, which
+        // takes nothing from the others of its realm, and so on outwards.
+        if let Some(source) = source_of(client, origin) {
+            if !gate.sources.allows(&source) {
+                return Err(Refused::SourceRate);
+            }
+            let seat = Seat::take(&gate.here, source, self.limits.at_once_per_source);
+            place.source = Some(seat.ok_or(Refused::SourceFull)?);
         }
         if gate.rate.check().is_err() {
             return Err(Refused::ClientRate);
+        }
+        if !self.realms.allows(&realm_of(name)) {
+            return Err(Refused::RealmRate);
+        }
+        if self.rate.check().is_err() {
+            return Err(Refused::Rate);
         }
         Ok(place)
     }
 
     /// A place for the reply to a question: only the numbers at once count, so that under a flood of new
-    /// logins those who have begun can finish.
+    /// logins those who have begun can finish. Nor does the number of its source: only so many questions can
+    /// be open as logins were begun from there.
     ///
     /// # Errors
     ///
@@ -160,7 +297,7 @@ impl Admission {
             gate.running.fetch_sub(1, Ordering::AcqRel);
             return Err(Refused::Full);
         }
-        Ok(Place { all: self.running.clone(), client: gate.running.clone() })
+        Ok(Place { all: self.running.clone(), client: gate.running.clone(), source: None })
     }
 
     /// Whether this is what `limits` and `clients` would make: then a reload keeps it, with all that it
@@ -172,10 +309,22 @@ impl Admission {
             && clients.iter().all(|name| self.clients.contains_key(name))
     }
 
+    /// Logins of one subject that may run or wait for their turn.
+    #[must_use]
+    pub const fn subject_at_once(&self) -> usize {
+        self.limits.at_once_per_subject
+    }
+
     /// Whether this subject may log in once more in this minute.
     #[must_use]
     pub fn subject_may(&self, who: &Pseudonym) -> bool {
         self.subjects.allows(who)
+    }
+
+    /// Whether one more code of this subject may be compared with factors of this kind in this minute.
+    #[must_use]
+    pub fn code_may(&self, who: &Pseudonym, kind: FactorKind) -> bool {
+        self.codes.iter().filter(|(of, _)| *of == kind).all(|(_, codes)| codes.allows(who))
     }
 
     /// Logins that run now.
@@ -187,7 +336,9 @@ impl Admission {
     /// Forgets keys whose limits have recovered; to be called every few seconds.
     pub fn tidy(&self) {
         self.clients.values().for_each(|gate| gate.sources.tidy());
+        self.realms.tidy();
         self.subjects.tidy();
+        self.codes.iter().for_each(|(_, codes)| codes.tidy());
     }
 }
 
@@ -196,198 +347,13 @@ fn take(counter: &AtomicUsize, most: usize) -> Option<()> {
     counter.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).ok().map(|_| ())
 }
 
-/// A rate limit per key with a bound on the number of keys.
-struct Keyed<K: Hash + Eq + Clone> {
-    most: usize,
-    keys: RateLimiter<K, DashMapStateStore<K>, Ticks, NoOpMiddleware<Duration>>,
-    /// Of all keys for which there is no room.
-    overflow: RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>,
-    /// `len` walks all shards of the map; it is read when the map is tidied.
-    full: std::sync::atomic::AtomicBool,
-    added: AtomicUsize,
-}
-
-impl<K: Hash + Eq + Clone> Keyed<K> {
-    fn new(most: usize, quota: Quota, ticks: Ticks) -> Self {
-        Self {
-            most,
-            keys: RateLimiter::new(quota, DashMapStateStore::default(), ticks.clone()),
-            overflow: RateLimiter::new(quota, InMemoryState::default(), ticks),
-            full: false.into(),
-            added: AtomicUsize::new(0),
-        }
-    }
-
-    fn allows(&self, key: &K) -> bool {
-        if self.full.load(Ordering::Relaxed) {
-            return self.overflow.check().is_ok();
-        }
-        if self.added.fetch_add(1, Ordering::Relaxed) >= self.most {
-            self.tidy();
-            if self.full.load(Ordering::Relaxed) {
-                return self.overflow.check().is_ok();
-            }
-        }
-        self.keys.check_key(key).is_ok()
-    }
-
-    fn tidy(&self) {
-        self.keys.retain_recent();
-        self.keys.shrink_to_fit();
-        let len = self.keys.len();
-        self.added.store(len, Ordering::Relaxed);
-        self.full.store(len >= self.most, Ordering::Relaxed);
-    }
-}
-
-/// Our clock as governor reads it.
-#[derive(Clone)]
-struct Ticks {
-    clock: Arc<dyn Clock>,
-    origin: Instant,
-}
-
-impl GovernorClock for Ticks {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.clock.now().steady.saturating_duration_since(self.origin)
+/// The realm of a name (RFC 7542): what stands behind the last at sign, or before the backslash.
+fn realm_of(name: &LoginName) -> Option<Box<str>> {
+    match name.form() {
+        NameForm::Principal(_, realm) | NameForm::Domain(realm, _) => Some(realm.into()),
+        NameForm::Plain(_) | NameForm::Distinguished(_) => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::clock::{ManualClock, UnixTime};
-    use std::net::IpAddr;
-
-    fn number(n: u32) -> NonZeroU32 {
-        NonZeroU32::new(n).unwrap()
-    }
-
-    fn client(name: &Arc<str>) -> Client {
-        use crate::login::client::{Capabilities, CodeEntry, PrimaryKind, Typed, WhenUnable};
-        Client {
-            name: name.clone(),
-            directory: "staff".into(),
-            primary: PrimaryKind::Directory,
-            entry: CodeEntry { challenge: true, typed: Typed::Nothing },
-            prompt: "Code:".into(),
-            can: Capabilities { prompts: true, prompts_relayed: false, tells_address: true },
-            login_timeout: Duration::from_secs(20),
-            challenge_life: Duration::from_secs(60),
-            reject_delay: Duration::ZERO,
-            when_unable: WhenUnable::Silence,
-            remember: None,
-            ..Client::new("", "")
-        }
-    }
-
-    fn admission(clock: &Arc<ManualClock>) -> (Admission, Arc<str>) {
-        let limits = AdmissionLimits {
-            at_once: 3,
-            at_once_per_client: 2,
-            client_per_second: number(100),
-            source_per_minute: number(5),
-            subject_per_minute: number(2),
-        };
-        let clock: Arc<dyn Clock> = clock.clone();
-        (Admission::new(limits, ["vpn".into(), "wifi".into()], &clock), "vpn".into())
-    }
-
-    fn from(user: Option<&str>) -> Origin {
-        Origin { peer: IpAddr::from([192, 0, 2, 1]), user: user.map(|a| a.parse().unwrap()) }
-    }
-
-    #[test]
-    fn one_client_cannot_take_all_places_and_places_come_back() {
-        let (admission, vpn) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
-        let wifi: Arc<str> = "wifi".into();
-        let first = admission.resume(&vpn).unwrap();
-        let _second = admission.resume(&vpn).unwrap();
-        assert_eq!(admission.resume(&vpn).unwrap_err(), Refused::ClientFull);
-        let _third = admission.resume(&wifi).unwrap();
-        assert_eq!(admission.resume(&wifi).unwrap_err(), Refused::Full);
-        drop(first);
-        assert!(admission.resume(&wifi).is_ok());
-        assert_eq!(admission.running(), 2);
-    }
-
-    #[test]
-    fn a_source_is_limited_alone_and_recovers() {
-        let clock = Arc::new(ManualClock::at(UnixTime(0)));
-        let (admission, vpn) = admission(&clock);
-        let tries =
-            |user| (0..6).map(|_| admission.enter(&client(&vpn), &from(user)).map(drop)).collect::<Vec<_>>();
-        assert_eq!(tries(Some("203.0.113.7")).last(), Some(&Err(Refused::SourceRate)));
-        assert_eq!(admission.enter(&client(&vpn), &from(Some("203.0.113.8"))).map(drop), Ok(()));
-        clock.advance(Duration::from_secs(60));
-        assert_eq!(admission.enter(&client(&vpn), &from(Some("203.0.113.7"))).map(drop), Ok(()));
-    }
-
-    #[test]
-    fn all_addresses_of_one_ipv6_network_and_all_unknown_ones_share_a_bucket_d_110() {
-        let (admission, vpn) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
-        for n in 0..5 {
-            assert!(admission.enter(&client(&vpn), &from(Some(&format!("2001:db8::{n}")))).is_ok());
-            assert!(admission.enter(&client(&vpn), &from(None)).is_ok());
-        }
-        assert_eq!(
-            admission.enter(&client(&vpn), &from(Some("2001:db8::ffff"))).map(drop),
-            Err(Refused::SourceRate)
-        );
-        assert_eq!(admission.enter(&client(&vpn), &from(None)).map(drop), Err(Refused::SourceRate));
-    }
-
-    #[test]
-    fn a_client_that_cannot_tell_addresses_has_no_bucket_of_unknown_ones() {
-        let (admission, vpn) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
-        let mut wiki = client(&vpn);
-        wiki.can.tells_address = false;
-        for _ in 0..6 {
-            assert_eq!(admission.enter(&wiki, &from(None)).map(drop), Ok(()));
-        }
-        let tries = (0..6).map(|_| admission.enter(&wiki, &from(Some("203.0.113.7"))).map(drop));
-        assert_eq!(tries.last(), Some(Err(Refused::SourceRate)), "one it tells all the same is limited");
-    }
-
-    #[test]
-    fn a_subject_is_limited_whatever_its_source() {
-        let (admission, _) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
-        let (a, b) = (Pseudonym::new("a").unwrap(), Pseudonym::new("b").unwrap());
-        assert!(admission.subject_may(&a) && admission.subject_may(&a));
-        assert!(!admission.subject_may(&a));
-        assert!(admission.subject_may(&b));
-    }
-
-    #[test]
-    fn a_flood_of_made_up_keys_stays_bounded_d_112() {
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(UnixTime(0)));
-        let ticks = Ticks { clock: clock.clone(), origin: clock.now().steady };
-        let keyed = Keyed::new(1000, Quota::per_minute(number(5)), ticks);
-        let passed = (0..2000).filter(|n| keyed.allows(n)).count();
-        assert!(keyed.keys.len() <= 1000);
-        assert!(passed <= 1000 + 5, "{passed}");
-    }
-
-    #[test]
-    fn a_source_that_floods_takes_nothing_from_the_others_behind_its_client() {
-        let clock = Arc::new(ManualClock::at(UnixTime(0)));
-        let (admission, vpn) = admission(&clock);
-        for _ in 0..1000 {
-            let _turned_away = admission.enter(&client(&vpn), &from(Some("203.0.113.7"))).map(drop);
-        }
-        assert_eq!(admission.enter(&client(&vpn), &from(Some("203.0.113.8"))).map(drop), Ok(()));
-    }
-
-    #[test]
-    fn a_reload_keeps_what_is_remembered_when_the_numbers_and_clients_stay() {
-        let (admission, _) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
-        let limits = admission.limits;
-        assert!(admission.is_for(&limits, &["wifi".into(), "vpn".into()]));
-        assert!(!admission.is_for(&limits, &["vpn".into()]));
-        assert!(!admission.is_for(&limits, &["vpn".into(), "lan".into()]));
-        let other = AdmissionLimits { at_once: 4, ..limits };
-        assert!(!admission.is_for(&other, &["wifi".into(), "vpn".into()]));
-    }
-}
+mod tests;

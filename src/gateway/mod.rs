@@ -3,9 +3,12 @@
 pub mod admit;
 pub mod asker;
 pub mod badge;
+pub(in crate::gateway) mod digest;
 pub mod drive;
 pub mod pending;
 pub mod ports;
 pub mod remember;
+pub mod spray;
+pub(in crate::gateway) mod strangers;
 pub mod tally;
 pub mod turns;

@@ -13,12 +13,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::login::identity::Pseudonym;
 use crate::login::verdict::{Fault, FaultKind};
 
-/// Most logins of one subject that run or wait for their turn.
-const LONGEST_QUEUE: usize = 64;
-/// The same of an exempt account; its client has a limit of its own.
+/// Most logins of an exempt account that run or wait for their turn; its client has a limit of its own.
 const LONGEST_EXEMPT_QUEUE: usize = 1024;
 /// Most logins of one subject side by side.
 const WIDEST: u32 = 8;
+
+/// How many of one subject there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Wrong passwords in a row that are free: no more may run side by side.
+    pub free: u32,
+    /// Logins that may run or wait, unless the account is exempt; at least one.
+    pub at_once: usize,
+}
 
 /// How a login takes its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,22 +111,22 @@ impl Drop for Seat {
 
 impl Turns {
     /// Waits for the turn of `who`, in the order of asking. The place in the queue is given up when the future is
-    /// dropped. `free` is how many wrong passwords in a row are free.
+    /// dropped.
     ///
     /// # Errors
     ///
     /// [`FaultKind::Overloaded`] when too many wait already.
-    pub async fn take(self: &Arc<Self>, who: &Pseudonym, way: Way, free: u32) -> Result<Turn, Fault> {
-        self.sit_down(who, way, free)?.wait(way).await
+    pub async fn take(self: &Arc<Self>, who: &Pseudonym, way: Way, room: Room) -> Result<Turn, Fault> {
+        self.sit_down(who, way, room)?.wait(way).await
     }
 
-    fn sit_down(self: &Arc<Self>, who: &Pseudonym, way: Way, free: u32) -> Result<Seat, Fault> {
+    fn sit_down(self: &Arc<Self>, who: &Pseudonym, way: Way, room: Room) -> Result<Seat, Fault> {
         let most = match way {
-            Way::Alone => LONGEST_QUEUE,
+            Way::Alone => room.at_once.max(1),
             Way::Beside => LONGEST_EXEMPT_QUEUE,
         };
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = queues.entry(who.clone()).or_insert_with(|| Queue::new(free.clamp(1, WIDEST)));
+        let queue = queues.entry(who.clone()).or_insert_with(|| Queue::new(room.free.clamp(1, WIDEST)));
         if queue.length >= most {
             let what = format!("{most} logins of one subject wait for each other");
             return Err(Fault::new(FaultKind::Overloaded, what));
@@ -142,6 +149,7 @@ mod tests {
     use super::*;
 
     const FREE: u32 = 4;
+    const ROOM: Room = Room { free: FREE, at_once: 64 };
 
     fn who(text: &str) -> Pseudonym {
         Pseudonym::new(text).unwrap()
@@ -151,7 +159,7 @@ mod tests {
     async fn at_once(turns: &Arc<Turns>, way: Way) -> bool {
         let taking = tokio::spawn({
             let turns = turns.clone();
-            async move { turns.take(&who("a"), way, FREE).await.map(drop) }
+            async move { turns.take(&who("a"), way, ROOM).await.map(drop) }
         });
         tokio::task::yield_now().await;
         let done = taking.is_finished();
@@ -163,11 +171,11 @@ mod tests {
     #[tokio::test]
     async fn the_second_waits_for_the_first_and_others_do_not() {
         let turns = Arc::new(Turns::default());
-        let first = turns.take(&who("a"), Way::Alone, FREE).await.unwrap();
-        let _other = turns.take(&who("b"), Way::Alone, FREE).await.unwrap();
+        let first = turns.take(&who("a"), Way::Alone, ROOM).await.unwrap();
+        let _other = turns.take(&who("b"), Way::Alone, ROOM).await.unwrap();
         let second = tokio::spawn({
             let turns = turns.clone();
-            async move { turns.take(&who("a"), Way::Alone, FREE).await.map(drop) }
+            async move { turns.take(&who("a"), Way::Alone, ROOM).await.map(drop) }
         });
         tokio::task::yield_now().await;
         assert!(!second.is_finished());
@@ -182,11 +190,11 @@ mod tests {
         for n in 0..FREE {
             assert!(at_once(&turns, Way::Beside).await, "{n} run");
             assert_eq!(at_once(&turns, Way::Alone).await, n == 0, "{n} run");
-            beside.push(turns.take(&who("a"), Way::Beside, FREE).await.unwrap());
+            beside.push(turns.take(&who("a"), Way::Beside, ROOM).await.unwrap());
         }
         assert!(!at_once(&turns, Way::Beside).await);
         drop(beside);
-        let alone = turns.take(&who("a"), Way::Alone, FREE).await.unwrap();
+        let alone = turns.take(&who("a"), Way::Alone, ROOM).await.unwrap();
         assert!(!at_once(&turns, Way::Beside).await);
         drop(alone);
         assert!(at_once(&turns, Way::Beside).await);
@@ -195,8 +203,8 @@ mod tests {
     #[tokio::test]
     async fn one_that_wants_to_be_alone_after_all_waits_for_those_beside_it_and_keeps_its_seat() {
         let turns = Arc::new(Turns::default());
-        let one = turns.take(&who("a"), Way::Beside, FREE).await.unwrap();
-        let other = turns.take(&who("a"), Way::Beside, FREE).await.unwrap();
+        let one = turns.take(&who("a"), Way::Beside, ROOM).await.unwrap();
+        let other = turns.take(&who("a"), Way::Beside, ROOM).await.unwrap();
         assert!(one.has_company());
         let alone = tokio::spawn(one.alone());
         tokio::task::yield_now().await;
@@ -211,11 +219,11 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_kept_of_those_who_have_gone_and_the_queue_is_bounded() {
         let turns = Arc::new(Turns::default());
-        let first = turns.take(&who("a"), Way::Alone, FREE).await.unwrap();
-        let sit = |way| turns.sit_down(&who("a"), way, FREE);
-        let seats: Vec<_> = (1..LONGEST_QUEUE).map(|_| sit(Way::Alone).unwrap()).collect();
+        let first = turns.take(&who("a"), Way::Alone, ROOM).await.unwrap();
+        let sit = |way| turns.sit_down(&who("a"), way, ROOM);
+        let seats: Vec<_> = (1..ROOM.at_once).map(|_| sit(Way::Alone).unwrap()).collect();
         assert_eq!(sit(Way::Alone).map(drop).unwrap_err().kind, FaultKind::Overloaded);
-        let more: Vec<_> = (LONGEST_QUEUE..LONGEST_EXEMPT_QUEUE).map(|_| sit(Way::Beside).unwrap()).collect();
+        let more: Vec<_> = (ROOM.at_once..LONGEST_EXEMPT_QUEUE).map(|_| sit(Way::Beside).unwrap()).collect();
         assert_eq!(sit(Way::Beside).map(drop).unwrap_err().kind, FaultKind::Overloaded);
         drop((first, seats, more));
         assert!(turns.queues.lock().unwrap().is_empty());

@@ -335,7 +335,7 @@ impl World {
     }
 
     pub(crate) async fn run(&self, attempt: Attempt, asker: Asker) -> Ended {
-        let place = self.gateway.admission().enter(&attempt.client, &attempt.origin).unwrap();
+        let place = self.gateway.admission().enter(&attempt.client, &attempt.origin, &attempt.name).unwrap();
         self.gateway.begin(attempt, place, asker).await
     }
 
@@ -418,6 +418,7 @@ fn live(directory: &Arc<People>, upstream: &Arc<Boxed>, clock: &Arc<ManualClock>
         client_per_second: many,
         source_per_minute: many,
         subject_per_minute: NonZeroU32::new(plan.subject_per_minute).unwrap(),
+        ..AdmissionLimits::default()
     };
     let directory: Arc<dyn Directory> = directory.clone();
     let upstream: Arc<dyn Upstream> = upstream.clone();

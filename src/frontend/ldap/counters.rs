@@ -114,6 +114,12 @@ words! {
         AdmissionClientRate = "admission-client-rate",
         /// This user address asks too often.
         AdmissionSourceRate = "admission-source-rate",
+        /// Too many logins of this user address run.
+        AdmissionSourceFull = "admission-source-full",
+        /// Names of this realm come too often.
+        AdmissionRealmRate = "admission-realm-rate",
+        /// All clients together ask too often.
+        AdmissionRate = "admission-rate",
     }
 }
 
@@ -228,6 +234,9 @@ impl From<Refused> for Refusal {
             Refused::ClientFull => Self::AdmissionClientFull,
             Refused::ClientRate => Self::AdmissionClientRate,
             Refused::SourceRate => Self::AdmissionSourceRate,
+            Refused::SourceFull => Self::AdmissionSourceFull,
+            Refused::RealmRate => Self::AdmissionRealmRate,
+            Refused::Rate => Self::AdmissionRate,
         }
     }
 }

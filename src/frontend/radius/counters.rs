@@ -54,6 +54,12 @@ words! {
         AdmissionClientRate = "admission-client-rate",
         /// This user address asks too often.
         AdmissionSourceRate = "admission-source-rate",
+        /// Too many logins of this user address run.
+        AdmissionSourceFull = "admission-source-full",
+        /// Names of this realm come too often.
+        AdmissionRealmRate = "admission-realm-rate",
+        /// All clients together ask too often.
+        AdmissionRate = "admission-rate",
         /// The device has sent a new request under the same identifier meanwhile.
         Superseded = "superseded",
         /// The answer came after the time that the device waits.

@@ -161,7 +161,7 @@ impl Desk {
     }
 
     fn begin(&mut self, now: Now, ticket: Ticket, attempt: Box<Attempt>) {
-        match self.front.gateway.admission().enter(&attempt.client, &attempt.origin) {
+        match self.front.gateway.admission().enter(&attempt.client, &attempt.origin, &attempt.name) {
             Ok(place) => {
                 let gateway = self.front.gateway.clone();
                 self.running.spawn(async move {
@@ -265,6 +265,9 @@ impl From<Refused> for Dropped {
             Refused::ClientFull => Self::AdmissionClientFull,
             Refused::ClientRate => Self::AdmissionClientRate,
             Refused::SourceRate => Self::AdmissionSourceRate,
+            Refused::SourceFull => Self::AdmissionSourceFull,
+            Refused::RealmRate => Self::AdmissionRealmRate,
+            Refused::Rate => Self::AdmissionRate,
         }
     }
 }

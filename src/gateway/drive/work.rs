@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::base::secret::Secret;
 use crate::gateway::drive::{Gateway, Live};
 use crate::gateway::ports::{After, Counted, Directory, Question, Session, Verified, WrongPassword};
-use crate::gateway::turns::{Turn, Way};
+use crate::gateway::turns::{Room, Turn, Way};
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, FactorOutcome, Proof, Try};
 use crate::login::flow::Flow;
@@ -85,7 +85,10 @@ impl Gateway {
         let way = if exempt { Way::Beside } else { Way::Alone };
         let held = match turn.take() {
             Some(held) => held,
-            None => self.turns.take(who, way, live.limits.password.free).await?,
+            None => {
+                let at_once = live.admission.subject_at_once();
+                self.turns.take(who, way, Room { free: live.limits.password.free, at_once }).await?
+            }
         };
         let mut record = self.parts.store.recall(who).await?;
         let has_failed = record.password.is_some_and(|failures| failures.row > 0);

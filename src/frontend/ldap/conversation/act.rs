@@ -55,7 +55,7 @@ impl Conversation {
     fn begin(&mut self, ticket: Ticket, attempt: Attempt) {
         self.id = None;
         let gateway = self.front.gateway.clone();
-        match gateway.admission().enter(&attempt.client, &attempt.origin) {
+        match gateway.admission().enter(&attempt.client, &attempt.origin, &attempt.name) {
             Ok(place) => {
                 let (waits, gone) = watch::channel(false);
                 let (tell, end) = oneshot::channel();

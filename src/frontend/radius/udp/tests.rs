@@ -251,6 +251,7 @@ impl Server {
             client_per_second: rate,
             source_per_minute: rate,
             subject_per_minute: rate,
+            ..AdmissionLimits::default()
         };
         let parts = Parts {
             store: world.clone(),

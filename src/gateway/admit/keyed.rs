@@ -1,0 +1,122 @@
+//! A rate limit for each of many keys, with a bound on their number (D-112).
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use governor::clock::Clock as GovernorClock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use crate::base::clock::Clock;
+
+/// A rate limit without keys.
+pub(in crate::gateway) type Rate = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>;
+
+/// A rate limit without keys that begins with all of its quota.
+pub(in crate::gateway) fn rate(quota: Quota, ticks: &Ticks) -> Rate {
+    RateLimiter::new(quota, InMemoryState::default(), ticks.clone())
+}
+
+/// A rate limit per key with a bound on the number of keys.
+pub(in crate::gateway) struct Keyed<K: Hash + Eq + Clone> {
+    most: usize,
+    keys: RateLimiter<K, DashMapStateStore<K>, Ticks, NoOpMiddleware<Duration>>,
+    /// Of all keys for which there is no room.
+    overflow: Rate,
+    /// `len` walks all shards of the map; it is read when the map is tidied.
+    full: AtomicBool,
+    added: AtomicUsize,
+}
+
+impl<K: Hash + Eq + Clone> Keyed<K> {
+    /// Nothing used up yet; beyond `most` keys, all new ones share one quota.
+    pub(in crate::gateway) fn new(most: usize, quota: Quota, ticks: &Ticks) -> Self {
+        Self {
+            most,
+            keys: RateLimiter::new(quota, DashMapStateStore::default(), ticks.clone()),
+            overflow: rate(quota, ticks),
+            full: false.into(),
+            added: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether `key` may once more; takes it from its quota.
+    pub(in crate::gateway) fn allows(&self, key: &K) -> bool {
+        if self.full.load(Ordering::Relaxed) {
+            return self.overflow.check().is_ok();
+        }
+        if self.added.fetch_add(1, Ordering::Relaxed) >= self.most {
+            self.tidy();
+            if self.full.load(Ordering::Relaxed) {
+                return self.overflow.check().is_ok();
+            }
+        }
+        self.keys.check_key(key).is_ok()
+    }
+
+    /// Forgets keys whose quota is whole again.
+    pub(in crate::gateway) fn tidy(&self) {
+        self.keys.retain_recent();
+        self.keys.shrink_to_fit();
+        let len = self.keys.len();
+        self.added.store(len, Ordering::Relaxed);
+        self.full.store(len >= self.most, Ordering::Relaxed);
+    }
+}
+
+/// Our clock as governor reads it.
+#[derive(Clone)]
+pub(in crate::gateway) struct Ticks {
+    clock: Arc<dyn Clock>,
+    origin: Instant,
+}
+
+impl Ticks {
+    /// `clock`, from now on.
+    pub(in crate::gateway) fn new(clock: &Arc<dyn Clock>) -> Self {
+        Self { clock: clock.clone(), origin: clock.now().steady }
+    }
+}
+
+impl GovernorClock for Ticks {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.clock.now().steady.saturating_duration_since(self.origin)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::{ManualClock, UnixTime};
+    use std::num::NonZeroU32;
+
+    #[test]
+    fn a_flood_of_made_up_keys_stays_bounded_d_112() {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(UnixTime(0)));
+        let quota = Quota::per_minute(NonZeroU32::new(5).unwrap());
+        let keyed = Keyed::new(1000, quota, &Ticks::new(&clock));
+        let passed = (0..2000).filter(|n| keyed.allows(n)).count();
+        assert!(keyed.keys.len() <= 1000);
+        assert!(passed <= 1000 + 5, "{passed}");
+    }
+
+    #[test]
+    fn a_key_whose_quota_is_whole_again_is_forgotten() {
+        let clock = Arc::new(ManualClock::at(UnixTime(0)));
+        let dynamic: Arc<dyn Clock> = clock.clone();
+        let quota = Quota::per_minute(NonZeroU32::new(5).unwrap());
+        let keyed = Keyed::new(1000, quota, &Ticks::new(&dynamic));
+        assert!((0..100).all(|n| keyed.allows(&n)));
+        keyed.tidy();
+        assert_eq!(keyed.keys.len(), 100);
+        clock.advance(Duration::from_secs(60));
+        keyed.tidy();
+        assert_eq!(keyed.keys.len(), 0);
+    }
+}
