@@ -4,6 +4,8 @@ use std::io::Write;
 
 use crate::base::cidr::Prefix;
 use crate::gateway::ports::AuditRecord;
+use crate::login::factor::FactorKind;
+use crate::login::policy::Seen;
 
 /// How much of a user's address is kept (F-006).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +72,9 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
             show(line, "network", prefix);
         }
     }
+    if let Some(seen) = &record.seen {
+        what_was_seen(line, seen);
+    }
     if let Some((from, to)) = record.octets {
         let _ = write!(line, ",\"octets_from_user\":{from},\"octets_to_user\":{to}");
     }
@@ -77,6 +82,48 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
     // Writing into memory cannot fail; here and below.
     let _ = writeln!(line, ",\"elapsed_ms\":{ms}.{us:03}}}");
 }
+
+/// What the rules saw, for who wants to know what other rules would have made of it.
+fn what_was_seen(line: &mut Vec<u8>, seen: &Seen) {
+    text(line, "protocol", seen.protocol.word());
+    if let Some(listener) = &seen.listener {
+        text(line, "listener", listener);
+    }
+    if let Some(first) = seen.first {
+        text(line, "method", first.word());
+    }
+    if let Some(country) = seen.place.country.known() {
+        show(line, "country", country);
+    }
+    if let Some(asn) = seen.place.asn.known() {
+        let _ = write!(line, ",\"asn\":{asn}");
+    }
+    if let Some(groups) = &seen.groups {
+        texts(line, "groups", groups.iter().map(|key| &**key));
+    }
+    if let Some(enrolled) = seen.enrolled {
+        texts(line, "enrolled", enrolled.iter().map(FactorKind::word));
+    }
+    if let Some(past) = seen.past {
+        let _ = write!(line, ",\"first_login\":{}", past.first_login);
+        if let Some(new) = past.new_network.known() {
+            let _ = write!(line, ",\"new_network\":{new}");
+        }
+        if let Some(days) = past.last_login_days.known() {
+            let _ = write!(line, ",\"last_login_days\":{days}");
+        }
+    }
+    if let Some(demand) = &seen.demand {
+        show(line, "demand", demand);
+    }
+    if let Some(shadow) = &seen.shadow {
+        text(line, "shadow", shadow.rule.as_deref().unwrap_or(NO_RULE));
+        show(line, "shadow_then", &shadow.demand);
+    }
+}
+
+/// In place of a rule's name where none would decide; no rule can have it.
+const NO_RULE: &str = "";
 
 /// `2026-11-21T08:30:00.125000Z`; our clock counts milliseconds. A time beyond the year 9999 is cut to it.
 fn time(line: &mut Vec<u8>, unix_ms: i64) {
@@ -104,7 +151,24 @@ fn show(line: &mut Vec<u8>, key: &str, value: impl std::fmt::Display) {
 /// `,"key":"value"` with everything escaped that may not stand in JSON or would move a reader's eye
 /// (D-104).
 fn text(line: &mut Vec<u8>, key: &str, value: &str) {
-    let _ = write!(line, ",\"{key}\":\"");
+    let _ = write!(line, ",\"{key}\":");
+    quoted(line, value);
+}
+
+/// `,"key":["value",…]`, each as in [`text`].
+fn texts<'a>(line: &mut Vec<u8>, key: &str, values: impl Iterator<Item = &'a str>) {
+    let _ = write!(line, ",\"{key}\":[");
+    for (at, value) in values.enumerate() {
+        if at > 0 {
+            line.push(b',');
+        }
+        quoted(line, value);
+    }
+    line.push(b']');
+}
+
+fn quoted(line: &mut Vec<u8>, value: &str) {
+    line.push(b'"');
     for c in value.chars() {
         match c {
             '"' | '\\' => {
@@ -131,8 +195,10 @@ mod tests {
     use crate::base::clock::UnixTime;
     use crate::gateway::ports::ExemptLogin;
     use crate::login::attempt::AttemptId;
-    use crate::login::factor::FactorKind;
+    use crate::login::client::Protocol;
+    use crate::login::factor::FactorKinds;
     use crate::login::identity::Pseudonym;
+    use crate::login::policy::{Country, Demand, First, Input, Past, Place, Shadow};
 
     fn record() -> AuditRecord {
         AuditRecord {
@@ -151,6 +217,7 @@ mod tests {
             source: None,
             network: "203.0.113.77".parse().ok(),
             octets: None,
+            seen: None,
             elapsed_us: 12_345,
         }
     }
@@ -210,6 +277,57 @@ mod tests {
         );
         let elsewhere = AuditRecord { missed: Some("wiki-service".into()), ..record() };
         assert!(line(&elsewhere, NetworkPrefix::WHOLE).contains(",\"missed_exemption\":\"wiki-service\","));
+    }
+
+    fn seen() -> Seen {
+        Seen {
+            protocol: Protocol::Radius,
+            listener: Some("10.0.0.1:1812".into()),
+            first: Some(First::Password),
+            place: Place { country: Input::from(Country::new("tr")), asn: Input::Known(64496) },
+            groups: Some(vec!["vpn users".into()]),
+            enrolled: Some([FactorKind::Totp, FactorKind::Recovery].into_iter().collect()),
+            past: Some(Past {
+                first_login: false,
+                new_network: Input::Known(true),
+                last_login_days: Input::Known(3),
+            }),
+            demand: Some(Demand::one_of([FactorKind::Totp].into_iter().collect())),
+            shadow: Some(Shadow { rule: Some("abroad".into()), demand: Demand::NOTHING }),
+        }
+    }
+
+    #[test]
+    fn what_the_rules_saw_is_kept_so_that_other_rules_can_be_asked_later() {
+        let told = line(&AuditRecord { seen: Some(seen()), ..record() }, NetworkPrefix::WHOLE);
+        let expected = "\"protocol\":\"radius\",\"listener\":\"10.0.0.1:1812\",\"method\":\"password\",\
+                        \"country\":\"TR\",\"asn\":64496,\"groups\":[\"vpn users\"],\
+                        \"enrolled\":[\"totp\",\"recovery\"],\"first_login\":false,\"new_network\":true,\
+                        \"last_login_days\":3,\"demand\":\"totp\",\"shadow\":\"abroad\",\"shadow_then\":\"none\",\
+                        \"elapsed_ms\":12.345}\n";
+        assert!(told.ends_with(expected), "{told}");
+        assert!(serde_json::from_str::<serde_json::Value>(&told).is_ok());
+    }
+
+    #[test]
+    fn what_the_rules_could_not_see_is_left_out_and_nothing_enrolled_is_told() {
+        let nobody = Seen {
+            listener: None,
+            first: None,
+            place: Place::NOWHERE,
+            groups: None,
+            enrolled: Some(FactorKinds::default()),
+            past: None,
+            demand: None,
+            shadow: None,
+            ..seen()
+        };
+        let told = line(&AuditRecord { seen: Some(nobody), ..record() }, NetworkPrefix::WHOLE);
+        let value: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(value["enrolled"], serde_json::json!([]));
+        for key in ["listener", "method", "country", "asn", "groups", "first_login", "demand", "shadow"] {
+            assert!(value.get(key).is_none(), "{key}: {told}");
+        }
     }
 
     #[test]

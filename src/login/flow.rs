@@ -27,7 +27,7 @@ use crate::login::factor::{Enrolment, FactorKind, FactorKinds};
 use crate::login::flow::change::Change;
 use crate::login::flow::stage::Stage;
 use crate::login::identity::{LoginName, Subject};
-use crate::login::policy::{Decision, Facts, First, Input, Past, Policy};
+use crate::login::policy::{Decision, Facts, First, Input, Past, Policy, Seen};
 use crate::login::relay::Held;
 use crate::login::step::{Event, Outcome, Record, Step, Trail, Work};
 use crate::login::telling::{Told, Untold};
@@ -171,7 +171,10 @@ impl Flow {
     /// What there is to write down about it.
     #[must_use]
     pub fn trail(&self) -> Trail {
+        // Of all that the facts say, only the time depends on when that is asked.
+        let facts = self.facts(self.attempt.began);
         Trail {
+            seen: Some(Seen::of(&facts, self.decision.as_ref(), self.policy.named_groups())),
             pseudonym: self.subject.as_ref().map(|s| s.pseudonym.clone()),
             rule: self.decision.as_ref().and_then(|d| d.rule.clone()),
             exemption: self.decision.as_ref().and_then(|d| d.exemption.clone()),

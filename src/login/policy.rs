@@ -8,18 +8,23 @@ pub mod facts;
 pub mod fault;
 pub mod rule;
 pub mod rules;
+pub mod seen;
 pub mod truth;
 pub mod window;
 
 pub use crate::login::policy::condition::{Condition, Network, Validity};
 pub use crate::login::policy::decision::{Clause, Decision, Demand, Say, Shadow};
 pub use crate::login::policy::exempt::{Exempted, Exemption};
-pub use crate::login::policy::facts::{Facts, First, Past, Place, UserAt};
+pub use crate::login::policy::facts::{Country, Facts, First, Past, Place, UserAt};
 pub use crate::login::policy::rule::{Options, Requirement, Rule};
 pub use crate::login::policy::rules::Rules;
+pub use crate::login::policy::seen::Seen;
 pub use crate::login::policy::truth::{Input, Truth};
 pub use crate::login::policy::window::{TimeWindow, Window};
 
+use std::sync::OnceLock;
+
+use crate::login::identity::Groups;
 use crate::login::policy::fault::FaultRule;
 use crate::login::policy::rule::{Deciding, Undecided};
 
@@ -32,13 +37,35 @@ pub struct Policy {
     pub exemptions: Vec<Exemption>,
     /// What is done when a factor cannot be asked about; the first that fits.
     pub faults: Vec<FaultRule>,
+    /// The groups that the rules name, once somebody has asked.
+    pub named: NamedGroups,
 }
+
+/// The groups that rules name: gathered when first asked for, since ten thousand rules take their time.
+#[derive(Debug, Clone, Default)]
+pub struct NamedGroups(OnceLock<Groups>);
 
 impl Policy {
     /// These rules, and nothing else.
     #[must_use]
     pub fn new(rules: Vec<Rule>) -> Self {
         Self { rules: rules.into(), ..Self::default() }
+    }
+
+    /// The groups that some rule names, by their keys. The rules must not change afterwards.
+    #[must_use]
+    pub fn named_groups(&self) -> &Groups {
+        self.named.0.get_or_init(|| {
+            let mut all = Groups::new();
+            for rule in &self.rules {
+                rule.when.each(&mut |one| {
+                    if let Condition::Group(keys) = one {
+                        all.extend(keys.iter().cloned());
+                    }
+                });
+            }
+            all
+        })
     }
 
     /// What is demanded: what the rules say, and nothing where an exemption fits and no rule refuses. `None` when

@@ -8,6 +8,7 @@ use crate::login::attempt::Answer;
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, FactorKind, FactorOutcome};
 use crate::login::identity::{Account, Pseudonym, Subject};
+use crate::login::policy::Seen;
 use crate::login::relay::{Heard, Held};
 use crate::login::throttle::Failures;
 use crate::login::verdict::{Fault, Verdict};
@@ -248,4 +249,6 @@ pub struct Trail {
     pub factor: Option<FactorKind>,
     /// Where it ended.
     pub stage: &'static str,
+    /// What the rules saw of it.
+    pub seen: Option<Seen>,
 }

@@ -7,6 +7,7 @@ use crate::base::clock::UnixTime;
 use crate::login::attempt::AttemptId;
 use crate::login::factor::FactorKind;
 use crate::login::identity::Pseudonym;
+use crate::login::policy::Seen;
 
 /// One verdict, one act of an administrator, one operation of an exempt account, or the beginning or end of a session,
 /// as the audit keeps it. No names, no secrets (F-007).
@@ -43,6 +44,8 @@ pub struct AuditRecord {
     pub network: Option<IpAddr>,
     /// Octets from the user and to him, at the end of a session.
     pub octets: Option<(u64, u64)>,
+    /// What the rules saw of a login.
+    pub seen: Option<Seen>,
     /// From the first message to the verdict, in microseconds; of a session, how long it was open.
     pub elapsed_us: u64,
 }
@@ -73,6 +76,7 @@ impl AuditRecord {
             source: None,
             network: None,
             octets: None,
+            seen: None,
             elapsed_us: 0,
         }
     }
