@@ -105,6 +105,9 @@ mod tests {
             credential: PrimaryCredential::Proven,
             origin: Origin { peer: IpAddr::from([192, 0, 2, 1]), user: None },
             device: Box::default(),
+            listener: None,
+            hint: None,
+            place: crate::login::policy::Place::NOWHERE,
             passage: None,
             began: ManualClock::at(UnixTime(0)).now(),
         }

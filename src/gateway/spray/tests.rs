@@ -48,6 +48,9 @@ impl Watch {
             credential: PrimaryCredential::Proven,
             origin: Origin { peer: IpAddr::from([192, 0, 2, 1]), user: from.map(|from| from.parse().unwrap()) },
             device: Box::default(),
+            listener: None,
+            hint: None,
+            place: crate::login::policy::Place::NOWHERE,
             passage: None,
             began: self.clock.now(),
         }
