@@ -10,30 +10,34 @@ use crate::store::sqlite::rows;
 
 /// What is remembered of a subject; nothing for an unknown one.
 pub(super) fn history_of(db: &Connection, who: &Pseudonym) -> Result<History> {
-    // One statement: a subject without networks is a row without one.
-    let mut statement = db.prepare_cached(
-        "SELECT s.created, s.valid_from, s.valid_until, s.last_day, n.digest_key, n.digest, n.day
-         FROM subject AS s LEFT JOIN known_network AS n ON n.pseudonym = s.pseudonym
-         WHERE s.pseudonym = ?1",
-    )?;
-    let mut rows = statement.query([who.as_str()])?;
-    let mut history = History::default();
-    while let Some(row) = rows.next()? {
-        if history.first_seen.is_none() {
-            history.first_seen = Some(UnixTime(row.get(0)?));
-            history.valid_from = row.get::<_, Option<i64>>(1)?.map(UnixTime);
-            history.valid_until = row.get::<_, Option<i64>>(2)?.map(UnixTime);
-            history.last_day = row.get(3)?;
-        }
-        history.networks.extend(network(row)?);
-    }
+    // Two statements: joining the two tables takes twice as long.
+    let found = db
+        .prepare_cached(
+            "SELECT created, valid_from, valid_until, last_day FROM subject WHERE pseudonym = ?1",
+        )?
+        .query_row([who.as_str()], history)
+        .optional()?;
+    let Some(mut history) = found else { return Ok(History::default()) };
+    history.networks = db
+        .prepare_cached("SELECT digest_key, digest, day FROM known_network WHERE pseudonym = ?1")?
+        .query_map([who.as_str()], network)?
+        .collect::<Result<_>>()?;
     history.has_networks = !history.networks.is_empty();
     Ok(history)
 }
 
-fn network(row: &Row<'_>) -> Result<Option<KnownNetwork>> {
-    let Some(key_id) = row.get(4)? else { return Ok(None) };
-    Ok(Some(KnownNetwork { key_id, digest: row.get(5)?, day: row.get(6)? }))
+fn history(row: &Row<'_>) -> Result<History> {
+    Ok(History {
+        first_seen: Some(UnixTime(row.get(0)?)),
+        valid_from: row.get::<_, Option<i64>>(1)?.map(UnixTime),
+        valid_until: row.get::<_, Option<i64>>(2)?.map(UnixTime),
+        last_day: row.get(3)?,
+        ..History::default()
+    })
+}
+
+fn network(row: &Row<'_>) -> Result<KnownNetwork> {
+    Ok(KnownNetwork { key_id: row.get(0)?, digest: row.get(1)?, day: row.get(2)? })
 }
 
 pub(super) fn set_validity(
