@@ -285,7 +285,7 @@ pub(in crate::config) fn limits<'a>(root: &mut Reader<'a, '_>, none: &'a Table) 
     let factor = section(&mut reader, "factor", none);
     let factor = failures(factor, "limits: factor", file::LIMITS_FACTOR, Limits::FACTOR, reader.out());
     LimitSettings {
-        failures: FlowLimits { password, factor },
+        failures: FlowLimits { password, factor, ..FlowLimits::default() },
         admission: admission(&mut reader, none),
         spray: spray(&mut reader, none),
     }

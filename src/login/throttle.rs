@@ -1,5 +1,9 @@
 //! Failures so far → go on, wait, or stay locked. Values in, values out; the store keeps them.
 
+pub mod lockout;
+
+pub use crate::login::throttle::lockout::{Lockout, LockoutRule};
+
 use std::time::Duration;
 
 use crate::base::clock::UnixTime;
@@ -89,43 +93,14 @@ pub struct FlowLimits {
     pub password: Limits,
     /// For wrong codes.
     pub factor: Limits,
+    /// How many days a network is familiar after a login from there; 0: none is.
+    pub remember_networks: u32,
 }
 
 impl Default for FlowLimits {
     fn default() -> Self {
-        Self { password: Limits::PASSWORD, factor: Limits::FACTOR }
+        Self { password: Limits::PASSWORD, factor: Limits::FACTOR, remember_networks: 30 }
     }
-}
-
-/// When a directory locks accounts (MS-ADTS section 3.1.1.4.5.17; MS-SAMR section 3.1.1.8.7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LockoutRule {
-    /// Wrong passwords that lock an account; 0 when none do.
-    pub threshold: u32,
-    /// How long after a wrong password the one before it still counts.
-    pub window: Duration,
-    /// How long a lock lasts; `None` when only an administrator ends it.
-    pub lasts: Option<Duration>,
-}
-
-impl LockoutRule {
-    /// What it means for an account with `counted` wrong passwords that still count there; `None` when it never locks.
-    #[must_use]
-    pub fn of_account(self, counted: u32) -> Option<Lockout> {
-        let Self { threshold, window, lasts: _ } = self;
-        (threshold > 0).then_some(Lockout { threshold, window, counted })
-    }
-}
-
-/// When its directory locks one account, and how far that is away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lockout {
-    /// Wrong passwords that lock it; at least 1.
-    pub threshold: u32,
-    /// How long after a wrong password the one before it still counts.
-    pub window: Duration,
-    /// Those that the server which was asked counts now. Other servers may count more or fewer.
-    pub counted: u32,
 }
 
 /// Whether a further try may be looked at.
