@@ -198,6 +198,13 @@ fn resolve<'a>(complaints: impl Iterator<Item = &'a Complaint>, sources: &Texts<
     findings
 }
 
+/// Where each of `places` is, as `file:line:column`.
+#[must_use]
+pub fn positions<'a>(sources: &[Source], places: impl Iterator<Item = &'a Place>) -> Vec<String> {
+    let texts = Texts::of(sources);
+    places.map(|place| position(&texts, place)).collect()
+}
+
 /// A complaint with its surroundings, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {

@@ -3,6 +3,7 @@
 //! Reading goes on after a mistake with the default, so that one run finds all of them; whoever reads
 //! throws the result away when there was an error.
 
+mod optional;
 mod parse;
 mod size;
 
@@ -14,7 +15,7 @@ use crate::base::report::{Complaint, Complaints, Place};
 pub use crate::base::table::parse::parse;
 pub use crate::base::table::size::friendly_size;
 use crate::base::text::safe;
-use jiff::fmt::friendly::{SpanParser, SpanPrinter};
+use jiff::fmt::friendly::SpanPrinter;
 
 /// A value.
 #[derive(Debug, Clone)]
@@ -195,33 +196,8 @@ impl<'a, 'o> Reader<'a, 'o> {
 
     /// The time under `key`, such as `"1m 30s"`; `default` when there is none.
     pub fn duration(&mut self, key: &str, range: RangeInclusive<Duration>, default: Duration) -> Duration {
-        let Some(node) = self.node(key) else { return default };
-        let text = match &node.value {
-            Value::Text(text) => text,
-            Value::Whole(number) => {
-                let hint = format!("for seconds write {key} = \"{number}s\"");
-                self.wrong(&node.place, format!("{key} is a number without a unit"), hint);
-                return default;
-            }
-            Value::Flag(_) | Value::Date(_) | Value::List(_) | Value::Table(_) | Value::Unfit => {
-                self.kind_wrong(key, node, "a time in quotes", "for example \"30s\" or \"1m 30s\"");
-                return default;
-            }
-        };
         let hint = format!("the default is \"{}\"", friendly(default));
-        match SpanParser::new().parse_unsigned_duration(text) {
-            Ok(time) if range.contains(&time) => time,
-            Ok(time) => {
-                let (low, high) = (friendly(*range.start()), friendly(*range.end()));
-                let what = format!("{key} is {}, it may be {low} to {high}", friendly(time));
-                self.wrong(&node.place, what, hint);
-                default
-            }
-            Err(_) => {
-                self.wrong(&node.place, format!("{key} is \"{}\", which is no time", safe(text)), hint);
-                default
-            }
-        }
+        self.time(key, range, &hint).unwrap_or(default)
     }
 
     /// `true` or `false` under `key`.

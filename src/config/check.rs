@@ -10,7 +10,9 @@ use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::secret::Secret;
 use crate::base::table::nearest;
 use crate::base::text::safe;
-use crate::config::{client, directory, exemption, listener, reply, rule, show, upstream};
+use crate::config::sets::Sets;
+use crate::config::settings::GeoSettings;
+use crate::config::{client, directory, exemption, expect, fault, listener, reply, rule, show, upstream};
 use crate::frontend::radius::clients::MessageAuthenticator;
 use crate::login::policy::Requirement;
 
@@ -53,7 +55,12 @@ pub(in crate::config) struct Drafts<'a> {
     pub(in crate::config) clients: &'a [client::Draft],
     pub(in crate::config) exemptions: &'a [exemption::Draft],
     pub(in crate::config) rules: &'a [rule::Draft],
+    pub(in crate::config) faults: &'a [fault::Draft],
+    pub(in crate::config) expectations: &'a [expect::Draft],
     pub(in crate::config) replies: &'a [reply::Draft],
+    pub(in crate::config) sets: &'a Sets,
+    pub(in crate::config) geo: &'a GeoSettings,
+    pub(in crate::config) remembers_networks: bool,
 }
 
 /// Compares the tables with each other.
@@ -67,7 +74,7 @@ pub(in crate::config) fn check(drafts: &Drafts<'_>, now: UnixTime, out: &mut Com
         doubtful_authenticity(draft, out);
     }
     secrets_differ(drafts.clients, out);
-    rules_name_clients(drafts, out);
+    rule::names::check(drafts, out);
     doubtful_rules(drafts.rules, now, out);
 }
 
@@ -251,17 +258,6 @@ fn secrets_differ(clients: &[client::Draft], out: &mut Complaints) {
         );
         let hint = "with a secret of its own, the loss of one device does not open the other";
         out.warn(Complaint::wrong(place, what).see(other).hint(hint));
-    }
-}
-
-fn rules_name_clients(drafts: &Drafts<'_>, out: &mut Complaints) {
-    let known: Vec<&str> = drafts.clients.iter().map(|d| &*d.settings.login.name).collect();
-    for draft in drafts.rules {
-        for client in draft.clients.iter().filter(|client| !known.contains(&client.value.as_str())) {
-            let (rule, name) = (safe(&draft.rule.name), safe(&client.value));
-            let what = format!("rule \"{rule}\": there is no client \"{name}\"");
-            out.error(Complaint::wrong(&client.place, what).hint(suggestion(&client.value, &known)));
-        }
     }
 }
 

@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use crate::base::cidr::{NotAPrefix, Prefix};
 use crate::base::report::Place;
-use crate::base::table::{Reader, Written};
+use crate::base::table::{Node, Reader, Value, Written};
 use crate::base::text::safe;
 use crate::config::directory;
 use crate::config::file::{CLIENT_LDAP, CLIENT_RADIUS};
 use crate::config::rewrite;
 use crate::config::secret::Surroundings;
 use crate::config::settings::{ClientProtocol, ClientSettings};
+use crate::login::client::{Order, Protocol};
 use crate::login::rename::Renaming;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -45,20 +46,19 @@ impl Draft {
 pub(in crate::config::client) struct Named<'a> {
     name: &'a str,
     directory: &'a str,
+    groups: Vec<Arc<str>>,
+    order: Order,
     login_timeout: Duration,
     reject_delay: Duration,
     renaming: Renaming,
 }
 
-/// What a client speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Protocol {
-    Radius,
-    Ldap,
-}
-
 /// The words of `protocol`.
 const PROTOCOLS: [(&str, Protocol); 2] = [("radius", Protocol::Radius), ("ldap", Protocol::Ldap)];
+
+/// The words of `order`.
+pub(in crate::config) const ORDERS: [(&str, Order); 2] =
+    [("password-first", Order::PasswordFirst), ("factor-first", Order::FactorFirst)];
 
 /// Reads one client; `reader` is already called by its name.
 pub(in crate::config) fn settle(
@@ -77,6 +77,8 @@ pub(in crate::config) fn settle(
     let (login_timeout, reject_delay) = times(reader);
     let (renaming, rewrite) = rewrite::read(reader);
     let named = Named {
+        groups: groups(reader),
+        order: order(reader),
         renaming,
         name: name.as_ref().map_or("", |name| name.value),
         directory: directory.as_ref().map_or("", |directory| directory.value),
@@ -137,6 +139,31 @@ fn misplaced(reader: &mut Reader<'_, '_>, protocol: Protocol) {
             reader.wrong(place, format!("{key} has no effect here"), hint);
         }
     }
+}
+
+fn groups(reader: &mut Reader<'_, '_>) -> Vec<Arc<str>> {
+    let mut groups: Vec<Arc<str>> = Vec::new();
+    for text in reader.texts("groups").unwrap_or_default() {
+        check_name(reader, &text);
+        if groups.iter().any(|group| **group == *text.value) {
+            let what = format!("groups names \"{}\" twice", safe(text.value));
+            reader.wrong(&text.place, what, "remove one of them");
+        }
+        groups.push(text.value.into());
+    }
+    groups
+}
+
+/// Who has checked the password itself asks for nothing but the code.
+fn order(reader: &mut Reader<'_, '_>) -> Order {
+    let order = reader.choice("order", &ORDERS, Order::PasswordFirst);
+    let trusted =
+        matches!(reader.node("primary"), Some(Node { value: Value::Text(word), .. }) if word == "trusted");
+    if let Some(place) = reader.place_of("order").filter(|_| trusted) {
+        let what = "order has no effect, with primary = \"trusted\" no password comes here";
+        reader.wrong(&place, what, "remove it");
+    }
+    order
 }
 
 fn times(reader: &mut Reader<'_, '_>) -> (Duration, Duration) {

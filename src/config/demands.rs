@@ -137,7 +137,7 @@ fn groups_of_nobody(
         }
     };
     let Some(all) = clients.iter().map(users_of).collect::<Option<Vec<&Users>>>() else { return };
-    for (group, place) in &draft.groups {
+    for (group, place) in &draft.gathered.groups {
         if !all.is_empty() && !all.iter().any(|users| users.has_group(group)) {
             let name = safe(&draft.rule.name);
             let what = format!("rule \"{name}\": no user in a file is in group \"{}\"", safe(group));

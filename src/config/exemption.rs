@@ -7,6 +7,8 @@ use crate::base::table::{Reader, Written};
 use crate::base::text::safe;
 use crate::config::check::{Drafts, suggestion, twice};
 use crate::config::client::{self, check_name, prefixes};
+use crate::config::fault::told;
+use crate::config::rule::dates;
 use crate::config::settings::{ClientProtocol, DirectoryKind};
 use crate::config::{directory, show};
 use crate::directory::ldap::LdapSettings;
@@ -14,6 +16,11 @@ use crate::directory::{distinguished_name, lies_under, security_identifier};
 use crate::frontend::ldap::clients::{Allowed, Exempt};
 use crate::login::client::PrimaryKind;
 use crate::login::policy::Exemption;
+use crate::login::policy::exempt::ExemptionKind;
+
+/// The words of `kind`.
+pub(in crate::config) const KINDS: [(&str, ExemptionKind); 2] =
+    [("service", ExemptionKind::Service), ("break-glass", ExemptionKind::BreakGlass)];
 
 /// The words of `may`.
 const MAY: [(&str, May); 2] = [("bind", May::Bind), ("search", May::Search)];
@@ -28,8 +35,9 @@ enum May {
 pub(in crate::config) struct Draft {
     pub(in crate::config) exemption: Exemption,
     pub(in crate::config) allowed: Allowed,
-    place: Place,
-    name: Option<Place>,
+    pub(in crate::config) place: Place,
+    pub(in crate::config) name: Option<Place>,
+    pub(in crate::config) until: Option<Place>,
     clients: Vec<Written<String>>,
     account: Option<Place>,
     sources: Vec<Place>,
@@ -61,6 +69,11 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
     }
     let (sources, sources_at) = prefixes(reader, "source");
     let search = may(reader);
+    let owner = told(reader, "owner", "who answers for it, such as \"web team\"");
+    let reason = told(reader, "reason", "why it is there, for whoever finds it next year");
+    let valid = dates::validity(reader);
+    let kind = reader.choice("kind", &KINDS, ExemptionKind::Service);
+    let alarm = alarm(reader, kind);
     Draft {
         place: reader.whole_table().place.clone(),
         exemption: Exemption {
@@ -68,15 +81,30 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
             account: account.as_ref().map_or("".into(), |account| account.value.clone()),
             clients: clients.iter().map(|client| client.value.as_str().into()).collect(),
             sources,
-            ..Exemption::new("", "")
+            owner: owner.into(),
+            reason: reason.into(),
+            valid,
+            kind,
+            alarm,
         },
         allowed: Allowed { search: search.is_some() },
         name: name.map(|name| name.place),
+        until: reader.place_of("valid-until"),
         clients,
         account: account.map(|account| account.place),
         sources: sources_at,
         search,
     }
+}
+
+/// Who uses the way in for emergencies is heard of in any case.
+fn alarm(reader: &mut Reader<'_, '_>, kind: ExemptionKind) -> bool {
+    let said = reader.maybe("alarm");
+    if let Some(place) = reader.place_of("alarm").filter(|_| kind == ExemptionKind::BreakGlass) {
+        let what = "alarm has no effect, each use of a break-glass account raises one";
+        reader.wrong(&place, what, "remove it");
+    }
+    kind == ExemptionKind::BreakGlass || said.unwrap_or(false)
 }
 
 /// The account in its one form. A login name will not do: it can be given to another account tomorrow.

@@ -6,7 +6,7 @@
 use crate::directory::file::USER;
 
 /// Tables that stand once and may be spread over several files; a later file wins, key by key.
-pub const SINGLE: [(&str, &[&str]); 11] = [
+pub const SINGLE: [(&str, &[&str]); 12] = [
     ("radius", RADIUS),
     ("accounting", ACCOUNTING),
     ("ldap", LDAP),
@@ -18,21 +18,27 @@ pub const SINGLE: [(&str, &[&str]); 11] = [
     ("status", STATUS),
     ("limits", LIMITS),
     ("drain", DRAIN),
+    ("geo", GEO),
 ];
 
 /// Tables that stand any number of times; those of later files come after those of earlier ones.
-pub const REPEATED: [(&str, &[&str]); 7] = [
+pub const REPEATED: [(&str, &[&str]); 12] = [
     ("directory", DIRECTORY_LDAP),
     ("upstream", UPSTREAM),
     ("listener", LISTENER),
     ("client", CLIENT_RADIUS),
+    ("network", NETWORK),
+    ("window", WINDOW),
+    ("calendar", CALENDAR),
     ("exemption", EXEMPTION),
     ("rule", RULE),
+    ("on-fault", ON_FAULT),
+    ("expect", EXPECT),
     ("reply", REPLY),
 ];
 
 /// Tables inside tables, by the path to them.
-pub const INNER: [(&str, &[&str]); 15] = [
+pub const INNER: [(&str, &[&str]); 17] = [
     ("directory", DIRECTORY_FILE),
     ("directory.other-domain", OTHER_DOMAIN),
     ("client", CLIENT_LDAP),
@@ -43,7 +49,9 @@ pub const INNER: [(&str, &[&str]); 15] = [
     ("limits.codes-per-minute", LIMITS_CODES_PER_MINUTE),
     ("limits.spray", LIMITS_SPRAY),
     ("audit.network-prefix", NETWORK_PREFIX),
+    ("window.hours", WINDOW_HOURS),
     ("rule.time", RULE_TIME),
+    ("on-fault.then", FAULT_THEN),
     ("rule.then", RULE_THEN),
     ("reply.attributes", REPLY_ATTRIBUTE),
     ("secret", SECRET),
@@ -71,7 +79,7 @@ pub const STORE: &[&str] = &["path"];
 /// `[keys]`
 pub const KEYS: &[&str] = &["file"];
 /// `[subjects]`
-pub const SUBJECTS: &[&str] = &["pseudonym"];
+pub const SUBJECTS: &[&str] = &["pseudonym", "remember-networks"];
 /// `subjects.pseudonym`
 pub const PSEUDONYM: &[&str] = &["attribute"];
 /// `[audit]`
@@ -180,6 +188,8 @@ pub const LISTENER: &[&str] = &[
 /// `[[client]]` that speaks RADIUS
 pub const CLIENT_RADIUS: &[&str] = &[
     "name",
+    "groups",
+    "order",
     "protocol",
     "addresses",
     "secret",
@@ -217,6 +227,8 @@ pub const CLIENT_RADIUS: &[&str] = &[
 /// `[[client]]` that speaks LDAP
 pub const CLIENT_LDAP: &[&str] = &[
     "name",
+    "groups",
+    "order",
     "protocol",
     "addresses",
     "listeners",
@@ -238,13 +250,125 @@ pub const CLIENT_LDAP: &[&str] = &[
 pub const CLIENT_REWRITE: &[&str] =
     &["strip-prefix", "strip-suffix", "add-suffix", "pattern", "to", "expect"];
 /// `[[exemption]]`
-pub const EXEMPTION: &[&str] = &["name", "client", "account", "source", "may"];
+pub const EXEMPTION: &[&str] = &[
+    "name",
+    "client",
+    "account",
+    "source",
+    "may",
+    "owner",
+    "reason",
+    "valid-from",
+    "valid-until",
+    "kind",
+    "alarm",
+];
 /// `rule.then`
-pub const RULE_THEN: &[&str] = &["require"];
+pub const RULE_THEN: &[&str] = &["require", "require-all"];
 /// `secret` and whatever else is read from elsewhere
 pub const SECRET: &[&str] = &["file", "credential", "env"];
 /// `[[rule]]`
-pub const RULE: &[&str] = &["name", "client", "group", "subject", "network", "time", "then", "grace-until"];
+pub const RULE: &[&str] = &[
+    "name",
+    "client",
+    "client-group",
+    "listener",
+    "protocol",
+    "directory",
+    "subject",
+    "group",
+    "network",
+    "country",
+    "asn",
+    "time",
+    "calendar",
+    "first-login",
+    "new-network",
+    "last-login-before",
+    "first-credential",
+    "enrolled",
+    "any",
+    "all",
+    "not",
+    "valid-from",
+    "valid-until",
+    "then",
+    "grace-until",
+    "offer",
+    "shadow",
+    "remember",
+    "session-timeout",
+    "reply",
+    "say",
+];
+/// Entries of `any` and `all`, and `not`: the conditions of a rule
+pub const CONDITIONS: &[&str] = &[
+    "client",
+    "client-group",
+    "listener",
+    "protocol",
+    "directory",
+    "subject",
+    "group",
+    "network",
+    "country",
+    "asn",
+    "time",
+    "calendar",
+    "first-login",
+    "new-network",
+    "last-login-before",
+    "first-credential",
+    "enrolled",
+    "any",
+    "all",
+    "not",
+];
+/// `[geo]`
+pub const GEO: &[&str] = &["country", "asn"];
+/// `[[network]]`
+pub const NETWORK: &[&str] = &["name", "prefixes"];
+/// `[[window]]`
+pub const WINDOW: &[&str] = &["name", "zone", "hours"];
+/// An entry of `window.hours`
+pub const WINDOW_HOURS: &[&str] = &["days", "from", "to"];
+/// `[[calendar]]`
+pub const CALENDAR: &[&str] = &["name", "zone", "days", "times"];
+/// `[[on-fault]]`
+pub const ON_FAULT: &[&str] = &[
+    "name",
+    "owner",
+    "reason",
+    "client",
+    "client-group",
+    "group",
+    "valid-from",
+    "valid-until",
+    "then",
+    "within",
+];
+/// `on-fault.then`
+pub const FAULT_THEN: &[&str] = &["use"];
+/// `[[expect]]`
+pub const EXPECT: &[&str] = &[
+    "name",
+    "user",
+    "subject",
+    "group",
+    "client",
+    "listener",
+    "from",
+    "country",
+    "asn",
+    "at",
+    "first-credential",
+    "enrolled",
+    "first-login",
+    "new-network",
+    "last-login-days",
+    "then",
+    "rule",
+];
 /// `rule.time`
 pub const RULE_TIME: &[&str] = &["days", "from", "to", "zone"];
 /// `[[reply]]`

@@ -18,8 +18,8 @@ use crate::config::file::{REPEATED, SINGLE};
 use crate::config::secret::{Surroundings, reason};
 use crate::config::settings::Settings;
 use crate::config::{
-    accounting, client, demands, directory, exemption, listener, reach, relayed, reply, rule, sections,
-    upstream,
+    accounting, client, demands, directory, exemption, expect, fault, lint, listener, reach, relayed, reply,
+    rule, sections, sets, upstream,
 };
 use crate::login::policy::Policy;
 
@@ -189,7 +189,9 @@ fn settle(
     let known: Vec<&str> = SINGLE.iter().chain(&REPEATED).map(|(name, _)| *name).collect();
     let none = Table { place: whole.place.clone(), entries: BTreeMap::new() };
     let mut root = Reader::new(whole, "", &known, out);
-    let pseudonyms = sections::subjects(&mut root, &none);
+    let (pseudonyms, remember_networks) = sections::subjects(&mut root, &none);
+    let sets = sets::settle(&mut root, around.folder);
+    let geo = sections::geo(&mut root, &none, around.folder);
     let mut directories: Vec<directory::Draft> = root
         .tables("directory")
         .into_iter()
@@ -199,7 +201,9 @@ fn settle(
     let listeners = listeners(&mut root, around, now);
     let mut clients = clients(&mut root, &directories, around);
     let exemptions = exemptions(&mut root);
-    let rules = rules(&mut root);
+    let rules = rules(&mut root, &sets);
+    let faults = faults(&mut root, &sets);
+    let mut expectations = expectations(&mut root);
     let replies = replies(&mut root);
     // Without any client nothing is known about what they speak.
     let spoken = clients.is_empty() || clients.iter().any(|client| client.settings.radius().is_some());
@@ -214,10 +218,16 @@ fn settle(
         clients: &clients,
         exemptions: &exemptions,
         rules: &rules,
+        faults: &faults,
+        expectations: &expectations,
         replies: &replies,
+        sets: &sets,
+        geo: &geo,
+        remembers_networks: remember_networks.is_some(),
     };
     compare(&drafts, now, root.out());
     accounting::check(&accounting, &drafts, root.out());
+    expect::place(&mut expectations, sources);
     exemption::tell(&mut clients, &exemptions);
     reply::tell(&mut clients, &replies);
     reply::ask(&mut directories, &clients, &replies);
@@ -230,6 +240,7 @@ fn settle(
         store: sections::store(&mut root, &none, around.folder),
         keys: sections::keys(&mut root, &none, around),
         pseudonyms,
+        remember_networks,
         audit: sections::audit(&mut root, &none, around.folder),
         log: sections::log(&mut root, &none),
         status,
@@ -239,7 +250,12 @@ fn settle(
         upstreams: upstreams.into_iter().map(|draft| draft.settings).collect(),
         listeners: listeners.into_iter().map(|draft| draft.settings).collect(),
         clients: clients.into_iter().map(|draft| draft.settings).collect(),
-        policy: policy(rules, exemptions),
+        policy: policy(rules, exemptions, faults),
+        networks: sets.networks.into_iter().map(|draft| draft.settings).collect(),
+        windows: sets.windows.into_iter().map(|draft| draft.settings).collect(),
+        calendars: sets.calendars.into_iter().map(|draft| draft.settings).collect(),
+        geo,
+        expectations: expectations.into_iter().map(|draft| draft.settings).collect(),
         replies: replies.into_iter().map(|draft| draft.shown).collect(),
     };
     demands::files_differ(&settings, root.out());
@@ -247,10 +263,15 @@ fn settle(
 }
 
 /// The rules with what stands beside them.
-fn policy(rules: Vec<rule::Draft>, exemptions: Vec<exemption::Draft>) -> Arc<Policy> {
+fn policy(
+    rules: Vec<rule::Draft>,
+    exemptions: Vec<exemption::Draft>,
+    faults: Vec<fault::Draft>,
+) -> Arc<Policy> {
     Arc::new(Policy {
         rules: rules.into_iter().map(|draft| draft.rule).collect(),
         exemptions: exemptions.into_iter().map(|draft| draft.exemption).collect(),
+        faults: faults.into_iter().map(|draft| draft.fault).collect(),
         ..Policy::default()
     })
 }
@@ -272,7 +293,10 @@ fn compare(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
     upstream::check(drafts, out);
     relayed::check(drafts, out);
     exemption::check(drafts, out);
+    fault::check(drafts, out);
+    expect::check(drafts, out);
     reply::check(drafts, out);
+    lint::lint(drafts, now, out);
 }
 
 /// How a table is called in messages: by its name where it has one.
@@ -339,11 +363,29 @@ fn replies(root: &mut Reader<'_, '_>) -> Vec<reply::Draft> {
     tables.into_iter().map(read).collect()
 }
 
-fn rules(root: &mut Reader<'_, '_>) -> Vec<rule::Draft> {
+fn rules(root: &mut Reader<'_, '_>, sets: &sets::Sets) -> Vec<rule::Draft> {
     let tables = root.tables("rule");
     let read = |table| {
         let who = called("rule", table);
-        rule::settle(&mut Reader::new(table, who, crate::config::file::RULE, root.out()))
+        rule::settle(&mut Reader::new(table, who, crate::config::file::RULE, root.out()), sets)
+    };
+    tables.into_iter().map(read).collect()
+}
+
+fn faults(root: &mut Reader<'_, '_>, sets: &sets::Sets) -> Vec<fault::Draft> {
+    let tables = root.tables("on-fault");
+    let read = |table| {
+        let who = called("on-fault", table);
+        fault::settle(&mut Reader::new(table, who, crate::config::file::ON_FAULT, root.out()), sets)
+    };
+    tables.into_iter().map(read).collect()
+}
+
+fn expectations(root: &mut Reader<'_, '_>) -> Vec<expect::Draft> {
+    let tables = root.tables("expect");
+    let read = |table| {
+        let who = called("expect", table);
+        expect::settle(&mut Reader::new(table, who, crate::config::file::EXPECT, root.out()))
     };
     tables.into_iter().map(read).collect()
 }

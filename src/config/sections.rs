@@ -10,8 +10,8 @@ use crate::config::file;
 use crate::config::limits::{admission, spray};
 use crate::config::secret::{Surroundings, open, path_of, source};
 use crate::config::settings::{
-    AuditSettings, AuditTarget, KeyFile, LimitSettings, LogFormat, LogLevel, LogSettings, Pseudonyms,
-    RadiusSettings, SecretSource,
+    AuditSettings, AuditTarget, GeoSettings, KeyFile, LimitSettings, LogFormat, LogLevel, LogSettings,
+    Pseudonyms, RadiusSettings, SecretSource,
 };
 use crate::frontend::ldap::limits::LdapLimits;
 use crate::login::throttle::{FlowLimits, Limits};
@@ -190,9 +190,17 @@ pub(in crate::config) fn keys<'a>(
 }
 
 /// `[subjects]`
-pub(in crate::config) fn subjects<'a>(root: &mut Reader<'a, '_>, none: &'a Table) -> Pseudonyms {
+pub(in crate::config) fn subjects<'a>(
+    root: &mut Reader<'a, '_>,
+    none: &'a Table,
+) -> (Pseudonyms, Option<Duration>) {
     let table = section(root, "subjects", none);
     let mut reader = Reader::new(table, "subjects", file::SUBJECTS, root.out());
+    let remembered = reader.duration("remember-networks", Duration::ZERO..=365 * DAY, 30 * DAY);
+    (pseudonyms(&mut reader), (!remembered.is_zero()).then_some(remembered))
+}
+
+fn pseudonyms(reader: &mut Reader<'_, '_>) -> Pseudonyms {
     let Some(node) = reader.node("pseudonym") else { return Pseudonyms::Random };
     let Value::Table(inner) = &node.value else {
         reader.choice("pseudonym", &[("random", ())], ());
@@ -212,6 +220,22 @@ pub(in crate::config) fn subjects<'a>(root: &mut Reader<'a, '_>, none: &'a Table
         );
     }
     Pseudonyms::Attribute(text.value.into())
+}
+
+/// `[geo]`: databases in the MaxMind format; without them countries and autonomous systems are unknown.
+pub(in crate::config) fn geo<'a>(root: &mut Reader<'a, '_>, none: &'a Table, folder: &Path) -> GeoSettings {
+    let table = section(root, "geo", none);
+    let mut reader = Reader::new(table, "geo", file::GEO, root.out());
+    let mut database = |key: &str| {
+        let text = reader.text(key)?;
+        let path = folder.join(text.value);
+        if !path.is_file() {
+            let what = format!("{key}: {} does not exist", path.display());
+            reader.wrong(&text.place, what, "a database in the MaxMind format (.mmdb); none is shipped");
+        }
+        Some(path)
+    };
+    GeoSettings { country: database("country"), asn: database("asn") }
 }
 
 /// `[audit]`

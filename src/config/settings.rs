@@ -1,5 +1,7 @@
 //! Everything valid, as used.
 
+mod policy;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,6 +10,9 @@ use std::time::Duration;
 
 use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
+pub use crate::config::settings::policy::{
+    CalendarSettings, Expectation, ExpectedSubject, GeoSettings, NetworkSettings,
+};
 use crate::directory::file::Users;
 use crate::directory::ldap::LdapSettings;
 use crate::frontend::ldap::clients::LdapClient;
@@ -22,7 +27,7 @@ use crate::frontend::radius::reply::{Choice, Without};
 use crate::gateway::admit::AdmissionLimits;
 use crate::gateway::spray::SprayLimits;
 use crate::login::client::Client;
-use crate::login::policy::Policy;
+use crate::login::policy::{Policy, Window};
 use crate::login::relay::Method;
 use crate::login::throttle::FlowLimits;
 
@@ -41,6 +46,8 @@ pub struct Settings {
     pub keys: KeyFile,
     /// `[subjects]`
     pub pseudonyms: Pseudonyms,
+    /// How long it is remembered from which networks somebody was let in; `None`: not at all.
+    pub remember_networks: Option<Duration>,
     /// `[audit]`
     pub audit: AuditSettings,
     /// `[log]`
@@ -59,8 +66,18 @@ pub struct Settings {
     pub listeners: Vec<LdapListener>,
     /// `[[client]]`, with different names; each names a directory that is there, and no two could both be meant.
     pub clients: Vec<ClientSettings>,
-    /// `[[rule]]` and `[[exemption]]`
+    /// `[[rule]]`, `[[exemption]]` and `[[on-fault]]`
     pub policy: Arc<Policy>,
+    /// `[[network]]`, with different names.
+    pub networks: Vec<NetworkSettings>,
+    /// `[[window]]`, with different names.
+    pub windows: Vec<Arc<Window>>,
+    /// `[[calendar]]`, with different names.
+    pub calendars: Vec<CalendarSettings>,
+    /// `[geo]`
+    pub geo: GeoSettings,
+    /// `[[expect]]`, with different names.
+    pub expectations: Vec<Expectation>,
     /// `[[reply]]` as they were written; the clients have them in [`Client::telling`].
     pub replies: Vec<toml::Table>,
 }

@@ -2,6 +2,7 @@
 
 pub(in crate::config) mod ldap;
 mod limits;
+mod policy;
 mod radius;
 
 use std::path::Path;
@@ -10,8 +11,8 @@ use toml::{Table, Value};
 
 use crate::base::cidr::Prefix;
 use crate::base::table::{friendly, friendly_size};
+use crate::config::client::ORDERS;
 use crate::config::client::ldap::{ADDRESS_IS, EXTERNALS, REFERENCES};
-use crate::config::rule::day_word;
 use crate::config::sections::{FORMATS, LEVELS};
 use crate::config::settings::{
     AuditSettings, AuditTarget, ClientProtocol, ClientSettings, DirectoryKind, DirectorySettings,
@@ -21,8 +22,7 @@ use crate::config::show::limits::rates;
 use crate::config::show::radius::{accounting, radius_client, upstream};
 use crate::frontend::ldap::clients::LdapClient;
 use crate::frontend::ldap::limits::LdapLimits;
-use crate::login::client::{Client, Typed};
-use crate::login::policy::{Condition, Exemption, Requirement, Rule, TimeWindow};
+use crate::login::client::{Client, PrimaryKind, Typed};
 use crate::login::throttle::Limits;
 
 impl Settings {
@@ -54,16 +54,7 @@ impl Settings {
             from => source(from),
         };
         put("keys", vec![("file", keys)]);
-        put(
-            "subjects",
-            vec![(
-                "pseudonym",
-                match &self.pseudonyms {
-                    Pseudonyms::Random => "random".into(),
-                    Pseudonyms::Attribute(name) => table(vec![("attribute", (**name).into())]),
-                },
-            )],
-        );
+        put("subjects", subjects(self));
         put("audit", audit(&self.audit));
         put(
             "log",
@@ -83,19 +74,22 @@ impl Settings {
             root.insert("listener".into(), Value::Array(listeners.collect()));
         }
         root.insert("client".into(), Value::Array(self.clients.iter().map(client).collect()));
-        if !self.policy.exemptions.is_empty() {
-            let exemptions = self.policy.exemptions.iter().map(|one| exemption(one, &self.clients));
-            root.insert("exemption".into(), Value::Array(exemptions.collect()));
-        }
-        if !self.policy.rules.is_empty() {
-            root.insert("rule".into(), Value::Array(self.policy.rules.iter().map(rule).collect()));
-        }
+        policy::put(self, &mut root);
         if !self.replies.is_empty() {
             let replies = self.replies.iter().cloned().map(Value::Table);
             root.insert("reply".into(), Value::Array(replies.collect()));
         }
         root
     }
+}
+
+fn subjects(settings: &Settings) -> Vec<(&'static str, Value)> {
+    let pseudonym = match &settings.pseudonyms {
+        Pseudonyms::Random => "random".into(),
+        Pseudonyms::Attribute(name) => table(vec![("attribute", (**name).into())]),
+    };
+    let remembered = settings.remember_networks.unwrap_or_default();
+    vec![("pseudonym", pseudonym), ("remember-networks", friendly(remembered).into())]
 }
 
 fn audit(settings: &AuditSettings) -> Vec<(&'static str, Value)> {
@@ -164,10 +158,7 @@ fn limits(limits: &LimitSettings) -> Vec<(&'static str, Value)> {
     };
     let mut factor = of(&limits.failures.factor);
     factor.push(("per-day", limits.failures.factor.per_day.into()));
-    let mut pairs = vec![
-        ("password", table(of(&limits.failures.password))),
-        ("factor", table(factor)),
-    ];
+    let mut pairs = vec![("password", table(of(&limits.failures.password))), ("factor", table(factor))];
     pairs.extend(rates(limits));
     pairs
 }
@@ -197,6 +188,12 @@ fn client(client: &ClientSettings) -> Value {
         ("login-timeout", friendly(login.login_timeout).into()),
         ("reject-delay", friendly(login.reject_delay).into()),
     ];
+    if login.primary != PrimaryKind::CheckedByClient {
+        pairs.push(("order", word(&ORDERS, login.order)));
+    }
+    if !login.groups.is_empty() {
+        pairs.push(("groups", list(login.groups.iter().map(ToString::to_string))));
+    }
     if let Some(rewrite) = &client.rewrite {
         pairs.push(("rewrite", rewrite.clone()));
     }
@@ -250,70 +247,4 @@ fn ldap_client(login: &Client, ldap: &LdapClient, pairs: &mut Vec<(&str, Value)>
     if !known.certificates.is_empty() {
         pairs.push(("certificates", list(known.certificates.iter().map(ToString::to_string))));
     }
-}
-
-/// What the account may do is known at the clients that speak LDAP; at others there is nothing but a bind.
-fn exemption(exemption: &Exemption, clients: &[ClientSettings]) -> Value {
-    let allowed = |client: &ClientSettings| Some(client.ldap()?.exempt.get(&exemption.name)?.allowed);
-    let searches = clients.iter().filter_map(allowed).any(|allowed| allowed.search);
-    table(vec![
-        ("name", (*exemption.name).into()),
-        ("client", list(exemption.clients.iter().map(ToString::to_string))),
-        ("account", (*exemption.account).into()),
-        ("source", list(exemption.sources.iter().map(Prefix::to_string))),
-        ("may", list(["bind", "search"].into_iter().take(if searches { 2 } else { 1 }))),
-    ])
-}
-
-fn rule(rule: &Rule) -> Value {
-    let mut pairs: Vec<(&str, Value)> = vec![("name", (*rule.name).into())];
-    pairs.extend(rule.when.parts().iter().filter_map(condition));
-    pairs.push((
-        "then",
-        match rule.then {
-            Requirement::None => "none".into(),
-            Requirement::Refuse => "refuse".into(),
-            Requirement::OneOf(kinds) => table(vec![("require", list(kinds.iter().map(|kind| kind.word())))]),
-            Requirement::AllOf(kinds) => {
-                table(vec![("require-all", list(kinds.iter().map(|kind| kind.word())))])
-            }
-        },
-    ));
-    if let Some(until) = rule.options.grace_until {
-        let until = jiff::Timestamp::from_millisecond(until.0).map(|time| time.to_string());
-        pairs.push(("grace-until", until.unwrap_or_default().into()));
-    }
-    table(pairs)
-}
-
-fn condition(condition: &Condition) -> Option<(&'static str, Value)> {
-    Some(match condition {
-        Condition::Client(names) => ("client", list(names.iter().map(ToString::to_string))),
-        Condition::Group(groups) => ("group", list(groups.iter().map(ToString::to_string))),
-        Condition::Subject(subjects) => ("subject", list(subjects.iter().map(ToString::to_string))),
-        Condition::Any(ways) => ("network", list(ways.iter().flat_map(network))),
-        Condition::Time(windows) => {
-            ("time", Value::Array(windows.iter().flat_map(|one| &one.hours).map(window).collect()))
-        }
-        _ => return None,
-    })
-}
-
-fn network(way: &Condition) -> Vec<String> {
-    match way {
-        Condition::Network(networks) => {
-            networks.iter().flat_map(|one| one.prefixes()).map(ToString::to_string).collect()
-        }
-        Condition::AddressUnknown => vec!["unknown".into()],
-        _ => Vec::new(),
-    }
-}
-
-fn window(window: &TimeWindow) -> Value {
-    table(vec![
-        ("days", list(window.days.iter().map(|day| day_word(*day)))),
-        ("from", window.from.strftime("%H:%M").to_string().into()),
-        ("to", window.to.strftime("%H:%M").to_string().into()),
-        ("zone", window.zone.iana_name().unwrap_or("UTC").into()),
-    ])
 }

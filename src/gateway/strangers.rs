@@ -143,7 +143,8 @@ mod tests {
     fn a_directory_that_was_not_asked_counts_nothing_and_one_that_is_silent_never_makes_anybody_wait() {
         let (strangers, clock) = strangers();
         let try_once = |name: &str, was_asked| {
-            let Asking::Yes(Some(before)) = strangers.ask(&attempt(name), clock.now(), &Limits::PASSWORD) else {
+            let Asking::Yes(Some(before)) = strangers.ask(&attempt(name), clock.now(), &Limits::PASSWORD)
+            else {
                 return false;
             };
             strangers.unanswered(before, was_asked, clock.now(), &Limits::PASSWORD);

@@ -82,6 +82,8 @@ fn login(reader: &mut Reader<'_, '_>, named: Named<'_>, connection_is: Connectio
         protocol: Protocol::Ldap,
         name: named.name.into(),
         directory: named.directory.into(),
+        groups: named.groups,
+        order: named.order,
         primary: PrimaryKind::Directory,
         entry: entry::typed(reader),
         // Nobody is ever asked.

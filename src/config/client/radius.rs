@@ -147,6 +147,8 @@ fn login(reader: &mut Reader<'_, '_>, named: Named<'_>) -> (Client, relay::Relay
     let client = Client {
         name: named.name.into(),
         directory: named.directory.into(),
+        groups: named.groups,
+        order: named.order,
         primary,
         entry,
         prompt: prompt(reader).into(),

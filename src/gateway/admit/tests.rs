@@ -166,7 +166,11 @@ fn a_realm_is_limited_at_all_clients_together_and_takes_nothing_from_another() {
     }
     assert_eq!(passes(&admission, &vpn, &source, "c"), Err(Refused::RealmRate), "names without one are one");
     let entry = LoginName::distinguished("uid=a,dc=lab,dc=example").unwrap();
-    assert_eq!(admission.enter(&vpn, &source, &entry).map(drop), Err(Refused::RealmRate), "and so are entries");
+    assert_eq!(
+        admission.enter(&vpn, &source, &entry).map(drop),
+        Err(Refused::RealmRate),
+        "and so are entries"
+    );
     clock.advance(Duration::from_secs(30));
     assert_eq!(passes(&admission, &wifi, &source, "d@lab.example"), Ok(()));
 }
@@ -192,7 +196,8 @@ fn so_many_logins_of_one_source_run_at_once_and_places_come_back() {
 #[test]
 fn nothing_is_kept_of_sources_whose_logins_have_ended_d_112() {
     let clock = Arc::new(ManualClock::at(UnixTime(0)));
-    let admission = with(AdmissionLimits { per_second: number(100_000), ..AdmissionLimits::default() }, &clock);
+    let admission =
+        with(AdmissionLimits { per_second: number(100_000), ..AdmissionLimits::default() }, &clock);
     let vpn = client(&"vpn".into());
     for n in 0..500_u32 {
         let user = IpAddr::from((0x0a00_0000 + n).to_be_bytes());
@@ -209,8 +214,7 @@ fn codes_of_each_kind_are_limited_by_themselves_and_recover() {
     let codes_per_minute = CodesPerMinute::each(number_of);
     let admission = with(AdmissionLimits { codes_per_minute, ..AdmissionLimits::default() }, &clock);
     let (a, b) = (Pseudonym::new("a").unwrap(), Pseudonym::new("b").unwrap());
-    let tries =
-        |who, kind| (0..3).map(|_| admission.code_may(who, kind)).filter(|may| *may).count();
+    let tries = |who, kind| (0..3).map(|_| admission.code_may(who, kind)).filter(|may| *may).count();
     for who in [&a, &b] {
         for kind in FactorKind::ALL {
             assert_eq!(tries(who, kind), usize::try_from(number_of(kind)).unwrap(), "{who} {kind}");

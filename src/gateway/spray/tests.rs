@@ -46,7 +46,10 @@ impl Watch {
             client: Arc::new(self.client.clone()),
             name: LoginName::parse(name.as_bytes()).unwrap(),
             credential: PrimaryCredential::Proven,
-            origin: Origin { peer: IpAddr::from([192, 0, 2, 1]), user: from.map(|from| from.parse().unwrap()) },
+            origin: Origin {
+                peer: IpAddr::from([192, 0, 2, 1]),
+                user: from.map(|from| from.parse().unwrap()),
+            },
             device: Box::default(),
             listener: None,
             hint: None,
@@ -164,7 +167,11 @@ fn one_password_over_many_names_is_slowed_wherever_it_comes_from_d_109() {
     let looks: Vec<_> = (0..3).map(|_| watch.look(sprayed)).collect();
     assert_eq!(looks[2], Speed::Slowed(Sign::NamesWithPassword));
     assert_eq!(watch.look(("name-9", "winter2026!", SOURCE)), Speed::Normal, "another password");
-    assert_eq!(watch.look_as(sprayed, true), Speed::Normal, "somebody whose password it is, where he always is");
+    assert_eq!(
+        watch.look_as(sprayed, true),
+        Speed::Normal,
+        "somebody whose password it is, where he always is"
+    );
 }
 
 #[test]
@@ -186,8 +193,7 @@ fn a_subject_is_one_name_however_it_is_spelt() {
     let who = Pseudonym::new("p7f3k").unwrap();
     let fails = |name: &str, from| {
         let (attempt, password) = (watch.attempt((name, "", Some(from))), Secret::copied(name.as_bytes()));
-        let tried =
-            Tried { attempt: &attempt, who: Some(&who), password: Some(&password), familiar: false };
+        let tried = Tried { attempt: &attempt, who: Some(&who), password: Some(&password), familiar: false };
         watch.spray.failed(&tried, watch.clock.now().steady)
     };
     assert_eq!(fails("alice", "198.51.100.1"), []);

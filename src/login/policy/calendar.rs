@@ -51,7 +51,11 @@ impl Calendar {
     /// Whether `at` is inside of one of them.
     #[must_use]
     pub fn contains(&self, at: UnixTime) -> Truth {
-        if at < self.known.0 || at >= self.known.1 { Truth::Unknown } else { Truth::of(self.at(at).is_some()) }
+        if at < self.known.0 || at >= self.known.1 {
+            Truth::Unknown
+        } else {
+            Truth::of(self.at(at).is_some())
+        }
     }
 
     /// The first moment after `at` at which it is otherwise than at `at`; `None` when there is none.
