@@ -51,6 +51,10 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
     if let Some(factor) = record.factor {
         text(line, "factor", factor.word());
     }
+    if record.shown.iter().count() > 1 {
+        let words: Vec<_> = record.shown.iter().map(|kind| format!("\"{}\"", kind.word())).collect();
+        let _ = write!(line, ",\"factors\":[{}]", words.join(","));
+    }
     if let Some(rule) = &record.rule {
         text(line, "rule", rule);
     }
@@ -196,7 +200,7 @@ mod tests {
     use crate::gateway::ports::ExemptLogin;
     use crate::login::attempt::AttemptId;
     use crate::login::client::Protocol;
-    use crate::login::factor::FactorKinds;
+    use crate::login::factor::{FactorKind, FactorKinds};
     use crate::login::identity::Pseudonym;
     use crate::login::policy::{Country, Demand, First, Input, Past, Place, Shadow};
 
@@ -211,6 +215,7 @@ mod tests {
             outcome: "accept",
             reason: "confirmed",
             factor: Some(FactorKind::Totp),
+            shown: FactorKinds::NONE,
             rule: Some("vpn".into()),
             exemption: None,
             missed: None,
@@ -328,6 +333,16 @@ mod tests {
         for key in ["listener", "method", "country", "asn", "groups", "first_login", "demand", "shadow"] {
             assert!(value.get(key).is_none(), "{key}: {told}");
         }
+    }
+
+    #[test]
+    fn of_several_factors_all_are_named_and_one_is_not_named_twice() {
+        let one = [FactorKind::Totp].into_iter().collect();
+        let alone = line(&AuditRecord { shown: one, ..record() }, NetworkPrefix::WHOLE);
+        assert!(!alone.contains("factors"), "{alone}");
+        let both = one.with(FactorKind::Recovery);
+        let both = line(&AuditRecord { shown: both, ..record() }, NetworkPrefix::WHOLE);
+        assert!(both.contains(",\"factor\":\"totp\",\"factors\":[\"totp\",\"recovery\"],"), "{both}");
     }
 
     #[test]

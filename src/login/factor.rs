@@ -57,11 +57,25 @@ pub struct FactorKinds(u8);
 impl FactorKinds {
     /// Every kind.
     pub const ALL: Self = Self(7);
+    /// No kind.
+    pub const NONE: Self = Self(0);
 
     /// Whether `kind` is in the set.
     #[must_use]
     pub const fn contains(self, kind: FactorKind) -> bool {
         self.0 & kind.bit() != 0
+    }
+
+    /// The set and `kind`.
+    #[must_use]
+    pub const fn with(self, kind: FactorKind) -> Self {
+        Self(self.0 | kind.bit())
+    }
+
+    /// What is in both sets.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
     }
 
     /// Whether the set is empty.

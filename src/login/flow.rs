@@ -64,6 +64,12 @@ pub struct Flow {
     /// Why the name leads to nobody.
     nobody: Reason,
     factor: Option<FactorKind>,
+    /// Kinds of factors that were confirmed in this login.
+    shown: FactorKinds,
+    /// The last of them.
+    shown_last: Option<FactorKind>,
+    /// Questions for a code.
+    questions: u8,
     /// What the upstream answered last.
     held: Option<Held>,
     /// Whom the upstream confirms, where that is not the name that was typed.
@@ -105,6 +111,9 @@ impl Flow {
             called_off: false,
             nobody: Reason::UnknownSubject,
             factor: None,
+            shown: FactorKinds::NONE,
+            shown_last: None,
+            questions: 0,
             held: None,
             confirmed: None,
             agreed: false,
@@ -180,6 +189,7 @@ impl Flow {
             exemption: self.decision.as_ref().and_then(|d| d.exemption.clone()),
             missed: self.missed.clone(),
             factor: self.factor,
+            shown: self.shown,
             stage: self.stage.word(),
         }
     }

@@ -6,7 +6,7 @@ use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
 use crate::login::attempt::Answer;
 use crate::login::credential::Code;
-use crate::login::factor::{Enrolment, FactorKind, FactorOutcome};
+use crate::login::factor::{Enrolment, FactorKind, FactorKinds, FactorOutcome, Proof};
 use crate::login::identity::{Account, Pseudonym, Subject};
 use crate::login::policy::Seen;
 use crate::login::relay::{Heard, Held};
@@ -70,8 +70,9 @@ pub enum Work {
     CountWrongPassword(Pseudonym),
     /// Forget earlier wrong passwords: [`Outcome::Counted`].
     ForgetWrongPasswords(Pseudonym),
-    /// Hold the code against these enrolments and use it up: [`Outcome::Factor`].
-    Check(Pseudonym, Code, Vec<Enrolment>),
+    /// Hold the code against these enrolments and use it up; whether something else was shown before says where a wrong
+    /// one is counted: [`Outcome::Factor`].
+    Check(Pseudonym, Code, Vec<Enrolment>, Proof),
 }
 
 impl Work {
@@ -245,8 +246,10 @@ pub struct Trail {
     pub exemption: Option<Arc<str>>,
     /// An exemption names the account, but not for where this login came from.
     pub missed: Option<Arc<str>>,
-    /// The factor that was used, or tried.
+    /// The factor that was used, or tried, last.
     pub factor: Option<FactorKind>,
+    /// The kinds of factors that were confirmed.
+    pub shown: FactorKinds,
     /// Where it ended.
     pub stage: &'static str,
     /// What the rules saw of it.

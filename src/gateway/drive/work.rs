@@ -57,8 +57,8 @@ impl Gateway {
             Work::ForgetWrongPasswords(who) => {
                 Outcome::Counted(store.forget_failures(&who, Counted::Password, false).await.map(drop))
             }
-            Work::Check(who, code, enrolments) => {
-                Outcome::Factor(self.check(&who, &code, &enrolments, live).await)
+            Work::Check(who, code, enrolments, proof) => {
+                Outcome::Factor(self.check(&who, &code, (&enrolments, proof), live).await)
             }
         }
     }
@@ -180,7 +180,7 @@ impl Gateway {
         &self,
         who: &Pseudonym,
         code: &Code,
-        enrolments: &[Enrolment],
+        (enrolments, proof): (&[Enrolment], Proof),
         live: &Live,
     ) -> Result<FactorOutcome, Fault> {
         let now = self.parts.clock.now().unix;
@@ -198,7 +198,7 @@ impl Gateway {
         if tries.is_empty() {
             return fault.map_or(Ok(FactorOutcome::Wrong), Err);
         }
-        let outcome = self.parts.store.settle(who, &tries, now, &live.limits.factor, Proof::Proven).await?;
+        let outcome = self.parts.store.settle(who, &tries, now, &live.limits.factor, proof).await?;
         match (outcome, fault) {
             (FactorOutcome::Wrong, Some(fault)) => Err(fault),
             (outcome, _) => Ok(outcome),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::base::clock::UnixTime;
 use crate::login::attempt::AttemptId;
-use crate::login::factor::FactorKind;
+use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::identity::Pseudonym;
 use crate::login::policy::Seen;
 
@@ -29,8 +29,10 @@ pub struct AuditRecord {
     pub outcome: &'static str,
     /// Fixed word for the cause.
     pub reason: &'static str,
-    /// Which factor.
+    /// Which factor; of several the last.
     pub factor: Option<FactorKind>,
+    /// All that were confirmed in one login.
+    pub shown: FactorKinds,
     /// Which rule.
     pub rule: Option<Arc<str>>,
     /// The exemption that the login came under.
@@ -70,6 +72,7 @@ impl AuditRecord {
             outcome,
             reason,
             factor: None,
+            shown: FactorKinds::NONE,
             rule: None,
             exemption: None,
             missed: None,

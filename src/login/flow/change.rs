@@ -61,12 +61,12 @@ impl Flow {
         let demand = &self.decision.as_ref()?.demand;
         let change = self.change.as_ref().filter(|change| change.agreed)?;
         let kind = change.confirmed?;
-        let asked_for = match demand {
-            Demand::Show(clauses) => clauses.iter().all(|clause| clause.kinds.contains(kind)),
+        let shown = match demand {
+            Demand::Show(clauses) => self.open(clauses).is_empty(),
             Demand::Refuse(_) => false,
         };
         let enrolled = self.record.enrolments.iter().any(|enrolment| enrolment.kind() == kind);
-        if !asked_for || !enrolled {
+        if !shown || !enrolled {
             return None;
         }
         let (old, new) = (change.old.clone(), change.new.clone()?);

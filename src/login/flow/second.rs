@@ -1,18 +1,33 @@
-//! The password is right; what else?
+//! What else is to be shown beside the first credential, and what of it was.
+//!
+//! A demand is a list of clauses; each is met by one confirmed factor of its kinds. A factor counts for every clause that
+//! names its kind; for what is left, one of a kind that was not shown in this login is asked for.
 
 use crate::base::clock::Now;
 use crate::login::attempt::Answer;
 use crate::login::credential::Code;
-use crate::login::factor::{Enrolment, FactorKind, FactorKinds, FactorOutcome};
+use crate::login::factor::{Enrolment, FactorKind, FactorKinds, FactorOutcome, Proof};
 use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, later, reject, unable};
 use crate::login::identity::Standing;
 use crate::login::policy::{Clause, Demand};
 use crate::login::step::{Prompt, Step, Work};
-use crate::login::throttle::{Allowed, allowed};
+use crate::login::throttle::{Allowed, Failures, allowed};
 use crate::login::verdict::{Basis, Fault, FaultKind, Reason};
 
+/// Most questions for a code in one login.
+const MOST_QUESTIONS: u8 = 3;
+
+/// What of a demand is still to be done.
+enum Left {
+    /// Nothing, for this reason.
+    Nothing(Basis),
+    /// These clauses.
+    Open(Vec<Clause>),
+}
+
 impl Flow {
+    /// The password is right; what else?
     pub(super) fn second(&mut self, now: Now) -> Step {
         let Some(subject) = &self.subject else { return unable(FaultKind::Internal) };
         match subject.account.standing {
@@ -28,61 +43,106 @@ impl Flow {
         if let Some(change) = self.change_agreed() {
             return change;
         }
-        let (Some(subject), Some(decision)) = (&self.subject, &self.decision) else {
-            return unable(FaultKind::Internal);
+        match self.factors(now) {
+            Ok(basis) => self.accept(basis, now),
+            Err(step) => step,
+        }
+    }
+
+    /// Why what was shown is enough; as `Err`, what is to be done about what is left, or why nothing can be.
+    pub(super) fn factors(&mut self, now: Now) -> Result<Basis, Step> {
+        let open = match self.left(now)? {
+            Left::Nothing(basis) => return Ok(basis),
+            Left::Open(open) => open,
         };
+        let wanted = self.wanted(&open);
+        let Some(typed) = &self.typed else { return Err(self.ask(now)) };
+        if let Some(kind) = self.counts_again(&open, wanted, now) {
+            self.factor = Some(kind);
+            return Ok(Basis::Remembered(kind));
+        }
+        if self.record.spent && self.field().is_some() {
+            return Err(reject(Reason::ReplayedCode));
+        }
+        let Some(code) = Code::read(typed.expose()) else { return Err(reject(Reason::NotACode)) };
+        let enrolments = self.record.enrolments.iter();
+        let fitting: Vec<Enrolment> =
+            enrolments.filter(|e| wanted.contains(e.kind()) && code.fits(e.kind())).cloned().collect();
+        let Some(subject) = &self.subject else { return Err(unable(FaultKind::Internal)) };
+        let who = subject.pseudonym.clone();
+        self.typed = None;
+        self.factor = fitting.iter().map(Enrolment::kind).collect::<FactorKinds>().only();
+        self.stage = Stage::Checking;
+        Err(Step::Do(Work::Check(who, code, fitting, self.proof_of_codes())))
+    }
+
+    /// What of the demand is left, if something can be done about it.
+    fn left(&self, now: Now) -> Result<Left, Step> {
+        let Some(decision) = &self.decision else { return Err(unable(FaultKind::Internal)) };
         let clauses = match &decision.demand {
-            Demand::Show(clauses) if clauses.is_empty() && decision.exemption.is_some() => {
-                return self.accept(Basis::Exempt, now);
+            Demand::Refuse(_) => return Err(reject(Reason::RefusedByRule)),
+            Demand::Show(clauses) if clauses.is_empty() => {
+                let exempt = decision.exemption.is_some();
+                return Ok(Left::Nothing(if exempt { Basis::Exempt } else { Basis::RuleAsksNone }));
             }
-            Demand::Show(clauses) if clauses.is_empty() => return self.accept(Basis::RuleAsksNone, now),
-            Demand::Refuse(_) => return reject(Reason::RefusedByRule),
             Demand::Show(clauses) => clauses,
         };
-        let in_all = |kind: &FactorKind| clauses.iter().all(|clause| clause.kinds.contains(*kind));
-        let kinds: FactorKinds = FactorKind::ALL.into_iter().filter(in_all).collect();
-        let enrolled: Vec<&Enrolment> =
-            self.record.enrolments.iter().filter(|e| kinds.contains(e.kind())).collect();
-        if enrolled.is_empty() {
+        let open = self.open(clauses);
+        if open.is_empty() {
+            let last = self.shown_last.ok_or_else(|| unable(FaultKind::Internal))?;
+            return Ok(Left::Nothing(Basis::Confirmed(last)));
+        }
+        let fitting = |clause: &Clause| self.wanted(std::slice::from_ref(clause));
+        if open.iter().any(|clause| fitting(clause).is_empty()) {
             // Grace is for who has nothing yet, not for who has another factor than the rule asks for.
             let nothing_yet = self.record.enrolments.is_empty();
             let lasts = |clause: &Clause| clause.grace_until.is_some_and(|until| now.unix < until);
             let grace = nothing_yet && clauses.iter().all(lasts);
-            return if grace { self.accept(Basis::Grace, now) } else { reject(Reason::NotEnrolled) };
+            return if grace { Ok(Left::Nothing(Basis::Grace)) } else { Err(reject(Reason::NotEnrolled)) };
         }
-        if enrolled.iter().all(|e| self.is_locked(e.kind(), now)) {
-            return reject(Reason::FactorLocked);
+        if open.iter().any(|clause| fitting(clause).iter().all(|kind| self.is_locked(kind, now))) {
+            return Err(reject(Reason::FactorLocked));
         }
-        let Some(typed) = self.typed.take() else { return self.ask(now) };
-        if let Some(kind) = self.counts_again(&enrolled, now) {
-            self.factor = Some(kind);
-            return self.accept(Basis::Remembered(kind), now);
-        }
-        if self.record.spent && self.field().is_some() {
-            return reject(Reason::ReplayedCode);
-        }
-        let Some(code) = Code::read(typed.expose()) else { return reject(Reason::NotACode) };
-        let fitting: Vec<Enrolment> = enrolled.into_iter().filter(|e| code.fits(e.kind())).cloned().collect();
-        self.factor = fitting.iter().map(Enrolment::kind).collect::<FactorKinds>().only();
-        let who = subject.pseudonym.clone();
-        self.stage = Stage::Checking;
-        Step::Do(Work::Check(who, code, fitting))
+        Ok(Left::Open(open))
     }
 
-    /// The kind that was confirmed a short while ago with this very password field, if a rule still asks for it and
-    /// it could be confirmed now (B-046). A reply to a question is never in that field.
-    fn counts_again(&self, enrolled: &[&Enrolment], now: Now) -> Option<FactorKind> {
+    /// The clauses that nothing meets that was shown in this login and is still enrolled: the rules and what is enrolled
+    /// may have changed since.
+    pub(super) fn open(&self, clauses: &[Clause]) -> Vec<Clause> {
+        let counts = self.shown.and(self.enrolled_kinds());
+        clauses.iter().filter(|clause| clause.kinds.and(counts).is_empty()).copied().collect()
+    }
+
+    /// The kinds that would meet one of `open`: enrolled, and not shown yet.
+    fn wanted(&self, open: &[Clause]) -> FactorKinds {
+        let kinds = self.enrolled_kinds().iter().filter(|kind| !self.shown.contains(*kind));
+        kinds.filter(|kind| open.iter().any(|clause| clause.kinds.contains(*kind))).collect()
+    }
+
+    fn enrolled_kinds(&self) -> FactorKinds {
+        self.record.enrolments.iter().map(Enrolment::kind).collect()
+    }
+
+    /// The kind that was confirmed a short while ago with this very password field, if it meets all that is left and
+    /// could be confirmed now (B-046). A reply to a question is never in that field.
+    fn counts_again(&self, open: &[Clause], wanted: FactorKinds, now: Now) -> Option<FactorKind> {
         self.field()?;
         let kind = self.record.remembered?;
-        (enrolled.iter().any(|e| e.kind() == kind) && !self.is_locked(kind, now)).then_some(kind)
+        let meets_all = open.iter().all(|clause| clause.kinds.contains(kind));
+        (meets_all && wanted.contains(kind) && !self.is_locked(kind, now)).then_some(kind)
     }
 
-    fn ask(&mut self, now: Now) -> Step {
+    pub(super) fn ask(&mut self, now: Now) -> Step {
         let client = &self.attempt.client;
-        if !self.can_be_asked() {
+        if !self.can_be_asked() || self.questions >= MOST_QUESTIONS {
             return reject(self.not_asked());
         }
-        let text = client.prompt.clone();
+        // Whoever is asked for one more code must not think that the first was wrong.
+        let text = match self.shown.iter().count() {
+            0 => client.prompt.clone(),
+            before => format!("{}. {}", before.saturating_add(1), client.prompt).into(),
+        };
+        self.questions = self.questions.saturating_add(1);
         self.deadline = later(now.steady, client.challenge_life);
         self.stage = Stage::Asking;
         Step::Ask(Prompt { text, relay: None })
@@ -103,7 +163,12 @@ impl Flow {
         match outcome {
             Ok(FactorOutcome::Confirmed(kind)) => {
                 self.factor = Some(kind);
-                self.accept(Basis::Confirmed(kind), now)
+                self.shown = self.shown.with(kind);
+                self.shown_last = Some(kind);
+                match self.factors(now) {
+                    Ok(basis) => self.accept(basis, now),
+                    Err(step) => step,
+                }
             }
             Ok(FactorOutcome::Wrong) => reject(Reason::WrongCode),
             Ok(FactorOutcome::Replayed(kind)) => {
@@ -115,9 +180,23 @@ impl Flow {
         }
     }
 
+    /// Whether a wrong code is that of somebody who has shown nothing else (C-004).
+    pub(super) const fn proof_of_codes(&self) -> Proof {
+        if self.primary_done { Proof::Proven } else { Proof::Unproven }
+    }
+
     fn is_locked(&self, kind: FactorKind, now: Now) -> bool {
-        self.record.codes.iter().any(|(counted, failures)| {
-            *counted == kind && allowed(failures, now.unix, &self.limits.factor) != Allowed::Yes
-        })
+        let limits = &self.limits.factor;
+        let of_kind = self.record.codes.iter().filter(|(counted, _)| *counted == kind);
+        let by_kind = of_kind.map(|(_, failures)| allowed(failures, now.unix, limits));
+        match self.proof_of_codes() {
+            Proof::Proven => by_kind.into_iter().any(|allowed| allowed != Allowed::Yes),
+            // As the store settles it: strangers have waits of their own.
+            Proof::Unproven => {
+                let strangers = self.record.unproven.unwrap_or(Failures::NONE);
+                by_kind.into_iter().any(|allowed| allowed == Allowed::Locked)
+                    || allowed(&strangers, now.unix, limits) != Allowed::Yes
+            }
+        }
     }
 }

@@ -22,6 +22,7 @@ mod first;
 mod random;
 mod relayed;
 mod second;
+mod several;
 mod telling;
 
 const ALIAS: &str = "cn=svc-wiki,ou=services,dc=example,dc=org";

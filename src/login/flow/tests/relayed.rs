@@ -175,7 +175,7 @@ fn a_code_that_stood_behind_the_password_is_held_while_the_upstream_asks_and_the
     let known = Record { remembered: Some(FactorKind::Totp), ..with(vec![totp()]) };
     let step = case.worked(&mut flow, Outcome::Record(Ok(known)));
     assert_eq!(asked(&step), Some(&b"token 654321"[..]), "an answer is not cut");
-    let Step::Do(Work::Check(_, code, _)) = case.worked(&mut flow, yes()) else {
+    let Step::Do(Work::Check(_, code, _, _)) = case.worked(&mut flow, yes()) else {
         panic!("the code is checked")
     };
     assert_eq!(code.secret(), &Secret::copied(b"123456"));

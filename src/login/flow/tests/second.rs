@@ -136,7 +136,7 @@ fn a_recovery_code_is_held_against_recovery_codes_only() {
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());
     let step = case.worked(&mut flow, record(vec![totp(), enrolment(Parameters::Recovery)]));
-    let Step::Do(Work::Check(_, _, against)) = step else { panic!("{step:?}") };
+    let Step::Do(Work::Check(_, _, against, _)) = step else { panic!("{step:?}") };
     assert_eq!(against.iter().map(Enrolment::kind).collect::<Vec<_>>(), [FactorKind::Recovery]);
 }
 
