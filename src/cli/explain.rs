@@ -163,7 +163,7 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
         explanation.path = vec!["rejected: the directory knows no such account".into()];
     }
     let ways = if undecided || client.radius().is_none() { Vec::new() } else { ways };
-    let reply = account.as_ref().and_then(|account| reply(&client.login, account));
+    let reply = account.as_ref().and_then(|account| reply(&client.login, account, explanation.decision.reply.as_deref()));
     Ok(Told { explanation, undecided, notes, ways, reply })
 }
 
@@ -184,11 +184,11 @@ fn ways(client: &ClientSettings, args: &Args) -> Result<Vec<Way>, Failure> {
 }
 
 /// What a client with reply rules would be told about `account`.
-fn reply(client: &Client, account: &Account) -> Option<Result<Vec<Line>, String>> {
+fn reply(client: &Client, account: &Account, only: Option<&[std::sync::Arc<str>]>) -> Option<Result<Vec<Line>, String>> {
     let telling = client.telling.as_ref()?;
-    Some(match telling.tell(account) {
+    Some(match telling.tell(account, only) {
         Ok(told) => Ok(attributes(told.bytes())),
-        Err(untold) => Err(telling.why_not(account).unwrap_or_else(|| untold.to_string())),
+        Err(untold) => Err(telling.why_not(account, only).unwrap_or_else(|| untold.to_string())),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::login::verdict::{FaultKind, Reason, Verdict};
 pub const BUCKETS_MS: [u64; 10] = [1, 2, 5, 10, 25, 100, 500, 1000, 5000, 30_000];
 
 /// Counters of all verdicts since the start.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tally {
     accepted: [AtomicU64; BASES.len()],
     rejected: [AtomicU64; Reason::ALL.len()],
@@ -23,6 +23,24 @@ pub struct Tally {
 
 /// Words for the ways of being let in, in the order of the counters.
 const BASES: [&str; 5] = ["confirmed", "rule-asks-none", "grace", "exempt", "remembered"];
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            accepted: zeros(),
+            rejected: zeros(),
+            unable: zeros(),
+            refused: zeros(),
+            asked: AtomicU64::new(0),
+            times: zeros(),
+            time_sum_us: AtomicU64::new(0),
+        }
+    }
+}
+
+fn zeros<const N: usize>() -> [AtomicU64; N] {
+    std::array::from_fn(|_| AtomicU64::new(0))
+}
 
 impl Tally {
     /// Counts the end of a login that took `elapsed`.

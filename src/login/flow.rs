@@ -17,7 +17,7 @@ mod second;
 mod stage;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::base::clock::Now;
 use crate::base::secret::Secret;
@@ -292,14 +292,28 @@ impl Flow {
         }
         let told = match (&self.attempt.client.telling, &self.subject) {
             (None, _) => Ok(Told::default()),
-            (Some(telling), Some(subject)) => telling.tell(&subject.account),
+            (Some(telling), Some(subject)) => telling.tell(&subject.account, self.reply_rules()),
             (Some(_), None) => Err(Untold),
         };
         let Ok(told) = told else { return reject(Reason::ReplyIncomplete) };
         let decision = self.decision.as_ref();
-        let ends = decision.and_then(|decision| decision.ends).map(|end| end.since(now.unix));
         let exemption = decision.and_then(|decision| decision.exemption.clone());
-        Step::Done(Verdict::Accept(Grant::new(basis, ends, exemption, told)))
+        let offer = decision.filter(|_| basis == Basis::Grace).and_then(|decision| decision.offer.clone());
+        let session = self.session(now);
+        Step::Done(Verdict::Accept(Grant::new(basis, session, exemption, told, offer)))
+    }
+
+    /// How long the session may last: whatever ends first.
+    fn session(&self, now: Now) -> Option<Duration> {
+        let decision = self.decision.as_ref();
+        let ends = [decision.and_then(|decision| decision.ends), self.record.history.valid_until];
+        let ends = ends.into_iter().flatten().map(|end| end.since(now.unix));
+        ends.chain(decision.and_then(|decision| decision.session)).min()
+    }
+
+    /// The reply rules that the deciding rule names; `None`: all.
+    fn reply_rules(&self) -> Option<&[Arc<str>]> {
+        self.decision.as_ref()?.reply.as_deref()
     }
 
     fn facts(&self, now: Now) -> Facts<'_> {
@@ -349,7 +363,7 @@ const fn first(credential: &PrimaryCredential) -> First {
     }
 }
 
-fn later(from: Instant, by: std::time::Duration) -> Instant {
+fn later(from: Instant, by: Duration) -> Instant {
     from.checked_add(by).unwrap_or(from)
 }
 

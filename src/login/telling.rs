@@ -8,17 +8,17 @@ use crate::login::identity::Account;
 
 /// The rules of one client.
 pub trait Tell: Send + Sync {
-    /// What the client is told about `account`.
+    /// What the client is told about `account`, by those of its rules that are named in `only`; by all without it.
     ///
     /// # Errors
     ///
     /// [`Untold`] when something that must be told cannot be: then nobody is let in, since a client that hears less
     /// may allow more.
-    fn tell(&self, account: &Account) -> Result<Told, Untold>;
+    fn tell(&self, account: &Account, only: Option<&[Arc<str>]>) -> Result<Told, Untold>;
 
     /// What an administrator has to look at when [`Tell::tell`] fails for `account`, in words that hold no value of it.
-    fn why_not(&self, account: &Account) -> Option<String> {
-        self.tell(account).err().map(|untold| untold.to_string())
+    fn why_not(&self, account: &Account, only: Option<&[Arc<str>]>) -> Option<String> {
+        self.tell(account, only).err().map(|untold| untold.to_string())
     }
 }
 
@@ -67,14 +67,14 @@ impl Telling {
     /// # Errors
     ///
     /// As [`Tell::tell`].
-    pub fn tell(&self, account: &Account) -> Result<Told, Untold> {
-        self.0.tell(account)
+    pub fn tell(&self, account: &Account, only: Option<&[Arc<str>]>) -> Result<Told, Untold> {
+        self.0.tell(account, only)
     }
 
     /// As [`Tell::why_not`].
     #[must_use]
-    pub fn why_not(&self, account: &Account) -> Option<String> {
-        self.0.why_not(account)
+    pub fn why_not(&self, account: &Account, only: Option<&[Arc<str>]>) -> Option<String> {
+        self.0.why_not(account, only)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::login::factor::FactorKind;
+use crate::login::policy::Say;
 use crate::login::telling::Told;
 
 /// The end of a login.
@@ -27,6 +28,7 @@ pub struct Grant {
     session: Option<Duration>,
     exemption: Option<Arc<str>>,
     told: Told,
+    offer: Option<Arc<str>>,
 }
 
 /// Why a login was granted.
@@ -50,8 +52,15 @@ impl Grant {
         session: Option<Duration>,
         exemption: Option<Arc<str>>,
         told: Told,
+        offer: Option<Arc<str>>,
     ) -> Self {
-        Self { basis, session, exemption, told }
+        Self { basis, session, exemption, told, offer }
+    }
+
+    /// What the user is to read who was let in without a factor for the time being.
+    #[must_use]
+    pub fn offer(&self) -> Option<&str> {
+        self.offer.as_deref()
     }
 
     /// What the client is told about whom it lets in.
@@ -72,8 +81,8 @@ impl Grant {
         self.basis
     }
 
-    /// How long a session may last: to the end of the hours of the rule that let it in; `None` where
-    /// the rule has no hours.
+    /// How long a session may last: to the end of the hours of the rule that let it in, of the subject's own time, or of
+    /// what the rule says itself, whichever is first; `None` where there is no such end.
     #[must_use]
     pub const fn session(&self) -> Option<Duration> {
         self.session
@@ -121,6 +130,12 @@ pub enum Reason {
     AccountRestricted,
     /// A rule refuses.
     RefusedByRule,
+    /// A rule refuses, and says that it does so for the time.
+    RefusedNow,
+    /// A rule refuses, and says that it does so for the place.
+    RefusedHere,
+    /// The subject may not log in yet, or no longer.
+    OutsideValidity,
     /// No factor that the rule asks for is enrolled.
     NotEnrolled,
     /// A code is needed, none was typed, and the client cannot ask.
@@ -163,7 +178,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for metrics and the manual.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 34] = [
         Self::UnknownSubject,
         Self::AccountUnclear,
         Self::WrongPassword,
@@ -176,6 +191,9 @@ impl Reason {
         Self::MustChangePassword,
         Self::AccountRestricted,
         Self::RefusedByRule,
+        Self::RefusedNow,
+        Self::RefusedHere,
+        Self::OutsideValidity,
         Self::NotEnrolled,
         Self::CodeMissing,
         Self::NotACode,
@@ -213,6 +231,9 @@ impl Reason {
             Self::MustChangePassword => "must-change-password",
             Self::AccountRestricted => "account-restricted",
             Self::RefusedByRule => "refused-by-rule",
+            Self::RefusedNow => "refused-now",
+            Self::RefusedHere => "refused-here",
+            Self::OutsideValidity => "outside-validity",
             Self::NotEnrolled => "not-enrolled",
             Self::CodeMissing => "code-missing",
             Self::NotACode => "not-a-code",
@@ -232,6 +253,27 @@ impl Reason {
             Self::CannotBeAsked => "cannot-be-asked",
             Self::ReplyIncomplete => "reply-incomplete",
             Self::CalledOff => "called-off",
+        }
+    }
+
+    /// The reason of a rule that refuses with `say`.
+    #[must_use]
+    pub const fn refused(say: Say) -> Self {
+        match say {
+            Say::Failed => Self::RefusedByRule,
+            Say::NotNow => Self::RefusedNow,
+            Say::NotHere => Self::RefusedHere,
+        }
+    }
+
+    /// What the user reads: the same for every reason, but for the two that are certain before anybody is looked up and
+    /// so tell nothing of him.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::RefusedNow => "Sign-in is not possible at this time.",
+            Self::RefusedHere => "Sign-in is not possible from this place.",
+            _ => REJECTED_TEXT,
         }
     }
 }
@@ -357,5 +399,13 @@ mod tests {
         let faults: HashSet<_> = FaultKind::ALL.iter().map(|k| k.code()).collect();
         assert_eq!(faults.len(), FaultKind::ALL.len());
         assert!(reasons.is_disjoint(&faults));
+    }
+
+    #[test]
+    fn a_reason_has_a_sentence_of_its_own_only_where_a_rule_may_say_so_d_100() {
+        let own: Vec<_> = Reason::ALL.into_iter().filter(|reason| reason.sentence() != REJECTED_TEXT).collect();
+        assert_eq!(own, [Reason::RefusedNow, Reason::RefusedHere]);
+        let sentences: HashSet<_> = Say::ALL.map(|say| Reason::refused(say).sentence()).into();
+        assert_eq!(sentences.len(), Say::ALL.len());
     }
 }

@@ -286,14 +286,15 @@ pub fn write(id: u32, reply: &Reply) -> (ResultCode, Vec<u8>) {
     (code, answer::bind(id, code, text))
 }
 
-const fn accept(_proof: &Grant) -> (ResultCode, &'static str) {
-    (ResultCode::SUCCESS, "")
+fn accept(grant: &Grant) -> (ResultCode, &str) {
+    (ResultCode::SUCCESS, grant.offer().unwrap_or_default())
 }
 
-/// The same for every reason, so that none can be told from another (B-042, D-100).
+/// The same for every reason that says something of anybody, so that none of them can be told from another (B-042,
+/// D-100).
 #[must_use]
-pub const fn reject(_reason: Reason) -> (ResultCode, &'static str) {
-    (ResultCode::INVALID_CREDENTIALS, REJECTED_TEXT)
+pub const fn reject(reason: Reason) -> (ResultCode, &'static str) {
+    (ResultCode::INVALID_CREDENTIALS, reason.sentence())
 }
 
 /// Never the code of a wrong password: clients would tell their users so, and count it (B-043).

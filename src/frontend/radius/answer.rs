@@ -59,13 +59,15 @@ pub fn write<'b>(
             let parts = (ended.held.as_ref(), ended.badge.as_deref());
             accept(buffer, addressee, grant, parts).map(|bytes| (Sent::Accept, bytes))
         }
-        // The same bytes for every reason, so that none can be told from another (A-063, A-067, D-100).
-        Reply::Reject(_) => refuse(buffer, addressee).map(|bytes| (Sent::Reject, bytes)),
+        // The same bytes for every reason that says something of anybody (A-063, A-067, D-100).
+        Reply::Reject(reason) => {
+            refuse(buffer, addressee, reason.sentence()).map(|bytes| (Sent::Reject, bytes))
+        }
         Reply::Ask(id, prompt) => {
             challenge(buffer, addressee, *id, prompt).map(|bytes| (Sent::Challenge, bytes))
         }
         Reply::Unable(kind) if is_silent(*kind, addressee.client.client.when_unable) => Err(Dropped::Unable),
-        Reply::Unable(_) => refuse(buffer, addressee).map(|bytes| (Sent::Reject, bytes)),
+        Reply::Unable(_) => refuse(buffer, addressee, REJECTED_TEXT).map(|bytes| (Sent::Reject, bytes)),
     }
 }
 
@@ -91,27 +93,27 @@ const fn is_silent(kind: FaultKind, when_unable: WhenUnable) -> bool {
     }
 }
 
-/// Writes the one Access-Reject, for a login and for a request that is none. To EAP it speaks EAP: a failure, and no
+/// Writes the one Access-Reject with `text`, for a login and for a request that is none. To EAP it speaks EAP: a failure, and no
 /// text beside it; to MS-CHAP it gives MS-CHAP-Error, always with the same code (A-100, B-085).
 ///
 /// # Errors
 ///
 /// [`Dropped`] when there is no room for it.
-pub fn refuse<'b>(buffer: &'b mut Buffer, to: &Addressee<'_>) -> Result<&'b [u8], Dropped> {
+pub fn refuse<'b>(buffer: &'b mut Buffer, to: &Addressee<'_>, text: &str) -> Result<&'b [u8], Dropped> {
     let mut reply = ReplyBuilder::new(buffer, Code::AccessReject, to.to)?;
     match to.shape {
         Shape::Eap { identifier, .. } => reply.attribute(EAP_MESSAGE, &failure(*identifier))?,
         Shape::MsChap { version, identifier } => {
             keep_small(&mut reply, to)?;
             let code = ErrorCode::Authentication;
-            let error = error_value(*version, *identifier, code, &to.fresh.challenge, REJECTED_TEXT);
+            let error = error_value(*version, *identifier, code, &to.fresh.challenge, text);
             reply.vendor(MICROSOFT, MS_CHAP_ERROR, &error)?;
-            let _left_out = reply.text(REPLY_MESSAGE, REJECTED_TEXT);
+            let _left_out = reply.text(REPLY_MESSAGE, text);
         }
         Shape::Plain => {
             keep_small(&mut reply, to)?;
             // The text is optional: where there is no room the device gets the bare rejection.
-            let _left_out = reply.text(REPLY_MESSAGE, REJECTED_TEXT);
+            let _left_out = reply.text(REPLY_MESSAGE, text);
         }
     }
     Ok(reply.sign(to.client.secret(to.which))?)

@@ -13,7 +13,7 @@ use crate::upstream::radius::passage::{Answered, Piece};
 use crate::wire::radius::attribute::{Attribute, Attributes, vendor_attributes};
 use crate::wire::radius::build::{Buffer, DoesNotFit, ReplyBuilder};
 use crate::wire::radius::dictionary::{
-    CLASS, EAP_MESSAGE, SESSION_TIMEOUT, USER_NAME, VENDOR_SPECIFIC, is_administrative,
+    CLASS, EAP_MESSAGE, REPLY_MESSAGE, SESSION_TIMEOUT, USER_NAME, VENDOR_SPECIFIC, is_administrative,
 };
 use crate::wire::radius::hidden::Salts;
 use crate::wire::radius::packet::{Code, HEADER_LEN};
@@ -60,6 +60,11 @@ pub(super) fn accept<'b>(
     }
     if let Some(badge) = badge {
         reply.attribute(CLASS, badge)?;
+    }
+    // Last, and only if there is room: it is a word to the user and no order to the device. EAP has no place for it
+    // (RFC 3579 section 2.6.5).
+    if let Some(offer) = grant.offer().filter(|_| !matches!(to.shape, Shape::Eap { .. })) {
+        let _left_out = reply.text(REPLY_MESSAGE, offer);
     }
     Ok(reply.sign(to.client.secret(to.which))?)
 }

@@ -18,6 +18,7 @@ use crate::frontend::radius::method::{Shape, Unfit};
 use crate::frontend::radius::translate::{Arrival, Asked, Fresh, read};
 use crate::gateway::drive::{Ended, Reply};
 use crate::login::attempt::{Answer, Attempt, ChallengeId};
+use crate::login::verdict::REJECTED_TEXT;
 use crate::wire::radius::authenticator::Proof;
 use crate::wire::radius::build::{Buffer, ReplyTo};
 use crate::wire::radius::dictionary::{
@@ -209,7 +210,7 @@ impl Session {
     }
 
     fn refuse(&mut self, ticket: &Ticket, refusal: Refusal, now: Instant) -> Result<Action, Dropped> {
-        match refuse(&mut self.buffer, &ticket.addressee()) {
+        match refuse(&mut self.buffer, &ticket.addressee(), REJECTED_TEXT) {
             Ok(bytes) => {
                 let bytes: Arc<[u8]> = bytes.into();
                 self.duplicates.answer(ticket.key, ticket.serial, ticket.keep(&bytes), now);

@@ -9,7 +9,7 @@ use crate::login::factor::Enrolment;
 use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, later, reject, unable};
 use crate::login::identity::Subject;
-use crate::login::policy::{Decision, Exempted, Input};
+use crate::login::policy::{Decision, Exempted, Input, Say};
 use crate::login::step::{PrimaryOutcome, Record, Step, Work};
 use crate::login::throttle::{Allowed, Failures, allowed};
 use crate::login::verdict::{Fault, FaultKind, Reason};
@@ -21,8 +21,10 @@ impl Flow {
     pub(super) fn begin(&mut self, now: Now) -> Step {
         let early = self.policy.decide(&self.facts(now));
         if early.as_ref().is_some_and(|d| d.demand.is_refusal()) {
+            let say = early.as_ref().map_or(Say::Failed, |decision| decision.demand.said());
             self.decision = early;
-            return reject(Reason::RefusedByRule);
+            // Nobody was looked up yet: it is no word about anybody.
+            return reject(Reason::refused(say));
         }
         let is_relayed = matches!(self.attempt.credential, PrimaryCredential::Relayed(_));
         if is_relayed && self.attempt.client.primary != PrimaryKind::Upstream {

@@ -67,6 +67,15 @@ impl Demand {
         matches!(self, Self::Refuse(_))
     }
 
+    /// What somebody reads whom it refuses.
+    #[must_use]
+    pub const fn said(&self) -> Say {
+        match self {
+            Self::Refuse(say) => *say,
+            Self::Show(_) => Say::Failed,
+        }
+    }
+
     /// Whether nothing is demanded.
     #[must_use]
     pub const fn is_nothing(&self) -> bool {

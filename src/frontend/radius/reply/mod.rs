@@ -91,7 +91,7 @@ pub enum Failed {
 }
 
 impl Rules {
-    /// The attributes for `account`, whole, as they stand on the wire.
+    /// The attributes for `account`, whole, as they stand on the wire: by the rules named in `only`, or by all.
     ///
     /// An attribute that an accept has once is told by the first that has a value for it; what follows it is for
     /// accounts for which it has none. Of several rules that are merged only the first tells a Filter-Id.
@@ -99,14 +99,15 @@ impl Rules {
     /// # Errors
     ///
     /// [`Failed`], which says what an administrator has to look at.
-    pub fn attributes(&self, account: &Account) -> Result<Vec<u8>, Failed> {
+    pub fn attributes(&self, account: &Account, only: Option<&[Arc<str>]>) -> Result<Vec<u8>, Failed> {
+        let is_named = |rule: &&Arc<Rule>| only.is_none_or(|names| names.contains(&rule.name));
         let most = match self.choice {
             Choice::First => 1,
             Choice::Merge => usize::MAX,
         };
         let mut told = ToldSoFar::default();
         let mut some = false;
-        for rule in self.rules.iter().filter(|rule| rule.fits(account)).take(most) {
+        for rule in self.rules.iter().filter(is_named).filter(|rule| rule.fits(account)).take(most) {
             some = true;
             rule.tell(account, &mut told)?;
         }
@@ -121,12 +122,12 @@ impl Rules {
 }
 
 impl Tell for Rules {
-    fn tell(&self, account: &Account) -> Result<Told, Untold> {
-        self.attributes(account).map(Told::new).map_err(|_| Untold)
+    fn tell(&self, account: &Account, only: Option<&[Arc<str>]>) -> Result<Told, Untold> {
+        self.attributes(account, only).map(Told::new).map_err(|_| Untold)
     }
 
-    fn why_not(&self, account: &Account) -> Option<String> {
-        self.attributes(account).err().map(|failed| failed.to_string())
+    fn why_not(&self, account: &Account, only: Option<&[Arc<str>]>) -> Option<String> {
+        self.attributes(account, only).err().map(|failed| failed.to_string())
     }
 }
 

@@ -65,7 +65,7 @@ fn rules(choice: Choice, rules: Vec<Arc<Rule>>) -> Rules {
 
 /// Only these attributes, for everybody.
 fn told(attributes: Vec<Attribute>, account: &Account) -> Result<Vec<String>, Why> {
-    match rules(Choice::First, vec![rule("r", None, attributes)]).attributes(account) {
+    match rules(Choice::First, vec![rule("r", None, attributes)]).attributes(account, None) {
         Ok(bytes) => Ok(shown(&bytes)),
         Err(Failed::Attribute { why, .. }) => Err(why),
         Err(other) => panic!("{other}"),
@@ -222,7 +222,7 @@ fn a_mapping_that_fails_lets_nobody_in_unless_it_may_be_left_out() {
     // What is there and wrong is never left out.
     let wrong = account(&[], &[("department", &["a;b"])]);
     assert!(told(vec![omit(department())], &wrong).is_err());
-    assert_eq!(rules(Choice::First, vec![rule("r", None, vec![group()])]).tell(&nobody), Err(Untold));
+    assert_eq!(rules(Choice::First, vec![rule("r", None, vec![group()])]).tell(&nobody, None), Err(Untold));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn the_first_rule_counts_or_all_that_fit() {
         ]
     };
     let both = account(&["users", "admins"], &[]);
-    let of = |choice, account: &Account| shown(&rules(choice, list()).attributes(account).unwrap());
+    let of = |choice, account: &Account| shown(&rules(choice, list()).attributes(account, None).unwrap());
     assert_eq!(of(Choice::First, &both), ["25=admins", "11=all"]);
     let merged = ["25=admins", "11=all", "25=users", "28=00000258"];
     assert_eq!(of(Choice::Merge, &both), merged, "one Filter-Id, and nothing twice (A-075)");
@@ -257,7 +257,7 @@ fn an_attribute_that_stands_once_is_told_by_the_first_that_has_a_value() {
         let first = vec![own(), fixed("Framed-IP-Address", "192.0.2.1")];
         vec![rule("a", None, first), rule("b", None, vec![fixed("Framed-IP-Address", "192.0.2.2")])]
     };
-    let of = |account: &Account| shown(&rules(Choice::Merge, list()).attributes(account).unwrap());
+    let of = |account: &Account| shown(&rules(Choice::Merge, list()).attributes(account, None).unwrap());
     assert_eq!(of(&account(&[], &[("ip", &["10.0.0.9"])])), ["8=0a000009"]);
     assert_eq!(of(&account(&[], &[])), ["8=c0000201"]);
     let two = vec![fixed("Filter-Id", "a"), fixed("Filter-Id", "b")];
@@ -268,9 +268,9 @@ fn an_attribute_that_stands_once_is_told_by_the_first_that_has_a_value() {
 fn whom_no_rule_fits_is_refused_or_told_nothing_as_it_was_said() {
     let mut rules = rules(Choice::First, vec![rule("r", Some(&["x"]), vec![fixed("Class", "x")])]);
     let nobody = account(&["y"], &[]);
-    assert_eq!(rules.attributes(&nobody), Err(Failed::NoRule));
+    assert_eq!(rules.attributes(&nobody, None), Err(Failed::NoRule));
     rules.without = Without::Accept;
-    assert!(rules.attributes(&nobody).unwrap().is_empty());
+    assert!(rules.attributes(&nobody, None).unwrap().is_empty());
 }
 
 #[test]
@@ -278,8 +278,8 @@ fn what_an_accept_has_no_room_for_is_not_told_in_part() {
     let values: Vec<String> = (0..40).map(|n| format!("{n:03}{}", "x".repeat(150))).collect();
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     let all = rules(Choice::First, vec![rule("r", None, vec![from("Class", "x", |_| {})])]);
-    assert_eq!(all.attributes(&account(&[], &[("x", &values)])), Err(Failed::TooMuch));
-    assert!(all.attributes(&account(&[], &[("x", &values[..26])])).is_ok());
+    assert_eq!(all.attributes(&account(&[], &[("x", &values)]), None), Err(Failed::TooMuch));
+    assert!(all.attributes(&account(&[], &[("x", &values[..26])]), None).is_ok());
 }
 
 #[test]
@@ -345,8 +345,22 @@ fn an_interval_of_accounting_is_no_shorter_than_a_minute() {
 fn what_is_said_about_a_failure_names_rule_and_attribute_and_never_a_value() {
     let all = rules(Choice::First, vec![rule("r1", None, vec![from("Class", "department", |_| {})])]);
     let somebody = account(&[], &[("department", &["Top;Secret"])]);
-    let why = all.why_not(&somebody).unwrap();
+    let why = all.why_not(&somebody, None).unwrap();
     let expected = "reply \"r1\": Class: a value of \"department\" holds ';', which may divide or end values on the device";
     assert_eq!(why, expected);
-    assert_eq!(all.why_not(&account(&[], &[("department", &["x"])])), None);
+    assert_eq!(all.why_not(&account(&[], &[("department", &["x"])]), None), None);
+}
+
+#[test]
+fn where_the_deciding_rule_names_reply_rules_the_others_are_silent() {
+    let one = |name: &str| rule(name, None, vec![fixed("Reply-Message", name)]);
+    let all = rules(Choice::Merge, vec![one("a"), one("b")]);
+    let somebody = account(&[], &[]);
+    let told = |only: Option<&[Arc<str>]>| all.attributes(&somebody, only);
+    let of = |name: &str| target("Reply-Message").whole(name).unwrap().to_vec();
+    assert_eq!(told(None), Ok([of("a"), of("b")].concat()));
+    assert_eq!(told(Some(&["b".into()])), Ok(of("b")));
+    for none in [&["elsewhere".into()][..], &[]] {
+        assert_eq!(told(Some(none)), Err(Failed::NoRule), "as if the client had no other");
+    }
 }

@@ -32,7 +32,7 @@ const UNTOLD: &str = "untold";
 struct Rules;
 
 impl Tell for Rules {
-    fn tell(&self, account: &Account) -> Result<Told, Untold> {
+    fn tell(&self, account: &Account, _: Option<&[Arc<str>]>) -> Result<Told, Untold> {
         if account.groups.contains(UNTOLD) { Err(Untold) } else { Ok(Told::new(TOLD)) }
     }
 }

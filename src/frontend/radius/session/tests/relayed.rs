@@ -103,7 +103,7 @@ fn forwarded(passage: Option<&crate::login::relay::Passage>) -> &Forwarded {
 struct Rules(Vec<u8>);
 
 impl Tell for Rules {
-    fn tell(&self, _: &Account) -> Result<Told, Untold> {
+    fn tell(&self, _: &Account, _: Option<&[Arc<str>]>) -> Result<Told, Untold> {
         Ok(Told::new(self.0.clone()))
     }
 }
