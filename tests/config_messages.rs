@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use doorward::base::clock::UnixTime;
 use doorward::base::report::render;
@@ -280,6 +281,20 @@ fn the_environment_lies_over_conf_d_which_lies_over_the_main_file_key_by_key() {
     assert_eq!(settings.drain_timeout.as_secs(), 5);
     let factor = settings.limits.failures.factor;
     assert_eq!((factor.free, factor.per_day, factor.first_wait.as_secs()), (2, 8, 900));
+}
+
+#[test]
+fn a_lock_opens_by_itself_only_when_the_configuration_says_so() {
+    let factor = |text: &str| {
+        let site = sound(&format!("[limits]\nfactor = {{ {text} }}\n"));
+        let (settings, warnings) = site.load(&[]).unwrap();
+        (settings.limits.failures.factor.release_after, warnings)
+    };
+    assert_eq!(factor("free = 5"), (None, String::new()));
+    assert_eq!(factor("release-after = \"0s\""), (None, String::new()));
+    assert_eq!(factor("release-after = \"24h\""), (Some(Duration::from_secs(86_400)), String::new()));
+    let (_, warnings) = factor("release-after = \"24h\", per-day = 0");
+    assert!(warnings.contains("release-after opens nothing"), "{warnings}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ pub const LIMITS: &[&str] = &[
 /// `limits.password`
 pub const LIMITS_PASSWORD: &[&str] = &["free", "first-wait", "longest-wait"];
 /// `limits.factor`
-pub const LIMITS_FACTOR: &[&str] = &["free", "first-wait", "longest-wait", "per-day"];
+pub const LIMITS_FACTOR: &[&str] = &["free", "first-wait", "longest-wait", "per-day", "release-after"];
 /// `limits.codes-per-minute`: the kinds of factors
 pub const LIMITS_CODES_PER_MINUTE: &[&str] = &["totp", "hotp", "recovery"];
 /// `limits.spray`

@@ -326,7 +326,7 @@ fn failures(table: &Table, who: &str, known: &[&str], usual: Limits, out: &mut C
         } else {
             0
         },
-        release_after: None,
+        release_after: release_after(&mut reader),
     };
     let place =
         reader.node("first-wait").or_else(|| reader.node("longest-wait")).map(|node| node.place.clone());
@@ -343,5 +343,25 @@ fn failures(table: &Table, who: &str, known: &[&str], usual: Limits, out: &mut C
         let what = format!("per-day is {}, less than free, which is {}", limits.per_day, limits.free);
         reader.wrong(&node.place, what, "the lock of a day must come after the first wait");
     }
+    if let Some(node) =
+        reader.node("release-after").filter(|_| limits.release_after.is_some() && limits.per_day == 0)
+    {
+        reader.doubt(
+            &node.place,
+            "release-after opens nothing: with per-day = 0 nothing is locked",
+            "leave one out",
+        );
+    }
     limits
+}
+
+/// When a lock opens by itself; nothing for 0s.
+fn release_after(reader: &mut Reader<'_, '_>) -> Option<Duration> {
+    let after = reader.duration("release-after", Duration::ZERO..=30 * DAY, Duration::ZERO);
+    if let Some(node) = reader.node("release-after").filter(|_| after > Duration::ZERO && after < 60 * SECOND)
+    {
+        let what = format!("release-after is {}, it may be 1m to 720h", crate::base::table::friendly(after));
+        reader.wrong(&node.place, what, "leave it out, and only an administrator releases a lock");
+    }
+    Some(after).filter(|after| *after > Duration::ZERO)
 }

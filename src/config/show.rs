@@ -158,6 +158,8 @@ fn limits(limits: &LimitSettings) -> Vec<(&'static str, Value)> {
     };
     let mut factor = of(&limits.failures.factor);
     factor.push(("per-day", limits.failures.factor.per_day.into()));
+    let release_after = limits.failures.factor.release_after.unwrap_or_default();
+    factor.push(("release-after", friendly(release_after).into()));
     let mut pairs = vec![("password", table(of(&limits.failures.password))), ("factor", table(factor))];
     pairs.extend(rates(limits));
     pairs
