@@ -116,6 +116,7 @@ fn what_is_printed_as_json_is_json() {
         &["explain", "--client", "vpn", "--user", "nobody", "--json"],
         &["subject", "show", "--user", "alice", "--json"],
         &["subject", "unlock", "--user", "alice", "--json"],
+        &["subject", "valid", "--user", "alice", "--until", "2027-01-31", "--json"],
         &["factor", "list", "--user", "alice", "--json"],
         &["key", "list", "--json"],
     ];
@@ -152,6 +153,7 @@ fn every_command_explains_itself_with_an_example() {
         &["subject", "show"],
         &["subject", "name"],
         &["subject", "unlock"],
+        &["subject", "valid"],
         &["factor", "list"],
         &["factor", "revoke"],
         &["audit"],
@@ -465,4 +467,80 @@ fn forgetting_somebody_asks_for_a_yes_and_then_nothing_is_left_f_012() {
     assert_eq!(gone.status.code(), Some(67));
     assert_eq!(lab.appliance().ask("alice", PASSWORD).code, Code::AccessReject);
     assert_eq!(lab.last_reason(), "not-enrolled");
+}
+
+// ---- validity, history and failures of a subject -------------------------------------------------------
+
+#[test]
+fn a_subject_is_given_its_days_before_its_first_login_and_what_is_not_named_stays() {
+    let lab = Lab::start("", "");
+    let valid = |more: &[&str]| lab.must(&[&["subject", "valid", "--user", "bob"], more].concat(), "");
+    assert_eq!(valid(&["--until", "2027-01-31"]), "valid until 2027-02-01T00:00:00Z\n");
+    let both = "valid from 2026-11-01T05:00:00Z until 2027-02-01T00:00:00Z\n";
+    assert_eq!(valid(&["--from", "2026-11-01T08:00+03:00"]), both);
+    let shown = lab.must(&["subject", "show", "--user", "bob"], "");
+    assert!(shown.contains(&format!("\n  {both}")), "{shown}");
+    let shown = lab.must(&["subject", "show", "--user", "bob", "--json"], "");
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(
+        (shown["valid_from"].as_str(), shown["valid_until"].as_str()),
+        (Some("2026-11-01T05:00:00Z"), Some("2027-02-01T00:00:00Z"))
+    );
+    let nothing = (shown["last_day"].is_null(), shown["known_networks"].as_array().unwrap().len());
+    assert_eq!(nothing, (true, 0), "{shown}");
+    let turned = lab.command(&["subject", "valid", "--user", "bob", "--until", "2026-10-01"], "");
+    assert_eq!(code(&turned), 64, "{}", text(&turned));
+    assert_eq!(valid(&["--from", "2026-09-01", "--until", "2026-09-30"]).lines().count(), 1);
+    assert_eq!(valid(&["--always"]), "valid always\n");
+    let shown = lab.must(&["subject", "show", "--user", "bob"], "");
+    assert!(!shown.contains("valid"), "{shown}");
+
+    for (wrong, expected) in [
+        (&["--user", "bob"][..], 64),
+        (&["--user", "bob", "--always", "--until", "2027-01-31"], 64),
+        (&["--user", "bob", "--until", "soon"], 64),
+        (&["--user", "nobody", "--always"], 67),
+        (&["--subject", "pabcdefghijklmnopqrs", "--always"], 67),
+    ] {
+        let output = lab.command(&[&["subject", "valid"], wrong].concat(), "");
+        assert_eq!(code(&output), expected, "{wrong:?}: {}", text(&output));
+    }
+    let acts: Vec<(String, String)> = lab
+        .audit()
+        .iter()
+        .filter(|record| record["event"] == "admin.validity" && record["stage"] == "ended")
+        .map(|record| (record["outcome"].to_string(), record["reason"].to_string()))
+        .collect();
+    let reasons: Vec<&str> = acts.iter().map(|(_, reason)| reason.trim_matches('"')).collect();
+    assert_eq!(reasons, ["bounded", "bounded", "bounded", "unbounded", "nothing-there"]);
+}
+
+#[test]
+fn unlock_releases_every_row_that_a_wrong_password_lengthened_and_each_release_is_recorded() {
+    let lab = Lab::start("", "");
+    lab.enrol_totp("alice");
+    let released = |args: &[&str]| {
+        let told = lab.must(&[&["subject", "unlock", "--user", "alice", "--json"], args].concat(), "");
+        let told: Value = serde_json::from_str(&told).unwrap();
+        told["released"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|what| what.as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(lab.appliance().ask("alice", "wrong").code, Code::AccessReject);
+    let shown = lab.must(&["subject", "show", "--user", "alice"], "");
+    for row in ["password", "directory"] {
+        assert!(shown.contains(&format!("\n  {row}: 1 failures in a row, 1 on the last day\n")), "{shown}");
+    }
+    assert_eq!(released(&["--what", "familiar-password"]), [""; 0]);
+    assert_eq!(released(&["--what", "directory"]), ["directory"]);
+    assert_eq!(released(&[]), ["password"]);
+    assert_eq!(released(&[]), [""; 0]);
+    let records = lab.audit();
+    let unlocked = records.iter().filter(|record| record["event"] == "admin.unlock");
+    assert_eq!(unlocked.filter(|record| record["reason"] == "released").count(), 2);
+    let odd = lab.command(&["subject", "unlock", "--user", "alice", "--what", "nothing"], "");
+    assert_eq!(code(&odd), 64, "{}", text(&odd));
 }

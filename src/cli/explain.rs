@@ -14,13 +14,15 @@ use crate::cli::exit::Failure;
 use crate::cli::subject::{closed, failures};
 use crate::cli::terminal::say;
 use crate::config::settings::ClientSettings;
+use crate::gateway::ports::Counted;
 use crate::login::client::Client;
 use crate::login::explain::{Explanation, Known, explain};
 use crate::login::factor::{Enrolment, FactorKind};
 use crate::login::identity::{Account, Groups, Pseudonym};
 use crate::login::policy::{Clause, Demand, Facts, Input, Truth};
 use crate::login::relay::Method;
-use crate::login::throttle::Failures;
+use crate::login::step::Record;
+use crate::login::throttle::{Failures, FlowLimits};
 use crate::wire::radius::describe::{Line, attributes};
 
 /// Say which rules a login would meet and how it would go, without any login.
@@ -105,6 +107,13 @@ struct Told {
     reply: Option<Result<Vec<Line>, String>>,
 }
 
+/// What waits or is locked at that time.
+fn barred(record: &Record, limits: &FlowLimits, at: UnixTime) -> Vec<String> {
+    let state =
+        |(what, f): (Counted, Failures)| closed(what, &f, limits, at).map(|state| format!("{what}: {state}"));
+    failures(record).into_iter().filter_map(state).collect()
+}
+
 async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
     let named = |client: &&ClientSettings| *client.login.name == *args.client;
     let client = desk.settings.clients.iter().find(named).ok_or_else(|| {
@@ -124,8 +133,7 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
         who = desk.stock.names.known(account).await?;
         if let Some(who) = &who {
             let record = desk.stock.store.recall(who).await?;
-            let closed = |(what, f): &(&str, Failures)| closed(f, at).map(|state| format!("{what}: {state}"));
-            notes = failures(&record).iter().filter_map(closed).collect();
+            notes = barred(&record, &desk.settings.limits.failures, at);
             enrolled = record.enrolments;
         }
     }
@@ -163,7 +171,9 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
         explanation.path = vec!["rejected: the directory knows no such account".into()];
     }
     let ways = if undecided || client.radius().is_none() { Vec::new() } else { ways };
-    let reply = account.as_ref().and_then(|account| reply(&client.login, account, explanation.decision.reply.as_deref()));
+    let reply = account
+        .as_ref()
+        .and_then(|account| reply(&client.login, account, explanation.decision.reply.as_deref()));
     Ok(Told { explanation, undecided, notes, ways, reply })
 }
 
@@ -184,7 +194,11 @@ fn ways(client: &ClientSettings, args: &Args) -> Result<Vec<Way>, Failure> {
 }
 
 /// What a client with reply rules would be told about `account`.
-fn reply(client: &Client, account: &Account, only: Option<&[std::sync::Arc<str>]>) -> Option<Result<Vec<Line>, String>> {
+fn reply(
+    client: &Client,
+    account: &Account,
+    only: Option<&[std::sync::Arc<str>]>,
+) -> Option<Result<Vec<Line>, String>> {
     let telling = client.telling.as_ref()?;
     Some(match telling.tell(account, only) {
         Ok(told) => Ok(attributes(told.bytes())),

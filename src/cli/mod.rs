@@ -16,6 +16,7 @@ mod run;
 mod sessions;
 mod subject;
 mod terminal;
+mod validity;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -12,11 +12,12 @@ use crate::cli::desk::{Desk, Who, with_desk};
 use crate::cli::exit::Failure;
 use crate::cli::sessions::{disconnect, end, fate_json, open, session_json, session_text, tell};
 use crate::cli::terminal::say;
+use crate::cli::validity::{self, Bounds, history_json, history_text};
 use crate::gateway::ports::Counted;
 use crate::login::factor::{Enrolment, EnrolmentId};
 use crate::login::identity::Pseudonym;
 use crate::login::step::Record;
-use crate::login::throttle::Failures;
+use crate::login::throttle::{Allowed, Failures, FlowLimits, allowed};
 
 /// Subjects that are read at once.
 const PAGE: usize = 1000;
@@ -37,7 +38,7 @@ enum SubjectWhat {
     /// The anonymous ids of all subjects; as JSON, one object a line.
     #[command(after_help = "Example:\n  doorward subject list --json")]
     List,
-    /// Anonymous id, enrolments and failures of one subject.
+    /// Anonymous id, enrolments, failures and history of one subject.
     #[command(after_help = "Example:\n  doorward subject show --user alice")]
     Show(Who),
     /// The person behind an anonymous id. Asking is recorded in the audit.
@@ -62,6 +63,16 @@ enum SubjectWhat {
     /// End the sessions that a subject has open, at the devices that keep them.
     #[command(after_help = "Example:\n  doorward subject disconnect --user alice")]
     Disconnect(Who),
+    /// Set from when and until when a subject may log in.
+    #[command(
+        after_help = "Example:\n  doorward subject valid --user alice --from 2026-11-01 --until 2027-01-31"
+    )]
+    Valid {
+        #[command(flatten)]
+        who: Who,
+        #[command(flatten)]
+        bounds: Bounds,
+    },
     /// Forget failures and release locks.
     #[command(after_help = "Example:\n  doorward subject unlock --user alice")]
     Unlock {
@@ -128,6 +139,7 @@ pub(super) fn subject(config: &Path, args: &SubjectArgs) -> Result<(), Failure> 
             forget(desk, who, *yes, *keep_sessions, args.json).await
         }
         SubjectWhat::Disconnect(who) => disconnect(desk, &known(desk, who).await?, args.json).await,
+        SubjectWhat::Valid { who, bounds } => validity::set(desk, who, bounds, args.json).await,
         SubjectWhat::Unlock { who, what } => unlock(desk, who, *what, args.json).await,
     })
 }
@@ -163,41 +175,69 @@ async fn show(desk: &Desk, who: &Who, json: bool) -> Result<(), Failure> {
     let who = known(desk, who).await?;
     let record = desk.stock.store.recall(&who).await?;
     let failures = failures(&record);
+    let limits = &desk.settings.limits.failures;
     let sessions = desk.stock.sessions.sessions_of(&who).await?;
     if json {
-        let failures: Vec<Value> = failures.iter().map(|(what, f)| failures_json(what, f)).collect();
+        let failures: Vec<Value> = failures.iter().map(|(what, f)| failures_json(*what, f, limits)).collect();
         let enrolments: Vec<Value> = record.enrolments.iter().map(enrolment_json).collect();
         let sessions: Vec<Value> = sessions.iter().map(session_json).collect();
-        let report = json!({
-            "subject": who.as_str(), "enrolments": enrolments, "failures": failures, "sessions": sessions,
-        });
-        return say(&report.to_string());
+        let mut report = history_json(&record.history);
+        report.extend([
+            ("subject".to_owned(), who.as_str().into()),
+            ("enrolments".to_owned(), enrolments.into()),
+            ("failures".to_owned(), failures.into()),
+            ("sessions".to_owned(), sessions.into()),
+        ]);
+        return say(&Value::from(report).to_string());
     }
     say(&format!("subject {who}"))?;
+    history_text(&record.history).iter().try_for_each(|line| say(&format!("  {line}")))?;
     if record.enrolments.is_empty() {
         say("  nothing is enrolled")?;
     }
     record.enrolments.iter().try_for_each(|e| say(&format!("  {}", enrolment_text(e))))?;
     for (what, f) in failures {
-        let state =
-            closed(&f, desk.stock.clock.now().unix).map(|state| format!("; {state}")).unwrap_or_default();
+        let state = closed(what, &f, limits, desk.stock.clock.now().unix);
+        let state = state.map(|state| format!("; {state}")).unwrap_or_default();
         say(&format!("  {what}: {} failures in a row, {} on the last day{state}", f.row, f.today))?;
     }
     sessions.iter().try_for_each(|session| say(&format!("  {}", session_text(session))))
 }
 
 /// Why no try counts at that time; `None` when one does.
-pub(super) fn closed(failures: &Failures, at: UnixTime) -> Option<String> {
-    if failures.locked {
-        return Some("locked".to_owned());
+pub(super) fn closed(
+    what: Counted,
+    failures: &Failures,
+    limits: &FlowLimits,
+    at: UnixTime,
+) -> Option<String> {
+    let limits = match what {
+        Counted::Password | Counted::FamiliarPassword => &limits.password,
+        Counted::Unproven | Counted::Factor(_) => &limits.factor,
+        // It is held against the directory's own limits, which only the directory tells.
+        Counted::Directory => return None,
+    };
+    match allowed(failures, at, limits) {
+        Allowed::Yes => None,
+        Allowed::NotBefore(then) => Some(format!("no try before {}", time(then))),
+        Allowed::Locked => Some(
+            failures
+                .released_at(limits)
+                .map_or("locked".into(), |then| format!("locked until {}", time(then))),
+        ),
     }
-    (failures.wait_until > at).then(|| format!("no try before {}", time(failures.wait_until)))
 }
 
-/// What failed, with its word: codes by kind, then the password.
-pub(super) fn failures(record: &Record) -> Vec<(&'static str, Failures)> {
-    let codes = record.codes.iter().map(|(kind, failures)| (kind.word(), *failures));
-    codes.chain(record.password.map(|failures| ("password", failures))).collect()
+/// What failed: codes by kind, then the rest.
+pub(super) fn failures(record: &Record) -> Vec<(Counted, Failures)> {
+    let codes = record.codes.iter().map(|(kind, failures)| (Counted::Factor(*kind), Some(*failures)));
+    let rest = [
+        (Counted::Unproven, record.unproven),
+        (Counted::Password, record.password),
+        (Counted::FamiliarPassword, record.familiar_password),
+        (Counted::Directory, record.directory),
+    ];
+    codes.chain(rest).filter_map(|(what, failures)| Some((what, failures?))).collect()
 }
 
 async fn name(desk: &Desk, subject: &str, json: bool) -> Result<(), Failure> {
@@ -307,11 +347,13 @@ fn enrolment_json(enrolment: &Enrolment) -> Value {
     })
 }
 
-fn failures_json(what: &str, failures: &Failures) -> Value {
+fn failures_json(what: Counted, failures: &Failures, limits: &FlowLimits) -> Value {
     let wait = (failures.wait_until > UnixTime(0)).then(|| time(failures.wait_until));
+    let last = (failures.last > UnixTime(0)).then(|| time(failures.last));
+    let opens = failures.released_at(&limits.factor).filter(|_| failures.locked).map(time);
     json!({
-        "what": what, "in_a_row": failures.row, "on_the_last_day": failures.today,
-        "not_before": wait, "locked": failures.locked,
+        "what": what.word(), "in_a_row": failures.row, "on_the_last_day": failures.today,
+        "not_before": wait, "locked": failures.locked, "opens": opens, "last": last,
     })
 }
 

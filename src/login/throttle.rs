@@ -38,10 +38,14 @@ impl Failures {
         if now.since(self.last) > window || self.last.since(now) > window { 0 } else { self.row }
     }
 
-    /// The lock's time is over. Never of one that came from [`Limits::MOST_IN_A_ROW`] (C-003).
+    /// When the lock opens by itself; never one that came from [`Limits::MOST_IN_A_ROW`] (C-003).
+    #[must_use]
+    pub fn released_at(&self, limits: &Limits) -> Option<UnixTime> {
+        limits.release_after.filter(|_| self.row < Limits::MOST_IN_A_ROW).map(|after| self.last.plus(after))
+    }
+
     fn is_released(&self, now: UnixTime, limits: &Limits) -> bool {
-        self.row < Limits::MOST_IN_A_ROW
-            && limits.release_after.is_some_and(|after| now >= self.last.plus(after))
+        self.released_at(limits).is_some_and(|then| now >= then)
     }
 }
 

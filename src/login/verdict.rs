@@ -403,7 +403,8 @@ mod tests {
 
     #[test]
     fn a_reason_has_a_sentence_of_its_own_only_where_a_rule_may_say_so_d_100() {
-        let own: Vec<_> = Reason::ALL.into_iter().filter(|reason| reason.sentence() != REJECTED_TEXT).collect();
+        let own: Vec<_> =
+            Reason::ALL.into_iter().filter(|reason| reason.sentence() != REJECTED_TEXT).collect();
         assert_eq!(own, [Reason::RefusedNow, Reason::RefusedHere]);
         let sentences: HashSet<_> = Say::ALL.map(|say| Reason::refused(say).sentence()).into();
         assert_eq!(sentences.len(), Say::ALL.len());

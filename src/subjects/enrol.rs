@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::clock::Clock;
+use crate::base::clock::{Clock, UnixTime};
 use crate::base::random::{Random, bytes};
 use crate::base::secret::Secret;
 use crate::gateway::ports::provision::{CannotProvision, Label, Provision, Provisioned, Shown};
@@ -232,6 +232,23 @@ impl Enrolling {
         let act = Act { event: "admin.unlock", who: Some(who), factor };
         let deed = self.store.forget_failures(who, what, true);
         self.acts.carry_out(act, deed, |released| found(*released, "released")).await
+    }
+
+    /// Sets from when and until when a subject may log in, `None` for no bound; `false` when it is not known.
+    ///
+    /// # Errors
+    ///
+    /// A fault of store or audit.
+    pub async fn set_validity(
+        &self,
+        who: &Pseudonym,
+        from: Option<UnixTime>,
+        until: Option<UnixTime>,
+    ) -> Result<bool, Fault> {
+        let act = Act { event: "admin.validity", who: Some(who), factor: None };
+        let word = if from.or(until).is_some() { "bounded" } else { "unbounded" };
+        let deed = self.store.set_validity(who, from, until);
+        self.acts.carry_out(act, deed, |known| found(*known, word)).await
     }
 
     async fn check_room(&self, who: &Pseudonym) -> Result<(), CannotEnrol> {

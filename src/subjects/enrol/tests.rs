@@ -192,3 +192,24 @@ fn nothing_that_is_begun_shows_its_seed_in_debug_output() {
     let text = format!("{begun:?}");
     assert!(!text.contains(seed.expose_str().unwrap()) && !text.contains("otpauth"), "{text}");
 }
+
+#[test]
+fn days_of_a_subject_are_set_under_record_and_not_without_d_117() {
+    let lab = Lab::new();
+    let (who, enrolling) = (anna(&lab), lab.enrolling());
+    let until = Some(lab.clock.now().unix);
+    assert_eq!(wait(enrolling.set_validity(&who, None, until)), Ok(true));
+    assert_eq!(wait(lab.store().recall(&who)).unwrap().history.valid_until, until);
+    let nobody = Pseudonym::new("nobody").unwrap();
+    assert_eq!(wait(enrolling.set_validity(&nobody, None, None)), Ok(false));
+    let expected = [
+        "admin.validity asked done asked -",
+        "admin.validity ended done bounded -",
+        "admin.validity asked done asked -",
+        "admin.validity ended done nothing-there -",
+    ];
+    assert_eq!(lab.recorded(), expected);
+    lab.acts.broken.store(true, Ordering::SeqCst);
+    assert!(wait(enrolling.set_validity(&who, None, None)).is_err());
+    assert_eq!(wait(lab.store().recall(&who)).unwrap().history.valid_until, until, "nothing has changed");
+}

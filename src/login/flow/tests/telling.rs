@@ -1,8 +1,8 @@
 //! What a client is told with an accept.
 
 use super::*;
-use crate::login::verdict::Grant;
 use crate::login::telling::{Tell, Telling};
+use crate::login::verdict::Grant;
 
 struct Fixed(Result<&'static [u8], Untold>);
 
@@ -50,7 +50,8 @@ fn granted(case: &Case, known: Record) -> Grant {
 }
 
 #[test]
-fn the_session_ends_with_the_hours_with_the_subjects_time_or_with_what_the_rule_says_whichever_is_first_a_079() {
+fn the_session_ends_with_the_hours_with_the_subjects_time_or_with_what_the_rule_says_whichever_is_first_a_079()
+ {
     let mut case = case();
     let lasts = |case: &Case, known: &Record| granted(case, known.clone()).session();
     let (nobody, mut contractor) = (Record::default(), Record::default());
