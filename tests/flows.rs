@@ -19,6 +19,8 @@ mod change;
 mod exempt;
 #[path = "flows/fake.rs"]
 mod fake;
+#[path = "flows/lockout.rs"]
+mod lockout;
 #[path = "flows/remember.rs"]
 mod remember;
 #[path = "flows/upstream.rs"]

@@ -21,6 +21,7 @@ use crate::gateway::drive::{Gateway, Live};
 use crate::gateway::ports::sessions::Orders;
 use crate::gateway::ports::{Directory, Upstream};
 use crate::login::client::Client;
+use crate::login::throttle::FlowLimits;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::primary::radius::Relay;
 use crate::upstream::radius::{self, Pace, Servers, Service};
@@ -59,11 +60,20 @@ pub fn live(
     let upstreams = upstreams(settings, clock, random)?;
     Ok(Live {
         policy: settings.policy.clone(),
-        limits: settings.limits.failures,
+        limits: FlowLimits {
+            remember_networks: days(settings.remember_networks),
+            ..settings.limits.failures
+        },
         directories,
         upstreams,
         admission,
     })
+}
+
+/// Whole days, begun ones included.
+fn days(time: Option<Duration>) -> u32 {
+    let seconds = time.unwrap_or_default().as_secs();
+    u32::try_from(seconds.div_ceil(24 * 60 * 60)).unwrap_or(u32::MAX)
 }
 
 /// Makes the directories out of their settings, which are taken out. To be called inside the runtime: they start tasks of their own.

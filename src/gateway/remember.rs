@@ -1,4 +1,5 @@
-//! What was shown a short while ago: confirmed factors that count again (B-046), and passwords of exempt accounts.
+//! What was shown a short while ago: confirmed factors that count again (B-046), passwords of exempt accounts, and
+//! passwords that a directory which locks accounts has found wrong (B-087).
 //!
 //! An application that binds on every page would ask for a code on every page. Where its client allows it, a factor
 //! that was confirmed counts again when all of the password field, the code's digits among it, comes once more from
@@ -29,6 +30,10 @@ pub const LONGEST: Duration = Duration::from_secs(15 * 60);
 const SPENT: Duration = Duration::from_secs(12 * 60 * 60);
 /// Most subjects of whom something is remembered; the oldest makes room.
 const MOST_SUBJECTS: usize = 50_000;
+/// Most wrong passwords that are remembered; the oldest makes room.
+const MOST_WRONG: usize = 50_000;
+/// How long they are at most.
+const WRONG: Duration = Duration::from_secs(24 * 60 * 60);
 /// Most things that are remembered of one of them; the oldest makes room.
 const MOST_OF_ONE: usize = 8;
 
@@ -57,6 +62,8 @@ pub(super) struct Memory {
     /// Without one nothing is remembered.
     key: Option<Hmac<Sha256>>,
     subjects: Mutex<BoundedMap<Pseudonym, Vec<Entry>>>,
+    /// Digests of wrong passwords, each until when it is known.
+    wrong: Mutex<BoundedMap<[u8; 32], Instant>>,
 }
 
 struct Entry {
@@ -81,7 +88,11 @@ impl Memory {
                 "no randomness for a key: no login is remembered"
             );
         }
-        Self { key, subjects: Mutex::new(BoundedMap::new(MOST_SUBJECTS, SPENT)) }
+        Self {
+            key,
+            subjects: Mutex::new(BoundedMap::new(MOST_SUBJECTS, SPENT)),
+            wrong: Mutex::new(BoundedMap::new(MOST_WRONG, WRONG)),
+        }
     }
 
     /// What is known of this login; `enrolments` are those that its subject has now.
@@ -146,6 +157,37 @@ impl Memory {
         }
     }
 
+    /// Whether the directory has found this password wrong a short while ago, and the account has had no other since.
+    pub(super) fn is_known_wrong(
+        &self,
+        flow: &Flow,
+        account: Option<&Account>,
+        password: &Secret,
+        now: Instant,
+    ) -> bool {
+        let Some(digest) = self.wrong_digest(flow, account, password) else { return false };
+        let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        wrong.get(&digest, now).is_some_and(|until| now < *until)
+    }
+
+    /// Remembers that the directory has found this password wrong, for as long as that counts there.
+    pub(super) fn keep_wrong(&self, flow: &Flow, account: Option<&Account>, password: &Secret, now: Instant) {
+        let Some(digest) = self.wrong_digest(flow, account, password) else { return };
+        let until = now.checked_add(flow.bounds().window).unwrap_or(now);
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, until, now);
+    }
+
+    /// Only of a directory that locks accounts: it tells a wrong password from an account that is locked. And only
+    /// where it tells when the password changes, or a new one could be taken for wrong.
+    fn wrong_digest(&self, flow: &Flow, account: Option<&Account>, password: &Secret) -> Option<[u8; 32]> {
+        let account = account.filter(|account| account.lockout.is_some() && !account.stamp.is_empty())?;
+        let mut digest = Digest::new(self.key.as_ref()?, b"wrong");
+        digest.part(flow.subject()?.pseudonym.as_str().as_bytes());
+        digest.part(&account.stamp);
+        digest.part(password.expose());
+        Some(digest.end())
+    }
+
     /// Nothing that was shown of a subject counts again.
     pub(super) fn end(&self, who: &Pseudonym, now: Instant) {
         self.lock().get_mut(who, now).into_iter().flatten().for_each(|entry| entry.over = true);
@@ -154,6 +196,7 @@ impl Memory {
     /// Drops what is too old.
     pub(super) fn tidy(&self, now: Instant) {
         self.lock().expire(now);
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).expire(now);
     }
 
     /// Digest of the password field with where it came from; `None` when there is no field.

@@ -11,10 +11,13 @@
 //! asked before is counted, and nobody is let in.
 
 mod change;
+mod guarded;
 mod primary;
 mod relayed;
 mod second;
 mod stage;
+
+pub use crate::login::flow::guarded::Forgiven;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

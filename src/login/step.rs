@@ -123,6 +123,8 @@ pub enum PrimaryOutcome {
     Correct,
     /// It is wrong, or there is no such account.
     Wrong,
+    /// It was found wrong a short while ago, so nobody was asked now and nothing counts.
+    WrongAgain,
     /// It is right, but must be changed first.
     MustChange,
     /// It was right, and has expired.

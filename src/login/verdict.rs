@@ -118,6 +118,9 @@ pub enum Reason {
     BadPassword,
     /// Too many wrong passwords; the directory was not asked.
     PasswordThrottled,
+    /// One more wrong password could lock the account in the directory, or take the last try from its owner; the
+    /// directory was not asked.
+    LockoutGuard,
     /// The account is switched off.
     AccountDisabled,
     /// The account's last day has passed.
@@ -178,13 +181,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, for metrics and the manual.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::UnknownSubject,
         Self::AccountUnclear,
         Self::WrongPassword,
         Self::EmptyPassword,
         Self::BadPassword,
         Self::PasswordThrottled,
+        Self::LockoutGuard,
         Self::AccountDisabled,
         Self::AccountExpired,
         Self::AccountLocked,
@@ -225,6 +229,7 @@ impl Reason {
             Self::EmptyPassword => "empty-password",
             Self::BadPassword => "bad-password",
             Self::PasswordThrottled => "password-throttled",
+            Self::LockoutGuard => "lockout-guard",
             Self::AccountDisabled => "account-disabled",
             Self::AccountExpired => "account-expired",
             Self::AccountLocked => "account-locked",

@@ -26,7 +26,7 @@ use doorward::login::identity::{Account, Groups, LoginName, Pseudonym, Standing}
 use doorward::login::policy::Policy;
 use doorward::login::relay::{Method, Passage};
 use doorward::login::step::{Changed, PrimaryOutcome};
-use doorward::login::throttle::FlowLimits;
+use doorward::login::throttle::{FlowLimits, Lockout};
 use doorward::login::verdict::{Fault, FaultKind};
 use doorward::store::seal::KeyRing;
 use doorward::store::sqlite::Sqlite;
@@ -53,6 +53,7 @@ pub(crate) struct Alice {
     pub(crate) stamp: Box<[u8]>,
     pub(crate) groups: Groups,
     pub(crate) standing: Standing,
+    pub(crate) lockout: Option<Lockout>,
 }
 
 /// A directory with alice and the account of an application.
@@ -79,6 +80,7 @@ impl Default for Alice {
             stamp: Box::from(&b"1"[..]),
             groups: Groups::new(),
             standing: Standing::Active,
+            lockout: None,
         }
     }
 }
@@ -139,6 +141,7 @@ impl Directory for People {
                 groups: alice.groups.clone(),
                 standing: alice.standing,
                 stamp: alice.stamp.clone(),
+                lockout: alice.lockout,
                 attributes: Default::default(),
                 ..account("alice")
             }),
@@ -225,6 +228,7 @@ pub(crate) struct World {
     pub(crate) upstream: Arc<Boxed>,
     pub(crate) audit: Arc<Notebook>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) vault: Arc<dyn Vault>,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) client: Client,
     /// Of alice.
@@ -292,12 +296,23 @@ impl World {
             naming: names,
             factors,
             audit: audit.clone(),
-            vault,
+            vault: vault.clone(),
             clock: clock.clone(),
             random: plan.random,
         };
         let gateway = Arc::new(Gateway::new(parts, live));
-        Self { _folder: folder, clock, directory, upstream, audit, store, gateway, client: client(), who }
+        Self {
+            _folder: folder,
+            clock,
+            directory,
+            upstream,
+            audit,
+            store,
+            vault,
+            gateway,
+            client: client(),
+            who,
+        }
     }
 
     /// Exchanges the rules.

@@ -1,17 +1,20 @@
 //! The work that a flow asks for, done through the ports.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
 use crate::gateway::drive::{Gateway, Live};
 use crate::gateway::ports::{After, Counted, Directory, Question, Session, Verified, WrongPassword};
 use crate::gateway::turns::{Room, Turn, Way};
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, FactorOutcome, Proof, Try};
-use crate::login::flow::Flow;
+use crate::login::flow::{Flow, Forgiven};
 use crate::login::identity::{Account, Pseudonym, Subject};
 use crate::login::relay::{Heard, Said};
-use crate::login::step::{Changed, Outcome, PrimaryOutcome, Record, Work};
+use crate::login::step::{Changed, History, Outcome, PrimaryOutcome, Record, Work};
+use crate::login::throttle::day_of;
 use crate::login::verdict::{Fault, FaultKind};
 
 /// What a running login holds.
@@ -50,13 +53,14 @@ impl Gateway {
                 Outcome::Changed(self.change(&account, &old, &new, flow, live).await)
             }
             Work::CountWrongPassword(who) => {
-                let limits = live.limits.password;
-                let how = WrongPassword { familiar: false, limits, directory_window: limits.first_wait };
+                let how = WrongPassword {
+                    familiar: flow.whence().familiar,
+                    limits: live.limits.password,
+                    directory_window: flow.bounds().window,
+                };
                 Outcome::Counted(store.count_wrong_password(&who, now, &how).await)
             }
-            Work::ForgetWrongPasswords(who) => {
-                Outcome::Counted(store.forget_failures(&who, Counted::Password, false).await.map(drop))
-            }
+            Work::ForgetWrongPasswords(who) => Outcome::Counted(self.forgive(&who, flow.forgiven()).await),
             Work::Check(who, code, enrolments, proof) => {
                 Outcome::Factor(self.check(&who, &code, (&enrolments, proof), live).await)
             }
@@ -87,11 +91,12 @@ impl Gateway {
             Some(held) => held,
             None => {
                 let at_once = live.admission.subject_at_once();
-                self.turns.take(who, way, Room { free: live.limits.password.free, at_once }).await?
+                self.turns.take(who, way, Room { free: flow.bounds().side_by_side(), at_once }).await?
             }
         };
         let mut record = self.parts.store.recall(who).await?;
-        let has_failed = record.password.is_some_and(|failures| failures.row > 0);
+        let rows = [record.password, record.familiar_password, record.directory];
+        let has_failed = rows.iter().flatten().any(|failures| failures.row > 0);
         if has_failed && held.has_company() {
             // Those beside it may use up what is still free.
             *turn = Some(held.alone().await?);
@@ -103,12 +108,37 @@ impl Gateway {
         record.remembered = known.factor;
         record.spent = known.spent;
         record.familiar = known.password;
+        self.place(who, flow, live, &mut record.history);
         let repeats = known.factor.is_some() || known.spent;
         record.over_rate = !exempt && !repeats && !live.admission.subject_may(who);
         Ok(record)
     }
 
-    /// What the directory says about the password counts at once for what is remembered.
+    /// Which of the networks that the subject was let in from are still familiar, and whether this login comes from one of
+    /// them.
+    fn place(&self, who: &Pseudonym, flow: &Flow, live: &Live, history: &mut History) {
+        let today = day_of(self.parts.clock.now().unix);
+        history.networks.retain(|network| network.is_fresh(today, live.limits.remember_networks));
+        history.has_networks = !history.networks.is_empty();
+        let Some(user) = flow.attempt().origin.user.filter(|_| history.has_networks) else { return };
+        let here = self.parts.vault.network_digests(who, network_of(user));
+        history.familiar = history.networks.iter().any(|network| {
+            here.iter().any(|here| (here.key_id, here.digest) == (network.key_id, network.digest))
+        });
+    }
+
+    async fn forgive(&self, who: &Pseudonym, forgiven: Forgiven) -> Result<(), Fault> {
+        let own = if forgiven.familiar { Counted::FamiliarPassword } else { Counted::Password };
+        self.parts.store.forget_failures(who, own, false).await?;
+        if forgiven.directory {
+            self.parts.store.forget_failures(who, Counted::Directory, false).await?;
+        }
+        Ok(())
+    }
+
+    /// What the directory says about the password counts at once for what is remembered. One that it has found wrong a
+    /// short while ago is wrong as long as the account has no other: the mail program of somebody who has changed his
+    /// password sends the old one all day long, and would have him locked (B-087).
     async fn verify(
         &self,
         account: Option<&Account>,
@@ -118,7 +148,15 @@ impl Gateway {
         after: After,
     ) -> Result<Verified, Fault> {
         let directory = directory(live, &flow.attempt().client.directory)?;
-        let verified = directory.verify(account, password, after, flow.deadline()).await?;
+        let steady = || self.parts.clock.now().steady;
+        let verified = if self.memory.is_known_wrong(flow, account, password, steady()) {
+            PrimaryOutcome::WrongAgain.into()
+        } else {
+            directory.verify(account, password, after, flow.deadline()).await?
+        };
+        if verified.outcome == PrimaryOutcome::Wrong {
+            self.memory.keep_wrong(flow, account, password, steady());
+        }
         self.unsay(verified.outcome, flow);
         Ok(verified)
     }
@@ -128,7 +166,7 @@ impl Gateway {
         let now = self.parts.clock.now().steady;
         match (outcome, flow.subject()) {
             (PrimaryOutcome::Correct, _) | (_, None) => {}
-            (PrimaryOutcome::Wrong, Some(_)) => self.memory.wrong(flow, now),
+            (PrimaryOutcome::Wrong | PrimaryOutcome::WrongAgain, Some(_)) => self.memory.wrong(flow, now),
             (
                 PrimaryOutcome::MustChange
                 | PrimaryOutcome::PasswordExpired
@@ -209,4 +247,9 @@ impl Gateway {
 fn directory<'a>(live: &'a Live, name: &Arc<str>) -> Result<&'a Arc<dyn Directory>, Fault> {
     let gone = || Fault::new(FaultKind::Internal, format!("directory \"{name}\" is not there any more"));
     live.directories.get(name).ok_or_else(gone)
+}
+
+/// What counts as one network that people come from: what one site or one provider's customer has.
+fn network_of(user: IpAddr) -> Prefix {
+    Prefix::around(user, 24, 64)
 }

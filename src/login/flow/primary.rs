@@ -1,21 +1,16 @@
 //! Up to the right password: who it is, what is known about him, what the rules say, the first credential.
 
-use std::time::Duration;
-
 use crate::base::clock::Now;
 use crate::login::client::PrimaryKind;
 use crate::login::credential::{PrimaryCredential, split};
 use crate::login::factor::Enrolment;
+use crate::login::flow::guarded::TIME_TO_COUNT;
 use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, later, reject, unable};
 use crate::login::identity::Subject;
 use crate::login::policy::{Decision, Exempted, Input, Say};
 use crate::login::step::{PrimaryOutcome, Record, Step, Work};
-use crate::login::throttle::{Allowed, Failures, allowed};
 use crate::login::verdict::{Fault, FaultKind, Reason};
-
-/// How long a count may take when the time of the login has run out.
-const TIME_TO_COUNT: Duration = Duration::from_secs(2);
 
 impl Flow {
     pub(super) fn begin(&mut self, now: Now) -> Step {
@@ -154,8 +149,8 @@ impl Flow {
             return unable(FaultKind::Internal);
         };
         let (field, account) = (field.clone(), subject.account.clone());
-        if self.must_wait(now) {
-            return reject(Reason::PasswordThrottled);
+        if let Some(reason) = self.must_wait(now) {
+            return reject(reason);
         }
         if let Some(reply) = self.reply.take() {
             return self.ask_upstream(Some(reply));
@@ -183,20 +178,11 @@ impl Flow {
 
     /// A proof that was made from the password.
     fn proof(&mut self, now: Now) -> Step {
-        if self.must_wait(now) {
-            return reject(Reason::PasswordThrottled);
+        if let Some(reason) = self.must_wait(now) {
+            return reject(reason);
         }
         let reply = self.reply.take();
         self.ask_upstream(reply)
-    }
-
-    fn must_wait(&mut self, now: Now) -> bool {
-        let failures = self.record.password.unwrap_or(Failures::NONE);
-        let waits = allowed(&failures, now.unix, &self.limits.password) != Allowed::Yes;
-        let familiar = self.exempt && self.record.familiar;
-        // The wait is for those who guess; that somebody else knows the password does not end it for them.
-        self.keeps_failures = waits;
-        waits && !familiar
     }
 
     pub(super) fn verified(&mut self, outcome: PrimaryOutcome, now: Now) -> Step {
@@ -210,6 +196,7 @@ impl Flow {
                 self.leave_time_to_count(now);
                 Step::Do(Work::CountWrongPassword(who))
             }
+            PrimaryOutcome::WrongAgain => reject(Reason::WrongPassword),
             PrimaryOutcome::MustChange => self.expired(Reason::MustChangePassword, now),
             PrimaryOutcome::PasswordExpired => self.expired(Reason::PasswordExpired, now),
             PrimaryOutcome::OutsideHours => reject(Reason::OutsideHours),
@@ -225,8 +212,7 @@ impl Flow {
     /// here (B-087), but never as the one that makes its owner wait: an upstream that is down for an hour must not keep
     /// everybody out for half an hour more. Of an application, whose logins run side by side, none counts.
     pub(super) fn unanswered(&mut self, kind: FaultKind, was_asked: bool, now: Now) -> Step {
-        let row = self.record.password.map_or(0, |failures| failures.row);
-        let is_free = row.saturating_add(1) < self.limits.password.free;
+        let is_free = self.one_more_is_free(now);
         match &self.subject {
             Some(subject) if was_asked && is_free && !self.exempt => {
                 let who = subject.pseudonym.clone();
@@ -248,7 +234,7 @@ impl Flow {
         let Some(subject) = &self.subject else { return unable(FaultKind::Internal) };
         self.primary_done = true;
         self.sent = None;
-        if !self.keeps_failures && self.record.password.is_some_and(|failures| failures.row > 0) {
+        if !self.keeps_failures && self.has_failed() {
             self.stage = Stage::Forgetting;
             return Step::Do(Work::ForgetWrongPasswords(subject.pseudonym.clone()));
         }

@@ -180,9 +180,10 @@ impl Flow {
         }
     }
 
-    /// Whether a wrong code is that of somebody who has shown nothing else (C-004).
+    /// Whether a wrong code is that of somebody who has shown nothing else, and comes from where his subject is not known
+    /// (C-004).
     pub(super) const fn proof_of_codes(&self) -> Proof {
-        if self.primary_done { Proof::Proven } else { Proof::Unproven }
+        if self.primary_done || self.whence().familiar { Proof::Proven } else { Proof::Unproven }
     }
 
     fn is_locked(&self, kind: FactorKind, now: Now) -> bool {

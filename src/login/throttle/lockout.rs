@@ -118,6 +118,13 @@ impl Bounds {
         }
     }
 
+    /// Logins that may run side by side as long as none has failed: if all of them do, they are no more than might have
+    /// been tried one after the other.
+    #[must_use]
+    pub fn side_by_side(&self) -> u32 {
+        self.left.map_or(self.most, |left| self.most.min(left)).max(1)
+    }
+
     /// What a stranger leaves to the owner: the last one, where there is more than one and the owner has a place to use
     /// it from.
     const fn reserve(&self, whence: Whence) -> u32 {

@@ -20,9 +20,9 @@ use crate::login::flow::fuzz::seen::Seen;
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing, Subject};
 use crate::login::policy::{Condition, Exemption, Options, Place, Policy, Requirement, Rule};
 use crate::login::relay::{Heard, Held, Method, Passage, Said};
-use crate::login::step::{Outcome, PrimaryOutcome, Record};
+use crate::login::step::{History, Outcome, PrimaryOutcome, Record};
 use crate::login::telling::{Tell, Telling, Told, Untold};
-use crate::login::throttle::Failures;
+use crate::login::throttle::{Failures, Lockout};
 
 /// What a client is told about everybody but those of whom it cannot be.
 pub(super) const TOLD: &[u8] = b"told";
@@ -138,7 +138,7 @@ pub(super) fn name(text: &str) -> LoginName {
 }
 
 #[allow(clippy::unwrap_used, reason = "constants")]
-pub(super) fn subject(dice: &mut Dice<'_>, seen: Option<&mut Seen>) -> Outcome {
+pub(super) fn subject(dice: &mut Dice<'_>, mut seen: Option<&mut Seen>) -> Outcome {
     let standing = match dice.below(24) {
         0 => Standing::Disabled,
         1 => Standing::Locked,
@@ -150,12 +150,20 @@ pub(super) fn subject(dice: &mut Dice<'_>, seen: Option<&mut Seen>) -> Outcome {
     };
     let pseudonym = Pseudonym::new(if dice.below(16) == 0 { "p2" } else { "p1" }).unwrap();
     let (named, untold, found) = (dice.coin(), dice.below(8) == 7, dice.below(16) < 15);
-    if let Some(seen) = seen.filter(|_| found) {
+    if let Some(seen) = seen.as_deref_mut().filter(|_| found) {
         seen.named = named;
         seen.untold = untold;
         seen.standing = Some(standing);
         seen.unlooked = false;
         seen.found.push(pseudonym.clone());
+    }
+    let lockout = (dice.below(4) == 0).then(|| Lockout {
+        threshold: 1 + u32::from(dice.below(6)),
+        window: Duration::from_secs(60 * u64::from(dice.below(60))),
+        counted: u32::from(dice.below(4)),
+    });
+    if let Some(seen) = seen.filter(|_| found) {
+        seen.lockout = lockout;
     }
     let account = Account {
         directory: "directory".into(),
@@ -167,7 +175,7 @@ pub(super) fn subject(dice: &mut Dice<'_>, seen: Option<&mut Seen>) -> Outcome {
         number: None,
         aliases: if named { vec!["named".into()] } else { vec!["nam".into(), "NAMED".into()] },
         stamp: Box::default(),
-        lockout: None,
+        lockout,
         attributes: Default::default(),
     };
     Outcome::Subject(Ok(found.then(|| Subject { pseudonym, account: Arc::new(account) })))
@@ -192,9 +200,15 @@ pub(super) fn record(dice: &mut Dice<'_>, seen: Option<&mut Seen>) -> Outcome {
     let waits = if dice.below(8) == 0 { i64::from(dice.roll()) } else { 0 };
     let failures =
         Failures { row, wait_until: UnixTime::from_seconds(1_800_000_000 + waits), ..Failures::NONE };
+    let now = UnixTime::from_seconds(1_800_000_000);
+    let familiar = dice.below(4) == 0;
+    let history = History { familiar, has_networks: familiar || dice.coin(), ..History::default() };
     let record = Record {
         enrolments,
         password: dice.coin().then_some(failures),
+        familiar_password: (dice.below(4) == 0).then_some(failures),
+        directory: (dice.below(4) == 0).then_some(Failures { last: now, ..failures }),
+        history,
         codes: if dice.below(4) == 0 { vec![(FactorKind::Totp, failures)] } else { vec![] },
         over_rate: dice.below(12) == 0,
         remembered: FactorKind::ALL.into_iter().find(|_| dice.below(4) == 0),
@@ -218,6 +232,7 @@ pub(super) fn outcome(dice: &mut Dice<'_>) -> PrimaryOutcome {
         6 => PrimaryOutcome::Locked,
         7 => PrimaryOutcome::Restricted,
         8 => PrimaryOutcome::OutsideHours,
+        9 => PrimaryOutcome::WrongAgain,
         _ => PrimaryOutcome::Correct,
     }
 }

@@ -11,7 +11,7 @@ use crate::login::identity::{Pseudonym, Standing};
 use crate::login::policy::Requirement;
 use crate::login::relay::{Heard, Method, Said};
 use crate::login::step::{Prompt, Record, Step, Work};
-use crate::login::throttle::{Allowed, Limits, allowed};
+use crate::login::throttle::{Allowed, Failures, Limits, Lockout, allowed};
 use crate::login::verdict::{Basis, Grant, Verdict};
 
 /// What the invariant is judged by.
@@ -34,6 +34,8 @@ pub(super) struct Seen {
     /// The client cannot be told about it.
     pub(super) untold: bool,
     pub(super) standing: Option<Standing>,
+    /// When the directory locks the account that was found last.
+    pub(super) lockout: Option<Lockout>,
     /// The upstream confirmed another name, and nobody was looked up under it.
     pub(super) unlooked: bool,
     /// The upstream agreed to EAP without a name.
@@ -108,10 +110,33 @@ impl Seen {
 
     /// Somebody may have seen the password and gave no answer: as long as it makes nobody wait, it counts.
     pub(super) fn was_unanswered(&mut self, terms: &Terms) {
-        let row = self.record.password.map_or(0, |failures| failures.row);
         let is_exempt = terms.exempt_here && self.named && terms.requirement != Requirement::Refuse;
+        let directory = self.record.directory.map_or(0, |failures| failures.row);
+        // One more leaves another one after it, whoever comes next.
+        let is_free =
+            self.own().row + 1 < Limits::PASSWORD.free && directory + 2 < self.most().min(self.left());
         self.unanswered = true;
-        self.owes_a_count = !terms.is_eap() && !is_exempt && row + 1 < Limits::PASSWORD.free;
+        self.owes_a_count = !terms.is_eap() && !is_exempt && is_free;
+    }
+
+    /// The wrong passwords from places like this one.
+    fn own(&self) -> Failures {
+        let record = &self.record;
+        let row = if record.history.familiar { record.familiar_password } else { record.password };
+        row.unwrap_or(Failures::NONE)
+    }
+
+    /// How many wrong passwords may reach the directory.
+    fn most(&self) -> u32 {
+        let harmless = |lockout: Lockout| lockout.threshold.saturating_sub(1).max(1);
+        Limits::PASSWORD.free.min(self.lockout.map_or(u32::MAX, harmless))
+    }
+
+    /// How many may still be wrong by the directory's own count.
+    fn left(&self) -> u32 {
+        let left =
+            |lockout: Lockout| lockout.threshold.saturating_sub(1).max(1).saturating_sub(lockout.counted);
+        self.lockout.map_or(u32::MAX, left)
     }
 
     /// Whoever hangs up saves himself the answer and no count, and costs nobody anything more.
@@ -159,10 +184,10 @@ impl Seen {
 
     /// Nobody who must wait is asked about (B-087).
     fn may_be_tried(&self, terms: &Terms, at: UnixTime) {
-        let free = self
-            .record
-            .password
-            .is_none_or(|failures| allowed(&failures, at, &Limits::PASSWORD) == Allowed::Yes);
+        let own = allowed(&self.own(), at, &Limits::PASSWORD) == Allowed::Yes;
+        let directory = self.record.directory.unwrap_or(Failures::NONE);
+        let spared = directory.directory_row(at, Limits::PASSWORD.first_wait) < self.most();
+        let free = own && spared && (self.left() > 0 || self.record.history.familiar);
         let familiar = terms.exempt_here && self.named && self.record.familiar;
         assert!(free || familiar, "a password is tried that must wait");
     }
