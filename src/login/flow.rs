@@ -11,6 +11,7 @@
 //! asked before is counted, and nobody is let in.
 
 mod change;
+mod first;
 mod guarded;
 mod primary;
 mod relayed;
@@ -73,6 +74,8 @@ pub struct Flow {
     shown_last: Option<FactorKind>,
     /// Questions for a code.
     questions: u8,
+    /// Why the answer to the question lets nobody in, whatever it is.
+    doomed: Option<Reason>,
     /// What the upstream answered last.
     held: Option<Held>,
     /// Whom the upstream confirms, where that is not the name that was typed.
@@ -117,6 +120,7 @@ impl Flow {
             shown: FactorKinds::NONE,
             shown_last: None,
             questions: 0,
+            doomed: None,
             held: None,
             confirmed: None,
             agreed: false,
@@ -212,8 +216,11 @@ impl Flow {
         }
         let step = self.next(event, now);
         let step = if self.called_off { owed(step) } else { step };
-        if let Step::Ask(_) = &step {
-            // Whatever is asked next at an upstream comes with the answer; thousands may wait meanwhile.
+        if let Step::Ask(_) = &step
+            && (self.primary_done || !self.is_code_first())
+        {
+            // Whatever is asked next at an upstream comes with the answer; thousands may wait meanwhile. Only where the
+            // password waits for the code, what came with it is still to be sent.
             self.attempt.passage = None;
         }
         if let Step::Done(verdict) = &step {
@@ -256,7 +263,7 @@ impl Flow {
             },
             (Stage::Recalling, Event::Worked(Outcome::Record(record))) => match record {
                 Ok(record) => self.recalled(record, now),
-                Err(fault) => self.not_recalled(&fault),
+                Err(fault) => self.not_recalled(&fault, now),
             },
             (Stage::Verifying, Event::Worked(Outcome::Primary(outcome))) => match outcome {
                 Ok(outcome) => self.verified(outcome, now),

@@ -44,9 +44,9 @@ impl Flow {
     pub(super) fn found(&mut self, found: Result<Option<Subject>, Fault>, now: Now) -> Step {
         let subject = match found {
             Ok(Some(subject)) => subject,
-            Ok(None) => return self.nobody(Reason::UnknownSubject),
+            Ok(None) => return self.nobody(Reason::UnknownSubject, now),
             Err(fault) if fault.kind == FaultKind::UnclearAccount => {
-                return self.nobody(Reason::AccountUnclear);
+                return self.nobody(Reason::AccountUnclear, now);
             }
             Err(fault) => return unable(fault.kind),
         };
@@ -68,11 +68,14 @@ impl Flow {
     }
 
     /// No such account, or none that is clear: the same work is done against nobody.
-    fn nobody(&mut self, why: Reason) -> Step {
+    fn nobody(&mut self, why: Reason, now: Now) -> Step {
         if self.subject.is_some() {
             return reject(Reason::SubjectChanged);
         }
         self.nobody = why;
+        if let Some(step) = self.nobody_code_first(why, now) {
+            return step;
+        }
         match (&self.attempt.client.primary, &self.attempt.credential) {
             (PrimaryKind::Directory, PrimaryCredential::Password(field)) => {
                 let password = split(field, &self.attempt.client.entry).password;
@@ -85,33 +88,34 @@ impl Flow {
     }
 
     /// What is known about the subject could not be had.
-    pub(super) fn not_recalled(&self, fault: &Fault) -> Step {
+    pub(super) fn not_recalled(&mut self, fault: &Fault, now: Now) -> Step {
         // Silence would tell this name from one that nobody has. To the application that an exempt account belongs
         // to, a "no" would say that its password is wrong.
         if fault.kind == FaultKind::Overloaded && !self.primary_done && !self.exempt {
-            return reject(Reason::TooManyLogins);
+            return self.veiled(Reason::TooManyLogins, now);
         }
         unable(fault.kind)
     }
 
     pub(super) fn recalled(&mut self, record: Record, now: Now) -> Step {
         self.record = record;
+        self.read_code();
         self.enrolled = Input::Known(self.record.enrolments.iter().map(Enrolment::kind).collect());
         self.past = Input::Unknown;
         // Who has shown his password, or answers a question, may finish, however often a stranger types his name
         // meanwhile.
         let has_begun = self.primary_done || self.answered || self.agreed;
         let unhurried = has_begun || self.exempt || self.record.remembered.is_some();
-        if self.record.over_rate && !unhurried {
-            return reject(Reason::TooManyLogins);
-        }
         let Some(decision) = self.policy.decide(&self.facts(now)) else {
             return unable(FaultKind::Internal);
         };
         let (is_refused, asks_nothing) = (decision.demand.is_refusal(), decision.demand.is_nothing());
         self.decision = Some(decision);
+        if self.record.over_rate && !unhurried {
+            return self.veiled(Reason::TooManyLogins, now);
+        }
         if is_refused {
-            return reject(Reason::RefusedByRule);
+            return self.veiled(Reason::RefusedByRule, now);
         }
         if self.primary_done {
             return self.second(now);
@@ -127,7 +131,7 @@ impl Flow {
                 self.second(now)
             }
             (PrimaryKind::Directory | PrimaryKind::Upstream, PrimaryCredential::Password(_)) => {
-                self.password(asks_nothing, now)
+                self.code_then_password(asks_nothing, now)
             }
             (PrimaryKind::Upstream, PrimaryCredential::Relayed(_)) => self.proof(now),
             (
@@ -143,7 +147,7 @@ impl Flow {
         }
     }
 
-    fn password(&mut self, asks_nothing: bool, now: Now) -> Step {
+    pub(super) fn password(&mut self, asks_nothing: bool, now: Now) -> Step {
         let (Some(subject), PrimaryCredential::Password(field)) = (&self.subject, &self.attempt.credential)
         else {
             return unable(FaultKind::Internal);
@@ -160,7 +164,9 @@ impl Flow {
             field
         } else {
             let parts = split(&field, &self.attempt.client.entry);
-            self.typed = parts.code;
+            if !self.is_code_first() {
+                self.typed = parts.code;
+            }
             parts.password
         };
         if password.is_empty() {

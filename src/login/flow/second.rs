@@ -152,6 +152,9 @@ impl Flow {
         if now.steady >= self.deadline {
             return reject(Reason::AnswerLate);
         }
+        if let Some(reason) = self.doomed {
+            return reject(reason);
+        }
         self.typed = Some(answer.text);
         self.answered = true;
         self.deadline = later(now.steady, self.attempt.client.login_timeout);
@@ -166,6 +169,7 @@ impl Flow {
                 self.shown = self.shown.with(kind);
                 self.shown_last = Some(kind);
                 match self.factors(now) {
+                    Ok(_) if !self.primary_done => self.password(false, now),
                     Ok(basis) => self.accept(basis, now),
                     Err(step) => step,
                 }

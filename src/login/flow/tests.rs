@@ -16,6 +16,7 @@ use std::time::Duration;
 
 mod called_off;
 mod change;
+mod code_first;
 mod eap;
 mod exempt;
 mod first;
@@ -246,6 +247,13 @@ fn no(outcome: PrimaryOutcome) -> Outcome {
 /// What the flow keeps of what the upstream answered.
 fn kept(flow: &Flow) -> Option<&'static str> {
     flow.held().and_then(|held| held.get::<&'static str>()).copied()
+}
+
+/// Changes the first of its rules.
+fn edit(case: &mut Case, change: impl FnOnce(&mut Rule)) {
+    let mut rules = case.policy.rules.to_vec();
+    change(&mut rules[0]);
+    case.policy.rules = rules.into();
 }
 
 fn rule(then: Requirement) -> Rule {

@@ -18,7 +18,7 @@ fn kinds(list: &[FactorKind]) -> FactorKinds {
 /// A case that demands a generator and a printed code.
 fn two() -> Case {
     let mut case = case();
-    case.policy.rules = vec![rule(Requirement::AllOf(kinds(&[FactorKind::Totp, FactorKind::Recovery])))];
+    case.policy.rules = vec![rule(Requirement::AllOf(kinds(&[FactorKind::Totp, FactorKind::Recovery])))].into();
     case
 }
 
@@ -76,7 +76,7 @@ fn one_factor_meets_every_clause_that_names_its_kind() {
         (vec![totp_or_hotp, clause(&[FactorKind::Recovery])], false),
         (vec![any, clause(&[FactorKind::Totp]), totp_or_hotp], true),
     ] {
-        case.policy.rules = vec![rule(Requirement::OneOf(FactorKinds::ALL))];
+        case.policy.rules = vec![rule(Requirement::OneOf(FactorKinds::ALL))].into();
         let (mut flow, _) = up_to_second(&case, both());
         flow.decision.as_mut().unwrap().demand = Demand::Show(clauses.clone());
         flow.typed = Some(Secret::copied(b"123456"));
@@ -103,7 +103,7 @@ fn where_nothing_can_be_asked_a_second_code_is_missing() {
 fn whoever_lacks_one_of_them_is_asked_for_none_and_grace_is_for_who_has_nothing() {
     let mut case = two();
     assert_eq!(rejected(&up_to_second(&case, vec![totp()]).1), Some(Reason::NotEnrolled));
-    case.policy.rules[0].options.grace_until = Some(T0.plus(Duration::from_secs(1)));
+    edit(&mut case, |rule| rule.options.grace_until = Some(T0.plus(Duration::from_secs(1))));
     assert_eq!(basis(&up_to_second(&case, vec![]).1), Some(Basis::Grace));
     assert_eq!(rejected(&up_to_second(&case, vec![totp()]).1), Some(Reason::NotEnrolled));
 }
@@ -131,7 +131,7 @@ fn a_factor_that_is_taken_away_between_two_questions_does_not_count_a_073() {
 #[test]
 fn a_remembered_factor_counts_only_where_it_is_all_that_is_demanded_b_046() {
     let mut case = typed_case();
-    case.policy.rules = vec![rule(Requirement::AllOf(kinds(&[FactorKind::Totp, FactorKind::Recovery])))];
+    case.policy.rules = vec![rule(Requirement::AllOf(kinds(&[FactorKind::Totp, FactorKind::Recovery])))].into();
     let (_, step) = with_record(&case, remembering(both(), FactorKind::Totp));
     assert!(matches!(step, Step::Do(Work::Check(..))), "{step:?}");
 }
@@ -139,7 +139,7 @@ fn a_remembered_factor_counts_only_where_it_is_all_that_is_demanded_b_046() {
 #[test]
 fn after_three_questions_nothing_more_is_asked() {
     let mut case = case();
-    case.policy.rules = vec![rule(Requirement::AllOf(FactorKinds::ALL))];
+    case.policy.rules = vec![rule(Requirement::AllOf(FactorKinds::ALL))].into();
     let all = || vec![totp(), enrolment(Parameters::Hotp { digits: 6 }), recovery()];
     let (mut flow, mut step) = up_to_second(&case, all());
     for kind in FactorKind::ALL {

@@ -56,23 +56,23 @@ fn the_session_ends_with_the_hours_with_the_subjects_time_or_with_what_the_rule_
     let lasts = |case: &Case, known: &Record| granted(case, known.clone()).session();
     let (nobody, mut contractor) = (Record::default(), Record::default());
     contractor.history.valid_until = Some(T0.plus(Duration::from_secs(600)));
-    case.policy.rules = vec![rule(Requirement::None)];
+    case.policy.rules = vec![rule(Requirement::None)].into();
     assert_eq!(lasts(&case, &nobody), None);
     assert_eq!(lasts(&case, &contractor), Some(Duration::from_secs(600)));
-    case.policy.rules[0].options.session = Some(Duration::from_secs(900));
+    edit(&mut case, |rule| rule.options.session = Some(Duration::from_secs(900)));
     assert_eq!(lasts(&case, &nobody), Some(Duration::from_secs(900)));
     assert_eq!(lasts(&case, &contractor), Some(Duration::from_secs(600)));
     let until = Some(T0.plus(Duration::from_secs(60)));
-    case.policy.rules[0].when = Condition::Valid(crate::login::policy::Validity { from: None, until });
+    edit(&mut case, |rule| rule.when = Condition::Valid(crate::login::policy::Validity { from: None, until }));
     assert_eq!(lasts(&case, &contractor), Some(Duration::from_secs(60)));
 }
 
 #[test]
 fn an_offer_comes_with_grace_and_with_nothing_else() {
     let mut case = typed_case();
-    case.policy.rules = vec![rule(Requirement::OneOf(FactorKinds::ALL))];
-    case.policy.rules[0].options.grace_until = Some(T0.plus(Duration::from_secs(60)));
-    case.policy.rules[0].options.offer = Some("Please enrol.".into());
+    case.policy.rules = vec![rule(Requirement::OneOf(FactorKinds::ALL))].into();
+    edit(&mut case, |rule| rule.options.grace_until = Some(T0.plus(Duration::from_secs(60))));
+    edit(&mut case, |rule| rule.options.offer = Some("Please enrol.".into()));
     assert_eq!(granted(&case, Record::default()).offer(), Some("Please enrol."));
     let known = remembering(vec![totp()], FactorKind::Totp);
     assert_eq!(granted(&case, known).offer(), None, "he has a factor");
@@ -88,9 +88,9 @@ fn the_rule_says_which_reply_rules_hold() {
     }
     let mut case = case();
     case.client.telling = Some(Telling::new(Named));
-    case.policy.rules = vec![rule(Requirement::None)];
+    case.policy.rules = vec![rule(Requirement::None)].into();
     assert_eq!(granted(&case, Record::default()).told().bytes(), b"all");
-    case.policy.rules[0].options.reply = Some(["a".into(), "b".into()].into());
+    edit(&mut case, |rule| rule.options.reply = Some(["a".into(), "b".into()].into()));
     assert_eq!(granted(&case, Record::default()).told().bytes(), b"a,b");
 }
 
@@ -98,8 +98,8 @@ fn the_rule_says_which_reply_rules_hold() {
 fn a_rule_says_why_it_refuses_only_before_anybody_is_looked_up_d_100() {
     let refused = |when: Condition| {
         let mut case = case();
-        case.policy.rules = vec![Rule { when, ..rule(Requirement::Refuse) }];
-        case.policy.rules[0].options.say = crate::login::policy::Say::NotHere;
+        case.policy.rules = vec![Rule { when, ..rule(Requirement::Refuse) }].into();
+        edit(&mut case, |rule| rule.options.say = crate::login::policy::Say::NotHere);
         let (mut flow, step) = case.begin();
         rejected(&step).or_else(|| {
             let _ = case.worked(&mut flow, found());
