@@ -11,6 +11,7 @@ mod exemption;
 mod expect;
 mod fault;
 pub mod file;
+pub mod icalendar;
 mod ldap;
 mod limits;
 mod lint;
