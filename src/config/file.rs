@@ -327,13 +327,13 @@ pub const CONDITIONS: &[&str] = &[
 /// `[geo]`
 pub const GEO: &[&str] = &["country", "asn"];
 /// `[[network]]`
-pub const NETWORK: &[&str] = &["name", "prefixes"];
+pub const NETWORK: &[&str] = &["name", "prefixes", "file"];
 /// `[[window]]`
 pub const WINDOW: &[&str] = &["name", "zone", "hours"];
 /// An entry of `window.hours`
 pub const WINDOW_HOURS: &[&str] = &["days", "from", "to"];
 /// `[[calendar]]`
-pub const CALENDAR: &[&str] = &["name", "zone", "days", "times"];
+pub const CALENDAR: &[&str] = &["name", "zone", "days", "times", "file"];
 /// `[[on-fault]]`
 pub const ON_FAULT: &[&str] = &[
     "name",

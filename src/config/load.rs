@@ -190,7 +190,7 @@ fn settle(
     let none = Table { place: whole.place.clone(), entries: BTreeMap::new() };
     let mut root = Reader::new(whole, "", &known, out);
     let (pseudonyms, remember_networks) = sections::subjects(&mut root, &none);
-    let sets = sets::settle(&mut root, around.folder);
+    let sets = sets::settle(&mut root, sets::Files { folder: around.folder, sources: &mut *sources, now });
     let geo = sections::geo(&mut root, &none, around.folder);
     let mut directories: Vec<directory::Draft> = root
         .tables("directory")

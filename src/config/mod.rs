@@ -3,6 +3,7 @@
 mod accounting;
 mod check;
 mod client;
+pub mod data;
 mod demands;
 mod directory;
 mod domain;

@@ -5,12 +5,15 @@ mod network;
 mod window;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::base::report::{Complaints, Place};
+use crate::base::clock::UnixTime;
+use crate::base::report::{Complaints, Place, Source};
 use crate::base::table::{Reader, Written};
 use crate::base::text::safe;
 use crate::config::check::{suggestion, twice};
+use crate::config::data::Gathering;
 use crate::config::file;
 use crate::config::load::called;
 use crate::config::settings::{CalendarSettings, NetworkSettings};
@@ -34,12 +37,28 @@ pub(in crate::config) struct Sets {
     calendars_by_name: BTreeMap<Arc<str>, Arc<NamedCalendar>>,
 }
 
-/// Reads `[[network]]`, `[[window]]` and `[[calendar]]`; files are looked for in `folder`.
-pub(in crate::config) fn settle(root: &mut Reader<'_, '_>, folder: &std::path::Path) -> Sets {
+/// What is needed to read the files that networks and calendars name.
+pub(in crate::config) struct Files<'a> {
+    /// Relative paths begin here.
+    pub(in crate::config) folder: &'a Path,
+    /// Every file that was read.
+    pub(in crate::config) sources: &'a mut Vec<Source>,
+    /// What repeats is written out around now.
+    pub(in crate::config) now: UnixTime,
+}
+
+impl Files<'_> {
+    fn gathering<'a>(&'a mut self, out: &'a mut Complaints) -> Gathering<'a> {
+        Gathering { sources: self.sources, out, now: self.now }
+    }
+}
+
+/// Reads `[[network]]`, `[[window]]` and `[[calendar]]`; the files that they name are read too.
+pub(in crate::config) fn settle(root: &mut Reader<'_, '_>, mut around: Files<'_>) -> Sets {
     let mut networks = Vec::new();
     for table in root.tables("network") {
         let mut reader = Reader::new(table, called("network", table), file::NETWORK, root.out());
-        networks.push(network::settle(&mut reader, folder));
+        networks.push(network::settle(&mut reader, &mut around));
     }
     let mut windows = Vec::new();
     for table in root.tables("window") {
@@ -49,7 +68,7 @@ pub(in crate::config) fn settle(root: &mut Reader<'_, '_>, folder: &std::path::P
     let mut calendars = Vec::new();
     for table in root.tables("calendar") {
         let mut reader = Reader::new(table, called("calendar", table), file::CALENDAR, root.out());
-        calendars.push(calendar::settle(&mut reader, folder));
+        calendars.push(calendar::settle(&mut reader, &mut around));
     }
     differ(&networks, &windows, &calendars, root.out());
     let by_name = |network: &Arc<Network>| (Arc::clone(&network.name), Arc::clone(network));

@@ -6,6 +6,7 @@ pub mod decision;
 pub mod exempt;
 pub mod facts;
 pub mod fault;
+pub mod renew;
 pub mod rule;
 pub mod rules;
 pub mod seen;

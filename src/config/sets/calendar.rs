@@ -1,8 +1,5 @@
 //! `[[calendar]]`: days and times that do not repeat by the week.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
@@ -11,23 +8,21 @@ use crate::base::table::Reader;
 use crate::base::text::safe;
 use crate::config::client::check_name;
 use crate::config::rule::hours;
-use crate::config::sets::Draft;
+use crate::config::sets::{Draft, Files};
 use crate::config::settings::CalendarSettings;
-use crate::login::policy::calendar::Calendar;
-use crate::login::policy::window::NamedCalendar;
-
-type Span = (UnixTime, UnixTime);
+use crate::login::policy::calendar::Span;
 
 /// Reads one; `reader` is already called by its name.
-pub(super) fn settle(reader: &mut Reader<'_, '_>, _folder: &Path) -> Draft<CalendarSettings> {
+pub(super) fn settle(reader: &mut Reader<'_, '_>, around: &mut Files<'_>) -> Draft<CalendarSettings> {
     let name = reader.need_text("name", "rules name it in calendar");
     if let Some(name) = &name {
         check_name(reader, name);
     }
     let zone = hours::zone(reader).unwrap_or(TimeZone::UTC);
-    if ["days", "times"].iter().all(|key| reader.node(key).is_none()) {
-        let hint = "for example days = [\"2026-12-24/2026-12-31\"]";
-        reader.missing("days or times", hint);
+    let file = reader.text("file").map(|text| around.folder.join(text.value));
+    if file.is_none() && ["days", "times"].iter().all(|key| reader.node(key).is_none()) {
+        let hint = "for example days = [\"2026-12-24/2026-12-31\"], or the file of an iCalendar";
+        reader.missing("days, times or file", hint);
     }
     let mut spans = read(
         reader,
@@ -51,9 +46,9 @@ pub(super) fn settle(reader: &mut Reader<'_, '_>, _folder: &Path) -> Draft<Calen
     };
     let (days, times) = (written(reader, "days"), written(reader, "times"));
     let called = name.as_ref().map_or("", |name| name.value);
-    let calendar = NamedCalendar { name: called.into(), calendar: Calendar::new(spans) };
+    let calendar = around.gathering(reader.out()).calendar(called, &zone, &spans, file.as_deref());
     Draft {
-        settings: CalendarSettings { calendar: Arc::new(calendar), zone, days, times },
+        settings: CalendarSettings { calendar, zone, days, times, spans, file },
         place: reader.whole_table().place.clone(),
         name: name.map(|name| name.place),
     }

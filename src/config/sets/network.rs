@@ -1,17 +1,13 @@
 //! `[[network]]`: address prefixes under a name.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use crate::base::cidr::Prefix;
 use crate::base::table::Reader;
 use crate::config::client::{check_name, prefixes};
-use crate::config::sets::Draft;
+use crate::config::sets::{Draft, Files};
 use crate::config::settings::NetworkSettings;
-use crate::login::policy::Network;
 
 /// Reads one; `reader` is already called by its name.
-pub(super) fn settle(reader: &mut Reader<'_, '_>, _folder: &Path) -> Draft<NetworkSettings> {
+pub(super) fn settle(reader: &mut Reader<'_, '_>, around: &mut Files<'_>) -> Draft<NetworkSettings> {
     let name = reader.need_text("name", "rules name it in network");
     if let Some(name) = &name {
         check_name(reader, name);
@@ -21,14 +17,17 @@ pub(super) fn settle(reader: &mut Reader<'_, '_>, _folder: &Path) -> Draft<Netwo
             reader.wrong(&name.place, what, "for example \"office\"");
         }
     }
-    if reader.node("prefixes").is_none() {
-        reader.missing("prefixes", "for example prefixes = [\"192.0.2.0/24\", \"2001:db8::/32\"]");
+    let file = reader.text("file").map(|text| around.folder.join(text.value));
+    if reader.node("prefixes").is_none() && file.is_none() {
+        let hint =
+            "for example prefixes = [\"192.0.2.0/24\", \"2001:db8::/32\"], or a file with one on each line";
+        reader.missing("prefixes", hint);
     }
     let (prefixes, _) = prefixes(reader, "prefixes");
     let called = name.as_ref().map_or("", |name| name.value);
-    let network = Arc::new(Network::new(called, prefixes.clone()));
+    let network = around.gathering(reader.out()).network(called, &prefixes, file.as_deref());
     Draft {
-        settings: NetworkSettings { network, prefixes },
+        settings: NetworkSettings { network, prefixes, file },
         place: reader.whole_table().place.clone(),
         name: name.map(|name| name.place),
     }

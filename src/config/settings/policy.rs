@@ -10,6 +10,7 @@ use crate::base::clock::UnixTime;
 use crate::base::report::Place;
 use crate::login::factor::FactorKinds;
 use crate::login::identity::Pseudonym;
+use crate::login::policy::calendar::Span;
 use crate::login::policy::facts::Country;
 use crate::login::policy::window::NamedCalendar;
 use crate::login::policy::{First, Input, Network, Requirement, UserAt};
@@ -21,6 +22,8 @@ pub struct NetworkSettings {
     pub network: Arc<Network>,
     /// Those of them that stand in the configuration.
     pub prefixes: Vec<Prefix>,
+    /// Where the others stand.
+    pub file: Option<PathBuf>,
 }
 
 /// `[[calendar]]`
@@ -34,6 +37,10 @@ pub struct CalendarSettings {
     pub days: Vec<Box<str>>,
     /// `times`, as they were written.
     pub times: Vec<Box<str>>,
+    /// Both of them.
+    pub spans: Vec<Span>,
+    /// Where others stand.
+    pub file: Option<PathBuf>,
 }
 
 /// `[geo]`: databases in the MaxMind format.

@@ -45,10 +45,12 @@ pub(super) fn put(settings: &Settings, root: &mut Table) {
 }
 
 fn network(settings: &NetworkSettings) -> Value {
-    table(vec![
+    let mut pairs: Pairs = vec![
         ("name", (*settings.network.name).into()),
         ("prefixes", list(settings.prefixes.iter().map(Prefix::to_string))),
-    ])
+    ];
+    pairs.extend(settings.file.as_ref().map(|file| ("file", path(file))));
+    table(pairs)
 }
 
 /// All hours of a window are on one clock.
@@ -68,6 +70,7 @@ fn calendar(settings: &CalendarSettings) -> Value {
             pairs.push((key, list(texts.iter().map(ToString::to_string))));
         }
     }
+    pairs.extend(settings.file.as_ref().map(|file| ("file", path(file))));
     table(pairs)
 }
 
