@@ -67,7 +67,6 @@ def user(name, **attributes):
 def group(name, *members):
     db.newgroup(name)
     db.add_remove_group_members(name, list(members), add_members_operation=True)
-user("svc-doorward")
 "#;
 
 const PEOPLE: &str = r#"
@@ -187,6 +186,17 @@ impl Samba {
         assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
+    /// Runs a script on the domain, with `db`, `base` and `user(name)`; what it printed.
+    pub fn script(&self, text: &str) -> String {
+        let file = self.folder.path().join("script.py");
+        fs::write(&file, [BEGIN, text].concat()).unwrap();
+        let settings = self.folder.path().join("smb.conf");
+        let done =
+            Command::new("/usr/bin/python3").arg(&file).arg(settings).arg(self.database()).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    }
+
     /// Where the domain is kept.
     fn database(&self) -> String {
         format!("tdb://{}/private/sam.ldb", self.folder.path().display())
@@ -290,7 +300,7 @@ fn provision(domain: &Domain, folder: &Path) {
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let conf = settings(domain, folder, &Ipv4Addr::LOCALHOST);
     let script = folder.join("people.py");
-    fs::write(&script, [BEGIN, domain.people].concat()).unwrap();
+    fs::write(&script, [BEGIN, "user(\"svc-doorward\")\n", domain.people].concat()).unwrap();
     // The distribution's own interpreter is the one that has Samba's modules.
     let filled = Command::new("/usr/bin/python3")
         .arg(&script)

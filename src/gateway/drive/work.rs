@@ -77,7 +77,8 @@ impl Gateway {
     }
 
     /// Takes the turn and loads what is known. A login that repeats what was confirmed before takes nothing from the
-    /// rate of its subject, or an application that binds on every page would keep its user out elsewhere.
+    /// rate of its subject, or an application that binds on every page would keep its user out elsewhere; nor does one
+    /// from a familiar place, or whoever guesses elsewhere would (D-108).
     async fn recall(
         &self,
         who: &Pseudonym,
@@ -110,7 +111,8 @@ impl Gateway {
         record.familiar = known.password;
         self.place(who, flow, live, &mut record.history);
         let repeats = known.factor.is_some() || known.spent;
-        record.over_rate = !exempt && !repeats && !live.admission.subject_may(who);
+        let unmeasured = exempt || repeats || record.history.familiar;
+        record.over_rate = !unmeasured && !live.admission.subject_may(who);
         Ok(record)
     }
 
