@@ -159,7 +159,7 @@ pub fn fronted(dir: TempDir, server: &str, authority: &Authority) -> Lab {
          [[client]]\nname = \"wiki\"\nprotocol = \"ldap\"\naddresses = [\"127.0.0.0/8\"]\n\
          directory = \"people\"\ncode-entry = \"append\"\n\
          [[exemption]]\nname = \"wiki-service\"\nclient = [\"wiki\"]\naccount = \"{SERVICE}\"\n\
-         source = [\"127.0.0.0/8\"]\nmay = [\"bind\", \"search\"]\n",
+         source = [\"127.0.0.0/8\"]\nmay = [\"bind\", \"search\"]\nowner = \"web team\"\nreason = \"it looks people up\"\n",
         at("service.secret"),
         at("gateway.pem"),
         at("gateway.key"),

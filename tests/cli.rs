@@ -321,6 +321,8 @@ account = "cn=svc-wiki,ou=services,dc=example,dc=org"
 client = "wiki"
 source = "127.0.0.1"
 may = ["bind", "search"]
+owner = "web team"
+reason = "the wiki looks people up as itself"
 "#
     );
     fs::write(folder.path().join("doorward.toml"), settings).unwrap();

@@ -300,14 +300,15 @@ fn a_lock_opens_by_itself_only_when_the_configuration_says_so() {
 #[test]
 fn tables_that_repeat_are_joined_in_the_order_of_the_files_and_a_mistake_names_its_file() {
     let site = sound("");
-    let rules =
-        |name: &str| format!("[[rule]]\nname = \"{name}\"\nnetwork = \"unknown\"\nthen = \"refuse\"\n");
-    site.write("conf.d/20.toml", &rules("second"), 0o644);
-    site.write("conf.d/10.toml", &rules("first"), 0o644);
+    let rules = |name: &str, network: &str| {
+        format!("[[rule]]\nname = \"{name}\"\nnetwork = \"{network}\"\nthen = \"refuse\"\n")
+    };
+    site.write("conf.d/20.toml", &rules("second", "10.0.0.0/8"), 0o644);
+    site.write("conf.d/10.toml", &rules("first", "unknown"), 0o644);
     let (settings, _) = site.load(&[]).unwrap();
     let names: Vec<_> = settings.policy.rules.iter().map(|rule| &*rule.name).collect();
     assert_eq!(names, ["first", "second"]);
-    site.write("conf.d/30.toml", &rules("First"), 0o644);
+    site.write("conf.d/30.toml", &rules("First", "192.0.2.0/24"), 0o644);
     site.write("conf.d/40.toml", "[log]\nlevle = 1\n", 0o644);
     assert_eq!(
         site.messages(&[]),
@@ -458,9 +459,9 @@ fn a_directory_that_is_a_file_has_people_to_bind_and_no_entries_to_search() {
 fn an_exemption_reaches_policy_and_front_end_in_its_one_form_b_047() {
     let more = "[[client]]\nname = \"mail\"\nprotocol = \"ldap\"\naddresses = \"192.0.2.21\"\ndirectory = \"corp\"\n\
                 [[exemption]]\nname = \"svc\"\nclient = [\"wiki\", \"vpn-2\"]\nsource = \"192.0.2.0/28\"\n\
-                account = \"CN=Wiki, OU=Service,DC=Corp,DC=example\"\nmay = [\"bind\", \"search\"]\n\
+                account = \"CN=Wiki, OU=Service,DC=Corp,DC=example\"\nmay = [\"bind\", \"search\"]\nowner = \"web team\"\nreason = \"it looks people up\"\n\
                 [[exemption]]\nname = \"sid\"\nclient = \"mail\"\nsource = \"192.0.2.21\"\n\
-                account = \"s-1-5-21-1-2-3-1104\"\nmay = \"bind\"\n";
+                account = \"s-1-5-21-1-2-3-1104\"\nmay = \"bind\"\nowner = \"web team\"\nreason = \"it looks people up\"\n";
     let site = sound(&(LDAP.to_owned() + more));
     site.write(
         "conf.d/vpn.toml",
@@ -488,6 +489,8 @@ fn an_exemption_reaches_policy_and_front_end_in_its_one_form_b_047() {
 /// Uses every key of a client and of a rule.
 const FULL: &str = "
 previous-secret = { env = \"OLD\" }
+groups = [\"vpn\", \"edge\"]
+order = \"factor-first\"
 primary = \"directory\"
 code-entry = [\"append\", \"challenge\"]
 code-digits = 8
@@ -639,6 +642,111 @@ client = [\"wiki\", \"app\"]
 account = \"CN=wiki,OU=Service,DC=corp,DC=example\"
 source = [\"192.0.2.0/24\"]
 may = [\"bind\", \"search\"]
+owner = \"web team\"
+reason = \"the wiki binds as itself\"
+valid-from = 2026-11-01
+valid-until = \"2027-01-31T12:00:00Z\"
+kind = \"service\"
+alarm = true
+
+[[network]]
+name = \"office\"
+prefixes = [\"198.51.100.0/24\", \"2001:db8:1::/48\"]
+
+[[window]]
+name = \"hours\"
+zone = \"Europe/Istanbul\"
+hours = [{ days = [\"mon-fri\"], from = \"08:00\", to = \"19:00\" }, { days = [\"sat\"], from = \"09:00\", to = \"13:00\" }]
+
+[[calendar]]
+name = \"holidays\"
+zone = \"Europe/Istanbul\"
+days = [\"2027-10-29\", \"2027-12-24/2027-12-31\"]
+times = [\"2027-11-01T22:00/2027-11-02T04:00\"]
+
+[[rule]]
+name = \"all-of-it\"
+client-group = \"vpn\"
+listener = \"0.0.0.0:1812\"
+protocol = \"radius\"
+directory = \"local\"
+network = [\"office\", \"203.0.113.0/24\", \"unknown\"]
+country = [\"tr\", \"DE\"]
+asn = [64496, 4200000000]
+time = [\"hours\", { days = \"sun\", from = \"10:00\", to = \"12:00\", zone = \"UTC\" }]
+calendar = \"holidays\"
+first-login = false
+new-network = true
+last-login-before = 30
+first-credential = [\"password\", \"ms-chap-v2\"]
+enrolled = [\"totp\", \"nothing\"]
+any = [{ group = \"a\" }, { subject = \"p7f3k\", all = [{ network = \"office\" }, { not = { enrolled = \"hotp\" } }] }]
+all = [{ network = \"unknown\" }, { network = \"office\" }]
+not = { calendar = \"holidays\", protocol = \"ldap\" }
+valid-from = 2026-11-01
+valid-until = \"2028-01-31\"
+then = { require-all = [\"totp\", \"recovery\"] }
+grace-until = 2026-12-31
+offer = \"Please enrol at desk.example.org\"
+shadow = true
+remember = \"8h\"
+session-timeout = \"9h\"
+reply = [\"admins\"]
+
+[[rule]]
+name = \"closed\"
+calendar = \"holidays\"
+then = \"refuse\"
+say = \"not-now\"
+
+[[on-fault]]
+name = \"store-move\"
+owner = \"network team\"
+reason = \"the store moves\"
+client = \"vpn-1\"
+client-group = \"vpn\"
+group = \"Operators\"
+valid-from = 2026-11-20
+valid-until = 2026-12-01
+then = \"recent-confirmation\"
+within = \"12h\"
+
+[[on-fault]]
+name = \"paper\"
+owner = \"network team\"
+reason = \"the store moves\"
+valid-until = 2026-12-01
+then = { use = \"recovery\" }
+
+[[expect]]
+name = \"Office hours, from the office\"
+user = \"alice\"
+client = \"vpn-1\"
+listener = \"0.0.0.0:1812\"
+from = \"198.51.100.7\"
+country = \"TR\"
+asn = 64496
+at = 2026-11-20T10:00:00+03:00
+first-credential = \"password\"
+enrolled = [\"totp\"]
+first-login = false
+new-network = true
+last-login-days = 3
+then = { require = \"totp\" }
+rule = \"rest\"
+
+[[expect]]
+name = \"a group\"
+group = [\"CN=VPN, OU=x,DC=corp,DC=example\"]
+client = \"vpn-1\"
+then = \"refuse\"
+
+[[expect]]
+name = \"somebody\"
+subject = \"p7f3k\"
+client = \"vpn-1\"
+enrolled = \"nothing\"
+rule = \"night\"
 
 [[rule]]
 name = \"night\"
@@ -690,6 +798,11 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
         ("upstream", file::UPSTREAM),
         ("exemption", file::EXEMPTION),
         ("rule", file::RULE),
+        ("network", file::NETWORK),
+        ("window", file::WINDOW),
+        ("calendar", file::CALENDAR),
+        ("on-fault", file::ON_FAULT),
+        ("expect", file::EXPECT),
         ("reply", file::REPLY),
     ] {
         let tables = json[name].as_array().unwrap();
@@ -709,9 +822,9 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
         (&json["ldap"]["message-size"], &json["ldap"]["idle-timeout"]),
         (&"10 MiB".into(), &"5m".into())
     );
-    assert_eq!(json["rule"][0]["grace-until"], "2027-01-01T00:00:00Z");
-    assert_eq!(json["rule"][0]["group"][0], "cn=vpn,ou=x,dc=corp,dc=example");
-    assert_eq!(json["rule"][0]["time"][0]["days"], serde_json::json!(["fri", "sat", "sun", "mon"]));
+    assert_eq!(json["rule"][2]["grace-until"], "2027-01-01T00:00:00Z");
+    assert_eq!(json["rule"][2]["group"][0], "cn=vpn,ou=x,dc=corp,dc=example");
+    assert_eq!(json["rule"][2]["time"][0]["days"], serde_json::json!(["fri", "sat", "sun", "mon"]));
     assert_eq!(json["client"][1]["code-separator"], "+");
     let other =
         &json["directory"].as_array().unwrap().iter().find_map(|one| one.get("other-domain")).unwrap()[0];

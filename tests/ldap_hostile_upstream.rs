@@ -492,7 +492,7 @@ fn large_messages_of_a_hundred_clients_have_one_bound_also_when_the_directory_ta
     });
     let exemption = format!(
         "[[exemption]]\nname = \"machine\"\nclient = [\"wiki\"]\naccount = \"{ANNA}\"\nsource = [\"127.0.0.0/8\"]\n\
-         may = [\"bind\", \"search\"]\n"
+         may = [\"bind\", \"search\"]\nowner = \"web team\"\nreason = \"it looks people up\"\n"
     );
     let front = Front::without_codes(&fake, &exemption);
     let mut clients: Vec<Raw> = (0..100).map(|_| front.connect()).collect();

@@ -62,6 +62,8 @@ fn load(text: &str) -> Result<(Settings, String), String> {
     let here = format!("{}/", dir.path().display());
     write(&dir.path().join("doorward.toml"), &text.replace("/etc/doorward/", &here));
     write(&dir.path().join("corp-ca.pem"), &authority());
+    write(&dir.path().join("country.mmdb"), "");
+    write(&dir.path().join("asn.mmdb"), "");
     let (certificate, key) = certificate();
     write(&dir.path().join("ldap.pem"), &certificate);
     for (number, rest) in text.split("credential = \"").skip(1).enumerate() {
@@ -131,6 +133,12 @@ fn what_is_commented_out_in_the_sample_is_the_default() {
             "upstream",
             "reply",
             "accounting",
+            "network",
+            "window",
+            "calendar",
+            "geo",
+            "on-fault",
+            "expect",
         ];
         for examples in examples {
             table.remove(examples);
@@ -140,7 +148,8 @@ fn what_is_commented_out_in_the_sample_is_the_default() {
         for client in clients {
             let client = client.as_table_mut().unwrap();
             // Examples of what has no default.
-            for key in ["rewrite", "reply-rules", "without-reply-rule", "class", "disconnect-port"] {
+            for key in ["groups", "rewrite", "reply-rules", "without-reply-rule", "class", "disconnect-port"]
+            {
                 client.remove(key);
             }
         }
@@ -209,7 +218,10 @@ fn the_other_ways_to_give_a_code_in_the_sample_are_sound() {
 }
 
 /// Tables whose keys are not ours.
-const OPEN: [&str; 2] = ["expect", "by-group"];
+const OPEN: [&str; 3] = ["expect", "by-group", "not"];
+
+/// Lists of tables whose keys are those of a rule.
+const CONDITIONS: [&str; 2] = ["any", "all"];
 
 /// `section.key` for every key in `table`, inner tables too.
 fn keys_of(table: &Table, path: &str, found: &mut BTreeSet<String>) {
@@ -222,6 +234,7 @@ fn keys_of(table: &Table, path: &str, found: &mut BTreeSet<String>) {
                 found.insert(path.clone());
                 keys_of(inner, &path, found);
             }
+            Value::List(_) if CONDITIONS.contains(&key.as_str()) => drop(found.insert(path)),
             Value::List(list) => {
                 found.insert(path.clone());
                 for item in list {

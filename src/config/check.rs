@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use crate::base::cidr::Prefix;
-use crate::base::clock::UnixTime;
 use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::secret::Secret;
 use crate::base::table::nearest;
@@ -14,7 +13,6 @@ use crate::config::sets::Sets;
 use crate::config::settings::GeoSettings;
 use crate::config::{client, directory, exemption, expect, fault, listener, reply, rule, show, upstream};
 use crate::frontend::radius::clients::MessageAuthenticator;
-use crate::login::policy::Requirement;
 
 /// Secrets that everybody tries first (D-111).
 const COMMON: [&str; 24] = [
@@ -64,7 +62,7 @@ pub(in crate::config) struct Drafts<'a> {
 }
 
 /// Compares the tables with each other.
-pub(in crate::config) fn check(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
+pub(in crate::config) fn check(drafts: &Drafts<'_>, out: &mut Complaints) {
     names_differ(drafts, out);
     clients_name_directories(drafts, out);
     addresses_differ(drafts.clients, out);
@@ -75,7 +73,6 @@ pub(in crate::config) fn check(drafts: &Drafts<'_>, now: UnixTime, out: &mut Com
     }
     secrets_differ(drafts.clients, out);
     rule::names::check(drafts, out);
-    doubtful_rules(drafts.rules, now, out);
 }
 
 /// Complains about names that stand twice, however they are written: metrics and people mix them up.
@@ -258,39 +255,5 @@ fn secrets_differ(clients: &[client::Draft], out: &mut Complaints) {
         );
         let hint = "with a secret of its own, the loss of one device does not open the other";
         out.warn(Complaint::wrong(place, what).see(other).hint(hint));
-    }
-}
-
-fn doubtful_rules(rules: &[rule::Draft], now: UnixTime, out: &mut Complaints) {
-    let mut last: Option<&rule::Draft> = None;
-    for draft in rules {
-        let name = safe(&draft.rule.name);
-        let place = draft.name.as_ref().unwrap_or(&draft.place);
-        if let Some(last) = last {
-            let what = format!(
-                "rule \"{name}\" is never reached, rule \"{}\" before it matches always",
-                safe(&last.rule.name)
-            );
-            let other = last.name.as_ref().unwrap_or(&last.place);
-            out.warn(
-                Complaint::wrong(place, what)
-                    .see(other)
-                    .hint("the first rule that matches decides; swap them"),
-            );
-        }
-        if draft.rule.when.parts().is_empty() {
-            if draft.rule.then == Requirement::None {
-                let at = draft.then.as_ref().unwrap_or(place);
-                let what = format!("rule \"{name}\" lets everybody it meets in with the password alone");
-                out.warn(Complaint::wrong(at, what).hint("add the conditions under which that is meant"));
-            }
-            last = last.or(Some(draft));
-        }
-        if let (Some(until), Some(at)) = (draft.rule.options.grace_until, &draft.grace_until)
-            && until <= now
-        {
-            let what = format!("rule \"{name}\": grace-until has passed");
-            out.warn(Complaint::wrong(at, what).hint("people without a factor are rejected now; remove it"));
-        }
     }
 }

@@ -244,7 +244,7 @@ fn settle(
         audit: sections::audit(&mut root, &none, around.folder),
         log: sections::log(&mut root, &none),
         status,
-        limits: sections::limits(&mut root, &none),
+        limits: sections::limits(&mut root, &none, remember_networks),
         drain_timeout: sections::drain(&mut root, &none),
         directories: directories.into_iter().filter_map(|draft| draft.settings).collect(),
         upstreams: upstreams.into_iter().map(|draft| draft.settings).collect(),
@@ -287,7 +287,7 @@ fn status(root: &mut Reader<'_, '_>, listeners: &[listener::Draft]) -> Option<So
 
 /// Compares the tables with each other.
 fn compare(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
-    check(drafts, now, out);
+    check(drafts, out);
     demands::check(drafts, out);
     reach::check(drafts, out);
     upstream::check(drafts, out);

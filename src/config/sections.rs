@@ -197,6 +197,11 @@ pub(in crate::config) fn subjects<'a>(
     let table = section(root, "subjects", none);
     let mut reader = Reader::new(table, "subjects", file::SUBJECTS, root.out());
     let remembered = reader.duration("remember-networks", Duration::ZERO..=365 * DAY, 30 * DAY);
+    if let Some(place) =
+        reader.place_of("remember-networks").filter(|_| remembered.as_secs() % DAY.as_secs() != 0)
+    {
+        reader.wrong(&place, "remember-networks is not a number of whole days", "for example \"30d\"");
+    }
     (pseudonyms(&mut reader), (!remembered.is_zero()).then_some(remembered))
 }
 
@@ -300,7 +305,13 @@ pub(in crate::config) fn drain<'a>(root: &mut Reader<'a, '_>, none: &'a Table) -
 }
 
 /// `[limits]`
-pub(in crate::config) fn limits<'a>(root: &mut Reader<'a, '_>, none: &'a Table) -> LimitSettings {
+pub(in crate::config) fn limits<'a>(
+    root: &mut Reader<'a, '_>,
+    none: &'a Table,
+    remember_networks: Option<Duration>,
+) -> LimitSettings {
+    let days = remember_networks.map_or(0, |time| time.as_secs() / DAY.as_secs());
+    let remember_networks = u32::try_from(days).unwrap_or(u32::MAX);
     let table = section(root, "limits", none);
     let mut reader = Reader::new(table, "limits", file::LIMITS, root.out());
     let password = section(&mut reader, "password", none);
@@ -309,7 +320,7 @@ pub(in crate::config) fn limits<'a>(root: &mut Reader<'a, '_>, none: &'a Table) 
     let factor = section(&mut reader, "factor", none);
     let factor = failures(factor, "limits: factor", file::LIMITS_FACTOR, Limits::FACTOR, reader.out());
     LimitSettings {
-        failures: FlowLimits { password, factor, ..FlowLimits::default() },
+        failures: FlowLimits { password, factor, remember_networks },
         admission: admission(&mut reader, none),
         spray: spray(&mut reader, none),
     }

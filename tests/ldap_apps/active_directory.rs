@@ -27,6 +27,8 @@ client = ["forge"]
 account = "CN=carl,CN=Users,DC=lab,DC=test"
 source = ["127.0.0.1"]
 may = ["bind", "search"]
+owner = "web team"
+reason = "the wiki looks people up as itself"
 "#;
 
 /// The gateway in front of a domain. Whoever comes by LDAPS is the client "forge".

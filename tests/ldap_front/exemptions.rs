@@ -33,7 +33,7 @@ impl<D> Gateway<D> {
 fn an_exemption_holds_for_its_client_and_its_network_alone_b_047() {
     let tables = "[[client]]\nname = \"forge\"\nprotocol = \"ldap\"\naddresses = [\"127.0.0.3\"]\ndirectory = \"staff\"\n\
          reject-delay = \"0s\"\n[[exemption]]\nname = \"wiki-service\"\nclient = [\"wiki\"]\n\
-         account = \"cn=service,dc=lab,dc=test\"\nsource = [\"127.0.0.2\", \"127.0.0.3\"]\nmay = [\"bind\", \"search\"]\n";
+         account = \"cn=service,dc=lab,dc=test\"\nsource = [\"127.0.0.2\", \"127.0.0.3\"]\nmay = [\"bind\", \"search\"]\nowner = \"web team\"\nreason = \"it looks people up\"\n";
     let Some(gateway) = Gateway::start_as(&Wish { tables, ..Wish::default() }) else { return };
     assert_eq!(gateway.connect_from("127.0.0.2").bind(SERVICE, PASSWORD), 0);
     assert_eq!(gateway.connect_from("127.0.0.1").bind(SERVICE, PASSWORD), 49, "another network");

@@ -155,7 +155,7 @@ impl<D: Behind> Gateway<D> {
         if let Some(may) = wish.exempt {
             config.push_str(&format!(
                 "[[exemption]]\nname = \"wiki-service\"\nclient = [\"wiki\"]\naccount = \"cn=service,dc=lab,dc=test\"\n\
-                 source = [\"127.0.0.0/8\"]\nmay = {may}\n"
+                 source = [\"127.0.0.0/8\"]\nmay = {may}\nowner = \"web team\"\nreason = \"it looks people up\"\n"
             ));
         }
         config.push_str(&wish.tables.replace("{dir}", dir.path().to_str().unwrap()));

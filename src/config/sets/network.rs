@@ -32,8 +32,3 @@ pub(super) fn settle(reader: &mut Reader<'_, '_>, around: &mut Files<'_>) -> Dra
         name: name.map(|name| name.place),
     }
 }
-
-/// Whether a prefix lies inside another one.
-pub(in crate::config) fn lies_in(inner: &Prefix, outer: &Prefix) -> bool {
-    outer.overlaps(inner) && outer.bits() <= inner.bits()
-}
