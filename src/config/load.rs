@@ -13,13 +13,14 @@ use crate::base::report::{Complaint, Complaints, Finding, Place, Source, render}
 use crate::base::table::{Node, Reader, Table, Value, parse};
 use crate::base::text::safe;
 use crate::config::check::{Drafts, check};
+use crate::config::drafted::Drafted;
 use crate::config::environment::Environment;
 use crate::config::file::{REPEATED, SINGLE};
 use crate::config::secret::{Surroundings, reason};
 use crate::config::settings::Settings;
 use crate::config::{
-    accounting, client, demands, directory, exemption, expect, fault, lint, listener, reach, relayed, reply,
-    rule, sections, sets, upstream,
+    accounting, demands, exemption, expect, fault, lint, listener, reach, relayed, reply, rule, sections,
+    upstream,
 };
 use crate::login::policy::Policy;
 
@@ -189,74 +190,36 @@ fn settle(
     let known: Vec<&str> = SINGLE.iter().chain(&REPEATED).map(|(name, _)| *name).collect();
     let none = Table { place: whole.place.clone(), entries: BTreeMap::new() };
     let mut root = Reader::new(whole, "", &known, out);
-    let (pseudonyms, remember_networks) = sections::subjects(&mut root, &none);
-    let sets = sets::settle(&mut root, sets::Files { folder: around.folder, sources: &mut *sources, now });
-    let geo = sections::geo(&mut root, &none, around.folder);
-    let mut directories: Vec<directory::Draft> = root
-        .tables("directory")
-        .into_iter()
-        .map(|table| directory::settle(root.out(), table, &pseudonyms, around, sources))
-        .collect();
-    let upstreams = upstreams(&mut root, around);
-    let listeners = listeners(&mut root, around, now);
-    let mut clients = clients(&mut root, &directories, around);
-    let exemptions = exemptions(&mut root);
-    let rules = rules(&mut root, &sets);
-    let faults = faults(&mut root, &sets);
-    let mut expectations = expectations(&mut root);
-    let replies = replies(&mut root);
-    // Without any client nothing is known about what they speak.
-    let spoken = clients.is_empty() || clients.iter().any(|client| client.settings.radius().is_some());
-    let radius = sections::radius(&mut root, &none, spoken);
-    let accounting = accounting::settle(&mut root, &none, !spoken);
-    let drafts = Drafts {
-        directories: &directories,
-        upstreams: &upstreams,
-        accounting_relay: accounting.settings.relay.as_deref(),
-        listen: &radius.listen,
-        listeners: &listeners,
-        clients: &clients,
-        exemptions: &exemptions,
-        rules: &rules,
-        faults: &faults,
-        expectations: &expectations,
-        replies: &replies,
-        sets: &sets,
-        geo: &geo,
-        remembers_networks: remember_networks.is_some(),
-    };
+    let mut all = Drafted::read(&mut root, &none, around, now, sources);
+    let drafts = all.view();
     compare(&drafts, now, root.out());
-    accounting::check(&accounting, &drafts, root.out());
-    expect::place(&mut expectations, sources);
-    exemption::tell(&mut clients, &exemptions);
-    reply::tell(&mut clients, &replies);
-    reply::ask(&mut directories, &clients, &replies);
-    accounting::tell(&mut clients, &accounting);
-    let status = status(&mut root, &listeners);
+    accounting::check(&all.accounting, &drafts, root.out());
+    all.tell(sources);
+    let status = status(&mut root, &all.listeners);
     let settings = Settings {
-        radius,
-        accounting: accounting.settings,
-        ldap: sections::ldap(&mut root, &none, !listeners.is_empty()),
+        radius: all.radius,
+        accounting: all.accounting.settings,
+        ldap: sections::ldap(&mut root, &none, !all.listeners.is_empty()),
         store: sections::store(&mut root, &none, around.folder),
         keys: sections::keys(&mut root, &none, around),
-        pseudonyms,
-        remember_networks,
+        pseudonyms: all.pseudonyms,
+        remember_networks: all.remember_networks,
         audit: sections::audit(&mut root, &none, around.folder),
         log: sections::log(&mut root, &none),
         status,
-        limits: sections::limits(&mut root, &none, remember_networks),
+        limits: sections::limits(&mut root, &none, all.remember_networks),
         drain_timeout: sections::drain(&mut root, &none),
-        directories: directories.into_iter().filter_map(|draft| draft.settings).collect(),
-        upstreams: upstreams.into_iter().map(|draft| draft.settings).collect(),
-        listeners: listeners.into_iter().map(|draft| draft.settings).collect(),
-        clients: clients.into_iter().map(|draft| draft.settings).collect(),
-        policy: policy(rules, exemptions, faults),
-        networks: sets.networks.into_iter().map(|draft| draft.settings).collect(),
-        windows: sets.windows.into_iter().map(|draft| draft.settings).collect(),
-        calendars: sets.calendars.into_iter().map(|draft| draft.settings).collect(),
-        geo,
-        expectations: expectations.into_iter().map(|draft| draft.settings).collect(),
-        replies: replies.into_iter().map(|draft| draft.shown).collect(),
+        directories: all.directories.into_iter().filter_map(|draft| draft.settings).collect(),
+        upstreams: all.upstreams.into_iter().map(|draft| draft.settings).collect(),
+        listeners: all.listeners.into_iter().map(|draft| draft.settings).collect(),
+        clients: all.clients.into_iter().map(|draft| draft.settings).collect(),
+        policy: policy(all.rules, all.exemptions, all.faults),
+        networks: all.sets.networks.into_iter().map(|draft| draft.settings).collect(),
+        windows: all.sets.windows.into_iter().map(|draft| draft.settings).collect(),
+        calendars: all.sets.calendars.into_iter().map(|draft| draft.settings).collect(),
+        geo: all.geo,
+        expectations: all.expectations.into_iter().map(|draft| draft.settings).collect(),
+        replies: all.replies.into_iter().map(|draft| draft.shown).collect(),
     };
     demands::files_differ(&settings, root.out());
     settings
@@ -305,87 +268,4 @@ pub(in crate::config) fn called(kind: &str, table: &Table) -> String {
         Some(Value::Text(name)) => format!("{kind} \"{}\"", safe(name)),
         _ => kind.to_owned(),
     }
-}
-
-fn upstreams(root: &mut Reader<'_, '_>, around: Surroundings<'_>) -> Vec<upstream::Draft> {
-    let tables = root.tables("upstream");
-    let read = |table| {
-        let who = called("upstream", table);
-        upstream::settle(&mut Reader::new(table, who, crate::config::file::UPSTREAM, root.out()), around)
-    };
-    tables.into_iter().map(read).collect()
-}
-
-fn listeners(root: &mut Reader<'_, '_>, around: Surroundings<'_>, now: UnixTime) -> Vec<listener::Draft> {
-    let tables = root.tables("listener");
-    let read = |table| {
-        let who = called("listener", table);
-        listener::settle(&mut Reader::new(table, who, crate::config::file::LISTENER, root.out()), around, now)
-    };
-    tables.into_iter().map(read).collect()
-}
-
-fn exemptions(root: &mut Reader<'_, '_>) -> Vec<exemption::Draft> {
-    let tables = root.tables("exemption");
-    let read = |table| {
-        let who = called("exemption", table);
-        exemption::settle(&mut Reader::new(table, who, crate::config::file::EXEMPTION, root.out()))
-    };
-    tables.into_iter().map(read).collect()
-}
-
-fn clients(
-    root: &mut Reader<'_, '_>,
-    directories: &[directory::Draft],
-    around: Surroundings<'_>,
-) -> Vec<client::Draft> {
-    let tables = root.tables("client");
-    if root.node("client").is_none() {
-        root.missing("[[client]]", "without a client nobody can ask; docs/configuration.md shows one");
-    }
-    if root.node("directory").is_none() {
-        root.missing("[[directory]]", "without a directory nobody is known; docs/configuration.md shows one");
-    }
-    let known = [crate::config::file::CLIENT_RADIUS, crate::config::file::CLIENT_LDAP].concat();
-    let read = |table| {
-        let who = called("client", table);
-        client::settle(&mut Reader::new(table, who, &known, root.out()), directories, around)
-    };
-    tables.into_iter().map(read).collect()
-}
-
-fn replies(root: &mut Reader<'_, '_>) -> Vec<reply::Draft> {
-    let tables = root.tables("reply");
-    let read = |table| {
-        let who = called("reply", table);
-        reply::settle(&mut Reader::new(table, who, crate::config::file::REPLY, root.out()))
-    };
-    tables.into_iter().map(read).collect()
-}
-
-fn rules(root: &mut Reader<'_, '_>, sets: &sets::Sets) -> Vec<rule::Draft> {
-    let tables = root.tables("rule");
-    let read = |table| {
-        let who = called("rule", table);
-        rule::settle(&mut Reader::new(table, who, crate::config::file::RULE, root.out()), sets)
-    };
-    tables.into_iter().map(read).collect()
-}
-
-fn faults(root: &mut Reader<'_, '_>, sets: &sets::Sets) -> Vec<fault::Draft> {
-    let tables = root.tables("on-fault");
-    let read = |table| {
-        let who = called("on-fault", table);
-        fault::settle(&mut Reader::new(table, who, crate::config::file::ON_FAULT, root.out()), sets)
-    };
-    tables.into_iter().map(read).collect()
-}
-
-fn expectations(root: &mut Reader<'_, '_>) -> Vec<expect::Draft> {
-    let tables = root.tables("expect");
-    let read = |table| {
-        let who = called("expect", table);
-        expect::settle(&mut Reader::new(table, who, crate::config::file::EXPECT, root.out()))
-    };
-    tables.into_iter().map(read).collect()
 }

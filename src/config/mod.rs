@@ -7,6 +7,7 @@ pub mod data;
 mod demands;
 mod directory;
 mod domain;
+mod drafted;
 mod environment;
 mod exemption;
 mod expect;

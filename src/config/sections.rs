@@ -198,7 +198,7 @@ pub(in crate::config) fn subjects<'a>(
     let mut reader = Reader::new(table, "subjects", file::SUBJECTS, root.out());
     let remembered = reader.duration("remember-networks", Duration::ZERO..=365 * DAY, 30 * DAY);
     if let Some(place) =
-        reader.place_of("remember-networks").filter(|_| remembered.as_secs() % DAY.as_secs() != 0)
+        reader.place_of("remember-networks").filter(|_| !remembered.as_secs().is_multiple_of(DAY.as_secs()))
     {
         reader.wrong(&place, "remember-networks is not a number of whole days", "for example \"30d\"");
     }
