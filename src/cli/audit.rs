@@ -1,8 +1,6 @@
 //! `doorward audit`: reads the audit file.
 
-mod exemptions;
-mod files;
-mod uses;
+pub(super) mod files;
 
 use std::path::{Path, PathBuf};
 
@@ -15,10 +13,7 @@ use crate::cli::terminal::say;
 /// Print records of the audit file, oldest first. They hold anonymous ids, never names.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  doorward audit --outcome reject --since 2026-12-24T00:00:00Z")]
-#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Args {
-    #[command(subcommand)]
-    what: Option<What>,
     /// Only of this subject (anonymous id).
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
@@ -48,16 +43,8 @@ pub(super) struct Args {
     json: bool,
 }
 
-#[derive(Debug, clap::Subcommand)]
-enum What {
-    Exemptions(exemptions::Args),
-}
-
 /// Does it.
 pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
-    if let Some(What::Exemptions(args)) = &args.what {
-        return exemptions::run(config, args);
-    }
     let path = place(config, args.file.as_ref())?;
     let mut kept = std::collections::VecDeque::new();
     let most = usize::try_from(args.last).unwrap_or(usize::MAX);

@@ -1,25 +1,27 @@
 //! `doorward explain`: which rule a login would meet, and why.
 
-use std::collections::BTreeMap;
+mod past;
+pub(super) mod told;
+mod what_if;
+
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use serde_json::Value;
 
 use crate::base::clock::UnixTime;
 use crate::cli::desk::{Desk, with_desk};
 use crate::cli::exit::Failure;
+use crate::cli::explain::what_if::WhatIf;
 use crate::cli::subject::{closed, failures};
-use crate::cli::terminal::say;
 use crate::config::settings::ClientSettings;
 use crate::gateway::ports::Counted;
-use crate::login::client::Client;
+use crate::login::client::{Client, PrimaryKind};
 use crate::login::explain::{Explanation, Known, explain};
-use crate::login::factor::{Enrolment, FactorKind};
+use crate::login::factor::Enrolment;
 use crate::login::identity::{Account, Groups, Pseudonym};
-use crate::login::policy::{Clause, Demand, Facts, Input, Truth};
+use crate::login::policy::{Facts, First, Input, Place};
 use crate::login::relay::Method;
 use crate::login::step::Record;
 use crate::login::throttle::{Failures, FlowLimits};
@@ -32,15 +34,24 @@ use crate::wire::radius::describe::{Line, attributes};
 #[command(
     after_help = "Example:\n  doorward explain --client vpn-1 --user alice --from 203.0.113.7 --at 2026-12-24T18:00\n  \
                   doorward explain --client wiki --user CN=wiki,OU=Service,DC=corp,DC=example --source 192.0.2.7\n  \
-                  doorward explain --client wifi --user alice --method eap"
+                  doorward explain --client wifi --user alice --method eap\n  \
+                  doorward explain --client vpn-1 --user alice --country TR --enrolled nothing --last-login-days 90\n  \
+                  doorward explain --attempt 0011223344556677"
 )]
 pub(super) struct Args {
     /// The client that would ask.
-    #[arg(long, value_name = "NAME")]
-    client: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "attempt")]
+    client: Option<String>,
     /// Login name, or the whole distinguished name.
-    #[arg(long, value_name = "NAME")]
-    user: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "attempt")]
+    user: Option<String>,
+    /// A login of the past, by its id in the audit, in place of one that did not happen: what it showed then, before the
+    /// rules of today.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["client", "user", "from", "source", "at", "method"])]
+    attempt: Option<String>,
+    /// The audit file that holds it, where that is another than the settings say.
+    #[arg(long, value_name = "FILE", requires = "attempt")]
+    file: Option<PathBuf>,
     /// The user's address; without it, it is unknown.
     #[arg(long, value_name = "ADDRESS")]
     from: Option<IpAddr>,
@@ -56,6 +67,8 @@ pub(super) struct Args {
     /// Print as JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    what_if: WhatIf,
 }
 
 /// A way to log in: a method, or a password.
@@ -90,8 +103,11 @@ fn time(text: &str) -> Result<UnixTime, String> {
 
 /// Does it.
 pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
+    if let Some(attempt) = &args.attempt {
+        return past::run(config, attempt, args.file.as_ref(), args.json);
+    }
     let told = with_desk(config, async |desk: &Desk| explained(desk, args).await)?;
-    tell(&told, args.json)
+    if args.json { told::programs(&told) } else { told::people(&told) }
 }
 
 /// An explanation, and what else stands in the way.
@@ -115,59 +131,47 @@ fn barred(record: &Record, limits: &FlowLimits, at: UnixTime) -> Vec<String> {
 }
 
 async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
-    let named = |client: &&ClientSettings| *client.login.name == *args.client;
-    let client = desk.settings.clients.iter().find(named).ok_or_else(|| {
-        let names: Vec<&str> = desk.settings.clients.iter().map(|c| &*c.login.name).collect();
-        Failure::usage(format!("there is no client \"{}\"; there are: {}", args.client, names.join(", ")))
-    })?;
-    let account = desk.renamed(Some(&client.login.directory), &args.user, &client.login.renaming).await;
-    let account = match account {
+    let client = client(desk, args)?;
+    let user = args.user.as_deref().unwrap_or_default();
+    let account = match desk.renamed(Some(&client.login.directory), user, &client.login.renaming).await {
         Ok(account) => Some(account),
         Err(failure) if failure.is_no_user() => None,
         Err(failure) => return Err(failure),
     };
     let at = args.at.unwrap_or_else(|| desk.stock.clock.now().unix);
-    let (mut enrolled, mut notes) = (Vec::new(), Vec::new());
-    let mut who = None;
-    if let Some(account) = &account {
-        who = desk.stock.names.known(account).await?;
-        if let Some(who) = &who {
-            let record = desk.stock.store.recall(who).await?;
-            notes = barred(&record, &desk.settings.limits.failures, at);
-            enrolled = record.enrolments;
-        }
-    }
-    let stranger = Pseudonym::new("never-seen").ok_or_else(|| Failure::software(""))?;
-    let groups = account.as_ref().map_or_else(Groups::new, |account| account.groups.clone());
-    let subject = account.as_ref().map(|_| (who.as_ref().unwrap_or(&stranger), &groups));
+    let (who, record) = remembered(desk, account.as_ref()).await?;
+    let notes = barred(&record, &desk.settings.limits.failures, at);
+    let groups = account.as_ref().map_or_else(Groups::new, |account| args.what_if.groups(&account.groups));
+    let subject = account.as_ref().map(|_| (&who, &groups));
+    let enrolled = args.what_if.enrolled(record.enrolments.iter().map(Enrolment::kind).collect());
     let facts = Facts {
+        listener: args.what_if.listener.as_deref().into(),
         source: args.source,
         user: args.from.into(),
+        place: args.what_if.place(Place::NOWHERE),
         subject: subject.map_or(Input::Pending, Input::Known),
         aliases: account.as_ref().map_or(&[], |account| &account.aliases),
-        past: Input::Unknown,
-        enrolled: Input::Known(enrolled.iter().map(Enrolment::kind).collect()),
+        past: subject.map_or(Input::Pending, |_| {
+            Input::Known(args.what_if.past(&record.history, args.from.into(), at.0.div_euclid(DAY)))
+        }),
+        enrolled: subject.map_or(Input::Pending, |_| Input::Known(enrolled)),
         ..Facts::of(&client.login, at)
     };
-    let known = Known {
-        standing: account.as_ref().map(|account| account.standing),
-        enrolled: enrolled.iter().map(Enrolment::kind).collect(),
-        method: None,
-    };
-    let undecided = desk.settings.policy.decide(&facts).is_none();
-    let mut by_way = Vec::new();
+    let standing = account.as_ref().map(|account| account.standing);
+    let policy = &desk.settings.policy;
+    let (mut undecided, mut by_way) = (false, Vec::new());
     for way in ways(client, args)? {
-        let known = Known { method: way.0, ..known };
-        by_way.push((way.word(), explain(&desk.settings.policy, &client.login, &facts, known)));
+        let first = args.what_if.first_credential.unwrap_or_else(|| first(&client.login, way.0));
+        let facts = Facts { first: Input::Known(first), ..facts };
+        undecided |= policy.decide(&facts).is_none();
+        let known = Known { standing, enrolled, method: way.0 };
+        by_way.push((way.word(), explain(policy, &client.login, &facts, known)));
     }
     let ways = by_way.iter().map(|(word, explained)| (*word, explained.path.clone())).collect();
     let first = by_way.into_iter().next().map(|(_, explained)| explained);
     let mut explanation = first.ok_or_else(|| Failure::software("no way to log in was explained"))?;
     if undecided {
-        // Where an account is needed and there is none, it ends; the rules below are not looked at.
-        let needs =
-            desk.settings.policy.rules.iter().position(|rule| rule.when.look(&facts) == Truth::Pending);
-        explanation.rules.truncate(needs.map_or(0, |at| at.saturating_add(1)));
+        // Where an account is needed and there is none, it ends.
         explanation.path = vec!["rejected: the directory knows no such account".into()];
     }
     let ways = if undecided || client.radius().is_none() { Vec::new() } else { ways };
@@ -177,13 +181,47 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
     Ok(Told { explanation, undecided, notes, ways, reply })
 }
 
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+
+fn client<'a>(desk: &'a Desk, args: &Args) -> Result<&'a ClientSettings, Failure> {
+    let wanted = args.client.as_deref().unwrap_or_default();
+    let clients = &desk.settings.clients;
+    clients.iter().find(|client| *client.login.name == *wanted).ok_or_else(|| {
+        let names: Vec<&str> = clients.iter().map(|c| &*c.login.name).collect();
+        Failure::usage(format!("there is no client \"{wanted}\"; there are: {}", names.join(", ")))
+    })
+}
+
+/// What is remembered of an account; of one that never came there is nothing.
+async fn remembered(desk: &Desk, account: Option<&Account>) -> Result<(Pseudonym, Record), Failure> {
+    let stranger = Pseudonym::new("never-seen").ok_or_else(|| Failure::software(""))?;
+    let Some(account) = account else { return Ok((stranger, Record::default())) };
+    match desk.stock.names.known(account).await? {
+        Some(who) => {
+            let record = desk.stock.store.recall(&who).await?;
+            Ok((who, record))
+        }
+        None => Ok((stranger, Record::default())),
+    }
+}
+
+/// The kind of the first credential of a login that comes this way.
+fn first(client: &Client, method: Option<Method>) -> First {
+    match (method, client.primary) {
+        (Some(method), _) => First::Relayed(method),
+        (None, PrimaryKind::CheckedByClient) => First::Trusted,
+        (None, PrimaryKind::Directory | PrimaryKind::Upstream) => First::Password,
+    }
+}
+
 /// The ways to be told of: the one that is asked about, or all that the client may use.
 fn ways(client: &ClientSettings, args: &Args) -> Result<Vec<Way>, Failure> {
     let mut may: Vec<Way> = client.methods().into_iter().map(Way).collect();
     if let Some(way) = args.method {
         if !may.contains(&way) {
             let may: Vec<&str> = may.iter().map(|way| way.word()).collect();
-            let (client, way, may) = (&args.client, way.word(), may.join(", "));
+            let (client, way, may) = (&client.login.name, way.word(), may.join(", "));
             return Err(Failure::usage(format!(
                 "client \"{client}\" may not log in by {way}; it may by: {may}"
             )));
@@ -204,90 +242,4 @@ fn reply(
         Ok(told) => Ok(attributes(told.bytes())),
         Err(untold) => Err(telling.why_not(account, only).unwrap_or_else(|| untold.to_string())),
     })
-}
-
-fn tell(told: &Told, json: bool) -> Result<(), Failure> {
-    let Told { explanation, undecided, notes, ways, reply } = told;
-    let decision = &explanation.decision;
-    if json {
-        let rules: Vec<_> = explanation
-            .rules
-            .iter()
-            .map(|(name, looked)| serde_json::json!({ "rule": &**name, "looked": looked }))
-            .collect();
-        let exemptions: Vec<_> = explanation
-            .exemptions
-            .iter()
-            .map(|(name, looked)| serde_json::json!({ "exemption": &**name, "looked": looked }))
-            .collect();
-        let report = serde_json::json!({
-            "rules": rules,
-            "exemptions": exemptions,
-            "rule": decision.rule.as_deref(),
-            "exemption": decision.exemption.as_deref(),
-            "then": if *undecided { Value::Null } else { then(&decision.demand) },
-            "path": explanation.path,
-            "methods": ways.iter().cloned().collect::<BTreeMap<_, _>>(),
-            "notes": notes,
-            "attributes": reply.as_ref().and_then(|reply| reply.as_ref().ok()).map(|lines| {
-                lines.iter().map(|line| serde_json::json!([line.name, line.value])).collect::<Vec<_>>()
-            }),
-            "reply-incomplete": reply.as_ref().and_then(|reply| reply.as_ref().err()),
-        });
-        return say(&report.to_string());
-    }
-    for (name, looked) in &explanation.rules {
-        say(&format!("rule \"{name}\": {looked}"))?;
-    }
-    for (name, looked) in &explanation.exemptions {
-        say(&format!("exemption \"{name}\": {looked}"))?;
-    }
-    let demand = demand(&decision.demand);
-    match (&decision.rule, &decision.exemption) {
-        _ if *undecided => say("no rule decides")?,
-        (_, Some(exemption)) => say(&format!("decided by exemption \"{exemption}\": {demand}"))?,
-        (Some(rule), None) => say(&format!("decided by rule \"{rule}\": {demand}"))?,
-        (None, None) => say(&format!("no rule matches: {demand}"))?,
-    }
-    match ways.as_slice() {
-        [] | [_] => explanation.path.iter().try_for_each(|step| say(&format!("  {step}")))?,
-        several => several.iter().try_for_each(|(word, path)| {
-            say(&format!("by {word}:"))?;
-            path.iter().try_for_each(|step| say(&format!("  {step}")))
-        })?,
-    }
-    match reply {
-        None => {}
-        Some(Ok(lines)) if lines.is_empty() => say("  the client is told no attribute")?,
-        Some(Ok(lines)) => {
-            say("  the client is told:")?;
-            lines.iter().try_for_each(|line| say(&format!("    {} = {}", line.name, line.value)))?;
-        }
-        Some(Err(why)) => say(&format!("  rejected where it would be accepted: {why}"))?,
-    }
-    notes.iter().try_for_each(|note| say(&format!("  but {note}; \"doorward subject unlock\" releases it")))
-}
-
-/// As `then` is written in a rule.
-fn then(demand: &Demand) -> Value {
-    let words = |clause: &Clause| clause.kinds.iter().map(FactorKind::word).collect::<Vec<_>>();
-    match demand {
-        Demand::Refuse(_) => "refuse".into(),
-        Demand::Show(clauses) => match clauses.as_slice() {
-            [] => "none".into(),
-            [one] => serde_json::json!({ "require": words(one) }),
-            several => serde_json::json!({ "require-each": several.iter().map(words).collect::<Vec<_>>() }),
-        },
-    }
-}
-
-fn demand(demand: &Demand) -> String {
-    let one_of = |clause: &Clause| {
-        format!("one of {}", clause.kinds.iter().map(FactorKind::word).collect::<Vec<_>>().join(", "))
-    };
-    match demand {
-        Demand::Refuse(_) => "refuse".to_owned(),
-        Demand::Show(clauses) if clauses.is_empty() => "no second factor".to_owned(),
-        Demand::Show(clauses) => clauses.iter().map(one_of).collect::<Vec<_>>().join(", and "),
-    }
 }

@@ -12,6 +12,7 @@ mod explain;
 mod key;
 mod lockout;
 mod login;
+mod policy;
 mod run;
 mod sessions;
 mod subject;
@@ -32,7 +33,7 @@ const CONFIG: &str = "/etc/doorward/doorward.toml";
 #[derive(Debug, Parser)]
 #[command(name = "doorward", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes are those of sysexits(3): 0 done, 64 wrong use, 65 wrong data, 66 no such file,\n\
+    after_help = "Exit codes are those of sysexits(3): 0 done, 1 a comparison has found something, 64 wrong use, 65 wrong data, 66 no such file,\n\
     67 no such user, 69 something does not answer, 70 our mistake, 71 the system refused,\n\
     73 a file cannot be made, 74 input or output, 77 the login was refused, 78 wrong configuration."
 )]
@@ -55,6 +56,7 @@ enum Command {
     Enrol(enrol::Args),
     Subject(subject::SubjectArgs),
     Factor(subject::FactorArgs),
+    Policy(policy::Args),
     Audit(audit::Args),
     Key(key::Args),
     HashPassword(key::HashArgs),
@@ -96,6 +98,7 @@ fn obey(cli: &Cli) -> Result<(), Failure> {
         Command::Enrol(args) => enrol::run(config, args),
         Command::Subject(args) => subject::subject(config, args),
         Command::Factor(args) => subject::factor(config, args),
+        Command::Policy(args) => policy::run(config, args),
         Command::Audit(args) => audit::run(config, args),
         Command::Key(args) => key::run(config, args),
         Command::HashPassword(args) => key::hash_password(args),

@@ -1,22 +1,30 @@
 //! The path a login would take, in words, for `explain`. Decides nothing: it asks the rules and reads the
 //! client's settings.
 
+mod conditions;
+mod rules;
+
 use std::sync::Arc;
 
 use crate::login::client::{Client, PrimaryKind, Typed};
+pub use crate::login::explain::conditions::{Looked, looked, moment, word};
+pub use crate::login::explain::rules::{Role, RuleTold, rules};
 use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::identity::Standing;
 use crate::login::policy::exempt::Fit;
-use crate::login::policy::{Clause, Condition, Decision, Demand, Facts, Policy, Rule, Truth};
+use crate::login::policy::fault::FaultMode;
+use crate::login::policy::{Clause, Decision, Demand, Facts, Policy};
 use crate::login::relay::Method;
 
 /// What would happen.
 #[derive(Debug, Clone)]
 pub struct Explanation {
-    /// Each rule looked at, in order, up to the one that matched.
-    pub rules: Vec<(Arc<str>, &'static str)>,
+    /// Every rule, in order.
+    pub rules: Vec<RuleTold>,
     /// Each exemption that names the account.
     pub exemptions: Vec<(Arc<str>, &'static str)>,
+    /// What would be done if no factor could be asked about: the first that fits.
+    pub fault: Option<(Arc<str>, String)>,
     /// What is demanded.
     pub decision: Decision,
     /// The login step by step, as sentences.
@@ -37,20 +45,15 @@ pub struct Known {
 /// Follows a login of `client` through `policy`. `facts` must have a subject if one was found.
 #[must_use]
 pub fn explain(policy: &Policy, client: &Client, facts: &Facts<'_>, known: Known) -> Explanation {
-    let mut rules = Vec::new();
-    for rule in &policy.rules {
-        rules.push((rule.name.clone(), word(rule, facts)));
-        if rule.when.look(facts) == Truth::Yes {
-            break;
-        }
-    }
     let decision = policy.decide(facts).unwrap_or_else(Decision::default_demand);
     let refused = decision.demand.is_refusal();
     let fits = policy.exemptions.iter().map(|exemption| (&exemption.name, exemption.look(facts)));
     let exemptions: Vec<_> =
         fits.filter_map(|(name, fit)| Some((name.clone(), fitting(fit, refused)?))).collect();
     let path = path(client, facts, known, &decision);
-    Explanation { rules, exemptions, decision, path }
+    let fault = policy.faults.iter().find(|rule| rule.fits(facts));
+    let fault = fault.map(|rule| (rule.name.clone(), mode(rule.then)));
+    Explanation { rules: rules(policy, facts), exemptions, fault, decision, path }
 }
 
 /// How an exemption fared; `None` when it is about somebody else.
@@ -68,23 +71,14 @@ const fn fitting(fit: Fit, refused: bool) -> Option<&'static str> {
     }
 }
 
-/// How a rule fared, and for which of its conditions.
-fn word(rule: &Rule, facts: &Facts<'_>) -> &'static str {
-    let looked = rule.when.look(facts);
-    let part = rule.when.parts().iter().find(|part| part.look(facts) == looked);
-    match (looked, part) {
-        (Truth::Yes, _) => "matches",
-        (Truth::Pending, _) => "no: there is no such account",
-        (Truth::Unknown, Some(Condition::Any(_) | Condition::Network(_))) => {
-            "no: the user's address is unknown and the rule does not name that"
+/// What is done in place of refusing.
+fn mode(then: FaultMode) -> String {
+    match then {
+        FaultMode::Use(kinds) => format!("one of {} counts too", words(kinds)),
+        FaultMode::RecentConfirmation(within) => {
+            format!("a factor that was confirmed within {} s counts again", within.as_secs())
         }
-        (Truth::Unknown, _) => "no: what it looks at is unknown",
-        (Truth::No, Some(Condition::Client(_))) => "no: another client",
-        (Truth::No, Some(Condition::Group(_))) => "no: not in one of the groups",
-        (Truth::No, Some(Condition::Subject(_))) => "no: another subject",
-        (Truth::No, Some(Condition::Any(_) | Condition::Network(_))) => "no: outside the networks",
-        (Truth::No, Some(Condition::Time(_))) => "no: outside the hours",
-        (Truth::No, _) => "no: a condition does not hold",
+        FaultMode::FirstFactorOnly => "the first credential is enough".into(),
     }
 }
 
@@ -252,142 +246,4 @@ const fn condition(standing: Standing) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::IpAddr;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::base::clock::UnixTime;
-    use crate::login::client::{Capabilities, CodeEntry, WhenUnable};
-    use crate::login::identity::{Groups, Pseudonym};
-    use crate::login::policy::{Condition, Exemption, Rule};
-    use crate::login::policy::{Input, Options, Requirement};
-
-    fn client() -> Client {
-        Client {
-            name: "wiki".into(),
-            directory: "staff".into(),
-            primary: PrimaryKind::Directory,
-            entry: CodeEntry { challenge: false, typed: Typed::Appended { digits: 6 } },
-            prompt: "".into(),
-            can: Capabilities { prompts: false, prompts_relayed: false, tells_address: false },
-            login_timeout: Duration::from_secs(20),
-            challenge_life: Duration::ZERO,
-            reject_delay: Duration::ZERO,
-            when_unable: WhenUnable::Reject,
-            remember: Some(Duration::from_secs(300)),
-            ..Client::new("", "")
-        }
-    }
-
-    fn told(then: Requirement, alias: &str, source: Option<&str>) -> Explanation {
-        let exemption = Exemption {
-            name: "wiki-service".into(),
-            account: "cn=svc".into(),
-            clients: vec!["wiki".into()],
-            sources: vec!["192.0.2.0/28".parse().unwrap()],
-            ..Exemption::new("", "")
-        };
-        let rule = Rule { name: "all".into(), when: Condition::ALWAYS, then, options: Options::default() };
-        let policy = Policy { rules: vec![rule].into(), exemptions: vec![exemption], ..Policy::default() };
-        let (who, groups) = (Pseudonym::new("p1").unwrap(), Groups::new());
-        let wiki = Client::new("wiki", "staff");
-        let facts = Facts {
-            source: source.map(|address| address.parse::<IpAddr>().unwrap()),
-            subject: Input::Known((&who, &groups)),
-            aliases: &[alias.into()],
-            ..Facts::of(&wiki, UnixTime(0))
-        };
-        let known = Known { standing: Some(Standing::Active), enrolled: FactorKinds::ALL, method: None };
-        explain(&policy, &client(), &facts, known)
-    }
-
-    #[test]
-    fn an_exemption_is_told_with_the_part_that_does_not_fit_and_only_to_whom_it_names() {
-        let any = Requirement::OneOf(FactorKinds::ALL);
-        let word = |then, alias, source| {
-            told(then, alias, source).exemptions.first().map(|(name, word)| format!("{name}: {word}"))
-        };
-        assert_eq!(word(any, "cn=svc", Some("192.0.2.7")).as_deref(), Some("wiki-service: fits"));
-        let elsewhere = word(any, "cn=svc", Some("203.0.113.7")).unwrap();
-        assert!(elsewhere.ends_with("the client's connection comes from elsewhere"), "{elsewhere}");
-        let unknown = word(any, "cn=svc", None).unwrap();
-        assert!(unknown.ends_with("the address of the client's connection is not known"), "{unknown}");
-        let refused = word(Requirement::Refuse, "cn=svc", Some("192.0.2.7")).unwrap();
-        assert!(refused.ends_with("fits, but opens nothing that a rule refuses"), "{refused}");
-        assert_eq!(word(any, "cn=alice", Some("192.0.2.7")), None);
-    }
-
-    #[test]
-    fn the_path_of_an_exempt_account_ends_at_its_password_and_that_of_others_says_what_counts_again() {
-        let any = Requirement::OneOf(FactorKinds::ALL);
-        let exempt = told(any, "cn=svc", Some("192.0.2.7"));
-        assert_eq!(exempt.decision.exemption.as_deref(), Some("wiki-service"));
-        assert_eq!(
-            exempt.path.last().map(String::as_str),
-            Some("accepted with the password alone: exemption \"wiki-service\"")
-        );
-        let other = told(any, "cn=alice", Some("192.0.2.7")).path;
-        let last = other.last().unwrap();
-        assert!(last.contains("counts again for 300 s"), "{last}");
-    }
-
-    /// The last steps of a login by `method` of an account that is `standing`, with every factor or none.
-    fn last(client: &Client, then: Requirement, method: Option<Method>, standing: Standing) -> Vec<String> {
-        let rule = Rule { name: "all".into(), when: Condition::ALWAYS, then, options: Options::default() };
-        let policy = Policy::new(vec![rule]);
-        let (who, groups) = (Pseudonym::new("p1").unwrap(), Groups::new());
-        let facts = Facts { subject: Input::Known((&who, &groups)), ..Facts::of(client, UnixTime(0)) };
-        let known = Known { standing: Some(standing), enrolled: FactorKinds::ALL, method };
-        explain(&policy, client, &facts, known).path
-    }
-
-    const ANY: Requirement = Requirement::OneOf(FactorKinds::ALL);
-
-    #[test]
-    fn a_code_that_has_no_place_is_told_before_it_happens_a_160() {
-        let mut upstream = client();
-        upstream.primary = PrimaryKind::Upstream;
-        upstream.upstream = Some("nps".into());
-        upstream.entry.challenge = true;
-        upstream.can = Capabilities { prompts: true, ..upstream.can };
-        let told = |client: &Client, method| last(client, ANY, method, Standing::Active).join("; ");
-        for method in [Method::Chap, Method::MsChap, Method::MsChap2] {
-            let path = told(&upstream, Some(method));
-            assert!(path.contains(&format!("the proof by {} is checked by upstream \"nps\"", method.code())));
-            assert!(path.contains("has no place for one") && !path.contains("accepted"), "{path}");
-            let mut asking = upstream.clone();
-            asking.can.prompts_relayed = true;
-            let path = told(&asking, Some(method));
-            assert!(path.contains("; the code is asked for; accepted with a code"), "{path}");
-            let open = last(&upstream, Requirement::None, Some(method), Standing::Active);
-            assert!(open.last().unwrap().starts_with("accepted"), "{open:?}");
-        }
-        upstream.can.prompts_relayed = true;
-        let path = told(&upstream, Some(Method::Eap));
-        assert!(path.ends_with("rejected: a code is needed, and nothing can be asked after eap"), "{path}");
-        assert!(path.contains("nobody where it confirms none"), "{path}");
-        upstream.trusts_outer_name = true;
-        assert!(told(&upstream, Some(Method::Eap)).contains("the name outside of the tunnel says"));
-        let path = told(&upstream, None);
-        assert!(path.contains("the last 6 digits") && path.contains("accepted with a code"), "{path}");
-    }
-
-    #[test]
-    fn an_expired_password_is_told_with_the_dialogue_that_a_code_opens_or_as_a_rejection() {
-        let mut asks = client();
-        asks.entry.challenge = true;
-        asks.can.prompts = true;
-        let told = |client: &Client, then| last(client, then, None, Standing::PasswordExpired).join("; ");
-        assert!(told(&asks, ANY).ends_with("rejected: the account is with a password that has expired"));
-        asks.new_password = Some(crate::login::client::NewPasswordPrompts {
-            new: "".into(),
-            again: "".into(),
-            refused: "".into(),
-        });
-        let path = told(&asks, ANY);
-        assert!(path.contains("after the code a new one is asked for twice; accepted with a code"), "{path}");
-        let path = told(&asks, Requirement::None);
-        assert!(path.ends_with("a new one can be chosen only after a code"), "{path}");
-    }
-}
+mod tests;

@@ -18,7 +18,7 @@ const MOST_ROTATED: usize = 100;
 const PACKED: [&str; 4] = ["gz", "xz", "zst", "bz2"];
 
 /// Where the records are: `file` if it is given, else what the settings say.
-pub(super) fn place(config: &Path, file: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+pub(in crate::cli) fn place(config: &Path, file: Option<&PathBuf>) -> Result<PathBuf, Failure> {
     if let Some(path) = file {
         return Ok(path.clone());
     }
@@ -31,15 +31,15 @@ pub(super) fn place(config: &Path, file: Option<&PathBuf>) -> Result<PathBuf, Fa
 }
 
 /// Files that a rotation has put beside the one at `path`.
-pub(super) struct Rotated {
+pub(in crate::cli) struct Rotated {
     /// `path.1`, `path.2` …, oldest first.
-    pub(super) files: Vec<PathBuf>,
+    pub(in crate::cli) files: Vec<PathBuf>,
     /// Those that are packed and cannot be read here.
-    pub(super) packed: Vec<PathBuf>,
+    pub(in crate::cli) packed: Vec<PathBuf>,
 }
 
 /// Looks for them.
-pub(super) fn rotated(path: &Path) -> Rotated {
+pub(in crate::cli) fn rotated(path: &Path) -> Rotated {
     let beside = |ending: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(ending);
@@ -60,7 +60,7 @@ pub(super) fn rotated(path: &Path) -> Rotated {
 
 /// Hands each record of the file at `path` to `look`, oldest first, as it stands there and as a value. A line that
 /// was cut by a crash, or that a bad disk has changed, is not a record.
-pub(super) fn each_record(path: &Path, mut look: impl FnMut(String, &Value)) -> Result<(), Failure> {
+pub(in crate::cli) fn each_record(path: &Path, mut look: impl FnMut(String, &Value)) -> Result<(), Failure> {
     let file = File::open(path).map_err(|error| Failure::no_input(format!("{}: {error}", path.display())))?;
     let mut reader = BufReader::new(file);
     let mut line = Vec::new();
@@ -85,12 +85,12 @@ pub(super) fn each_record(path: &Path, mut look: impl FnMut(String, &Value)) -> 
 }
 
 /// The text under `key`.
-pub(super) fn word<'a>(record: &'a Value, key: &str) -> Option<&'a str> {
+pub(in crate::cli) fn word<'a>(record: &'a Value, key: &str) -> Option<&'a str> {
     record.get(key)?.as_str()
 }
 
 /// When it was.
-pub(super) fn time(record: &Value) -> Option<jiff::Timestamp> {
+pub(in crate::cli) fn time(record: &Value) -> Option<jiff::Timestamp> {
     word(record, "time")?.parse().ok()
 }
 

@@ -1,6 +1,5 @@
 //! `[[network]]`: address prefixes under a name.
 
-use crate::base::cidr::Prefix;
 use crate::base::table::Reader;
 use crate::config::client::{check_name, prefixes};
 use crate::config::sets::{Draft, Files};

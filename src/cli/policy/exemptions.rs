@@ -1,4 +1,4 @@
-//! `doorward audit exemptions`: which exemptions are used, from where, and which are worth a look.
+//! `doorward policy exemptions`: which exemptions are used, from where, and which are worth a look.
 
 use std::path::{Path, PathBuf};
 
@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::text::safe;
 use crate::cli::audit::files::{each_record, place, rotated};
-use crate::cli::audit::uses::{Mark, Times, Use, Uses};
 use crate::cli::desk::settings;
 use crate::cli::exit::Failure;
+use crate::cli::policy::uses::{Mark, Times, Use, Uses};
 use crate::cli::terminal::say;
 
 /// Say how each exemption was used and which are worth a look.
 ///
 /// Reads the audit file and those that a rotation has put beside it, unless they are packed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  doorward audit exemptions --since 2026-12-01T00:00:00Z")]
+#[command(after_help = "Example:\n  doorward policy exemptions --since 2026-12-01T00:00:00Z")]
 pub(super) struct Args {
     /// Only records from this time on.
     #[arg(long, value_name = "TIME")]

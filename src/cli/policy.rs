@@ -1,0 +1,28 @@
+//! `doorward policy`: what rules and exemptions do, did, and would do.
+
+mod exemptions;
+pub(super) mod recorded;
+mod uses;
+
+use std::path::Path;
+
+use crate::cli::exit::Failure;
+
+/// Look at rules and exemptions: how they are used, and what others would change.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    Exemptions(exemptions::Args),
+}
+
+/// Does it.
+pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
+    match &args.what {
+        What::Exemptions(args) => exemptions::run(config, args),
+    }
+}

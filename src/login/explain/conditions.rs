@@ -1,0 +1,286 @@
+//! What each condition of a rule says of a login, and why, in words.
+
+use std::sync::Arc;
+
+use crate::login::factor::{FactorKind, FactorKinds};
+use crate::login::policy::facts::Country;
+use crate::login::policy::window::NamedCalendar;
+use crate::login::policy::{Condition, Facts, First, Input, Network, Truth, UserAt, Validity, Window};
+
+/// Most values of a list that are told one by one.
+const MOST_TOLD: usize = 4;
+
+/// A condition, and what it says of one login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// Its key, as in a rule.
+    pub key: &'static str,
+    /// What it says.
+    pub truth: Truth,
+    /// Why, with the value that it looked at; empty where that stands in `inner`.
+    pub why: String,
+    /// The conditions inside of it.
+    pub inner: Vec<Self>,
+}
+
+/// The word for what a condition says.
+#[must_use]
+pub const fn word(truth: Truth) -> &'static str {
+    match truth {
+        Truth::No => "no",
+        Truth::Yes => "yes",
+        Truth::Unknown => "unknown",
+        Truth::Pending => "not known yet",
+    }
+}
+
+/// What `condition` says of the login that `facts` are about, and why.
+#[must_use]
+pub fn looked(condition: &Condition, facts: &Facts<'_>) -> Looked {
+    let inner = match condition {
+        Condition::All(list) | Condition::Any(list) => list.iter().map(|one| looked(one, facts)).collect(),
+        Condition::Not(one) => vec![looked(one, facts)],
+        _ => Vec::new(),
+    };
+    let why = if inner.is_empty() { why(condition, facts) } else { String::new() };
+    Looked { key: key(condition), truth: condition.look(facts), why, inner }
+}
+
+const fn key(condition: &Condition) -> &'static str {
+    match condition {
+        Condition::All(_) => "all",
+        Condition::Any(_) => "any",
+        Condition::Not(_) => "not",
+        Condition::Client(_) => "client",
+        Condition::ClientGroup(_) => "client-group",
+        Condition::Listener(_) => "listener",
+        Condition::Protocol(_) => "protocol",
+        Condition::Directory(_) => "directory",
+        Condition::Subject(_) => "subject",
+        Condition::Group(_) => "group",
+        Condition::Network(_) | Condition::AddressUnknown => "network",
+        Condition::Country(_) => "country",
+        Condition::Asn(_) => "asn",
+        Condition::Time(_) => "time",
+        Condition::Calendar(_) => "calendar",
+        Condition::Valid(_) => "valid",
+        Condition::FirstLogin(_) => "first-login",
+        Condition::NewNetwork(_) => "new-network",
+        Condition::LastLoginBefore(_) => "last-login-before",
+        Condition::First(_) => "first-credential",
+        Condition::Enrolled { .. } => "enrolled",
+    }
+}
+
+fn why(condition: &Condition, facts: &Facts<'_>) -> String {
+    match condition {
+        Condition::All(_) => "nothing is asked for".into(),
+        Condition::Any(_) | Condition::Not(_) => "nothing is named".into(),
+        Condition::Client(names) => one_of(&quoted(&facts.client.name), names),
+        Condition::ClientGroup(names) => client_groups(facts, names),
+        Condition::Listener(names) => match facts.listener {
+            Input::Known(name) => one_of(&quoted(name), names),
+            Input::Unknown | Input::Pending => "the listener is not known".into(),
+        },
+        Condition::Protocol(list) => {
+            one_of(facts.client.protocol.word(), list.iter().map(|protocol| protocol.word()))
+        }
+        Condition::Directory(names) => one_of(&quoted(&facts.client.directory), names),
+        Condition::Subject(list) => match facts.subject {
+            Input::Known((who, _)) => one_of(who.as_str(), list.iter().map(ToString::to_string)),
+            Input::Unknown | Input::Pending => NOBODY.into(),
+        },
+        Condition::Group(list) => groups(facts, list),
+        Condition::Network(list) => network(facts.user, list),
+        Condition::AddressUnknown => match facts.user {
+            UserAt::Unknown => "the client gave no address of the user".into(),
+            UserAt::Address(_) | UserAt::Within(_) => "the user's address is known".into(),
+        },
+        Condition::Country(list) => country(facts, list),
+        Condition::Asn(list) => place(facts, facts.place.asn.known().map(|asn| asn.to_string()), list),
+        Condition::Time(_) | Condition::Calendar(_) | Condition::Valid(_) => when(condition, facts),
+        Condition::FirstLogin(_) | Condition::NewNetwork(_) | Condition::LastLoginBefore(_) => {
+            past(condition, facts)
+        }
+        Condition::First(list) => match facts.first {
+            Input::Known(first) => one_of(first.word(), list.iter().map(|first| First::word(*first))),
+            Input::Unknown | Input::Pending => "the kind of the first credential is not known".into(),
+        },
+        Condition::Enrolled { .. } => match facts.enrolled {
+            Input::Known(kinds) => enrolled(kinds),
+            Input::Unknown | Input::Pending => "what is enrolled is not known".into(),
+        },
+    }
+}
+
+const NOBODY: &str = "it is not known whose login it is";
+
+fn quoted(name: &str) -> String {
+    format!("\"{name}\"")
+}
+
+/// `value`, and whether it is in a list that is told in short.
+fn one_of<T: AsRef<str>>(value: &str, list: impl IntoIterator<Item = T>) -> String {
+    let all: Vec<T> = list.into_iter().collect();
+    let bare = value.trim_matches('"');
+    if all.iter().any(|one| one.as_ref() == bare) {
+        return format!("it is {value}");
+    }
+    let told: Vec<&str> = all.iter().take(MOST_TOLD).map(AsRef::as_ref).collect();
+    format!("it is {value}, not {}{}", told.join(" or "), more(all.len()))
+}
+
+fn more(count: usize) -> String {
+    match count.saturating_sub(MOST_TOLD) {
+        0 => String::new(),
+        rest => format!(" or one of {rest} more"),
+    }
+}
+
+fn client_groups(facts: &Facts<'_>, names: &[Arc<str>]) -> String {
+    let mine = &facts.client.groups;
+    match names.iter().find(|name| mine.contains(name)) {
+        Some(name) => format!("client \"{}\" is in \"{name}\"", facts.client.name),
+        None if mine.is_empty() => format!("client \"{}\" is in no group", facts.client.name),
+        None => {
+            let told: Vec<&str> = mine.iter().take(MOST_TOLD).map(|name| &**name).collect();
+            format!("client \"{}\" is in {}{}", facts.client.name, told.join(", "), more(mine.len()))
+        }
+    }
+}
+
+fn groups(facts: &Facts<'_>, list: &[Box<str>]) -> String {
+    let Input::Known((_, groups)) = facts.subject else { return NOBODY.into() };
+    if let Some(key) = list.iter().find(|key| groups.contains(*key)) {
+        return format!("in group \"{key}\"");
+    }
+    if let Some(known) = facts.groups_known
+        && let Some(key) = list.iter().find(|key| !known.contains(*key))
+    {
+        return format!("the record does not say whether the subject is in \"{key}\"");
+    }
+    match list {
+        [one] => format!("not in group \"{one}\""),
+        several => format!("in none of {} groups", several.len()),
+    }
+}
+
+fn network(user: UserAt, list: &[Arc<Network>]) -> String {
+    let told = |network: &Network| {
+        let count = network.prefixes().len();
+        match (&*network.name, network.prefixes()) {
+            ("", [one]) => one.to_string(),
+            ("", _) => format!("{count} prefixes"),
+            (name, _) => format!("\"{name}\" ({count} prefixes)"),
+        }
+    };
+    let (at, found) = match user {
+        UserAt::Unknown => return "the user's address is unknown".into(),
+        UserAt::Address(address) => (address.to_string(), Truth::Yes),
+        UserAt::Within(part) => (part.to_string(), Truth::Yes),
+    };
+    if let Some(network) = list.iter().find(|network| network.contains(user) == found) {
+        return format!("{at} is in {}", told(network));
+    }
+    if let Some(network) = list.iter().find(|network| network.contains(user) == Truth::Unknown) {
+        return format!("only a part of {at} is in {}", told(network));
+    }
+    let all: Vec<String> = list.iter().take(MOST_TOLD).map(|network| told(network)).collect();
+    format!("{at} is not in {}{}", all.join(" or "), more(list.len()))
+}
+
+fn country(facts: &Facts<'_>, list: &[Country]) -> String {
+    place(facts, facts.place.country.known().map(|country| country.to_string()), list)
+}
+
+fn place<T: ToString>(facts: &Facts<'_>, value: Option<String>, list: &[T]) -> String {
+    match (value, facts.user) {
+        (Some(value), _) => one_of(&value, list.iter().map(ToString::to_string)),
+        (None, UserAt::Unknown) => "the user's address is unknown".into(),
+        (None, UserAt::Address(_) | UserAt::Within(_)) => {
+            "no database says where the user's address is".into()
+        }
+    }
+}
+
+fn when(condition: &Condition, facts: &Facts<'_>) -> String {
+    let inside = |names: Vec<&str>, what: &str| {
+        let named: Vec<String> = names.iter().filter(|name| !name.is_empty()).map(|n| quoted(n)).collect();
+        format!(
+            "{} is {what}{}",
+            moment(facts.at.0),
+            named.first().map_or(String::new(), |n| format!(" {n}"))
+        )
+    };
+    match condition {
+        Condition::Time(list) => match list.iter().find(|window| window.contains(facts.at)) {
+            Some(window) => inside(vec![&window.name], "inside the hours"),
+            None => inside(names(list, |window: &Window| &window.name), "outside the hours"),
+        },
+        Condition::Calendar(list) => match list.iter().find(|one| one.calendar.contains(facts.at) == Truth::Yes) {
+            None if list.iter().any(|one| one.calendar.contains(facts.at) == Truth::Unknown) => {
+                format!("no calendar tells of {}", moment(facts.at.0))
+            }
+            Some(named) => inside(vec![&named.name], "inside the calendar"),
+            None => inside(names(list, |named: &NamedCalendar| &named.name), "outside the calendar"),
+        },
+        Condition::Valid(Validity { from: Some(from), .. }) if facts.at < *from => {
+            format!("it begins at {}", moment(from.0))
+        }
+        Condition::Valid(Validity { until: Some(until), .. }) if facts.at >= *until => {
+            format!("it ended at {}", moment(until.0))
+        }
+        Condition::Valid(Validity { until: Some(until), .. }) => format!("it ends at {}", moment(until.0)),
+        _ => "it has begun".into(),
+    }
+}
+
+fn names<T>(list: &[Arc<T>], name: impl Fn(&T) -> &Arc<str>) -> Vec<&str>
+where
+    T: 'static,
+{
+    list.iter().map(|one| &**name(one)).collect()
+}
+
+/// A moment in UTC, to the second.
+#[must_use]
+pub fn moment(unix_ms: i64) -> String {
+    let stamp = jiff::Timestamp::from_second(unix_ms.div_euclid(1000));
+    stamp.map_or_else(|_| "a time beyond all calendars".into(), |stamp| stamp.to_string())
+}
+
+fn past(condition: &Condition, facts: &Facts<'_>) -> String {
+    let past = match facts.past {
+        Input::Known(past) => past,
+        Input::Unknown | Input::Pending => return "earlier logins are not known".into(),
+    };
+    match (condition, past.new_network, past.last_login_days) {
+        (Condition::FirstLogin(_), ..) if past.first_login => "nobody was let in as this subject yet".into(),
+        (Condition::FirstLogin(_), ..) => "the subject was let in before".into(),
+        (Condition::NewNetwork(_), Input::Known(true), _) => {
+            "the subject was not let in from there yet".into()
+        }
+        (Condition::NewNetwork(_), Input::Known(false), _) => {
+            "the subject was let in from there before".into()
+        }
+        (Condition::NewNetwork(_), ..) if facts.user == UserAt::Unknown => {
+            "the user's address is unknown".into()
+        }
+        (Condition::NewNetwork(_), ..) => "known networks are not remembered".into(),
+        (_, _, Input::Known(1)) => "the last login was 1 day ago".into(),
+        (_, _, Input::Known(days)) => format!("the last login was {days} days ago"),
+        (..) if past.first_login => "there was no login yet".into(),
+        (..) => "the last login is not known".into(),
+    }
+}
+
+fn enrolled(kinds: FactorKinds) -> String {
+    if kinds.is_empty() {
+        return "nothing is enrolled".into();
+    }
+    let words: Vec<_> = kinds.iter().map(FactorKind::word).collect();
+    format!("enrolled: {}", words.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! What the commands about rules and exemptions tell, by the finished program.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test code"
+)]
+
+#[path = "support/lab.rs"]
+mod lab;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use lab::{Lab, text};
+use serde_json::Value;
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+fn complaint(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The program in `folder`, with its `doorward.toml`.
+fn doorward(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_doorward"))
+        .arg("--config")
+        .arg(folder.join("doorward.toml"))
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+// ---- explain -----------------------------------------------------------------------------------------
+
+const RULES: &str = r#"
+[[rule]]
+name = "office"
+network = ["192.0.2.0/24", "198.51.100.0/24"]
+then = "none"
+[[rule]]
+name = "admins"
+group = "admins"
+then = "refuse"
+[[rule]]
+name = "users"
+then = { require = ["totp"] }
+"#;
+
+#[test]
+fn explain_shows_every_rule_in_order_with_the_value_of_each_condition() {
+    let lab = Lab::start("", RULES);
+    let explain = ["explain", "--client", "vpn", "--user", "alice", "--from", "203.0.113.7"];
+    let told = lab.must(&explain, "");
+    let expected = "rule \"office\": no\n    network: no\n        network: no, 203.0.113.7 is not in 2 prefixes\n\
+                    rule \"admins\": no\n    group: no, not in group \"admins\"\n\
+                    rule \"users\": matches, and decides\ndecided by rule \"users\": one of totp\n";
+    let expected =
+        expected.replace("    network: no\n        network: no", "    any: no\n        network: no");
+    assert!(told.starts_with(&expected), "{told}");
+    let told = lab.must(&["explain", "--client", "vpn", "--user", "alice"], "");
+    assert!(
+        told.contains("rule \"office\": it cannot be told whether it matches, so it opens nothing"),
+        "{told}"
+    );
+    assert!(told.contains("network: unknown, the user's address is unknown"), "{told}");
+    let told = lab.must(&[&explain[..], &["--group", "Admins", "--enrolled", "nothing"]].concat(), "");
+    assert!(
+        told.contains("rule \"admins\": matches, and decides\n    group: yes, in group \"admins\""),
+        "{told}"
+    );
+    assert!(told.contains("rule \"users\": not reached"), "{told}");
+    let told: Value = serde_json::from_str(&lab.must(&[&explain[..], &["--json"]].concat(), "")).unwrap();
+    assert_eq!(told["rules"][1]["conditions"][0]["why"], "not in group \"admins\"", "{told}");
+    assert_eq!(told["rules"][2]["role"], "decides", "{told}");
+}
+
+#[test]
+fn a_login_of_the_past_is_explained_by_the_rules_of_today_from_its_record() {
+    let lab = Lab::start("code-entry = \"separator\"", RULES);
+    lab.appliance().ask("alice", "wrong");
+    let record = lab.logins().pop().unwrap();
+    assert_eq!(record["protocol"], "radius", "{record}");
+    assert_eq!(record["method"], "password", "{record}");
+    assert_eq!(record["groups"], serde_json::json!([]), "alice is in no group that a rule names: {record}");
+    assert_eq!(record["enrolled"], serde_json::json!([]), "{record}");
+    assert_eq!(record["demand"], "totp", "{record}");
+    let attempt = record["attempt"].as_str().unwrap();
+    lab.edit_config(
+        "name = \"users\"\nthen = { require = [\"totp\"] }",
+        "name = \"users\"\nthen = \"refuse\"",
+    );
+    let told = lab.must(&["explain", "--attempt", attempt], "");
+    assert!(told.contains("decided then by rule \"users\": totp\nby the rules of today:\n"), "{told}");
+    assert!(told.contains("rule \"admins\": no\n    group: no, not in group \"admins\"\n"), "{told}");
+    assert!(told.ends_with("decided by rule \"users\": refuse\n"), "{told}");
+    let told = lab.must(&["explain", "--attempt", attempt, "--json"], "");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["then"]["demand"], &told["now"]), (&"totp".into(), &"refuse".into()), "{told}");
+    let output = lab.command(&["explain", "--attempt", "ffffffffffffffff"], "");
+    assert_eq!(code(&output), 65, "{}", text(&output));
+    assert_eq!(code(&lab.command(&["explain"], "")), 64, "nothing says which login is meant");
+}
+
+// ---- exemptions --------------------------------------------------------------------------------------
+
+/// Settings with an application and an exemption for its account; nothing runs and nothing is asked.
+fn with_an_exemption() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().display();
+    let settings = format!(
+        r#"
+[store]
+path = "{here}/doorward.db"
+[keys]
+file = "{here}/keys"
+[audit]
+to = "{here}/audit.jsonl"
+[[listener]]
+name = "apps"
+listen = "127.0.0.1:0"
+protocol = "ldap"
+plain-binds = "loopback"
+[[directory]]
+name = "staff"
+kind = "ldap"
+servers = ["127.0.0.1:9"]
+tls = "none"
+base-dn = "dc=example,dc=org"
+bind-dn = "cn=doorward,dc=example,dc=org"
+bind-password = {{ file = "{here}/service.secret" }}
+[[client]]
+name = "wiki"
+protocol = "ldap"
+addresses = ["127.0.0.0/8"]
+directory = "staff"
+[[exemption]]
+name = "wiki-service"
+account = "cn=svc-wiki,ou=services,dc=example,dc=org"
+client = "wiki"
+source = "127.0.0.1"
+may = ["bind", "search"]
+"#
+    );
+    fs::write(folder.path().join("doorward.toml"), settings).unwrap();
+    lab::private_file(&folder.path().join("service.secret"), "x");
+    folder
+}
+
+#[test]
+fn exemptions_reads_rotated_files_too_and_says_what_is_worth_a_look_b_047() {
+    let folder = with_an_exemption();
+    let record = |time: &str, more: &str| format!("{{\"time\":\"{time}\",\"event\":\"login\",{more}}}\n");
+    let bind = "\"client\":\"wiki\",\"outcome\":\"accept\",\"reason\":\"exempt\",\
+                \"exemption\":\"wiki-service\",\"source\":\"127.0.0.1\"";
+    let guess = "\"client\":\"vpn\",\"outcome\":\"reject\",\"reason\":\"wrong-password\",\
+                 \"missed_exemption\":\"wiki-service\",\"source\":\"192.0.2.9\"";
+    fs::write(folder.path().join("audit.jsonl.2.gz"), "x").unwrap();
+    fs::write(folder.path().join("audit.jsonl.1"), record("2026-01-01T12:00:00Z", bind)).unwrap();
+    let now = format!("{}torn", record("2026-01-02T12:00:00Z", guess));
+    fs::write(folder.path().join("audit.jsonl"), now).unwrap();
+    let output = doorward(folder.path(), &["policy", "exemptions"]);
+    let packed = folder.path().join("audit.jsonl.2.gz");
+    let expected = format!(
+        "records from 2026-01-01T12:00:00Z to 2026-01-02T12:00:00Z\n\
+         not read, since it is packed: {}\n\
+         exemption \"wiki-service\"\n  binds 1, at 2026-01-01T12:00:00Z\n  \
+         from 127.0.0.1 1, at 2026-01-01T12:00:00Z\n  \
+         elsewhere at client vpn, reject wrong-password 1, at 2026-01-02T12:00:00Z\n  \
+         unused: not used in the last 30 days: take it away if its application is gone\n  \
+         elsewhere: its account logged in where it is not exempt: nobody but its application should\n",
+        packed.display()
+    );
+    assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{}", complaint(&output));
+    let since = ["policy", "exemptions", "--since", "2026-01-02T00:00:00Z", "--json"];
+    let output = doorward(folder.path(), &since);
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["exemptions"][0]["binds"]["count"], 0);
+    assert_eq!(told["exemptions"][0]["marks"], serde_json::json!(["unused", "elsewhere"]));
+    let plain = doorward(folder.path(), &["audit", "--outcome", "accept", "--file", "audit.jsonl.1"]);
+    assert_eq!(code(&plain), 66, "a file is looked for where one stands");
+    let file = folder.path().join("audit.jsonl.1");
+    let plain = doorward(folder.path(), &["audit", "--outcome", "accept", "--file", file.to_str().unwrap()]);
+    assert!(text(&plain).contains("accept   exempt"), "{}", text(&plain));
+}
