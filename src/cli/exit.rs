@@ -13,6 +13,11 @@ pub(super) struct Failure {
 }
 
 impl Failure {
+    /// A comparison has found something; it is told already.
+    pub(super) const fn differs() -> Self {
+        Self { code: 1, text: String::new() }
+    }
+
     /// The command was used wrongly.
     pub(super) fn usage(text: impl Into<String>) -> Self {
         Self { code: 64, text: text.into() }

@@ -33,7 +33,7 @@ const CONFIG: &str = "/etc/doorward/doorward.toml";
 #[derive(Debug, Parser)]
 #[command(name = "doorward", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes are those of sysexits(3): 0 done, 1 a comparison has found something, 64 wrong use, 65 wrong data, 66 no such file,\n\
+    after_help = "Exit codes are those of sysexits(3): 0 done, 1 something differs, 64 wrong use, 65 wrong data, 66 no such file,\n\
     67 no such user, 69 something does not answer, 70 our mistake, 71 the system refused,\n\
     73 a file cannot be made, 74 input or output, 77 the login was refused, 78 wrong configuration."
 )]

@@ -1,7 +1,9 @@
 //! `doorward policy`: what rules and exemptions do, did, and would do.
 
 mod exemptions;
+pub(super) mod expectations;
 pub(super) mod recorded;
+mod replay;
 mod uses;
 
 use std::path::Path;
@@ -17,12 +19,16 @@ pub(super) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    Test(expectations::Args),
+    Replay(replay::Args),
     Exemptions(exemptions::Args),
 }
 
 /// Does it.
 pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
     match &args.what {
+        What::Test(args) => expectations::run(config, args),
+        What::Replay(args) => replay::run(config, args),
         What::Exemptions(args) => exemptions::run(config, args),
     }
 }

@@ -9,6 +9,7 @@ use crate::base::random::{Random, SystemRandom};
 use crate::cli::desk::{settings, wrong};
 use crate::cli::exit::Failure;
 use crate::cli::lockout::{self, Said};
+use crate::cli::policy::expectations::{Trial, offline};
 use crate::cli::terminal::{complain, say};
 use crate::daemon::{self, Stopped, assemble};
 use crate::gateway::ports::{DomainLockout, ServerState};
@@ -65,6 +66,8 @@ pub(super) fn check(config: &Path, args: &CheckArgs) -> Result<(), Failure> {
         Ok((settings, warnings)) => (Vec::new(), warnings, Some(settings)),
         Err(problems) => (problems.errors, problems.warnings, None),
     };
+    let trials = settings.as_ref().map_or(Ok(Vec::new()), offline)?;
+    let failed: Vec<String> = trials.iter().filter_map(Trial::failure).collect();
     let Probed { faults, servers, upstreams, lockouts, doubts } = match settings {
         Some(mut settings) if args.connect => probe(&mut settings)?,
         _ => Probed::default(),
@@ -76,11 +79,13 @@ pub(super) fn check(config: &Path, args: &CheckArgs) -> Result<(), Failure> {
         let report = serde_json::json!({
             "errors": text(&errors), "warnings": warnings, "directories": faults,
             "servers": servers, "upstreams": upstreams, "lockout": lockouts.json,
+            "expectations": failed,
         });
         say(&report.to_string())?;
     } else {
         errors.iter().for_each(|finding| complain(&finding.to_string()));
         warnings.iter().for_each(|finding| complain(&format!("warning: {finding}")));
+        failed.iter().for_each(|failure| complain(failure));
         doubts.iter().for_each(|doubt| complain(&format!("warning: {doubt}")));
         for (directory, servers) in &servers {
             say(&format!("directory \"{directory}\": {}", servers.join(", ")))?;
@@ -93,6 +98,14 @@ pub(super) fn check(config: &Path, args: &CheckArgs) -> Result<(), Failure> {
     }
     if !errors.is_empty() {
         return Err(Failure::config(if args.json { String::new() } else { count(errors.len(), "mistake") }));
+    }
+    if !failed.is_empty() {
+        let what = count(failed.len(), "expectation");
+        return Err(Failure::config(if args.json {
+            String::new()
+        } else {
+            format!("the rules fail {what}")
+        }));
     }
     if !faults.is_empty() {
         return Err(Failure::unavailable(""));

@@ -72,7 +72,8 @@ const fn fitting(fit: Fit, refused: bool) -> Option<&'static str> {
 }
 
 /// What is done in place of refusing.
-fn mode(then: FaultMode) -> String {
+#[must_use]
+pub fn mode(then: FaultMode) -> String {
     match then {
         FaultMode::Use(kinds) => format!("one of {} counts too", words(kinds)),
         FaultMode::RecentConfirmation(within) => {

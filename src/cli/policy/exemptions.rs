@@ -12,6 +12,9 @@ use crate::cli::desk::settings;
 use crate::cli::exit::Failure;
 use crate::cli::policy::uses::{Mark, Times, Use, Uses};
 use crate::cli::terminal::say;
+use crate::login::explain::{mode, moment};
+use crate::login::policy::exempt::ExemptionKind;
+use crate::login::policy::{Exemption, Policy, Validity};
 
 /// Say how each exemption was used and which are worth a look.
 ///
@@ -33,36 +36,90 @@ pub(super) struct Args {
 /// Does it.
 pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
     let settings = settings(config)?;
+    let policy = &*settings.policy;
     let path = place(config, args.file.as_ref())?;
-    let mut uses = Uses::of(settings.policy.exemptions.iter().map(|exemption| &*exemption.name));
+    let mut uses = Uses::of(policy.exemptions.iter().map(|exemption| &*exemption.name));
     let beside = rotated(&path);
     for file in beside.files.iter().chain([&path]) {
         each_record(file, |_, record| uses.look(record, args.since))?;
     }
     let packed: Vec<String> = beside.packed.iter().map(|path| path.display().to_string()).collect();
     let now = Timestamp::from_millisecond(SystemClock.now().unix.0).unwrap_or(Timestamp::MAX);
-    if args.json { tell_programs(&uses, &packed, now) } else { tell_people(&uses, &packed, now) }
+    if args.json {
+        tell_programs(policy, &uses, &packed, now)
+    } else {
+        tell_people(policy, &uses, &packed, now)
+    }
 }
 
-fn tell_people(uses: &Uses, packed: &[String], now: Timestamp) -> Result<(), Failure> {
+fn tell_people(policy: &Policy, uses: &Uses, packed: &[String], now: Timestamp) -> Result<(), Failure> {
     match uses.span {
         Some((first, last)) => say(&format!("records from {first} to {last}"))?,
         None => say("no records")?,
     }
     packed.iter().try_for_each(|path| say(&format!("not read, since it is packed: {path}")))?;
     if uses.exemptions.is_empty() {
-        return say("no exemption stands in the settings or in the records");
+        say("no exemption stands in the settings or in the records")?;
     }
     for (name, used) in &uses.exemptions {
-        say(&format!("exemption \"{}\"", safe(name)))?;
-        for line in sentences(used) {
+        let exemption = named(policy, name);
+        let kind = exemption.map_or(String::new(), |exemption| format!(" ({})", kind(exemption)));
+        say(&format!("exemption \"{}\"{kind}", safe(name)))?;
+        for line in exemption.map(about).unwrap_or_default().into_iter().chain(sentences(used)) {
             say(&format!("  {line}"))?;
         }
-        for mark in used.marks(now) {
+        for mark in marks(exemption, used, now) {
+            say(&format!("  {}: {}", mark.word(), mark.advice()))?;
+        }
+    }
+    for rule in &policy.faults {
+        say(&format!("fault mode \"{}\"", rule.name))?;
+        say(&format!("  owner: {}\n  reason: {}\n  valid: {}", rule.owner, rule.reason, valid(rule.valid)))?;
+        say(&format!("  when no factor can be asked about: {}", mode(rule.then)))?;
+        if let Some(mark) = Mark::of_end(rule.valid.until, now) {
             say(&format!("  {}: {}", mark.word(), mark.advice()))?;
         }
     }
     Ok(())
+}
+
+fn named<'a>(policy: &'a Policy, name: &str) -> Option<&'a Exemption> {
+    policy.exemptions.iter().find(|exemption| *exemption.name == *name)
+}
+
+const fn kind(exemption: &Exemption) -> &'static str {
+    match exemption.kind {
+        ExemptionKind::Service => "service",
+        ExemptionKind::BreakGlass => "break-glass",
+    }
+}
+
+fn about(exemption: &Exemption) -> Vec<String> {
+    let clients: Vec<&str> = exemption.clients.iter().map(|client| &**client).collect();
+    let sources: Vec<String> = exemption.sources.iter().map(ToString::to_string).collect();
+    let mut lines = vec![
+        format!("owner: {}", exemption.owner),
+        format!("reason: {}", exemption.reason),
+        format!("valid: {}", valid(exemption.valid)),
+        format!("at client {}, from {}", clients.join(", "), sources.join(", ")),
+    ];
+    if exemption.alarm || exemption.kind == ExemptionKind::BreakGlass {
+        lines.push("each use raises an alarm".into());
+    }
+    lines
+}
+
+fn valid(valid: Validity) -> String {
+    let from = valid.from.map(|from| format!("from {}", moment(from.0)));
+    let until = valid.until.map(|until| format!("until {}", moment(until.0)));
+    let both: Vec<String> = [from, until].into_iter().flatten().collect();
+    if both.is_empty() { "always".into() } else { both.join(" ") }
+}
+
+/// What is worth a look: of its use, and of its end.
+fn marks(exemption: Option<&Exemption>, used: &Use, now: Timestamp) -> Vec<Mark> {
+    let end = exemption.and_then(|exemption| Mark::of_end(exemption.valid.until, now));
+    used.marks(now).into_iter().chain(end).collect()
 }
 
 fn sentences(used: &Use) -> Vec<String> {
@@ -89,18 +146,27 @@ fn told(times: Times) -> String {
     }
 }
 
-fn tell_programs(uses: &Uses, packed: &[String], now: Timestamp) -> Result<(), Failure> {
-    let exemptions: Vec<Value> = uses.exemptions.iter().map(|(name, used)| one(name, used, now)).collect();
+fn tell_programs(policy: &Policy, uses: &Uses, packed: &[String], now: Timestamp) -> Result<(), Failure> {
+    let exemptions = uses.exemptions.iter().map(|(name, used)| one(named(policy, name), name, used, now));
+    let faults = policy.faults.iter().map(|rule| {
+        json!({
+            "on_fault": &*rule.name, "owner": &*rule.owner, "reason": &*rule.reason,
+            "valid_from": rule.valid.from.map(|at| moment(at.0)),
+            "valid_until": rule.valid.until.map(|at| moment(at.0)),
+            "marks": Mark::of_end(rule.valid.until, now).map(Mark::word).into_iter().collect::<Vec<_>>(),
+        })
+    });
     let report = json!({
         "from": uses.span.map(|(first, _)| first.to_string()),
         "to": uses.span.map(|(_, last)| last.to_string()),
         "not_read": packed,
-        "exemptions": exemptions,
+        "exemptions": exemptions.collect::<Vec<_>>(),
+        "fault_modes": faults.collect::<Vec<_>>(),
     });
     say(&report.to_string())
 }
 
-fn one(name: &str, used: &Use, now: Timestamp) -> Value {
+fn one(exemption: Option<&Exemption>, name: &str, used: &Use, now: Timestamp) -> Value {
     let sources = used.sources.iter().map(|(source, times)| with(json!({ "source": source }), *times));
     let elsewhere = used.elsewhere.iter().map(|([client, outcome, reason], times)| {
         with(json!({ "client": client, "outcome": outcome, "reason": reason }), *times)
@@ -108,13 +174,18 @@ fn one(name: &str, used: &Use, now: Timestamp) -> Value {
     json!({
         "exemption": name,
         "configured": used.configured,
+        "kind": exemption.map(kind),
+        "owner": exemption.map(|exemption| &*exemption.owner),
+        "reason": exemption.map(|exemption| &*exemption.reason),
+        "valid_from": exemption.and_then(|exemption| exemption.valid.from).map(|at| moment(at.0)),
+        "valid_until": exemption.and_then(|exemption| exemption.valid.until).map(|at| moment(at.0)),
         "binds": with(json!({}), used.binds),
         "rejected": with(json!({}), used.rejected),
         "operations": with(json!({}), used.operations),
         "refused": with(json!({}), used.refused),
         "sources": sources.collect::<Vec<_>>(),
         "elsewhere": elsewhere.collect::<Vec<_>>(),
-        "marks": used.marks(now).into_iter().map(Mark::word).collect::<Vec<_>>(),
+        "marks": marks(exemption, used, now).into_iter().map(Mark::word).collect::<Vec<_>>(),
     })
 }
 

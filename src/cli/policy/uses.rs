@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::base::clock::UnixTime;
 use crate::cli::audit::files::{time, word};
 
 /// An exemption that was not used for so long is better taken away.
 const UNUSED: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// A place that was first seen within so long is worth a look.
 const NEW: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// What ends within so long is told before it does.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Most names, and most places of each, that are told apart: the file may be damaged.
 const MOST: usize = 1000;
 
@@ -55,6 +58,9 @@ pub(super) enum Mark {
     NewSource,
     Elsewhere,
     NotConfigured,
+    OpenEnded,
+    ExpiresSoon,
+    Expired,
 }
 
 impl Mark {
@@ -65,6 +71,20 @@ impl Mark {
             Self::NewSource => "new-source",
             Self::Elsewhere => "elsewhere",
             Self::NotConfigured => "not-configured",
+            Self::OpenEnded => "open-ended",
+            Self::ExpiresSoon => "expires-soon",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// What its last day says.
+    pub(super) fn of_end(until: Option<UnixTime>, now: Timestamp) -> Option<Self> {
+        let Some(until) = until else { return Some(Self::OpenEnded) };
+        let soon = now.checked_add(SOON).unwrap_or(Timestamp::MAX).as_millisecond();
+        match until.0 {
+            end if end <= now.as_millisecond() => Some(Self::Expired),
+            end if end <= soon => Some(Self::ExpiresSoon),
+            _ => None,
         }
     }
 
@@ -77,6 +97,9 @@ impl Mark {
                 "its account logged in where it is not exempt: nobody but its application should"
             }
             Self::NotConfigured => "it stands in the records and no longer in the settings",
+            Self::OpenEnded => "it has no valid-until, so nobody will ask whether it is still needed",
+            Self::ExpiresSoon => "it ends within the next 14 days: renew it or tell its owner",
+            Self::Expired => "it has ended: take it away",
         }
     }
 }
@@ -271,5 +294,17 @@ mod tests {
         assert_eq!(uses.exemptions.len(), MOST);
         assert_eq!(uses.exemptions["wiki-service"].sources.len(), MOST);
         assert_eq!(uses.exemptions["wiki-service"].binds.count, 5000);
+    }
+
+    #[test]
+    fn the_end_of_an_exemption_is_told_before_and_after_it_comes() {
+        let mark = |until: Option<&str>| {
+            let until = until.map(|text| UnixTime(day(text).as_millisecond()));
+            Mark::of_end(until, day("2026-11-22"))
+        };
+        assert_eq!(mark(None), Some(Mark::OpenEnded));
+        assert_eq!(mark(Some("2026-11-22")), Some(Mark::Expired));
+        assert_eq!(mark(Some("2026-12-06")), Some(Mark::ExpiresSoon));
+        assert_eq!(mark(Some("2026-12-07")), None);
     }
 }

@@ -37,10 +37,12 @@ pub const fn word(truth: Truth) -> &'static str {
 /// What `condition` says of the login that `facts` are about, and why.
 #[must_use]
 pub fn looked(condition: &Condition, facts: &Facts<'_>) -> Looked {
-    let inner = match condition {
-        Condition::All(list) | Condition::Any(list) => list.iter().map(|one| looked(one, facts)).collect(),
-        Condition::Not(one) => vec![looked(one, facts)],
-        _ => Vec::new(),
+    let inner: Vec<Looked> = if let Condition::Not(one) = condition {
+        vec![looked(one, facts)]
+    } else if let Condition::All(list) | Condition::Any(list) = condition {
+        list.iter().map(|one| looked(one, facts)).collect()
+    } else {
+        Vec::new()
     };
     let why = if inner.is_empty() { why(condition, facts) } else { String::new() };
     Looked { key: key(condition), truth: condition.look(facts), why, inner }
@@ -98,7 +100,9 @@ fn why(condition: &Condition, facts: &Facts<'_>) -> String {
         },
         Condition::Country(list) => country(facts, list),
         Condition::Asn(list) => place(facts, facts.place.asn.known().map(|asn| asn.to_string()), list),
-        Condition::Time(_) | Condition::Calendar(_) | Condition::Valid(_) => when(condition, facts),
+        Condition::Time(list) => hours(facts, list),
+        Condition::Calendar(list) => calendars(facts, list),
+        Condition::Valid(span) => validity(facts, *span),
         Condition::FirstLogin(_) | Condition::NewNetwork(_) | Condition::LastLoginBefore(_) => {
             past(condition, facts)
         }
@@ -203,42 +207,38 @@ fn place<T: ToString>(facts: &Facts<'_>, value: Option<String>, list: &[T]) -> S
     }
 }
 
-fn when(condition: &Condition, facts: &Facts<'_>) -> String {
-    let inside = |names: Vec<&str>, what: &str| {
-        let named: Vec<String> = names.iter().filter(|name| !name.is_empty()).map(|n| quoted(n)).collect();
-        format!(
-            "{} is {what}{}",
-            moment(facts.at.0),
-            named.first().map_or(String::new(), |n| format!(" {n}"))
-        )
-    };
-    match condition {
-        Condition::Time(list) => match list.iter().find(|window| window.contains(facts.at)) {
-            Some(window) => inside(vec![&window.name], "inside the hours"),
-            None => inside(names(list, |window: &Window| &window.name), "outside the hours"),
-        },
-        Condition::Calendar(list) => match list.iter().find(|one| one.calendar.contains(facts.at) == Truth::Yes) {
-            None if list.iter().any(|one| one.calendar.contains(facts.at) == Truth::Unknown) => {
-                format!("no calendar tells of {}", moment(facts.at.0))
-            }
-            Some(named) => inside(vec![&named.name], "inside the calendar"),
-            None => inside(names(list, |named: &NamedCalendar| &named.name), "outside the calendar"),
-        },
-        Condition::Valid(Validity { from: Some(from), .. }) if facts.at < *from => {
-            format!("it begins at {}", moment(from.0))
-        }
-        Condition::Valid(Validity { until: Some(until), .. }) if facts.at >= *until => {
-            format!("it ended at {}", moment(until.0))
-        }
-        Condition::Valid(Validity { until: Some(until), .. }) => format!("it ends at {}", moment(until.0)),
-        _ => "it has begun".into(),
+fn hours(facts: &Facts<'_>, list: &[Arc<Window>]) -> String {
+    match list.iter().find(|window| window.contains(facts.at)) {
+        Some(window) => inside(facts, &[&*window.name], "inside the hours"),
+        None => inside(facts, &names(list, |window| &window.name), "outside the hours"),
     }
 }
 
-fn names<T>(list: &[Arc<T>], name: impl Fn(&T) -> &Arc<str>) -> Vec<&str>
-where
-    T: 'static,
-{
+fn calendars(facts: &Facts<'_>, list: &[Arc<NamedCalendar>]) -> String {
+    let with = |truth| list.iter().find(|one| one.calendar.contains(facts.at) == truth);
+    match (with(Truth::Yes), with(Truth::Unknown)) {
+        (Some(named), _) => inside(facts, &[&*named.name], "inside the calendar"),
+        (None, Some(_)) => format!("no calendar tells of {}", moment(facts.at.0)),
+        (None, None) => inside(facts, &names(list, |named| &named.name), "outside the calendar"),
+    }
+}
+
+fn inside(facts: &Facts<'_>, names: &[&str], what: &str) -> String {
+    let name =
+        names.iter().find(|name| !name.is_empty()).map_or(String::new(), |name| format!(" \"{name}\""));
+    format!("{} is {what}{name}", moment(facts.at.0))
+}
+
+fn validity(facts: &Facts<'_>, validity: Validity) -> String {
+    match (validity.from, validity.until) {
+        (Some(from), _) if facts.at < from => format!("it begins at {}", moment(from.0)),
+        (_, Some(until)) if facts.at >= until => format!("it ended at {}", moment(until.0)),
+        (_, Some(until)) => format!("it ends at {}", moment(until.0)),
+        (_, None) => "it has begun".into(),
+    }
+}
+
+fn names<T>(list: &[Arc<T>], name: impl Fn(&T) -> &Arc<str>) -> Vec<&str> {
     list.iter().map(|one| &**name(one)).collect()
 }
 
