@@ -23,6 +23,8 @@ mod fake;
 mod lockout;
 #[path = "flows/remember.rs"]
 mod remember;
+#[path = "flows/spray.rs"]
+mod spray;
 #[path = "flows/upstream.rs"]
 mod upstream;
 #[path = "flows/world.rs"]

@@ -115,6 +115,7 @@ impl Counts {
                 FactorOutcome::Replayed(_) => counts.replayed += 1,
                 FactorOutcome::Wrong => counts.wrong += 1,
                 FactorOutcome::Locked => counts.locked += 1,
+                FactorOutcome::TooOften => panic!("a store knows no rates"),
             }
             counts
         })

@@ -14,14 +14,17 @@ use crate::cli::terminal::say;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  doorward audit --outcome reject --since 2026-12-24T00:00:00Z")]
 pub(super) struct Args {
+    /// Only of this event, for example alarm.
+    #[arg(long, value_name = "WORD")]
+    event: Option<String>,
     /// Only of this subject (anonymous id).
     #[arg(long, value_name = "ID")]
     subject: Option<String>,
     /// Only of this client.
     #[arg(long, value_name = "NAME")]
     client: Option<String>,
-    /// Only with this outcome: accept, reject, unable, done.
-    #[arg(long, value_name = "WORD", value_parser = ["accept", "reject", "unable", "done"], hide_possible_values = true)]
+    /// Only with this outcome: accept, reject, unable, done, raised.
+    #[arg(long, value_name = "WORD", value_parser = ["accept", "reject", "unable", "done", "raised"], hide_possible_values = true)]
     outcome: Option<String>,
     /// Only with this reason.
     #[arg(long, value_name = "WORD")]
@@ -66,6 +69,7 @@ impl Args {
         };
         let recent = self.since.is_none_or(|since| time(record).is_some_and(|time| time >= since));
         recent
+            && is("event", &self.event)
             && is("subject", &self.subject)
             && is("client", &self.client)
             && is("outcome", &self.outcome)

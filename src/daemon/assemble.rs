@@ -17,9 +17,10 @@ use crate::frontend::radius::accounting;
 use crate::frontend::radius::accounting::orders::Devices;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::gateway::admit::Admission;
-use crate::gateway::drive::{Gateway, Live};
+use crate::gateway::drive::{Gateway, Live, Shown};
 use crate::gateway::ports::sessions::Orders;
 use crate::gateway::ports::{Directory, Upstream};
+use crate::gateway::spray::Spray;
 use crate::login::client::Client;
 use crate::login::throttle::FlowLimits;
 use crate::login::verdict::{Fault, FaultKind};
@@ -39,23 +40,27 @@ fn hashing_threads() -> usize {
 /// The upstreams by name.
 pub type Upstreams = HashMap<Arc<str>, Arc<dyn Upstream>>;
 
-/// Everything that a reload exchanges. Takes the directories out of `settings`; keeps the admission `before`
-/// it where nothing in it would change.
+/// Everything that a reload exchanges. Takes the directories out of `settings`; keeps what was seen
+/// `before` where nothing in its limits would change.
 ///
 /// # Errors
 ///
 /// A fault when a directory cannot be made.
 pub fn live(
     settings: &mut Settings,
-    before: Option<Arc<Admission>>,
+    before: Option<(Arc<Admission>, Arc<Spray>)>,
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn Random>,
 ) -> Result<Live, Fault> {
     let clients: Vec<Arc<str>> = settings.clients.iter().map(|c| c.login.name.clone()).collect();
     let limits = settings.limits.admission;
-    let admission = before
+    let (admission, spray) = before.unzip();
+    let admission = admission
         .filter(|before| before.is_for(&limits, &clients))
         .unwrap_or_else(|| Arc::new(Admission::new(limits, clients, clock)));
+    let spray = spray
+        .filter(|before| before.is_for(&settings.limits.spray))
+        .unwrap_or_else(|| Arc::new(Spray::new(settings.limits.spray, clock, &**random)));
     let directories = directories(settings, clock, &**random)?;
     let upstreams = upstreams(settings, clock, random)?;
     Ok(Live {
@@ -67,6 +72,8 @@ pub fn live(
         directories,
         upstreams,
         admission,
+        spray,
+        shown: Shown { v4: settings.audit.v4, v6: settings.audit.v6 },
     })
 }
 

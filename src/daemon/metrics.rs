@@ -77,6 +77,8 @@ impl Collector for Sources {
             &(self.accounting)(),
         )?;
         self.ldap(&mut encoder)?;
+        let alarms = self.gateway.alarms().all().map(|(alarm, number)| (alarm.code(), number));
+        kinds(&mut encoder, "alarms", "alarms by kind, one for each cause in ten minutes", alarms)?;
         counter(&mut encoder, "questions", "questions put to users", tally.questions())?;
         gauge(&mut encoder, "questions_open", "questions that wait for a reply", self.gateway.questions())?;
         gauge(&mut encoder, "logins_running", "logins that run now", self.gateway.admission().running())?;
@@ -178,6 +180,20 @@ fn labelled(
     for (outcome, reason, number) in counts {
         let labels = [("outcome", *outcome), ("reason", *reason)];
         ConstCounter::new(*number).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+/// A counter for each of some kinds.
+fn kinds(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    counts: impl Iterator<Item = (&'static str, u64)>,
+) -> fmt::Result {
+    let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+    for (kind, number) in counts {
+        ConstCounter::new(number).encode(family.encode_family(&[("kind", kind)])?)?;
     }
     Ok(())
 }

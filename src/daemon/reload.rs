@@ -53,7 +53,7 @@ impl Daemon {
         let clients = assemble::clients(&settings)?;
         let live = assemble::live(
             &mut settings,
-            Some(self.gateway.admission()),
+            Some((self.gateway.admission(), self.gateway.spray())),
             &self.stock.clock,
             &self.stock.random,
         )?;

@@ -1,6 +1,7 @@
 //! Does the work a flow asks for, until it asks the user or ends.
 
 mod finish;
+mod suspect;
 mod work;
 
 use std::collections::HashMap;
@@ -13,14 +14,18 @@ use tokio::sync::watch;
 use crate::base::clock::{Clock, Now};
 use crate::base::random::{self, Random};
 use crate::gateway::admit::{Admission, Place};
+use crate::gateway::alarm::Alarms;
 pub use crate::gateway::asker::{Asker, Ended, Reply};
 use crate::gateway::badge;
+pub use crate::gateway::drive::suspect::Shown;
 use crate::gateway::drive::work::Held;
 use crate::gateway::pending::{Pending, Taken};
 use crate::gateway::ports::{
     Audit, AuditRecord, Directory, Naming, SecondFactor, ServerState, Store, Upstream, Vault,
 };
 use crate::gateway::remember::{Kept, Memory};
+use crate::gateway::spray::Spray;
+use crate::gateway::strangers::Strangers;
 use crate::gateway::tally::Tally;
 use crate::gateway::turns::Turns;
 use crate::login::attempt::{Answer, Attempt, ChallengeId};
@@ -42,6 +47,10 @@ pub struct Live {
     pub upstreams: HashMap<Arc<str>, Arc<dyn Upstream>>,
     /// Places and rates.
     pub admission: Arc<Admission>,
+    /// Who tries many names.
+    pub spray: Arc<Spray>,
+    /// How much of a user's address stands in the log.
+    pub shown: Shown,
 }
 
 /// What stays from start to end.
@@ -72,6 +81,8 @@ pub struct Gateway {
     pending: Pending,
     turns: Arc<Turns>,
     memory: Memory,
+    strangers: Strangers,
+    alarms: Alarms,
     tally: Tally,
     closing: watch::Sender<bool>,
 }
@@ -82,6 +93,8 @@ impl Gateway {
     pub fn new(parts: Parts, live: Live) -> Self {
         Self {
             memory: Memory::new(&*parts.random),
+            strangers: Strangers::new(&*parts.random),
+            alarms: Alarms::new(&parts.clock),
             parts,
             live: ArcSwap::from_pointee(live),
             pending: Pending::new(MOST_QUESTIONS),
@@ -100,6 +113,18 @@ impl Gateway {
     #[must_use]
     pub fn admission(&self) -> Arc<Admission> {
         self.live.load().admission.clone()
+    }
+
+    /// What has been seen of those who try many names.
+    #[must_use]
+    pub fn spray(&self) -> Arc<Spray> {
+        self.live.load().spray.clone()
+    }
+
+    /// The alarms so far.
+    #[must_use]
+    pub const fn alarms(&self) -> &Alarms {
+        &self.alarms
     }
 
     /// The counters.
@@ -193,7 +218,11 @@ impl Gateway {
             self.time_out(&mut flow, now);
         }
         self.memory.tidy(now.steady);
-        self.live.load().admission.tidy();
+        self.strangers.tidy(now.steady);
+        self.alarms.tidy(now.steady);
+        let live = self.live.load();
+        live.spray.tidy(now.steady);
+        live.admission.tidy();
     }
 
     fn time_out(&self, flow: &mut Flow, now: Now) {
@@ -215,11 +244,16 @@ impl Gateway {
                     return Ended::bare(self.ask(flow, prompt));
                 }
                 Step::Done(verdict) => {
+                    let has_failed = suspect::has_failed(&verdict);
                     let reply = self.finish(&mut flow, verdict);
+                    if has_failed {
+                        self.has_failed(held.shown.as_ref(), &flow, live);
+                    }
                     if let Reply::Accept(grant) = &reply {
+                        self.exemption_used(grant, &flow, live);
                         self.remember(&flow, grant);
                     }
-                    let Held { turn, session } = held;
+                    let Held { turn, session, .. } = held;
                     drop(turn);
                     let session = session.filter(|_| matches!(reply, Reply::Accept(_)));
                     let held = flow.take_held().filter(|_| matches!(reply, Reply::Accept(_)));

@@ -1,6 +1,7 @@
 //! Runs flows; knows no protocol.
 
 pub mod admit;
+pub mod alarm;
 pub mod asker;
 pub mod badge;
 pub(in crate::gateway) mod digest;

@@ -229,7 +229,10 @@ impl Spray {
 
     /// Counts a login that failed; tells who is over a limit now, each time that he fails.
     pub(in crate::gateway) fn failed(&self, tried: &Tried<'_>, now: Instant) -> Vec<Found> {
-        let prints = self.prints(tried);
+        self.count(&self.prints(tried), now)
+    }
+
+    fn count(&self, prints: &Prints, now: Instant) -> Vec<Found> {
         let mut found = Vec::new();
         let mut tables = self.lock();
         for sign in Sign::ALL {

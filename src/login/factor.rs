@@ -301,6 +301,8 @@ pub enum FactorOutcome {
     Replayed(FactorKind),
     /// Too many failures; nothing was compared.
     Locked,
+    /// Too many codes in a minute; nothing was compared.
+    TooOften,
 }
 
 #[cfg(test)]

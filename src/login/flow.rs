@@ -143,6 +143,18 @@ impl Flow {
         self.subject.as_ref()
     }
 
+    /// The account is exempt, and shows a password that was right a short while ago, from the same place.
+    #[must_use]
+    pub const fn is_known_application(&self) -> bool {
+        self.exempt && self.record.familiar
+    }
+
+    /// The subject logs in from there all the time.
+    #[must_use]
+    pub const fn is_familiar(&self) -> bool {
+        self.is_known_application()
+    }
+
     /// The factors of the subject, as they were recalled.
     #[must_use]
     pub fn enrolments(&self) -> &[Enrolment] {
@@ -265,6 +277,9 @@ impl Flow {
                 Ok(record) => self.recalled(record, now),
                 Err(fault) => self.not_recalled(&fault, now),
             },
+            (Stage::Verifying | Stage::VerifyingNobody | Stage::Relaying, Event::Worked(Outcome::Slowed)) => {
+                reject(Reason::Slowed)
+            }
             (Stage::Verifying, Event::Worked(Outcome::Primary(outcome))) => match outcome {
                 Ok(outcome) => self.verified(outcome, now),
                 Err(fault) => self.unanswered(fault.kind, fault.was_asked(), now),

@@ -100,6 +100,9 @@ impl Work {
 )]
 #[derive(Debug)]
 pub enum Outcome {
+    /// Of [`Work::VerifyPrimary`] and [`Work::AskUpstream`]: nobody was asked, since whoever logs in like this tries
+    /// many names (D-109).
+    Slowed,
     /// Of [`Work::FindSubject`].
     Subject(Result<Option<Subject>, Fault>),
     /// Of [`Work::Recall`].

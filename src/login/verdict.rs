@@ -177,11 +177,15 @@ pub enum Reason {
     ReplyIncomplete,
     /// Who asked went away before there was an answer.
     CalledOff,
+    /// Whoever logs in like this tries many names; the directory was not asked (D-109).
+    Slowed,
+    /// Too many codes of this subject in a minute; nothing was compared.
+    TooManyCodes,
 }
 
 impl Reason {
     /// Every reason, for metrics and the manual.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 37] = [
         Self::UnknownSubject,
         Self::AccountUnclear,
         Self::WrongPassword,
@@ -217,6 +221,8 @@ impl Reason {
         Self::CannotBeAsked,
         Self::ReplyIncomplete,
         Self::CalledOff,
+        Self::Slowed,
+        Self::TooManyCodes,
     ];
 
     /// The fixed word in audit and metrics.
@@ -258,6 +264,8 @@ impl Reason {
             Self::CannotBeAsked => "cannot-be-asked",
             Self::ReplyIncomplete => "reply-incomplete",
             Self::CalledOff => "called-off",
+            Self::Slowed => "slowed",
+            Self::TooManyCodes => "too-many-codes",
         }
     }
 

@@ -12,12 +12,13 @@ use doorward::base::clock::{Clock, ManualClock, SystemClock, UnixTime};
 use doorward::base::random::{Random, SystemRandom};
 use doorward::base::secret::Secret;
 use doorward::factor::provision::Provisioner;
-use doorward::gateway::admit::{Admission, AdmissionLimits};
-use doorward::gateway::drive::{Asker, Ended, Gateway, Live, Parts, Reply};
+use doorward::gateway::admit::{Admission, AdmissionLimits, CodesPerMinute};
+use doorward::gateway::drive::{Asker, Ended, Gateway, Live, Parts, Reply, Shown};
 use doorward::gateway::ports::provision::Label;
 use doorward::gateway::ports::{
     After, Audit, AuditRecord, Directory, Naming, Session, Store, Upstream, Vault, Verified,
 };
+use doorward::gateway::spray::{Spray, SprayLimits};
 use doorward::login::attempt::{Answer, Attempt, AttemptId, ChallengeId, Origin};
 use doorward::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
 use doorward::login::credential::PrimaryCredential;
@@ -239,6 +240,8 @@ pub(crate) struct World {
 pub(crate) struct Plan {
     pub(crate) policy: Policy,
     pub(crate) subject_per_minute: u32,
+    pub(crate) spray: SprayLimits,
+    pub(crate) codes_per_minute: CodesPerMinute,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) no_upstream: bool,
 }
@@ -248,6 +251,8 @@ impl Default for Plan {
         Self {
             policy: Policy::default(),
             subject_per_minute: 100_000,
+            spray: SprayLimits::default(),
+            codes_per_minute: CodesPerMinute::each(|_| 100_000),
             random: Arc::new(SystemRandom),
             no_upstream: false,
         }
@@ -430,9 +435,11 @@ fn live(directory: &Arc<People>, upstream: &Arc<Boxed>, clock: &Arc<ManualClock>
     let limits = AdmissionLimits {
         at_once: 1000,
         at_once_per_client: 1000,
+        at_once_per_source: 1000,
         client_per_second: many,
         source_per_minute: many,
         subject_per_minute: NonZeroU32::new(plan.subject_per_minute).unwrap(),
+        codes_per_minute: plan.codes_per_minute,
         ..AdmissionLimits::default()
     };
     let directory: Arc<dyn Directory> = directory.clone();
@@ -444,6 +451,8 @@ fn live(directory: &Arc<People>, upstream: &Arc<Boxed>, clock: &Arc<ManualClock>
         directories: HashMap::from([("staff".into(), directory)]),
         upstreams: if plan.no_upstream { HashMap::new() } else { HashMap::from([("nps".into(), upstream)]) },
         admission: Arc::new(Admission::new(limits, ["vpn".into(), "wiki".into()], &clock)),
+        spray: Arc::new(Spray::new(plan.spray, &clock, &*plan.random)),
+        shown: Shown { v4: 32, v6: 128 },
     }
 }
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
+use crate::gateway::drive::suspect::shown_first;
 use crate::gateway::drive::{Gateway, Live};
 use crate::gateway::ports::{After, Counted, Directory, Question, Session, Verified, WrongPassword};
+use crate::gateway::strangers::Asking;
 use crate::gateway::turns::{Room, Turn, Way};
 use crate::login::credential::Code;
-use crate::login::factor::{Enrolment, FactorOutcome, Proof, Try};
+use crate::login::factor::{Enrolment, FactorKinds, FactorOutcome, Proof, Try};
 use crate::login::flow::{Flow, Forgiven};
 use crate::login::identity::{Account, Pseudonym, Subject};
 use crate::login::relay::{Heard, Said};
@@ -22,6 +24,8 @@ use crate::login::verdict::{Fault, FaultKind};
 pub(super) struct Held {
     pub(super) turn: Option<Turn>,
     pub(super) session: Option<Session>,
+    /// The password that somebody was asked about, to see who shows it with many names.
+    pub(super) shown: Option<Secret>,
 }
 
 impl Gateway {
@@ -35,6 +39,12 @@ impl Gateway {
     ) -> Outcome {
         let store = &self.parts.store;
         let now = self.parts.clock.now().unix;
+        if let Some(password) = shown_first(&work, flow) {
+            if self.is_slowed(password, flow, live) {
+                return Outcome::Slowed;
+            }
+            held.shown = password.cloned();
+        }
         match work {
             Work::FindSubject => Outcome::Subject(self.find(flow, live).await),
             Work::Recall { who, exempt } => {
@@ -151,7 +161,9 @@ impl Gateway {
     ) -> Result<Verified, Fault> {
         let directory = directory(live, &flow.attempt().client.directory)?;
         let steady = || self.parts.clock.now().steady;
-        let verified = if self.memory.is_known_wrong(flow, account, password, steady()) {
+        let verified = if account.is_none() {
+            self.verify_nobody(password, flow, live, after).await?
+        } else if self.memory.is_known_wrong(flow, account, password, steady()) {
             PrimaryOutcome::WrongAgain.into()
         } else {
             directory.verify(account, password, after, flow.deadline()).await?
@@ -161,6 +173,26 @@ impl Gateway {
         }
         self.unsay(verified.outcome, flow);
         Ok(verified)
+    }
+
+    /// Asks about nobody as often as about an account, so that neither time nor the directory tells them apart.
+    async fn verify_nobody(
+        &self,
+        password: &Secret,
+        flow: &Flow,
+        live: &Live,
+        after: After,
+    ) -> Result<Verified, Fault> {
+        let directory = directory(live, &flow.attempt().client.directory)?;
+        let (clock, limits) = (&self.parts.clock, &live.limits.password);
+        let Asking::Yes(before) = self.strangers.ask(flow.attempt(), clock.now(), limits) else {
+            return Ok(PrimaryOutcome::Wrong.into());
+        };
+        let verified = directory.verify(None, password, after, flow.deadline()).await;
+        if let (Err(fault), Some(before)) = (&verified, before) {
+            self.strangers.unanswered(before, fault.was_asked(), clock.now(), limits);
+        }
+        verified
     }
 
     /// What a wrong password or a closed account says about what is remembered.
@@ -223,6 +255,10 @@ impl Gateway {
         (enrolments, proof): (&[Enrolment], Proof),
         live: &Live,
     ) -> Result<FactorOutcome, Fault> {
+        let enrolments = &self.within_rate(who, enrolments, live);
+        if enrolments.is_empty() {
+            return Ok(FactorOutcome::TooOften);
+        }
         let now = self.parts.clock.now().unix;
         let mut tries = Vec::with_capacity(enrolments.len());
         let mut fault = None;
@@ -243,6 +279,20 @@ impl Gateway {
             (FactorOutcome::Wrong, Some(fault)) => Err(fault),
             (outcome, _) => Ok(outcome),
         }
+    }
+}
+
+impl Gateway {
+    /// The enrolments whose kind may be held against one more code in this minute.
+    fn within_rate<'a>(
+        &self,
+        who: &Pseudonym,
+        enrolments: &'a [Enrolment],
+        live: &Live,
+    ) -> Vec<&'a Enrolment> {
+        let kinds: FactorKinds = enrolments.iter().map(Enrolment::kind).collect();
+        let kinds: FactorKinds = kinds.iter().filter(|kind| live.admission.code_may(who, *kind)).collect();
+        enrolments.iter().filter(|enrolment| kinds.contains(enrolment.kind())).collect()
     }
 }
 

@@ -9,13 +9,13 @@ use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::identity::Pseudonym;
 use crate::login::policy::Seen;
 
-/// One verdict, one act of an administrator, one operation of an exempt account, or the beginning or end of a session,
-/// as the audit keeps it. No names, no secrets (F-007).
+/// One verdict, one act of an administrator, one operation of an exempt account, one alarm, or the beginning or end of a
+/// session, as the audit keeps it. No names, no secrets (F-007).
 #[derive(Debug, Clone)]
 pub struct AuditRecord {
     /// When.
     pub at: UnixTime,
-    /// What happened: `login`, `exempt-operation`, `session`, or `admin.…` for an act of an administrator.
+    /// What happened: `login`, `exempt-operation`, `session`, `alarm`, or `admin.…` for an act of an administrator.
     pub event: &'static str,
     /// Which login.
     pub attempt: Option<AttemptId>,
@@ -25,7 +25,7 @@ pub struct AuditRecord {
     pub pseudonym: Option<Pseudonym>,
     /// Where it ended; of an operation, which one it is.
     pub stage: &'static str,
-    /// `accept`, `reject`, `unable` or `done`.
+    /// `accept`, `reject`, `unable`, `done` or `raised`.
     pub outcome: &'static str,
     /// Fixed word for the cause.
     pub reason: &'static str,

@@ -257,13 +257,9 @@ fn a_detector_whose_number_is_zero_is_off() {
 fn a_million_names_from_a_million_sources_leave_a_bounded_memory_d_112() {
     let watch = Watch::new();
     let now = watch.clock.now().steady;
-    let mut attempt = watch.attempt(("x", "", SOURCE));
-    for n in 0..1_000_000_u32 {
-        attempt.name = LoginName::parse(format!("name-{n}").as_bytes()).unwrap();
-        attempt.origin.user = Some(IpAddr::from(n.to_be_bytes()));
-        let password = Secret::copied(&n.to_be_bytes());
-        let tried = Tried { attempt: &attempt, who: None, password: Some(&password), familiar: false };
-        assert_eq!(watch.spray.failed(&tried, now), []);
+    for n in 0..1_000_000_u64 {
+        let prints = Prints { source: Some(n), password: Some(n), name: Some(n) };
+        assert_eq!(watch.spray.count(&prints, now), []);
     }
     let tables = watch.spray.lock();
     for table in [&tables.sources, &tables.passwords, &tables.names] {
@@ -291,14 +287,11 @@ fn of_one_source_no_more_is_kept_than_its_limit() {
 fn a_flood_of_others_does_not_push_out_a_source_that_is_still_at_it() {
     let watch = Watch::new();
     watch.names_from("203.0.113.7", 4, Duration::ZERO);
-    let mut attempt = watch.attempt(("x", "", SOURCE));
     let now = watch.clock.now().steady;
-    for round in 0..4_u32 {
-        for n in 0..20_000_u32 {
-            attempt.name = LoginName::parse(format!("name-{round}-{n}").as_bytes()).unwrap();
-            attempt.origin.user = Some(IpAddr::from((round * 20_000 + n).to_be_bytes()));
-            let tried = Tried { attempt: &attempt, who: None, password: None, familiar: false };
-            watch.spray.failed(&tried, now);
+    for round in 0..4_u64 {
+        for n in 0..40_000 {
+            let other = Some(round * 40_000 + n);
+            watch.spray.count(&Prints { source: other, password: None, name: other }, now);
         }
         watch.failed(("name-0", "again", SOURCE));
     }

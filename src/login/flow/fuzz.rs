@@ -168,7 +168,8 @@ fn reply(dice: &mut Dice<'_>, terms: &Terms, seen: &mut Seen) -> Event {
 /// An event that may come at a wrong time. It counts as shown only when it happens to be the outcome of the
 /// work that was asked for.
 fn anything(dice: &mut Dice<'_>, terms: &Terms, asked: &Asked, seen: &mut Seen) -> Event {
-    match dice.below(11) {
+    match dice.below(12) {
+        11 => Event::Worked(Outcome::Slowed),
         10 => {
             let heard = heard(dice);
             if *asked == Asked::Upstream {
@@ -219,6 +220,7 @@ fn fitting(work: &Work, dice: &mut Dice<'_>, terms: &Terms, seen: &mut Seen) -> 
         Work::FindSubject => subject(dice, Some(seen)),
         Work::Recall { .. } if broken => Outcome::Record(Err(fault())),
         Work::Recall { .. } => record(dice, Some(seen)),
+        Work::VerifyPrimary(..) | Work::AskUpstream(_) if !broken && dice.below(16) == 15 => Outcome::Slowed,
         Work::VerifyPrimary(..) if broken => Outcome::Primary(Err(fault())),
         Work::VerifyPrimary(account, _) => {
             let said = outcome(dice);
@@ -252,6 +254,7 @@ fn fitting(work: &Work, dice: &mut Dice<'_>, terms: &Terms, seen: &mut Seen) -> 
             0 => FactorOutcome::Wrong,
             1 => FactorOutcome::Locked,
             2 => FactorOutcome::Replayed(FactorKind::Totp),
+            3 => FactorOutcome::TooOften,
             _ => {
                 seen.confirmed = true;
                 FactorOutcome::Confirmed(FactorKind::Totp)

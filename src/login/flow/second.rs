@@ -180,6 +180,7 @@ impl Flow {
                 reject(Reason::ReplayedCode)
             }
             Ok(FactorOutcome::Locked) => reject(Reason::FactorLocked),
+            Ok(FactorOutcome::TooOften) => reject(Reason::TooManyCodes),
             Err(fault) => unable(fault.kind),
         }
     }

@@ -20,12 +20,13 @@ use crate::frontend::radius::clients::RadiusClient;
 use crate::frontend::radius::lab::{radius_client, request, secret, signed_with};
 use crate::frontend::radius::socket::bind;
 use crate::gateway::admit::{Admission, AdmissionLimits};
-use crate::gateway::drive::{Live, Parts};
+use crate::gateway::drive::{Live, Parts, Shown};
 use crate::gateway::ports::{
     Adopted, After, Audit, AuditRecord, Counted, Directory, Naming, NewEnrolment, NewSubject,
     Place as VaultPlace, SecondFactor, Store, SubjectDigest, SubjectRow, Totals, Vault, Verified,
     WrongPassword,
 };
+use crate::gateway::spray::{Spray, SprayLimits};
 use crate::login::credential::Code as TypedCode;
 use crate::login::factor::{
     Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Parameters, Progress, Proof, Sealed, Try,
@@ -271,6 +272,8 @@ impl Server {
             directories,
             upstreams: HashMap::new(),
             admission,
+            spray: Arc::new(Spray::new(SprayLimits::default(), &clock, &SystemRandom)),
+            shown: Shown { v4: 32, v6: 128 },
         };
         let gateway = Arc::new(Gateway::new(parts, live));
         let front = Arc::new(Front::new(table(radius_client("vpn")), gateway, clock, Arc::new(SystemRandom)));

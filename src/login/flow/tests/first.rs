@@ -183,3 +183,21 @@ fn an_answer_that_comes_at_the_last_moment_is_counted_all_the_same_b_087() {
     let _ = case.worked(&mut flow, primary(PrimaryOutcome::Wrong));
     assert!(flow.deadline() > case.clock.now().steady);
 }
+
+#[test]
+fn whoever_tries_many_names_is_rejected_and_nothing_is_counted_whoever_it_is_d_109() {
+    let case = case();
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, found());
+    let _ = case.worked(&mut flow, record(vec![totp()]));
+    assert_eq!(rejected(&case.worked(&mut flow, Outcome::Slowed)), Some(Reason::Slowed));
+    let (mut flow, _) = case.begin();
+    let _ = case.worked(&mut flow, Outcome::Subject(Ok(None)));
+    assert_eq!(rejected(&case.worked(&mut flow, Outcome::Slowed)), Some(Reason::Slowed), "nobody");
+    let (mut flow, _) = case.begin();
+    let step = case.worked(&mut flow, Outcome::Slowed);
+    assert!(
+        matches!(step, Step::Done(Verdict::Unable(FaultKind::Internal))),
+        "not at any other time: {step:?}"
+    );
+}

@@ -186,3 +186,12 @@ fn a_remembered_factor_stands_for_no_reply_to_a_question_and_for_no_code_that_wa
     let step = case().worked(&mut flow, Outcome::Record(Ok(known())));
     assert!(matches!(step, Step::Do(Work::Check(..))), "{step:?}");
 }
+
+#[test]
+fn a_code_that_was_not_compared_for_too_many_is_neither_right_nor_wrong() {
+    let case = typed_case();
+    let (mut flow, step) = up_to_second(&case, vec![totp()]);
+    assert!(matches!(step, Step::Do(Work::Check(..))), "{step:?}");
+    let step = case.worked(&mut flow, Outcome::Factor(Ok(FactorOutcome::TooOften)));
+    assert_eq!(rejected(&step), Some(Reason::TooManyCodes));
+}
