@@ -11,14 +11,18 @@ use doorward::login::attempt::Origin;
 use doorward::login::throttle::{Lockout, day_of};
 use doorward::login::verdict::Reason;
 
-use crate::world::{PASSWORD, World};
+use crate::world::{PASSWORD, Plan, World};
 
 const HOME: [u8; 4] = [198, 51, 100, 7];
 const ABROAD: [u8; 4] = [203, 0, 113, 9];
 
 /// A world whose directory locks alice at this many wrong passwords in half an hour, and where she is known at home.
 async fn world(threshold: u32) -> World {
-    let world = World::new().await;
+    world_with(threshold, Plan::default()).await
+}
+
+async fn world_with(threshold: u32, plan: Plan) -> World {
+    let world = World::with(plan).await;
     world.directory.change_alice(|alice| {
         let window = Duration::from_secs(30 * 60);
         alice.lockout = Some(Lockout { threshold, window, counted: 0 });
@@ -123,5 +127,14 @@ async fn what_the_directory_has_counted_without_us_keeps_strangers_from_it_and_n
     world.directory.change_alice(|alice| alice.lockout.as_mut().unwrap().counted = 4);
     assert_eq!(log_in(&world, ABROAD, PASSWORD).await, Some(Reason::LockoutGuard));
     assert_eq!(checks(&world), 0);
+    assert_eq!(log_in(&world, HOME, PASSWORD).await, None);
+}
+
+#[tokio::test]
+async fn whoever_guesses_as_often_as_the_rate_lets_takes_nothing_of_it_from_the_owner_d_108() {
+    let world = world_with(5, Plan { subject_per_minute: 3, ..Plan::default() }).await;
+    let reasons = guesses(&world, ABROAD, 6).await;
+    assert_eq!(reasons.last(), Some(&Some(Reason::TooManyLogins)), "{reasons:?}");
+    assert_eq!(log_in(&world, ABROAD, PASSWORD).await, Some(Reason::TooManyLogins));
     assert_eq!(log_in(&world, HOME, PASSWORD).await, None);
 }
