@@ -102,6 +102,8 @@ impl Site {
             String::from("[[user]]\nid = \"1f0c54ab-5a39-4a4e-8b26-5b7f2f0d9a11\"\nname = \"alice\"\n");
         let users = format!("{user}password = \"{HASH}\"\n");
         site.write("users.toml", &users, 0o600);
+        site.write("office.txt", "192.0.2.0/24 # the old floor\n", 0o644);
+        site.write("holidays.ics", "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n", 0o644);
         site.write("users-open.toml", &users, 0o640);
         site.write("secrets/users", &users, 0o440);
         site.write(
@@ -652,6 +654,7 @@ alarm = true
 [[network]]
 name = \"office\"
 prefixes = [\"198.51.100.0/24\", \"2001:db8:1::/48\"]
+file = \"office.txt\"
 
 [[window]]
 name = \"hours\"
@@ -663,6 +666,7 @@ name = \"holidays\"
 zone = \"Europe/Istanbul\"
 days = [\"2027-10-29\", \"2027-12-24/2027-12-31\"]
 times = [\"2027-11-01T22:00/2027-11-02T04:00\"]
+file = \"holidays.ics\"
 
 [[rule]]
 name = \"all-of-it\"

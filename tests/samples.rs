@@ -64,6 +64,8 @@ fn load(text: &str) -> Result<(Settings, String), String> {
     write(&dir.path().join("corp-ca.pem"), &authority());
     write(&dir.path().join("country.mmdb"), "");
     write(&dir.path().join("asn.mmdb"), "");
+    write(&dir.path().join("office.txt"), "198.51.100.0/24 # the new floor\n");
+    write(&dir.path().join("holidays.ics"), "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n");
     let (certificate, key) = certificate();
     write(&dir.path().join("ldap.pem"), &certificate);
     for (number, rest) in text.split("credential = \"").skip(1).enumerate() {

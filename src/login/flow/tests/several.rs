@@ -18,7 +18,8 @@ fn kinds(list: &[FactorKind]) -> FactorKinds {
 /// A case that demands a generator and a printed code.
 fn two() -> Case {
     let mut case = case();
-    case.policy.rules = vec![rule(Requirement::AllOf(kinds(&[FactorKind::Totp, FactorKind::Recovery])))].into();
+    case.policy.rules =
+        vec![rule(Requirement::AllOf(kinds(&[FactorKind::Totp, FactorKind::Recovery])))].into();
     case
 }
 
@@ -131,7 +132,8 @@ fn a_factor_that_is_taken_away_between_two_questions_does_not_count_a_073() {
 #[test]
 fn a_remembered_factor_counts_only_where_it_is_all_that_is_demanded_b_046() {
     let mut case = typed_case();
-    case.policy.rules = vec![rule(Requirement::AllOf(kinds(&[FactorKind::Totp, FactorKind::Recovery])))].into();
+    case.policy.rules =
+        vec![rule(Requirement::AllOf(kinds(&[FactorKind::Totp, FactorKind::Recovery])))].into();
     let (_, step) = with_record(&case, remembering(both(), FactorKind::Totp));
     assert!(matches!(step, Step::Do(Work::Check(..))), "{step:?}");
 }

@@ -63,7 +63,9 @@ fn the_session_ends_with_the_hours_with_the_subjects_time_or_with_what_the_rule_
     assert_eq!(lasts(&case, &nobody), Some(Duration::from_secs(900)));
     assert_eq!(lasts(&case, &contractor), Some(Duration::from_secs(600)));
     let until = Some(T0.plus(Duration::from_secs(60)));
-    edit(&mut case, |rule| rule.when = Condition::Valid(crate::login::policy::Validity { from: None, until }));
+    edit(&mut case, |rule| {
+        rule.when = Condition::Valid(crate::login::policy::Validity { from: None, until })
+    });
     assert_eq!(lasts(&case, &contractor), Some(Duration::from_secs(60)));
 }
 
