@@ -19,7 +19,10 @@ use doorward::frontend::ldap::clients::{ConnectionIs, Root};
 use doorward::frontend::ldap::limits::LdapLimits;
 use doorward::frontend::ldap::listener::{Encryption, PlainBinds};
 use doorward::frontend::radius::clients::MessageAuthenticator;
-use doorward::login::client::{Capabilities, CodeEntry, PrimaryKind, Typed, WhenUnable};
+use doorward::login::client::{Capabilities, CodeEntry, Order, PrimaryKind, Typed, WhenUnable};
+use doorward::login::factor::FactorKind;
+use doorward::login::policy::fault::FaultMode;
+use doorward::login::policy::{Condition, Options, Requirement, Say};
 use doorward::login::throttle::FlowLimits;
 
 /// 2026-11-21T00:00:00Z
@@ -872,4 +875,67 @@ proptest::proptest! {
             proptest::prop_assert!(!shown.contains(secret), "{}", secret);
         }
     }
+}
+
+#[test]
+fn ten_thousand_rules_are_looked_over_in_a_moment() {
+    let rules: String = (0..10_000)
+        .map(|number| {
+            let (high, low) = (number / 256, number % 256);
+            format!(
+                "[[rule]]\nname = \"r{number}\"\nclient = \"vpn-1\"\nnetwork = \"10.{high}.{low}.0/24\"\n\
+                 then = {{ require = \"totp\" }}\n"
+            )
+        })
+        .collect();
+    let site = sound(&rules);
+    let begun = std::time::Instant::now();
+    let (settings, warnings) = site.load(&[]).unwrap();
+    assert_eq!((settings.policy.rules.len(), warnings.as_str()), (10_000, ""));
+    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_rule_of_old_has_the_meaning_it_had_and_one_with_every_key_has_each_of_its_conditions() {
+    let site = sound(FULL);
+    let (settings, _) = site.load(&[("OLD", "Vb5yTq9wMz3dGh8jNc2fXa4UpL7xRk1s")]).unwrap();
+    let rule = |name: &str| settings.policy.rules.iter().find(|rule| &*rule.name == name).unwrap();
+    let old = rule("night");
+    let [
+        Condition::Client(clients),
+        Condition::Any(ways),
+        Condition::Time(hours),
+        Condition::Subject(_),
+        group,
+    ] = old.when.parts()
+    else {
+        panic!("{:?}", old.when)
+    };
+    assert_eq!(clients.len(), 1);
+    assert!(matches!(ways.as_slice(), [Condition::Network(_), Condition::AddressUnknown]));
+    assert_eq!((hours.len(), hours[0].hours.len()), (1, 1));
+    assert!(matches!(group, Condition::Group(keys) if keys.len() == 2));
+    assert!(matches!(old.then, Requirement::OneOf(kinds) if kinds.iter().count() == 2));
+    let only_grace = Options { grace_until: old.options.grace_until, ..Options::default() };
+    assert_eq!(old.options, only_grace);
+
+    let new = rule("all-of-it");
+    assert_eq!(new.when.parts().len(), 18, "the keys of conditions, and one for both dates: {:?}", new.when);
+    let options = &new.options;
+    assert!(options.shadow && options.offer.is_some() && options.reply.is_some());
+    let hours = |time: Option<std::time::Duration>| time.map(|time| time.as_secs() / 3600);
+    assert_eq!((hours(options.remember), hours(options.session)), (Some(8), Some(9)));
+    assert_eq!(rule("closed").options.say, Say::NotNow);
+    let vpn = &settings.clients[0].login;
+    assert_eq!((vpn.groups.len(), vpn.order), (2, Order::FactorFirst));
+    assert_eq!(settings.limits.failures.remember_networks, 30);
+    let [recent, paper] = settings.policy.faults.as_slice() else { panic!("two fault modes") };
+    assert!(matches!(recent.then, FaultMode::RecentConfirmation(time) if time.as_secs() == 12 * 3600));
+    assert!(matches!(paper.then, FaultMode::Use(kinds) if kinds.only() == Some(FactorKind::Recovery)));
+    let named: Vec<_> = settings.expectations.iter().map(|one| (&*one.name, one.then)).collect();
+    assert_eq!(named.len(), 3);
+    assert_eq!(named[1], ("a group", Some(Requirement::Refuse)));
+    assert!(settings.expectations[0].line.contains("doorward.toml:"), "{}", settings.expectations[0].line);
+    let glass = &settings.policy.exemptions[0];
+    assert!(glass.alarm && glass.valid.from.is_some() && &*glass.owner == "web team");
 }
