@@ -330,7 +330,7 @@ async fn an_audit_that_cannot_be_written_takes_no_alarm_from_the_counters() {
 #[tokio::test]
 async fn a_rule_that_asks_for_no_factor_is_no_way_around_the_detector() {
     let rules = vec![Rule::new("all", Condition::ALWAYS, Requirement::None)];
-    let world = World::with(Plan { policy: Policy { rules, ..Policy::default() }, ..plan() }).await;
+    let world = World::with(Plan { policy: Policy::new(rules), ..plan() }).await;
     world.names_from(7, 6).await;
     let tries = [
         world.from(7, "alice", PASSWORD).await,
