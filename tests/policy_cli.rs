@@ -248,7 +248,7 @@ fn replay_lists_what_changes_by_rule_and_count_and_what_cannot_be_told_apart() {
     assert_eq!(told["cannot_tell"][0]["count"], 1, "{told}");
     let same = folder.path().join("doorward.toml");
     let output = doorward(folder.path(), &["policy", "replay", "--with", same.to_str().unwrap()]);
-    assert_eq!((code(&output), text(&output).as_str()), (0, "5 logins, 5 of them the same\n"));
+    assert_eq!((code(&output), text(&output).trim()), (0, "5 logins, 5 of them the same"));
 }
 
 // ---- expectations ------------------------------------------------------------------------------------
@@ -302,4 +302,18 @@ fn expectations_are_tried_by_test_and_by_check_and_a_failure_says_where_and_why(
         (&1.into(), &"met".into()),
         "{report}"
     );
+}
+
+// ---- lint --------------------------------------------------------------------------------------------
+
+#[test]
+fn lint_tells_of_rules_that_never_decide_and_says_nothing_of_good_ones() {
+    let shadowed = "[[rule]]\nname = \"everybody\"\nthen = \"refuse\"\n[[rule]]\nname = \"late\"\nclient = \"vpn\"\nthen = \"none\"\n";
+    let lab = Lab::start("", shadowed);
+    let output = lab.command(&["policy", "lint"], "");
+    assert_eq!(code(&output), 1, "{}", text(&output));
+    assert!(text(&output).contains("\"late\""), "{}", text(&output));
+    let good = Lab::start("", "[[rule]]\nname = \"everybody\"\nthen = { require = [\"totp\"] }\n");
+    let output = good.command(&["policy", "lint"], "");
+    assert_eq!((code(&output), text(&output).trim()), (0, ""), "{}", complaint(&output));
 }

@@ -77,13 +77,22 @@ pub struct Complaint {
     pub see: Option<Place>,
     /// What kind.
     pub nature: Nature,
+    /// It is about rules that are allowed and hardly meant.
+    pub lint: bool,
 }
 
 impl Complaint {
     /// Something at `place` is wrong.
     #[must_use]
     pub fn wrong(place: &Place, what: impl Into<String>) -> Self {
-        Self { place: Some(place.clone()), what: what.into(), hint: None, see: None, nature: Nature::Wrong }
+        Self {
+            place: Some(place.clone()),
+            what: what.into(),
+            hint: None,
+            see: None,
+            nature: Nature::Wrong,
+            lint: false,
+        }
     }
 
     /// Something is missing from what stands at `place`.
@@ -95,7 +104,7 @@ impl Complaint {
     /// Something that has no place.
     #[must_use]
     pub fn whole(what: impl Into<String>) -> Self {
-        Self { place: None, what: what.into(), hint: None, see: None, nature: Nature::Wrong }
+        Self { place: None, what: what.into(), hint: None, see: None, nature: Nature::Wrong, lint: false }
     }
 
     /// The same with advice.
@@ -152,6 +161,7 @@ impl Complaints {
                 hint: problem.hint,
                 see: None,
                 nature: Nature::Wrong,
+                lint: false,
             });
         }
     }
@@ -216,6 +226,8 @@ pub struct Finding {
     pub hint: Option<String>,
     /// Another place that has to do with it.
     pub see: Option<String>,
+    /// As [`Complaint::lint`].
+    pub lint: bool,
     snippet: Option<(String, String)>,
 }
 
@@ -228,6 +240,7 @@ impl Finding {
             what: visible(&complaint.what),
             hint: complaint.hint.as_deref().map(visible),
             see: complaint.see.as_ref().map(|place| position(sources, place)),
+            lint: complaint.lint,
             snippet: place.and_then(|place| snippet(sources, place)),
         }
     }

@@ -13,7 +13,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// A comparison has found something; it is told already.
+    /// Something was found, and is told already.
     pub(super) const fn differs() -> Self {
         Self { code: 1, text: String::new() }
     }

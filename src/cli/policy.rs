@@ -2,6 +2,7 @@
 
 mod exemptions;
 pub(super) mod expectations;
+mod lint;
 pub(super) mod recorded;
 mod replay;
 mod uses;
@@ -20,6 +21,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     Test(expectations::Args),
+    Lint(lint::Args),
     Replay(replay::Args),
     Exemptions(exemptions::Args),
 }
@@ -28,6 +30,7 @@ enum What {
 pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
     match &args.what {
         What::Test(args) => expectations::run(config, args),
+        What::Lint(args) => lint::run(config, args),
         What::Replay(args) => replay::run(config, args),
         What::Exemptions(args) => exemptions::run(config, args),
     }

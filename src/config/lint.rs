@@ -21,7 +21,7 @@ const YEAR: i64 = 366 * 24 * 60 * 60 * 1000;
 
 /// Warns of them.
 pub(in crate::config) fn lint(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
-    let sound = out.errors.is_empty();
+    let (sound, before) = (out.errors.is_empty(), out.warnings.len());
     cover::check(drafts, out);
     loose::check(drafts, now, out);
     exempt::check(drafts, now, out);
@@ -30,6 +30,7 @@ pub(in crate::config) fn lint(drafts: &Drafts<'_>, now: UnixTime, out: &mut Comp
         never::check(drafts, now, out);
         sets::check(drafts, out);
     }
+    out.warnings.iter_mut().skip(before).for_each(|doubt| doubt.lint = true);
 }
 
 fn called(draft: &rule::Draft) -> String {
