@@ -87,11 +87,12 @@ impl Rule {
                 return Some(at);
             }
         }
-        None
+        // Nobody looks further ahead: to say that it never ends would be to say too much.
+        Some(at)
     }
 }
 
-/// Hours that follow each other without a gap for longer have no end worth telling.
+/// Of hours that follow each other without a gap for longer, no more is told than that they last until then.
 const LONGEST_CHAIN: usize = 16;
 
 /// Rules in order become a decision: the first that holds decides, and those above it of which that cannot be told add

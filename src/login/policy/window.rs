@@ -40,6 +40,9 @@ pub struct NamedCalendar {
     pub calendar: Calendar,
 }
 
+/// Hours that are the same for as many edges, a week and a change of the clocks, are so for ever.
+const MOST_STEPS: usize = 20;
+
 /// Weekdays and hours in a time zone.
 #[derive(Debug, Clone)]
 pub struct TimeWindow {
@@ -55,22 +58,35 @@ pub struct TimeWindow {
 }
 
 impl TimeWindow {
-    /// The first moment after `at` at which it may be otherwise than at `at`: where a day's hours begin or end, both
-    /// times where daylight saving repeats that hour, and where the clocks change.
+    /// The first moment after `at` at which it is otherwise than at `at`; `None` when it is always open or never.
     #[must_use]
     pub fn next_boundary(&self, at: UnixTime) -> Option<UnixTime> {
+        let open = self.contains(at);
+        let mut next = at;
+        for _ in 0..MOST_STEPS {
+            next = self.next_step(next)?;
+            if self.contains(next) != open {
+                return Some(next);
+            }
+        }
+        None
+    }
+
+    /// The first moment after `at` at which it may be otherwise: where the hours of that day or the next begin or end,
+    /// both times where daylight saving repeats that moment, and where the clocks change.
+    fn next_step(&self, at: UnixTime) -> Option<UnixTime> {
         let instant = jiff::Timestamp::from_millisecond(at.0).ok()?;
-        let today = instant.to_zoned(self.zone.clone()).date();
-        let days = std::iter::successors(today.yesterday().ok(), |day| day.tomorrow().ok()).take(10);
-        let ends = days.flat_map(|day| [day.to_datetime(self.from), day.to_datetime(self.to)]);
-        let moments = ends.flat_map(|local| {
-            let ambiguous = self.zone.to_ambiguous_zoned(local);
+        let today = self.zone.to_datetime(instant).date();
+        let days = [Some(today), today.tomorrow().ok()].into_iter().flatten();
+        let edges = days.flat_map(|day| [day.to_datetime(self.from), day.to_datetime(self.to)]);
+        let moments = edges.flat_map(|local| {
+            let ambiguous = self.zone.to_ambiguous_timestamp(local);
             [ambiguous.clone().earlier(), ambiguous.later()].into_iter().flatten()
         });
-        let moments = moments.map(|zoned| zoned.timestamp());
         let change = self.zone.following(instant).next().map(|transition| transition.timestamp());
         let next = moments.chain(change).filter(|moment| *moment > instant).min()?;
-        Some(UnixTime(next.as_millisecond()))
+        // A millisecond is the smallest step of our time; no edge lies between two.
+        Some(UnixTime(next.as_millisecond())).filter(|next| *next > at)
     }
 
     /// Whether the window is open at `at`, on the clock of its zone. An hour that daylight saving repeats is
@@ -78,7 +94,7 @@ impl TimeWindow {
     #[must_use]
     pub fn contains(&self, at: UnixTime) -> bool {
         let Ok(instant) = jiff::Timestamp::from_millisecond(at.0) else { return false };
-        let local = instant.to_zoned(self.zone.clone());
+        let local = self.zone.to_datetime(instant);
         let (time, today) = (local.time(), local.weekday());
         let begins = |day: Weekday| self.days.contains(&day);
         if self.from < self.to {
@@ -88,3 +104,6 @@ impl TimeWindow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
