@@ -157,7 +157,7 @@ pub(super) fn subject(dice: &mut Dice<'_>, mut seen: Option<&mut Seen>) -> Outco
         seen.unlooked = false;
         seen.found.push(pseudonym.clone());
     }
-    let lockout = (dice.below(4) == 0).then(|| Lockout {
+    let lockout = (dice.below(16) == 15).then(|| Lockout {
         threshold: 1 + u32::from(dice.below(6)),
         window: Duration::from_secs(60 * u64::from(dice.below(60))),
         counted: u32::from(dice.below(4)),
@@ -201,13 +201,13 @@ pub(super) fn record(dice: &mut Dice<'_>, seen: Option<&mut Seen>) -> Outcome {
     let failures =
         Failures { row, wait_until: UnixTime::from_seconds(1_800_000_000 + waits), ..Failures::NONE };
     let now = UnixTime::from_seconds(1_800_000_000);
-    let familiar = dice.below(4) == 0;
+    let familiar = dice.below(8) == 7;
     let history = History { familiar, has_networks: familiar || dice.coin(), ..History::default() };
     let record = Record {
         enrolments,
         password: dice.coin().then_some(failures),
-        familiar_password: (dice.below(4) == 0).then_some(failures),
-        directory: (dice.below(4) == 0).then_some(Failures { last: now, ..failures }),
+        familiar_password: (dice.below(16) == 15).then_some(failures),
+        directory: (dice.below(16) == 15).then_some(Failures { last: now, ..failures }),
         history,
         codes: if dice.below(4) == 0 { vec![(FactorKind::Totp, failures)] } else { vec![] },
         over_rate: dice.below(12) == 0,
