@@ -11,6 +11,8 @@
 
 #[path = "flows/badge.rs"]
 mod badge;
+#[path = "flows/by_rule.rs"]
+mod by_rule;
 #[path = "flows/called_off.rs"]
 mod called_off;
 #[path = "flows/change.rs"]

@@ -285,7 +285,11 @@ impl Gateway {
             Basis::Exempt => Kept::ExemptPassword,
             Basis::RuleAsksNone | Basis::Grace | Basis::Remembered(_) => return,
         };
-        self.memory.keep(flow, kept, self.parts.clock.now().steady);
+        let now = self.parts.clock.now().steady;
+        self.memory.keep(flow, kept, now);
+        if matches!(kept, Kept::Factor(_)) && flow.remembered_for().is_some() {
+            self.memory.keep_place(flow, flow.trail().shown, now);
+        }
     }
 
     fn ask(&self, flow: Flow, prompt: Prompt) -> Reply {

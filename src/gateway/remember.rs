@@ -7,6 +7,8 @@
 //! each time; what is spared is the code alone. No password and no code is kept, only a digest under a key that is
 //! drawn at the start and never leaves the process.
 
+mod by_rule;
+
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +21,7 @@ use crate::base::bounded::BoundedMap;
 use crate::base::cidr::canonical;
 use crate::base::random::{self, Random};
 use crate::base::secret::Secret;
+use crate::gateway::remember::by_rule::{LONGEST as LONGEST_PLACE, Places};
 use crate::login::factor::{Enrolment, EnrolmentId, FactorKind};
 use crate::login::flow::Flow;
 use crate::login::identity::{Account, Pseudonym, Standing};
@@ -64,6 +67,7 @@ pub(super) struct Memory {
     subjects: Mutex<BoundedMap<Pseudonym, Vec<Entry>>>,
     /// Digests of wrong passwords, each until when it is known.
     wrong: Mutex<BoundedMap<[u8; 32], Instant>>,
+    places: Mutex<Places>,
 }
 
 struct Entry {
@@ -92,6 +96,7 @@ impl Memory {
             key,
             subjects: Mutex::new(BoundedMap::new(MOST_SUBJECTS, SPENT)),
             wrong: Mutex::new(BoundedMap::new(MOST_WRONG, WRONG)),
+            places: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST_PLACE)),
         }
     }
 
@@ -148,6 +153,7 @@ impl Memory {
     /// password is no longer known.
     pub(super) fn wrong(&self, flow: &Flow, now: Instant) {
         let (Some(subject), Some(print)) = (flow.subject(), self.print(flow)) else { return };
+        self.end_places(&subject.pseudonym, now);
         let mut subjects = self.lock();
         for entry in subjects.get_mut(&subject.pseudonym, now).into_iter().flatten() {
             entry.over |= match entry.kept {
@@ -190,6 +196,7 @@ impl Memory {
 
     /// Nothing that was shown of a subject counts again.
     pub(super) fn end(&self, who: &Pseudonym, now: Instant) {
+        self.end_places(who, now);
         self.lock().get_mut(who, now).into_iter().flatten().for_each(|entry| entry.over = true);
     }
 
@@ -197,6 +204,7 @@ impl Memory {
     pub(super) fn tidy(&self, now: Instant) {
         self.lock().expire(now);
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner).expire(now);
+        self.places().expire(now);
     }
 
     /// Digest of the password field with where it came from; `None` when there is no field.
@@ -223,6 +231,10 @@ impl Memory {
         digest.part(b"groups");
         account.groups.iter().for_each(|group| digest.part(group.as_bytes()));
         Some(digest.end())
+    }
+
+    fn places(&self) -> std::sync::MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BoundedMap<Pseudonym, Vec<Entry>>> {

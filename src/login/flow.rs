@@ -13,6 +13,7 @@
 mod change;
 mod first;
 mod guarded;
+mod history;
 mod primary;
 mod relayed;
 mod second;
@@ -63,6 +64,8 @@ pub struct Flow {
     missed: Option<Arc<str>>,
     /// A right password does not end the row of wrong ones.
     keeps_failures: bool,
+    /// That the subject is let in was written down.
+    noted: bool,
     /// Nobody waits for the verdict.
     called_off: bool,
     /// Why the name leads to nobody.
@@ -114,6 +117,7 @@ impl Flow {
             exempt: false,
             missed: None,
             keeps_failures: false,
+            noted: false,
             called_off: false,
             nobody: Reason::UnknownSubject,
             factor: None,
@@ -159,6 +163,18 @@ impl Flow {
     #[must_use]
     pub fn enrolments(&self) -> &[Enrolment] {
         &self.record.enrolments
+    }
+
+    /// What is remembered about the subject, as it was recalled.
+    #[must_use]
+    pub const fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// How long what is confirmed now counts again at the same place, as the rules say.
+    #[must_use]
+    pub fn remembered_for(&self) -> Option<Duration> {
+        self.decision.as_ref()?.remember
     }
 
     /// The whole password field, as long as all that was shown stands in it: not once a question was answered.
@@ -293,6 +309,13 @@ impl Flow {
                 Ok(()) => self.second(now),
                 Err(fault) => unable(fault.kind),
             },
+            (Stage::Noting(basis), Event::Worked(Outcome::Counted(counted))) => match counted {
+                Ok(()) => {
+                    self.noted = true;
+                    self.accept(basis, now)
+                }
+                Err(fault) => unable(fault.kind),
+            },
             (Stage::Asking, Event::Answered(answer)) => self.answered(answer, now),
             (Stage::AskingRelayed, Event::Answered(answer)) => self.relayed_answer(answer, now),
             (Stage::AskingNew, Event::Answered(answer)) => self.new_password(answer, now),
@@ -321,6 +344,9 @@ impl Flow {
             (Some(_), None) => Err(Untold),
         };
         let Ok(told) = told else { return reject(Reason::ReplyIncomplete) };
+        if let Some(note) = self.note(basis, now) {
+            return note;
+        }
         let decision = self.decision.as_ref();
         let exemption = decision.and_then(|decision| decision.exemption.clone());
         let offer = decision.filter(|_| basis == Basis::Grace).and_then(|decision| decision.offer.clone());
@@ -371,6 +397,7 @@ fn owed(step: Step) -> Step {
             | Work::VerifyPrimary(..)
             | Work::AskUpstream(_)
             | Work::ChangePassword(..)
+            | Work::NoteLogin(_)
             | Work::Check(..),
         )
         | Step::Ask(_)

@@ -1,6 +1,7 @@
 //! What goes into a flow and what comes out of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
@@ -70,6 +71,8 @@ pub enum Work {
     CountWrongPassword(Pseudonym),
     /// Forget earlier wrong passwords: [`Outcome::Counted`].
     ForgetWrongPasswords(Pseudonym),
+    /// Note that the subject is let in, today and from its network: [`Outcome::Counted`].
+    NoteLogin(Pseudonym),
     /// Hold the code against these enrolments and use it up; whether something else was shown before says where a wrong
     /// one is counted: [`Outcome::Factor`].
     Check(Pseudonym, Code, Vec<Enrolment>, Proof),
@@ -88,6 +91,7 @@ impl Work {
             | Self::ChangePassword(..)
             | Self::CountWrongPassword(_)
             | Self::ForgetWrongPasswords(_)
+            | Self::NoteLogin(_)
             | Self::Check(..) => false,
         }
     }
@@ -109,7 +113,7 @@ pub enum Outcome {
     Record(Result<Record, Fault>),
     /// Of [`Work::VerifyPrimary`].
     Primary(Result<PrimaryOutcome, Fault>),
-    /// Of [`Work::CountWrongPassword`] and [`Work::ForgetWrongPasswords`].
+    /// Of [`Work::CountWrongPassword`], [`Work::ForgetWrongPasswords`] and [`Work::NoteLogin`].
     Counted(Result<(), Fault>),
     /// Of [`Work::AskUpstream`].
     Upstream(Result<Heard, Fault>),
@@ -183,11 +187,22 @@ pub struct Record {
     /// A factor was confirmed with all that was typed now, from the same place, and it does not count again any more.
     /// An application that goes on sending it guesses nothing, and must not lock the factor of its user.
     pub spent: bool,
+    /// Factors that were confirmed before at the place that this login comes from, and how long ago.
+    pub before: Option<Before>,
     /// The account is exempt, and the directory found this very password right a short while ago, from the same
     /// place. Then wrong passwords of others do not keep it waiting.
     pub familiar: bool,
     /// When it may log in, and when and where from it did.
     pub history: History,
+}
+
+/// Factors that were confirmed before, in one login from the same place, with nothing changed since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// Their kinds.
+    pub kinds: FactorKinds,
+    /// How long ago.
+    pub age: Duration,
 }
 
 /// When a subject may log in, and when and where from it did.
@@ -205,6 +220,8 @@ pub struct History {
     pub has_networks: bool,
     /// It was let in a short while ago from the network that this login comes from; the gateway sets it.
     pub familiar: bool,
+    /// It was let in from there today, and that is written down; the gateway sets it.
+    pub noted: bool,
     /// The networks that it was let in from.
     pub networks: Vec<KnownNetwork>,
 }

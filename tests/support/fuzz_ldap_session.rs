@@ -512,7 +512,9 @@ fn outcome(dice: &mut Dice<'_>, work: &Work) -> Outcome {
         Work::VerifyPrimary(..) => Outcome::Primary(Ok(PrimaryOutcome::Correct)),
         Work::Check(..) if bad => Outcome::Factor(Ok(FactorOutcome::Wrong)),
         Work::Check(..) => Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))),
-        Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => Outcome::Counted(Ok(())),
+        Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) | Work::NoteLogin(_) => {
+            Outcome::Counted(Ok(()))
+        }
         Work::AskUpstream(_) | Work::ChangePassword(..) => panic!("no work of an LDAP login"),
     }
 }

@@ -495,7 +495,9 @@ fn log_in(attempt: Attempt, clock: &ManualClock) -> Verdict {
             Work::Recall { .. } => Outcome::Record(Ok(record.clone())),
             Work::VerifyPrimary(..) => Outcome::Primary(Ok(PrimaryOutcome::Correct)),
             Work::Check(..) => Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))),
-            Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => Outcome::Counted(Ok(())),
+            Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) | Work::NoteLogin(_) => {
+                Outcome::Counted(Ok(()))
+            }
             Work::AskUpstream(_) | Work::ChangePassword(..) => panic!("no work of this login"),
         });
     }

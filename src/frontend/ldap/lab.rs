@@ -146,7 +146,9 @@ pub(crate) fn log_in(attempt: Attempt, policy: Policy, record: &Record, now: Now
             Work::Recall { .. } => Outcome::Record(Ok(record.clone())),
             Work::VerifyPrimary(..) => Outcome::Primary(Ok(PrimaryOutcome::Correct)),
             Work::Check(..) => Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))),
-            Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => Outcome::Counted(Ok(())),
+            Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) | Work::NoteLogin(_) => {
+                Outcome::Counted(Ok(()))
+            }
             Work::AskUpstream(_) | Work::ChangePassword(..) => panic!("no work of this login"),
         });
     }

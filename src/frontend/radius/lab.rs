@@ -100,7 +100,8 @@ pub(crate) fn granted(telling: Option<Telling>) -> Reply {
     };
     let subject = Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) };
     let mut step = flow.advance(Event::Began, clock.now());
-    for outcome in [Outcome::Subject(Ok(Some(subject))), Outcome::Record(Ok(Record::default()))] {
+    let known = Outcome::Record(Ok(Record::default()));
+    for outcome in [Outcome::Subject(Ok(Some(subject))), known, Outcome::Counted(Ok(()))] {
         assert!(matches!(step, Step::Do(_)), "{step:?}");
         step = flow.advance(Event::Worked(outcome), clock.now());
     }

@@ -17,7 +17,7 @@ use crate::login::policy::Place;
 use crate::login::relay::Passage;
 use crate::upstream::radius::passage::Forwarded;
 use crate::wire::radius::dictionary::{
-    NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_IPV6_ADDRESS, SERVICE_TYPE, STATE, USER_NAME,
+    CALLING_STATION_ID, NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_IPV6_ADDRESS, SERVICE_TYPE, STATE, USER_NAME,
 };
 use crate::wire::radius::packet::Packet;
 use crate::wire::radius::password::{BadPassword, reveal};
@@ -128,11 +128,24 @@ pub fn read(
         origin,
         device,
         listener: None,
-        hint: None,
+        hint: hint(packet),
         place: Place::NOWHERE,
         passage,
         began,
     }))
+}
+
+/// What the device tells of the user's own: Calling-Station-Id (RFC 2865 section 5.31) where it is no address, such as a
+/// MAC address, which comes in many spellings (RFC 3580 section 3.21).
+fn hint(packet: &Packet<'_>) -> Option<Box<[u8]>> {
+    let station = packet.find(CALLING_STATION_ID).filter(|station| !station.is_empty())?;
+    let text = std::str::from_utf8(station).unwrap_or_default().trim();
+    if text.parse::<IpAddr>().is_ok() {
+        return None;
+    }
+    let bare: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+    let is_mac = bare.len() == 12 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Some(if is_mac { bare.to_ascii_lowercase().into_bytes().into() } else { station.into() })
 }
 
 fn password(

@@ -15,7 +15,7 @@ use crate::login::factor::{Enrolment, FactorKinds, FactorOutcome, Proof, Try};
 use crate::login::flow::{Flow, Forgiven};
 use crate::login::identity::{Account, Pseudonym, Subject};
 use crate::login::relay::{Heard, Said};
-use crate::login::step::{Changed, History, Outcome, PrimaryOutcome, Record, Work};
+use crate::login::step::{Changed, History, KnownNetwork, Outcome, PrimaryOutcome, Record, Work};
 use crate::login::throttle::day_of;
 use crate::login::verdict::{Fault, FaultKind};
 
@@ -71,6 +71,7 @@ impl Gateway {
                 Outcome::Counted(store.count_wrong_password(&who, now, &how).await)
             }
             Work::ForgetWrongPasswords(who) => Outcome::Counted(self.forgive(&who, flow.forgiven()).await),
+            Work::NoteLogin(who) => Outcome::Counted(self.note_login(&who, flow, live).await),
             Work::Check(who, code, enrolments, proof) => {
                 Outcome::Factor(self.check(&who, &code, (&enrolments, proof), live).await)
             }
@@ -119,6 +120,7 @@ impl Gateway {
         record.remembered = known.factor;
         record.spent = known.spent;
         record.familiar = known.password;
+        record.before = self.memory.recall_place(flow, &record, self.parts.clock.now().steady);
         self.place(who, flow, live, &mut record.history);
         let repeats = known.factor.is_some() || known.spent;
         let unmeasured = exempt || repeats || record.history.familiar;
@@ -134,9 +136,20 @@ impl Gateway {
         history.has_networks = !history.networks.is_empty();
         let Some(user) = flow.attempt().origin.user.filter(|_| history.has_networks) else { return };
         let here = self.parts.vault.network_digests(who, network_of(user));
-        history.familiar = history.networks.iter().any(|network| {
+        let is_here = |network: &&KnownNetwork| {
             here.iter().any(|here| (here.key_id, here.digest) == (network.key_id, network.digest))
-        });
+        };
+        let last = history.networks.iter().filter(is_here).map(|network| network.day).max();
+        history.familiar = last.is_some();
+        history.noted = last.is_some_and(|day| day >= today);
+    }
+
+    async fn note_login(&self, who: &Pseudonym, flow: &Flow, live: &Live) -> Result<(), Fault> {
+        let keep = live.limits.remember_networks;
+        let user = flow.attempt().origin.user.filter(|_| keep > 0);
+        let digests = user.map(|user| self.parts.vault.network_digests(who, network_of(user)));
+        let newest = digests.and_then(|digests| digests.first().copied());
+        self.parts.store.note_login(who, day_of(self.parts.clock.now().unix), newest, keep).await
     }
 
     async fn forgive(&self, who: &Pseudonym, forgiven: Forgiven) -> Result<(), Fault> {

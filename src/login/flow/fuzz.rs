@@ -42,9 +42,10 @@ impl Asked {
             Work::AskUpstream(_) => Self::Upstream,
             Work::ChangePassword(..) => Self::Change,
             Work::Check(..) => Self::Code,
-            Work::VerifyPrimary(None, _) | Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => {
-                Self::Else
-            }
+            Work::VerifyPrimary(None, _)
+            | Work::CountWrongPassword(_)
+            | Work::ForgetWrongPasswords(_)
+            | Work::NoteLogin(_) => Self::Else,
         }
     }
 }
@@ -246,7 +247,7 @@ fn fitting(work: &Work, dice: &mut Dice<'_>, terms: &Terms, seen: &mut Seen) -> 
                 Changed::Done
             }
         })),
-        Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => {
+        Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) | Work::NoteLogin(_) => {
             Outcome::Counted(if broken { Err(fault()) } else { Ok(()) })
         }
         Work::Check(..) if broken => Outcome::Factor(Err(fault())),

@@ -101,7 +101,7 @@ impl Flow {
         self.record = record;
         self.read_code();
         self.enrolled = Input::Known(self.record.enrolments.iter().map(Enrolment::kind).collect());
-        self.past = Input::Unknown;
+        self.past = Input::Known(self.past(now));
         // Who has shown his password, or answers a question, may finish, however often a stranger types his name
         // meanwhile.
         let has_begun = self.primary_done || self.answered || self.agreed;
@@ -113,6 +113,9 @@ impl Flow {
         self.decision = Some(decision);
         if self.record.over_rate && !unhurried {
             return self.veiled(Reason::TooManyLogins, now);
+        }
+        if !self.is_valid(now) {
+            return self.veiled(Reason::OutsideValidity, now);
         }
         if is_refused {
             return self.veiled(Reason::RefusedByRule, now);

@@ -3,6 +3,8 @@
 //! A demand is a list of clauses; each is met by one confirmed factor of its kinds. A factor counts for every clause that
 //! names its kind; for what is left, one of a kind that was not shown in this login is asked for.
 
+use std::time::Duration;
+
 use crate::base::clock::Now;
 use crate::login::attempt::Answer;
 use crate::login::credential::Code;
@@ -27,6 +29,9 @@ enum Left {
 }
 
 impl Flow {
+    /// No factor counts again for longer, whatever a rule says.
+    pub const LONGEST_MEMORY: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
     /// The password is right; what else?
     pub(super) fn second(&mut self, now: Now) -> Step {
         let Some(subject) = &self.subject else { return unable(FaultKind::Internal) };
@@ -56,7 +61,11 @@ impl Flow {
             Left::Open(open) => open,
         };
         let wanted = self.wanted(&open);
-        let Some(typed) = &self.typed else { return Err(self.ask(now)) };
+        let Some(typed) = &self.typed else {
+            let Some(kind) = self.counts_here(&open, wanted, now) else { return Err(self.ask(now)) };
+            self.factor = Some(kind);
+            return Ok(Basis::Remembered(kind));
+        };
         if let Some(kind) = self.counts_again(&open, wanted, now) {
             self.factor = Some(kind);
             return Ok(Basis::Remembered(kind));
@@ -132,13 +141,24 @@ impl Flow {
         (meets_all && wanted.contains(kind) && !self.is_locked(kind, now)).then_some(kind)
     }
 
+    /// A kind that was confirmed before at this place, if the rule says that this counts again and for long enough, and
+    /// all that was confirmed then meets all that is left and could be confirmed now.
+    fn counts_here(&self, open: &[Clause], wanted: FactorKinds, now: Now) -> Option<FactorKind> {
+        let life = self.remembered_for()?.min(Self::LONGEST_MEMORY);
+        let before = self.record.before.filter(|before| before.age < life)?;
+        let counts = |kind: &FactorKind| wanted.contains(*kind) && !self.is_locked(*kind, now);
+        let kinds: FactorKinds = before.kinds.iter().filter(counts).collect();
+        let meets_all = open.iter().all(|clause| !clause.kinds.and(kinds).is_empty());
+        kinds.iter().next().filter(|_| meets_all)
+    }
+
     pub(super) fn ask(&mut self, now: Now) -> Step {
         let client = &self.attempt.client;
         if !self.can_be_asked() || self.questions >= MOST_QUESTIONS {
             return reject(self.not_asked());
         }
         // Whoever is asked for one more code must not think that the first was wrong.
-        let text = match self.shown.iter().count() {
+        let text = match self.shown.and(self.enrolled_kinds()).iter().count() {
             0 => client.prompt.clone(),
             before => format!("{}. {}", before.saturating_add(1), client.prompt).into(),
         };

@@ -1,6 +1,6 @@
 //! Where a login stands.
 
-use crate::login::verdict::FaultKind;
+use crate::login::verdict::{Basis, FaultKind};
 
 /// What a flow waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(super) enum Stage {
     /// The same, of a password that nobody said anything about.
     CountingUnanswered(FaultKind),
     Forgetting,
+    /// That it is let in is written down, for this cause.
+    Noting(Basis),
     /// The upstream is asked.
     Relaying,
     Asking,
@@ -45,7 +47,7 @@ impl Stage {
             Self::AskingNew | Self::AskingAgain | Self::Changing => "password-change",
             Self::Asking | Self::AskingRelayed => "challenge",
             Self::Checking => "factor",
-            Self::Ended => "end",
+            Self::Noting(_) | Self::Ended => "end",
         }
     }
 }

@@ -353,11 +353,11 @@ fn what_is_said_about_a_failure_names_rule_and_attribute_and_never_a_value() {
 
 #[test]
 fn where_the_deciding_rule_names_reply_rules_the_others_are_silent() {
-    let one = |name: &str| rule(name, None, vec![fixed("Reply-Message", name)]);
+    let one = |name: &str| rule(name, None, vec![fixed("Class", name)]);
     let all = rules(Choice::Merge, vec![one("a"), one("b")]);
     let somebody = account(&[], &[]);
     let told = |only: Option<&[Arc<str>]>| all.attributes(&somebody, only);
-    let of = |name: &str| target("Reply-Message").whole(name).unwrap().to_vec();
+    let of = |name: &str| target("Class").whole(name).unwrap().to_vec();
     assert_eq!(told(None), Ok([of("a"), of("b")].concat()));
     assert_eq!(told(Some(&["b".into()])), Ok(of("b")));
     for none in [&["elsewhere".into()][..], &[]] {

@@ -178,6 +178,7 @@ impl Seen {
             | Work::VerifyPrimary(None, _)
             | Work::CountWrongPassword(_)
             | Work::ForgetWrongPasswords(_)
+            | Work::NoteLogin(_)
             | Work::Check(..) => {}
         }
     }

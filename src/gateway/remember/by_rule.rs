@@ -1,0 +1,103 @@
+//! Places where a factor was confirmed, for rules that say how long it counts again there.
+//!
+//! Unlike a field that comes again ([`crate::gateway::remember`]), what is known here is the place alone: subject, client,
+//! the user's own address and what the client tells about his device. The password is verified each time. Without a user
+//! address nothing is remembered: all the users of a client would share one place.
+
+use std::time::{Duration, Instant};
+
+use crate::base::bounded::BoundedMap;
+use crate::base::cidr::Prefix;
+use crate::gateway::remember::{Digest, MOST_OF_ONE, Memory, equal};
+use crate::login::factor::FactorKinds;
+use crate::login::flow::Flow;
+use crate::login::identity::Pseudonym;
+use crate::login::step::{Before, Record};
+
+/// Nothing is remembered for longer; what a rule says is at most this.
+pub(super) const LONGEST: Duration = Flow::LONGEST_MEMORY;
+
+/// The places of each subject.
+pub(super) type Places = BoundedMap<Pseudonym, Vec<Place>>;
+
+/// One of them.
+pub(super) struct Place {
+    print: [u8; 32],
+    /// Of what must not have changed.
+    state: [u8; 32],
+    kinds: FactorKinds,
+    since: Instant,
+    /// Something has changed since: it never counts again, not even when the change is taken back.
+    over: bool,
+}
+
+impl Memory {
+    /// What was confirmed before where this login comes from; `record` is what its subject has now.
+    pub(in crate::gateway) fn recall_place(
+        &self,
+        flow: &Flow,
+        record: &Record,
+        now: Instant,
+    ) -> Option<Before> {
+        let who = &flow.subject()?.pseudonym;
+        self.places().get(who, now)?;
+        let (print, state) = (self.print_of_place(flow)?, self.state_of_place(flow, record)?);
+        let mut places = self.places();
+        let known = places.get_mut(who, now)?;
+        known.iter_mut().for_each(|place| place.over |= !equal(&place.state, &state));
+        let here = known.iter().find(|place| !place.over && equal(&place.print, &print))?;
+        Some(Before { kinds: here.kinds, age: now.saturating_duration_since(here.since) })
+    }
+
+    /// Remembers where factors of these kinds were confirmed. Their time does not begin anew when they count again.
+    pub(in crate::gateway) fn keep_place(&self, flow: &Flow, kinds: FactorKinds, now: Instant) {
+        let Some(subject) = flow.subject() else { return };
+        let (Some(print), Some(state)) =
+            (self.print_of_place(flow), self.state_of_place(flow, flow.record()))
+        else {
+            return;
+        };
+        let mut places = self.places();
+        let mut known = places.remove(&subject.pseudonym, now).unwrap_or_default();
+        known.retain(|place| {
+            let lasts = now.saturating_duration_since(place.since) < LONGEST;
+            lasts && !place.over && !equal(&place.print, &print)
+        });
+        if known.len() >= MOST_OF_ONE {
+            known.remove(0);
+        }
+        known.push(Place { print, state, kinds, since: now, over: false });
+        places.insert(subject.pseudonym.clone(), known, now);
+    }
+
+    /// Nothing counts again that was confirmed of `who` anywhere.
+    pub(super) fn end_places(&self, who: &Pseudonym, now: Instant) {
+        self.places().get_mut(who, now).into_iter().flatten().for_each(|place| place.over = true);
+    }
+
+    fn print_of_place(&self, flow: &Flow) -> Option<[u8; 32]> {
+        let (subject, attempt) = (flow.subject()?, flow.attempt());
+        let user = attempt.origin.user?;
+        let mut digest = Digest::new(self.key.as_ref()?, b"place");
+        digest.part(attempt.client.name.as_bytes());
+        digest.part(Prefix::around(user, 32, 64).to_string().as_bytes());
+        digest.part(&[u8::from(attempt.hint.is_some())]);
+        digest.part(attempt.hint.as_deref().unwrap_or_default());
+        digest.part(subject.pseudonym.as_str().as_bytes());
+        Some(digest.end())
+    }
+
+    /// Password, standing, groups, factors, and which of them are locked: whatever an administrator releases or takes
+    /// away ends it.
+    fn state_of_place(&self, flow: &Flow, record: &Record) -> Option<[u8; 32]> {
+        let state = self.state(&flow.subject()?.account, &record.enrolments)?;
+        let mut digest = Digest::new(self.key.as_ref()?, b"state of a place");
+        digest.part(&state);
+        for (kind, failures) in &record.codes {
+            if failures.locked {
+                digest.part(kind.word().as_bytes());
+            }
+        }
+        Some(digest.end())
+    }
+}
