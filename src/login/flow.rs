@@ -309,7 +309,7 @@ impl Flow {
                 Ok(()) => self.second(now),
                 Err(fault) => unable(fault.kind),
             },
-            (Stage::Noting(basis), Event::Worked(Outcome::Counted(counted))) => match counted {
+            (Stage::Noting(basis, _), Event::Worked(Outcome::Counted(counted))) => match counted {
                 Ok(()) => {
                     self.noted = true;
                     self.accept(basis, now)

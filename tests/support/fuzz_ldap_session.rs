@@ -495,7 +495,11 @@ fn log_in(dice: &mut Dice<'_>, attempt: Attempt, policy: &Arc<Policy>, now: Now)
             Step::Ask(_) => return Verdict::Unable(FaultKind::Internal),
             Step::Do(work) => work,
         };
-        event = Event::Worked(outcome(dice, &work));
+        event = Event::Worked(match work {
+            // It takes nothing of what the seeds are made of.
+            Work::NoteLogin(_) => Outcome::Counted(Ok(())),
+            work => outcome(dice, &work),
+        });
     }
 }
 
@@ -512,9 +516,8 @@ fn outcome(dice: &mut Dice<'_>, work: &Work) -> Outcome {
         Work::VerifyPrimary(..) => Outcome::Primary(Ok(PrimaryOutcome::Correct)),
         Work::Check(..) if bad => Outcome::Factor(Ok(FactorOutcome::Wrong)),
         Work::Check(..) => Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))),
-        Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) | Work::NoteLogin(_) => {
-            Outcome::Counted(Ok(()))
-        }
+        Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => Outcome::Counted(Ok(())),
+        Work::NoteLogin(_) => panic!("done without dice"),
         Work::AskUpstream(_) | Work::ChangePassword(..) => panic!("no work of an LDAP login"),
     }
 }

@@ -37,7 +37,7 @@ impl Flow {
             return None;
         }
         let who = self.subject.as_ref()?.pseudonym.clone();
-        self.stage = Stage::Noting(basis);
+        self.stage = Stage::Noting(basis, self.stage.word());
         Some(Step::Do(Work::NoteLogin(who)))
     }
 

@@ -16,8 +16,8 @@ pub(super) enum Stage {
     /// The same, of a password that nobody said anything about.
     CountingUnanswered(FaultKind),
     Forgetting,
-    /// That it is let in is written down, for this cause.
-    Noting(Basis),
+    /// That it is let in is written down, for this cause; the word is that of the stage before.
+    Noting(Basis, &'static str),
     /// The upstream is asked.
     Relaying,
     Asking,
@@ -47,7 +47,8 @@ impl Stage {
             Self::AskingNew | Self::AskingAgain | Self::Changing => "password-change",
             Self::Asking | Self::AskingRelayed => "challenge",
             Self::Checking => "factor",
-            Self::Noting(_) | Self::Ended => "end",
+            Self::Noting(_, before) => before,
+            Self::Ended => "end",
         }
     }
 }
