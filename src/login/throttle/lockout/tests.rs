@@ -101,17 +101,18 @@ impl World {
 
 fn login() -> impl Strategy<Value = Login> {
     let second = |range: std::ops::Range<u64>| range.prop_map(Duration::from_secs);
-    // Around every edge there is: at once, the window, the wait, days.
+    // Around every edge there is: at once, the window and what may lie between question and answer, the wait, days.
     let gap = prop_oneof![
         second(0..3),
         second(0..120),
-        second(595..605),
-        second(1795..1805),
+        second(540..605),
+        second(1740..1805),
         second(1850..1870),
-        second(3590..3610),
+        second(3540..3610),
         second(0..90_000)
     ];
-    (any::<bool>(), prop::bool::weighted(0.25), gap, second(0..60), second(0..60))
+    let between = || prop_oneof![Just(Duration::ZERO), second(0..60)];
+    (any::<bool>(), prop::bool::weighted(0.25), gap, between(), between())
         .prop_map(|(familiar, right, gap, looked, answered)| Login { familiar, right, gap, looked, answered })
 }
 
