@@ -24,6 +24,7 @@ check: ## format, lints and documentation, without running tests
 
 bench: ## the figures of docs/performance.md, measured on this machine; JSON=1 adds lines for programs
 	@tests/peers.sh
+	@cargo bench --quiet --locked --bench policy
 	@cargo bench --quiet --locked --bench gateway $(if $(JSON),-- --json)
 
 fuzz: ## every fuzz target for SECONDS_EACH seconds (default 60); needs cargo-fuzz and a C++ compiler

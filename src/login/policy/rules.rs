@@ -1,13 +1,17 @@
 //! All rules, in order.
 
+use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
+use crate::login::policy::compiled::Compiled;
 use crate::login::policy::rule::Rule;
 
 /// Rules in order, which no longer change: other ones are other rules.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Rules {
     list: Vec<Rule>,
+    compiled: Arc<Compiled>,
 }
 
 impl Rules {
@@ -19,9 +23,24 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// The same rules as they are asked at every login.
+    #[must_use]
+    pub fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.list.fmt(f)
+    }
+}
+
 impl From<Vec<Rule>> for Rules {
     fn from(list: Vec<Rule>) -> Self {
-        Self { list }
+        let compiled = Arc::new(Compiled::new(&list));
+        Self { list, compiled }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::civil::{Time, Weekday};
+use jiff::civil::{DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use crate::base::clock::UnixTime;
@@ -93,8 +93,12 @@ impl TimeWindow {
     /// inside both times; one that it skips does not come (D-116).
     #[must_use]
     pub fn contains(&self, at: UnixTime) -> bool {
-        let Ok(instant) = jiff::Timestamp::from_millisecond(at.0) else { return false };
-        let local = self.zone.to_datetime(instant);
+        local(at, &self.zone).is_some_and(|local| self.is_open(local))
+    }
+
+    /// Whether it is open when the clock of its zone shows `local`.
+    #[must_use]
+    pub fn is_open(&self, local: DateTime) -> bool {
         let (time, today) = (local.time(), local.weekday());
         let begins = |day: Weekday| self.days.contains(&day);
         if self.from < self.to {
@@ -103,6 +107,13 @@ impl TimeWindow {
             (begins(today) && time >= self.from) || (begins(today.previous()) && time < self.to)
         }
     }
+}
+
+/// What the clocks of a zone show at `at`; `None` for a time that no calendar has.
+#[must_use]
+pub fn local(at: UnixTime, zone: &TimeZone) -> Option<DateTime> {
+    let instant = jiff::Timestamp::from_millisecond(at.0).ok()?;
+    Some(zone.to_datetime(instant))
 }
 
 #[cfg(test)]
