@@ -17,6 +17,8 @@ mod by_rule;
 mod called_off;
 #[path = "flows/change.rs"]
 mod change;
+#[path = "flows/code_first.rs"]
+mod code_first;
 #[path = "flows/exempt.rs"]
 mod exempt;
 #[path = "flows/fake.rs"]
