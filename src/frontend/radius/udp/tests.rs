@@ -19,7 +19,7 @@ use crate::base::secret::Secret;
 use crate::frontend::radius::clients::RadiusClient;
 use crate::frontend::radius::lab::{radius_client, request, secret, signed_with};
 use crate::frontend::radius::socket::bind;
-use crate::gateway::admit::{Admission, AdmissionLimits};
+use crate::gateway::admit::{Admission, AdmissionLimits, CodesPerMinute};
 use crate::gateway::drive::{Live, Parts, Shown};
 use crate::gateway::ports::{
     Adopted, After, Audit, AuditRecord, Counted, Directory, Naming, NewEnrolment, NewSubject,
@@ -252,6 +252,7 @@ impl Server {
             client_per_second: rate,
             source_per_minute: rate,
             subject_per_minute: rate,
+            codes_per_minute: CodesPerMinute::each(|_| rate.get()),
             ..AdmissionLimits::default()
         };
         let parts = Parts {
