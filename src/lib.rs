@@ -22,6 +22,8 @@ pub mod factor;
 pub mod frontend;
 /// Runs flows; knows no protocol.
 pub mod gateway;
+/// Where addresses are: databases of countries and autonomous systems.
+pub mod geo;
 /// Decides one login; pure.
 pub mod login;
 /// Sockets and TLS, without protocol.

@@ -17,12 +17,25 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("primary", &["base", "login", "gateway", "upstream", "wire"]),
     ("factor", &["base", "login", "gateway"]),
     ("store", &["base", "login", "gateway"]),
+    ("geo", &["base", "login", "gateway"]),
     ("audit", &["base", "login", "gateway"]),
     ("subjects", &["base", "login", "gateway"]),
     ("frontend", &["base", "login", "gateway", "net", "upstream", "wire"]),
     (
         "config",
-        &["base", "login", "gateway", "net", "directory", "frontend", "audit", "store", "subjects", "factor"],
+        &[
+            "base",
+            "login",
+            "gateway",
+            "net",
+            "directory",
+            "frontend",
+            "audit",
+            "store",
+            "geo",
+            "subjects",
+            "factor",
+        ],
     ),
     (
         "daemon",
@@ -37,6 +50,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "primary",
             "factor",
             "store",
+            "geo",
             "audit",
             "subjects",
             "frontend",
@@ -167,7 +181,7 @@ fn adapters_know_the_gateway_by_its_ports_alone() {
     let mut wrong = Vec::new();
     for file in rust_files(&src()) {
         let Some(part) = part_of(&file) else { continue };
-        if !["directory", "factor", "store", "audit", "subjects"].contains(&part.as_str()) {
+        if !["directory", "factor", "store", "geo", "audit", "subjects"].contains(&part.as_str()) {
             continue;
         }
         for (no, line) in lines(&file) {

@@ -14,6 +14,7 @@ use crate::config::settings::{
     Pseudonyms, RadiusSettings, SecretSource,
 };
 use crate::frontend::ldap::limits::LdapLimits;
+use crate::geo::{Database, Wanted};
 use crate::login::throttle::{FlowLimits, Limits};
 
 /// Default of `store.path`.
@@ -231,16 +232,16 @@ fn pseudonyms(reader: &mut Reader<'_, '_>) -> Pseudonyms {
 pub(in crate::config) fn geo<'a>(root: &mut Reader<'a, '_>, none: &'a Table, folder: &Path) -> GeoSettings {
     let table = section(root, "geo", none);
     let mut reader = Reader::new(table, "geo", file::GEO, root.out());
-    let mut database = |key: &str| {
-        let text = reader.text(key)?;
+    let mut database = |wanted: Wanted| {
+        let text = reader.text(wanted.word())?;
         let path = folder.join(text.value);
-        if !path.is_file() {
-            let what = format!("{key}: {} does not exist", path.display());
-            reader.wrong(&text.place, what, "a database in the MaxMind format (.mmdb); none is shipped");
+        if let Err(unusable) = Database::open(&path, wanted) {
+            let hint = "a database in the MaxMind format (.mmdb); none is shipped";
+            reader.wrong(&text.place, format!("{}: {unusable}", wanted.word()), hint);
         }
         Some(path)
     };
-    GeoSettings { country: database("country"), asn: database("asn") }
+    GeoSettings { country: database(Wanted::Country), asn: database(Wanted::Asn) }
 }
 
 /// `[audit]`

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::settings::{
-    DirectoryKind, DirectorySettings, RadiusClientSettings, Settings, UpstreamSettings,
+    DirectoryKind, DirectorySettings, GeoSettings, RadiusClientSettings, Settings, UpstreamSettings,
 };
 use crate::daemon::stock::Stock;
 use crate::directory::file::FileDirectory;
@@ -18,9 +18,11 @@ use crate::frontend::radius::accounting::orders::Devices;
 use crate::frontend::radius::clients::{ClientTable, RadiusClient};
 use crate::gateway::admit::Admission;
 use crate::gateway::drive::{Gateway, Live, Shown};
+use crate::gateway::ports::places::Places;
 use crate::gateway::ports::sessions::Orders;
 use crate::gateway::ports::{Directory, Upstream};
 use crate::gateway::spray::Spray;
+use crate::geo::Databases;
 use crate::login::client::Client;
 use crate::login::throttle::FlowLimits;
 use crate::login::verdict::{Fault, FaultKind};
@@ -74,7 +76,18 @@ pub fn live(
         admission,
         spray,
         shown: Shown { v4: settings.audit.v4, v6: settings.audit.v6 },
+        places: places(&settings.geo)?,
     })
+}
+
+/// Reads the databases of countries and autonomous systems that there are.
+///
+/// # Errors
+///
+/// A fault when one of them is none, or is damaged.
+pub fn places(settings: &GeoSettings) -> Result<Arc<dyn Places>, Fault> {
+    let databases = Databases::open(settings.country.as_deref(), settings.asn.as_deref());
+    Ok(Arc::new(databases.map_err(|unusable| Fault::new(FaultKind::Internal, unusable.to_string()))?))
 }
 
 /// Whole days, begun ones included.

@@ -15,6 +15,7 @@ mod serving;
 pub mod signing;
 pub mod status;
 pub mod stock;
+mod watch;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ use crate::daemon::reload::Reloads;
 use crate::daemon::signing::Signing;
 use crate::daemon::status::{Fronts, Status};
 use crate::daemon::stock::Stock;
+use crate::daemon::watch::Watch;
 use crate::frontend::ldap::listen::Front as LdapFront;
 use crate::frontend::radius::udp::Front;
 use crate::gateway::drive::{Gateway, Parts};
@@ -136,6 +138,8 @@ pub struct Daemon {
     status: Status,
     signing: Signing,
     reloads: Arc<Reloads>,
+    /// The files that rules look things up in.
+    watch: Watch,
     drain: Duration,
     /// Time of the last round.
     seen: Now,
@@ -177,6 +181,7 @@ impl Daemon {
         let place = status.bind(settings.status).await?;
         status.change(place);
         let drain = settings.drain_timeout;
+        let watch = Watch::new(&settings);
         let seen = stock.clock.now();
         Ok(Self {
             config,
@@ -191,6 +196,7 @@ impl Daemon {
             status,
             signing,
             reloads,
+            watch,
             drain,
             seen,
             _alone: alone,
@@ -251,6 +257,7 @@ impl Daemon {
     async fn round(&mut self) {
         self.watch_the_clock();
         self.gateway.tidy();
+        self.watch.turn(&self.gateway, self.stock.clock.now()).await;
         self.signing.learn(&self.front).await;
         self.doors.watch_certificates(self.stock.clock.now());
         self.accounting.tidy(self.stock.clock.now());

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::settings::Settings;
+use crate::daemon::watch::Watch;
 use crate::daemon::{Daemon, Stopped, assemble, level, load, notify, open_files};
 
 /// Counts reloads.
@@ -63,6 +64,7 @@ impl Daemon {
         let sockets = self.listeners.bind(&settings.radius.listen)?;
         let doors = self.doors.bind(&assemble::listeners(&settings))?;
         // Nothing below can fail.
+        self.watch = Watch::new(&settings);
         self.stock.exchange(fresh);
         self.gateway.reload(live);
         self.status.change(place);

@@ -20,6 +20,7 @@ use crate::gateway::badge;
 pub use crate::gateway::drive::suspect::Shown;
 use crate::gateway::drive::work::Held;
 use crate::gateway::pending::{Pending, Taken};
+use crate::gateway::ports::places::Places;
 use crate::gateway::ports::{
     Audit, AuditRecord, Directory, Naming, SecondFactor, ServerState, Store, Upstream, Vault,
 };
@@ -36,6 +37,7 @@ use crate::login::throttle::FlowLimits;
 use crate::login::verdict::{Basis, Fault, FaultKind, Grant, Reason, Verdict};
 
 /// What a reload exchanges. A flow keeps what it began with.
+#[derive(Clone)]
 pub struct Live {
     /// The rules.
     pub policy: Arc<Policy>,
@@ -47,10 +49,15 @@ pub struct Live {
     pub upstreams: HashMap<Arc<str>, Arc<dyn Upstream>>,
     /// Places and rates.
     pub admission: Arc<Admission>,
+<<<<<<< HEAD
     /// Who tries many names.
     pub spray: Arc<Spray>,
     /// How much of a user's address stands in the log.
     pub shown: Shown,
+=======
+    /// Where addresses are.
+    pub places: Arc<dyn Places>,
+>>>>>>> 8fcbc50 (geo: countries and autonomous systems from local databases; files of rules are read again)
 }
 
 /// What stays from start to end.
@@ -107,6 +114,18 @@ impl Gateway {
     /// Exchanges rules, limits and directories for logins that begin from now on.
     pub fn reload(&self, live: Live) {
         self.live.store(Arc::new(live));
+    }
+
+    /// Exchanges the rules, and what they know of addresses, for logins that begin from now on.
+    pub fn renew(&self, policy: Arc<Policy>, places: Arc<dyn Places>) {
+        let live = Live { policy, places, ..Live::clone(&self.live.load()) };
+        self.reload(live);
+    }
+
+    /// The rules that logins begin with now.
+    #[must_use]
+    pub fn policy(&self) -> Arc<Policy> {
+        self.live.load().policy.clone()
     }
 
     /// Who may begin a login now.
@@ -179,8 +198,11 @@ impl Gateway {
     ///
     /// Whoever loses interest says so by its [`Asker`] and lets this run to its end: a future that is dropped in the
     /// middle counts no wrong password.
-    pub async fn begin(&self, attempt: Attempt, place: Place, asker: Asker) -> Ended {
+    pub async fn begin(&self, mut attempt: Attempt, place: Place, asker: Asker) -> Ended {
         let live = self.live.load_full();
+        if let Some(user) = attempt.origin.user {
+            attempt.place = live.places.place(user);
+        }
         let began = attempt.began.steady;
         let flow = Flow::new(attempt, live.policy.clone(), live.limits);
         let ended = self.run(flow, Event::Began, &live, began, &asker).await;

@@ -4,6 +4,7 @@
 
 pub mod counted;
 pub mod inspection;
+pub mod places;
 pub mod provision;
 pub mod record;
 pub mod rows;

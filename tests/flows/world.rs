@@ -446,6 +446,7 @@ fn live(directory: &Arc<People>, upstream: &Arc<Boxed>, clock: &Arc<ManualClock>
     let upstream: Arc<dyn Upstream> = upstream.clone();
     let clock: Arc<dyn Clock> = clock.clone();
     Live {
+        places: Arc::new(doorward::gateway::ports::places::Nowhere),
         policy: Arc::new(plan.policy.clone()),
         limits: FlowLimits::default(),
         directories: HashMap::from([("staff".into(), directory)]),

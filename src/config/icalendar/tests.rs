@@ -198,7 +198,10 @@ fn each_line_that_has_to_do_with_time_and_is_not_understood_is_told_with_its_pla
             "DTSTART;TZID=Istanbul Time:20261029T080000\nDURATION:PT1H",
             "a.ics:4:1: there is no time zone \"Istanbul Time\"",
         ),
-        ("DTSTART:20261029\nRRULE FREQ=DAILY", "a.ics:5:1: this is no line of iCalendar: there is no colon in it"),
+        (
+            "DTSTART:20261029\nRRULE FREQ=DAILY",
+            "a.ics:5:1: this is no line of iCalendar: there is no colon in it",
+        ),
     ] {
         assert_eq!(complaint(event), expected, "{event}");
     }

@@ -81,7 +81,7 @@ impl TimeWindow {
         let edges = days.flat_map(|day| [day.to_datetime(self.from), day.to_datetime(self.to)]);
         let moments = edges.flat_map(|local| {
             let ambiguous = self.zone.to_ambiguous_timestamp(local);
-            [ambiguous.clone().earlier(), ambiguous.later()].into_iter().flatten()
+            [ambiguous.earlier(), ambiguous.later()].into_iter().flatten()
         });
         let change = self.zone.following(instant).next().map(|transition| transition.timestamp());
         let next = moments.chain(change).filter(|moment| *moment > instant).min()?;

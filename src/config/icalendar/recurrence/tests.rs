@@ -41,6 +41,7 @@ fn days(start: &str, rule: &str, first: &str, last: &str) -> String {
 
 /// The examples of RFC 5545 section 3.8.5.3 that are made of the parts that are read.
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn the_examples_of_the_rfc_name_the_days_that_it_says_rfc_5545_3_8_5_3() {
     for (start, rule, expected) in [
         ("19970902", "FREQ=DAILY;COUNT=10", "1997: 9/2 9/3 9/4 9/5 9/6 9/7 9/8 9/9 9/10 9/11"),

@@ -268,6 +268,7 @@ impl Server {
             HashMap::from([("main".into(), world.clone() as Arc<dyn Directory>)]);
         let admission = Arc::new(Admission::new(limits, ["vpn".into()], &clock));
         let live = Live {
+            places: Arc::new(crate::gateway::ports::places::Nowhere),
             policy: Arc::new(Policy::default()),
             limits: FlowLimits::default(),
             directories,

@@ -82,6 +82,7 @@ const SUNDAY: &[Weekday] = &[Weekday::Sunday];
 const SATURDAY: &[Weekday] = &[Weekday::Saturday];
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn hours_that_the_clock_skips_are_shorter_and_those_it_repeats_come_twice_d_116() {
     for (zone, from, to, first, last, expected) in [
         // 03:00 becomes 04:00.
