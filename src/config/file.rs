@@ -22,7 +22,7 @@ pub const SINGLE: [(&str, &[&str]); 12] = [
 ];
 
 /// Tables that stand any number of times; those of later files come after those of earlier ones.
-pub const REPEATED: [(&str, &[&str]); 12] = [
+pub const REPEATED: [(&str, &[&str]); 11] = [
     ("directory", DIRECTORY_LDAP),
     ("upstream", UPSTREAM),
     ("listener", LISTENER),
@@ -32,13 +32,12 @@ pub const REPEATED: [(&str, &[&str]); 12] = [
     ("calendar", CALENDAR),
     ("exemption", EXEMPTION),
     ("rule", RULE),
-    ("on-fault", ON_FAULT),
     ("expect", EXPECT),
     ("reply", REPLY),
 ];
 
 /// Tables inside tables, by the path to them.
-pub const INNER: [(&str, &[&str]); 17] = [
+pub const INNER: [(&str, &[&str]); 16] = [
     ("directory", DIRECTORY_FILE),
     ("directory.other-domain", OTHER_DOMAIN),
     ("client", CLIENT_LDAP),
@@ -51,7 +50,6 @@ pub const INNER: [(&str, &[&str]); 17] = [
     ("audit.network-prefix", NETWORK_PREFIX),
     ("window.hours", WINDOW_HOURS),
     ("rule.time", RULE_TIME),
-    ("on-fault.then", FAULT_THEN),
     ("rule.then", RULE_THEN),
     ("reply.attributes", REPLY_ATTRIBUTE),
     ("secret", SECRET),
