@@ -49,15 +49,12 @@ pub struct Live {
     pub upstreams: HashMap<Arc<str>, Arc<dyn Upstream>>,
     /// Places and rates.
     pub admission: Arc<Admission>,
-<<<<<<< HEAD
     /// Who tries many names.
     pub spray: Arc<Spray>,
     /// How much of a user's address stands in the log.
     pub shown: Shown,
-=======
     /// Where addresses are.
     pub places: Arc<dyn Places>,
->>>>>>> 8fcbc50 (geo: countries and autonomous systems from local databases; files of rules are read again)
 }
 
 /// What stays from start to end.
