@@ -332,21 +332,6 @@ pub const WINDOW: &[&str] = &["name", "zone", "hours"];
 pub const WINDOW_HOURS: &[&str] = &["days", "from", "to"];
 /// `[[calendar]]`
 pub const CALENDAR: &[&str] = &["name", "zone", "days", "times", "file"];
-/// `[[on-fault]]`
-pub const ON_FAULT: &[&str] = &[
-    "name",
-    "owner",
-    "reason",
-    "client",
-    "client-group",
-    "group",
-    "valid-from",
-    "valid-until",
-    "then",
-    "within",
-];
-/// `on-fault.then`
-pub const FAULT_THEN: &[&str] = &["use"];
 /// `[[expect]]`
 pub const EXPECT: &[&str] = &[
     "name",

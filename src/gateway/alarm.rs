@@ -28,20 +28,17 @@ pub enum Alarm {
     ExemptionUsed,
     /// A directory would soon lock an account; it is not asked any more.
     LockoutGuard,
-    /// A factor could not be asked about, and somebody was let in all the same.
-    FaultMode,
 }
 
 impl Alarm {
     /// All of them, for metrics and the manual.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 6] = [
         Self::Spray,
         Self::Stuffing,
         Self::Guessing,
         Self::BreakGlass,
         Self::ExemptionUsed,
         Self::LockoutGuard,
-        Self::FaultMode,
     ];
 
     /// The fixed word in audit and metrics.
@@ -54,7 +51,6 @@ impl Alarm {
             Self::BreakGlass => "break-glass",
             Self::ExemptionUsed => "exemption-used",
             Self::LockoutGuard => "lockout-guard",
-            Self::FaultMode => "fault-mode",
         }
     }
 
@@ -68,7 +64,6 @@ impl Alarm {
             Self::BreakGlass => "alarm.break-glass",
             Self::ExemptionUsed => "alarm.exemption-used",
             Self::LockoutGuard => "alarm.lockout-guard",
-            Self::FaultMode => "alarm.fault-mode",
         }
     }
 
@@ -87,7 +82,6 @@ impl Alarm {
                 "an account has so many wrong passwords that its directory would soon lock it; the directory is not \
                  asked about it for a while"
             }
-            Self::FaultMode => "a factor could not be asked about, and somebody was let in as on-fault says",
         }
     }
 
@@ -96,7 +90,7 @@ impl Alarm {
     const fn is_by_strangers(self) -> bool {
         match self {
             Self::Spray | Self::Stuffing | Self::Guessing | Self::LockoutGuard => true,
-            Self::BreakGlass | Self::ExemptionUsed | Self::FaultMode => false,
+            Self::BreakGlass | Self::ExemptionUsed => false,
         }
     }
 
@@ -104,11 +98,7 @@ impl Alarm {
     pub(in crate::gateway) const fn names_subject(self) -> bool {
         match self {
             Self::Spray | Self::Stuffing => false,
-            Self::Guessing
-            | Self::BreakGlass
-            | Self::ExemptionUsed
-            | Self::LockoutGuard
-            | Self::FaultMode => true,
+            Self::Guessing | Self::BreakGlass | Self::ExemptionUsed | Self::LockoutGuard => true,
         }
     }
 }

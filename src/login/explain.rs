@@ -12,7 +12,6 @@ pub use crate::login::explain::rules::{Role, RuleTold, rules};
 use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::identity::Standing;
 use crate::login::policy::exempt::Fit;
-use crate::login::policy::fault::FaultMode;
 use crate::login::policy::{Clause, Decision, Demand, Facts, Policy};
 use crate::login::relay::Method;
 
@@ -23,8 +22,6 @@ pub struct Explanation {
     pub rules: Vec<RuleTold>,
     /// Each exemption that names the account.
     pub exemptions: Vec<(Arc<str>, &'static str)>,
-    /// What would be done if no factor could be asked about: the first that fits.
-    pub fault: Option<(Arc<str>, String)>,
     /// What is demanded.
     pub decision: Decision,
     /// The login step by step, as sentences.
@@ -51,9 +48,7 @@ pub fn explain(policy: &Policy, client: &Client, facts: &Facts<'_>, known: Known
     let exemptions: Vec<_> =
         fits.filter_map(|(name, fit)| Some((name.clone(), fitting(fit, refused)?))).collect();
     let path = path(client, facts, known, &decision);
-    let fault = policy.faults.iter().find(|rule| rule.fits(facts));
-    let fault = fault.map(|rule| (rule.name.clone(), mode(rule.then)));
-    Explanation { rules: rules(policy, facts), exemptions, fault, decision, path }
+    Explanation { rules: rules(policy, facts), exemptions, decision, path }
 }
 
 /// How an exemption fared; `None` when it is about somebody else.
@@ -68,18 +63,6 @@ const fn fitting(fit: Fit, refused: bool) -> Option<&'static str> {
         Fit::SourceUnknown => {
             Some("no: it is for this account, but the address of the client's connection is not known")
         }
-    }
-}
-
-/// What is done in place of refusing.
-#[must_use]
-pub fn mode(then: FaultMode) -> String {
-    match then {
-        FaultMode::Use(kinds) => format!("one of {} counts too", words(kinds)),
-        FaultMode::RecentConfirmation(within) => {
-            format!("a factor that was confirmed within {} s counts again", within.as_secs())
-        }
-        FaultMode::FirstFactorOnly => "the first credential is enough".into(),
     }
 }
 

@@ -6,7 +6,6 @@ pub mod condition;
 pub mod decision;
 pub mod exempt;
 pub mod facts;
-pub mod fault;
 pub mod renew;
 pub mod rule;
 pub mod rules;
@@ -27,7 +26,6 @@ pub use crate::login::policy::window::{TimeWindow, Window};
 use std::sync::OnceLock;
 
 use crate::login::identity::Groups;
-use crate::login::policy::fault::FaultRule;
 use crate::login::policy::rule::{Deciding, Undecided};
 
 /// The rules, in order, with what stands beside them.
@@ -37,8 +35,6 @@ pub struct Policy {
     pub rules: Rules,
     /// Accounts that need no second factor at certain clients and from certain networks.
     pub exemptions: Vec<Exemption>,
-    /// What is done when a factor cannot be asked about; the first that fits.
-    pub faults: Vec<FaultRule>,
     /// The groups that the rules name, once somebody has asked.
     pub named: NamedGroups,
 }

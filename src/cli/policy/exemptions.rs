@@ -12,7 +12,7 @@ use crate::cli::desk::settings;
 use crate::cli::exit::Failure;
 use crate::cli::policy::uses::{Mark, Times, Use, Uses};
 use crate::cli::terminal::say;
-use crate::login::explain::{mode, moment};
+use crate::login::explain::moment;
 use crate::login::policy::exempt::ExemptionKind;
 use crate::login::policy::{Exemption, Policy, Validity};
 
@@ -69,14 +69,6 @@ fn tell_people(policy: &Policy, uses: &Uses, packed: &[String], now: Timestamp) 
             say(&format!("  {line}"))?;
         }
         for mark in marks(exemption, used, now) {
-            say(&format!("  {}: {}", mark.word(), mark.advice()))?;
-        }
-    }
-    for rule in &policy.faults {
-        say(&format!("fault mode \"{}\"", rule.name))?;
-        say(&format!("  owner: {}\n  reason: {}\n  valid: {}", rule.owner, rule.reason, valid(rule.valid)))?;
-        say(&format!("  when no factor can be asked about: {}", mode(rule.then)))?;
-        if let Some(mark) = Mark::of_end(rule.valid.until, now) {
             say(&format!("  {}: {}", mark.word(), mark.advice()))?;
         }
     }
@@ -148,20 +140,11 @@ fn told(times: Times) -> String {
 
 fn tell_programs(policy: &Policy, uses: &Uses, packed: &[String], now: Timestamp) -> Result<(), Failure> {
     let exemptions = uses.exemptions.iter().map(|(name, used)| one(named(policy, name), name, used, now));
-    let faults = policy.faults.iter().map(|rule| {
-        json!({
-            "on_fault": &*rule.name, "owner": &*rule.owner, "reason": &*rule.reason,
-            "valid_from": rule.valid.from.map(|at| moment(at.0)),
-            "valid_until": rule.valid.until.map(|at| moment(at.0)),
-            "marks": Mark::of_end(rule.valid.until, now).map(Mark::word).into_iter().collect::<Vec<_>>(),
-        })
-    });
     let report = json!({
         "from": uses.span.map(|(first, _)| first.to_string()),
         "to": uses.span.map(|(_, last)| last.to_string()),
         "not_read": packed,
         "exemptions": exemptions.collect::<Vec<_>>(),
-        "fault_modes": faults.collect::<Vec<_>>(),
     });
     say(&report.to_string())
 }

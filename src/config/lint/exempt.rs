@@ -1,11 +1,10 @@
-//! What stands open: exemptions and fault modes without an end that somebody would notice.
+//! What stands open: exemptions without an end that somebody would notice.
 
 use crate::base::clock::UnixTime;
 use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::text::safe;
 use crate::config::check::Drafts;
 use crate::config::lint::YEAR;
-use crate::login::policy::fault::FaultMode;
 
 /// Warns of them.
 pub(super) fn check(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
@@ -13,19 +12,6 @@ pub(super) fn check(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
         let who = format!("exemption \"{}\"", safe(&draft.exemption.name));
         let name = draft.name.as_ref().unwrap_or(&draft.place);
         ends(&who, draft.exemption.valid.until, name, draft.until.as_ref().unwrap_or(name), now, out);
-    }
-    for draft in drafts.faults {
-        let who = format!("on-fault \"{}\"", safe(&draft.fault.name));
-        let place = draft.until.as_ref().unwrap_or(draft.at());
-        if draft.until.is_some() {
-            ends(&who, draft.fault.valid.until, draft.at(), place, now, out);
-        }
-        if draft.fault.then == FaultMode::FirstFactorOnly && draft.fault.when.parts().is_empty() {
-            let what =
-                format!("{who} lets everybody in with the password alone while factors cannot be checked");
-            let hint = "add client, client-group or group: whom it would hurt most to wait";
-            out.warn(Complaint::wrong(draft.then.as_ref().unwrap_or(draft.at()), what).hint(hint));
-        }
     }
 }
 
