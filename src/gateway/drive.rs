@@ -268,6 +268,9 @@ impl Gateway {
                     if has_failed {
                         self.has_failed(held.shown.as_ref(), &flow, live);
                     }
+                    if matches!(reply, Reply::Reject(Reason::LockoutGuard)) {
+                        self.guarded(&flow, live);
+                    }
                     if let Reply::Accept(grant) = &reply {
                         self.exemption_used(grant, &flow, live);
                         self.remember(&flow, grant);

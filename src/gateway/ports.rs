@@ -30,7 +30,7 @@ use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Proof, Sealed, Try};
 use crate::login::identity::{Account, LoginName, Pseudonym, Subject};
 use crate::login::step::{Changed, Record};
-use crate::login::throttle::Limits;
+use crate::login::throttle::{Limits, LockoutRule};
 use crate::login::verdict::Fault;
 
 /// Where accounts and groups come from.
@@ -88,6 +88,12 @@ pub trait Directory: Send + Sync {
 
     /// Its servers as they are known now, in the order of preference; `None` for a directory that asks none.
     fn servers(&self) -> Option<Vec<ServerState>> {
+        None
+    }
+
+    /// When it locks an account of which nothing else is known, from memory: a name that nobody has must wait as an
+    /// account would (D-100). `None` when it never does, or as long as nobody knows.
+    fn usual_lockout(&self) -> Option<LockoutRule> {
         None
     }
 

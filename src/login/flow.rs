@@ -156,7 +156,7 @@ impl Flow {
     /// The subject logs in from there all the time.
     #[must_use]
     pub const fn is_familiar(&self) -> bool {
-        self.is_known_application()
+        self.record.history.familiar || self.is_known_application()
     }
 
     /// The factors of the subject, as they were recalled.

@@ -27,7 +27,7 @@ use doorward::login::identity::{Account, Groups, LoginName, Pseudonym, Standing}
 use doorward::login::policy::Policy;
 use doorward::login::relay::{Method, Passage};
 use doorward::login::step::{Changed, PrimaryOutcome};
-use doorward::login::throttle::{FlowLimits, Lockout};
+use doorward::login::throttle::{FlowLimits, Lockout, LockoutRule};
 use doorward::login::verdict::{Fault, FaultKind};
 use doorward::store::seal::KeyRing;
 use doorward::store::sqlite::Sqlite;
@@ -202,6 +202,12 @@ impl Directory for People {
 
     async fn probe(&self, _: Instant) -> Result<(), Fault> {
         Ok(())
+    }
+
+    /// As of alice, so that the domain has no finer policies.
+    fn usual_lockout(&self) -> Option<LockoutRule> {
+        let Lockout { threshold, window, .. } = self.alice.lock().unwrap().lockout?;
+        Some(LockoutRule { threshold, window, lasts: None })
     }
 }
 

@@ -23,6 +23,7 @@ use crate::directory::ldap::outcome::of_bind;
 use crate::gateway::ports::{After, Directory, DomainLockout, ServerState, Session, Verified};
 use crate::login::identity::{Account, LoginName};
 use crate::login::step::{Changed, PrimaryOutcome};
+use crate::login::throttle::LockoutRule;
 use crate::login::verdict::Fault;
 use crate::upstream::ldap::pool::Pool;
 use crate::upstream::ldap::trouble::{Trouble, unhelped};
@@ -166,6 +167,14 @@ impl Directory for LdapDirectory {
             }
         }
     }
+
+    fn usual_lockout(&self) -> Option<LockoutRule> {
+        match &self.accounts {
+            Accounts::ActiveDirectory(domains) => domains.usual_lockout(),
+            Accounts::Plain(..) => None,
+        }
+    }
+
     async fn lockouts(&self, until: Instant) -> Vec<DomainLockout> {
         match &self.accounts {
             Accounts::ActiveDirectory(domains) => domains.lockouts(until).await,

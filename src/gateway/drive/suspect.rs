@@ -60,6 +60,13 @@ impl Gateway {
         }
     }
 
+    /// A directory is not asked about an account any more, since it would soon lock it.
+    pub(super) fn guarded(&self, flow: &Flow, live: &Live) {
+        if let Some(subject) = flow.subject() {
+            self.raise(Alarm::LockoutGuard, Cause::Subject(subject.pseudonym.clone()), flow, live);
+        }
+    }
+
     /// Somebody was let in; raises an alarm where that was by an exemption that is watched.
     pub(super) fn exemption_used(&self, grant: &Grant, flow: &Flow, live: &Live) {
         let Some(name) = grant.exemption() else { return };

@@ -8,7 +8,7 @@ use crate::base::secret::Secret;
 use crate::gateway::drive::suspect::shown_first;
 use crate::gateway::drive::{Gateway, Live};
 use crate::gateway::ports::{After, Counted, Directory, Question, Session, Verified, WrongPassword};
-use crate::gateway::strangers::Asking;
+use crate::gateway::strangers::{Asking, Terms};
 use crate::gateway::turns::{Room, Turn, Way};
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, FactorKinds, FactorOutcome, Proof, Try};
@@ -197,13 +197,18 @@ impl Gateway {
         after: After,
     ) -> Result<Verified, Fault> {
         let directory = directory(live, &flow.attempt().client.directory)?;
-        let (clock, limits) = (&self.parts.clock, &live.limits.password);
-        let Asking::Yes(before) = self.strangers.ask(flow.attempt(), clock.now(), limits) else {
-            return Ok(PrimaryOutcome::Wrong.into());
+        let clock = &self.parts.clock;
+        let lockout = directory.usual_lockout().and_then(|rule| rule.of_account(0));
+        let bounds = flow.bounds_under(lockout);
+        let terms = Terms { limits: &live.limits.password, bounds, locks: lockout.is_some() };
+        let before = match self.strangers.ask(flow.attempt(), password, &terms, clock.now()) {
+            Asking::Yes(before) => before,
+            Asking::Wait => return Ok(PrimaryOutcome::Wrong.into()),
+            Asking::WrongAgain => return Ok(PrimaryOutcome::WrongAgain.into()),
         };
         let verified = directory.verify(None, password, after, flow.deadline()).await;
         if let (Err(fault), Some(before)) = (&verified, before) {
-            self.strangers.unanswered(before, fault.was_asked(), clock.now(), limits);
+            self.strangers.unanswered(&before, fault.was_asked(), &terms, clock.now());
         }
         verified
     }

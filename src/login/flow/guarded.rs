@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::base::clock::Now;
 use crate::login::client::PrimaryKind;
 use crate::login::flow::Flow;
-use crate::login::throttle::Failures;
 use crate::login::throttle::lockout::{Ask, Bounds, Rows, Whence, may_ask};
+use crate::login::throttle::{Failures, Lockout};
 use crate::login::verdict::Reason;
 
 /// How long a count may take when the time of the login has run out.
@@ -32,7 +32,12 @@ impl Flow {
     /// How many wrong passwords of its subject may reach the directory.
     #[must_use]
     pub fn bounds(&self) -> Bounds {
-        let lockout = self.subject.as_ref().and_then(|subject| subject.account.lockout);
+        self.bounds_under(self.subject.as_ref().and_then(|subject| subject.account.lockout))
+    }
+
+    /// The same where the directory locks accounts like this.
+    #[must_use]
+    pub fn bounds_under(&self, lockout: Option<Lockout>) -> Bounds {
         let answering = self.attempt.client.login_timeout.saturating_add(TIME_TO_COUNT);
         Bounds::of(&self.limits.password, lockout, answering)
     }

@@ -8,6 +8,7 @@
 //! Both change once in years, and a login must not wait for them: they are read again after a while, by one login for all,
 //! and when that does not succeed, what was read last holds.
 
+use std::cmp::Reverse;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -154,6 +155,12 @@ impl ActiveDirectory {
         let after = before.after(read, now, domain.pool.directory());
         domain.policies.learn(object, after, now);
         after.rule
+    }
+
+    /// What holds for an account of which nothing else is known, as it was read last: of several domains, the strictest.
+    pub(crate) fn usual_lockout(&self) -> Option<LockoutRule> {
+        let own = self.domains.iter().filter_map(|domain| held(&domain.policies.own).rule);
+        own.filter(|rule| rule.threshold > 0).min_by_key(|rule| (rule.threshold, Reverse(rule.window)))
     }
 
     /// What each domain says now, for whoever sets this up.
