@@ -15,7 +15,7 @@ use crate::base::clock::Clock;
 use crate::gateway::admit::keyed::{Keyed, Rate, Ticks, rate};
 use crate::login::attempt::Origin;
 use crate::login::client::Client;
-use crate::login::factor::FactorKind;
+use crate::login::factor::{FactorKind, Proof};
 use crate::login::identity::{LoginName, NameForm, Pseudonym};
 
 /// The numbers of admission.
@@ -152,7 +152,8 @@ pub struct Admission {
     /// Names without a realm are one.
     realms: Keyed<Option<Box<str>>>,
     subjects: Keyed<Pseudonym>,
-    codes: [(FactorKind, Keyed<Pseudonym>); FactorKind::ALL.len()],
+    /// Those of strangers by themselves, or they would keep the owner out (C-004).
+    codes: [(FactorKind, Keyed<(Pseudonym, Proof)>); FactorKind::ALL.len()],
 }
 
 struct Gate {
@@ -321,10 +322,11 @@ impl Admission {
         self.subjects.allows(who)
     }
 
-    /// Whether one more code of this subject may be compared with factors of this kind in this minute.
+    /// Whether one more code of this subject may be compared with factors of this kind in this minute; after `proof`.
     #[must_use]
-    pub fn code_may(&self, who: &Pseudonym, kind: FactorKind) -> bool {
-        self.codes.iter().filter(|(of, _)| *of == kind).all(|(_, codes)| codes.allows(who))
+    pub fn code_may(&self, who: &Pseudonym, kind: FactorKind, proof: Proof) -> bool {
+        let key = (who.clone(), proof);
+        self.codes.iter().filter(|(of, _)| *of == kind).all(|(_, codes)| codes.allows(&key))
     }
 
     /// Logins that run now.

@@ -266,7 +266,7 @@ mod tests {
             matches!(ask(&strangers, "nobody", "old", &locks, &clock), Asking::Wait),
             "as with an account"
         );
-        clock.advance(locks.bounds.window);
+        clock.advance(locks.bounds.window + Duration::from_millis(1));
         assert!(
             matches!(ask(&strangers, "nobody", "old", &locks, &clock), Asking::Yes(_)),
             "its time is over"

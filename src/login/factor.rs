@@ -282,7 +282,7 @@ pub struct Try {
 
 /// Whether the first credential of this login was right before the code is looked at. A stranger who has shown nothing
 /// must not be able to lock somebody's factor (C-004).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Proof {
     /// It was, or the login comes from a place where the subject was let in before: failures count in the factor's row.
     Proven,

@@ -242,7 +242,10 @@ impl Flow {
             self.held = None;
             return Step::Done(Verdict::Unable(FaultKind::Internal));
         }
-        let step = self.next(event, now);
+        let step = match event {
+            Event::Worked(Outcome::Slowed) => self.slowed(),
+            event => self.next(event, now),
+        };
         let step = if self.called_off { owed(step) } else { step };
         if let Step::Ask(_) = &step
             && (self.primary_done || !self.is_code_first())
@@ -293,9 +296,6 @@ impl Flow {
                 Ok(record) => self.recalled(record, now),
                 Err(fault) => self.not_recalled(&fault, now),
             },
-            (Stage::Verifying | Stage::VerifyingNobody | Stage::Relaying, Event::Worked(Outcome::Slowed)) => {
-                reject(Reason::Slowed)
-            }
             (Stage::Verifying, Event::Worked(Outcome::Primary(outcome))) => match outcome {
                 Ok(outcome) => self.verified(outcome, now),
                 Err(fault) => self.unanswered(fault.kind, fault.was_asked(), now),

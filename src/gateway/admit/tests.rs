@@ -214,12 +214,17 @@ fn codes_of_each_kind_are_limited_by_themselves_and_recover() {
     let codes_per_minute = CodesPerMinute::each(number_of);
     let admission = with(AdmissionLimits { codes_per_minute, ..AdmissionLimits::default() }, &clock);
     let (a, b) = (Pseudonym::new("a").unwrap(), Pseudonym::new("b").unwrap());
-    let tries = |who, kind| (0..3).map(|_| admission.code_may(who, kind)).filter(|may| *may).count();
+    let tries =
+        |who, kind| (0..3).map(|_| admission.code_may(who, kind, Proof::Proven)).filter(|may| *may).count();
     for who in [&a, &b] {
         for kind in FactorKind::ALL {
             assert_eq!(tries(who, kind), usize::try_from(number_of(kind)).unwrap(), "{who} {kind}");
         }
     }
+    assert!(
+        admission.code_may(&a, FactorKind::Totp, Proof::Unproven),
+        "those of strangers are others, C-004"
+    );
     clock.advance(Duration::from_secs(30));
     assert_eq!((tries(&a, FactorKind::Totp), tries(&a, FactorKind::Recovery)), (1, 0));
     clock.advance(Duration::from_secs(30));

@@ -273,7 +273,7 @@ impl Gateway {
         (enrolments, proof): (&[Enrolment], Proof),
         live: &Live,
     ) -> Result<FactorOutcome, Fault> {
-        let enrolments = &self.within_rate(who, enrolments, live);
+        let enrolments = &self.within_rate(who, (enrolments, proof), live);
         if enrolments.is_empty() {
             return Ok(FactorOutcome::TooOften);
         }
@@ -305,11 +305,12 @@ impl Gateway {
     fn within_rate<'a>(
         &self,
         who: &Pseudonym,
-        enrolments: &'a [Enrolment],
+        (enrolments, proof): (&'a [Enrolment], Proof),
         live: &Live,
     ) -> Vec<&'a Enrolment> {
         let kinds: FactorKinds = enrolments.iter().map(Enrolment::kind).collect();
-        let kinds: FactorKinds = kinds.iter().filter(|kind| live.admission.code_may(who, *kind)).collect();
+        let kinds: FactorKinds =
+            kinds.iter().filter(|kind| live.admission.code_may(who, *kind, proof)).collect();
         enrolments.iter().filter(|enrolment| kinds.contains(enrolment.kind())).collect()
     }
 }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use crate::base::clock::Now;
 use crate::login::client::PrimaryKind;
-use crate::login::flow::Flow;
+use crate::login::flow::stage::Stage;
+use crate::login::flow::{Flow, reject, unable};
+use crate::login::step::Step;
 use crate::login::throttle::lockout::{Ask, Bounds, Rows, Whence, may_ask};
 use crate::login::throttle::{Failures, Lockout};
-use crate::login::verdict::Reason;
+use crate::login::verdict::{FaultKind, Reason};
 
 /// How long a count may take when the time of the login has run out.
 pub(super) const TIME_TO_COUNT: Duration = Duration::from_secs(2);
@@ -72,6 +74,15 @@ impl Flow {
         // The wait is for those who guess; that somebody else knows the password does not end it for them.
         self.keeps_failures = reason.is_some();
         reason.filter(|_| !(self.exempt && self.record.familiar))
+    }
+
+    /// Nobody was asked about the password, since whoever logs in like this tries many names (D-109).
+    pub(super) const fn slowed(&self) -> Step {
+        if matches!(self.stage, Stage::Verifying | Stage::VerifyingNobody | Stage::Relaying) {
+            reject(Reason::Slowed)
+        } else {
+            unable(FaultKind::Internal)
+        }
     }
 
     /// Whether one more wrong password keeps nobody waiting.
