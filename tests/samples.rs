@@ -8,6 +8,9 @@
     reason = "test code"
 )]
 
+#[path = "support/mmdb.rs"]
+mod mmdb;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -62,8 +65,9 @@ fn load(text: &str) -> Result<(Settings, String), String> {
     let here = format!("{}/", dir.path().display());
     write(&dir.path().join("doorward.toml"), &text.replace("/etc/doorward/", &here));
     write(&dir.path().join("corp-ca.pem"), &authority());
-    write(&dir.path().join("country.mmdb"), "");
-    write(&dir.path().join("asn.mmdb"), "");
+    fs::write(dir.path().join("country.mmdb"), mmdb::countries(&[("192.0.2.0", 24, "TR")])).unwrap();
+    let entry = mmdb::Value::Map(vec![("autonomous_system_number", mmdb::Value::Number(64496))]);
+    fs::write(dir.path().join("asn.mmdb"), mmdb::database("Test-ASN", &[("192.0.2.0", 24, entry)])).unwrap();
     write(&dir.path().join("office.txt"), "198.51.100.0/24 # the new floor\n");
     write(&dir.path().join("holidays.ics"), "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n");
     let (certificate, key) = certificate();
