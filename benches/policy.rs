@@ -9,6 +9,7 @@
     clippy::print_stdout,
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::disallowed_methods,
     reason = "a bench prints, and ends at the first surprise"
 )]
 

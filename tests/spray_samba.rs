@@ -64,7 +64,7 @@ logins-per-second = 100000
 /// The name number `n` of the spray.
 fn sprayed(n: usize) -> String {
     let every = (BY_RADIUS + BY_LDAP) / KNOWN;
-    if n % every == 0 { format!("spray{:02}", n / every) } else { format!("nobody{n:05}") }
+    if n.is_multiple_of(every) { format!("spray{:02}", n / every) } else { format!("nobody{n:05}") }
 }
 
 /// A domain with the people who are sprayed, and the program before it.

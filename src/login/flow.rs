@@ -18,6 +18,7 @@ mod primary;
 mod relayed;
 mod second;
 mod stage;
+mod view;
 
 pub use crate::login::flow::guarded::Forgiven;
 
@@ -28,13 +29,13 @@ use crate::base::clock::Now;
 use crate::base::secret::Secret;
 use crate::login::attempt::Attempt;
 use crate::login::credential::PrimaryCredential;
-use crate::login::factor::{Enrolment, FactorKind, FactorKinds};
+use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::flow::change::Change;
 use crate::login::flow::stage::Stage;
 use crate::login::identity::{LoginName, Subject};
-use crate::login::policy::{Decision, Facts, First, Input, Past, Policy, Seen};
+use crate::login::policy::{Decision, Facts, First, Input, Past, Policy};
 use crate::login::relay::Held;
-use crate::login::step::{Event, Outcome, Record, Step, Trail, Work};
+use crate::login::step::{Event, Outcome, Record, Step, Work};
 use crate::login::telling::{Told, Untold};
 use crate::login::throttle::FlowLimits;
 use crate::login::verdict::{Basis, FaultKind, Grant, Reason, Verdict};
@@ -135,100 +136,6 @@ impl Flow {
         }
     }
 
-    /// The login itself.
-    #[must_use]
-    pub const fn attempt(&self) -> &Attempt {
-        &self.attempt
-    }
-
-    /// Whose login it is, once that is known.
-    #[must_use]
-    pub const fn subject(&self) -> Option<&Subject> {
-        self.subject.as_ref()
-    }
-
-    /// The account is exempt, and shows a password that was right a short while ago, from the same place.
-    #[must_use]
-    pub const fn is_known_application(&self) -> bool {
-        self.exempt && self.record.familiar
-    }
-
-    /// The subject logs in from there all the time.
-    #[must_use]
-    pub const fn is_familiar(&self) -> bool {
-        self.record.history.familiar || self.is_known_application()
-    }
-
-    /// The factors of the subject, as they were recalled.
-    #[must_use]
-    pub fn enrolments(&self) -> &[Enrolment] {
-        &self.record.enrolments
-    }
-
-    /// What is remembered about the subject, as it was recalled.
-    #[must_use]
-    pub const fn record(&self) -> &Record {
-        &self.record
-    }
-
-    /// How long what is confirmed now counts again at the same place, as the rules say.
-    #[must_use]
-    pub fn remembered_for(&self) -> Option<Duration> {
-        self.decision.as_ref()?.remember
-    }
-
-    /// The whole password field, as long as all that was shown stands in it: not once a question was answered.
-    #[must_use]
-    pub const fn field(&self) -> Option<&Secret> {
-        match &self.attempt.credential {
-            PrimaryCredential::Password(field) if !self.answered => Some(field),
-            PrimaryCredential::Password(_)
-            | PrimaryCredential::CheckedByClient(_)
-            | PrimaryCredential::Proven
-            | PrimaryCredential::Relayed(_) => None,
-        }
-    }
-
-    /// The name under which the account is looked up: the one that the upstream confirms, or the one that was typed.
-    #[must_use]
-    pub fn name(&self) -> &LoginName {
-        self.confirmed.as_ref().unwrap_or(&self.attempt.name)
-    }
-
-    /// What the upstream answered last.
-    #[must_use]
-    pub const fn held(&self) -> Option<&Held> {
-        self.held.as_ref()
-    }
-
-    /// Gives it away, for the reply to the client.
-    pub const fn take_held(&mut self) -> Option<Held> {
-        self.held.take()
-    }
-
-    /// When to report [`Event::TimedOut`]: the end of this round, or of the time to reply.
-    #[must_use]
-    pub const fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    /// What there is to write down about it.
-    #[must_use]
-    pub fn trail(&self) -> Trail {
-        // Of all that the facts say, only the time depends on when that is asked.
-        let facts = self.facts(self.attempt.began);
-        Trail {
-            seen: Some(Seen::of(&facts, self.decision.as_ref(), self.policy.named_groups())),
-            pseudonym: self.subject.as_ref().map(|s| s.pseudonym.clone()),
-            rule: self.decision.as_ref().and_then(|d| d.rule.clone()),
-            exemption: self.decision.as_ref().and_then(|d| d.exemption.clone()),
-            missed: self.missed.clone(),
-            factor: self.factor,
-            shown: self.shown,
-            stage: self.stage.word(),
-        }
-    }
-
     /// Nobody waits for the verdict any more: from now on only what is owed is done.
     pub const fn call_off(&mut self) {
         self.called_off = true;
@@ -242,10 +149,8 @@ impl Flow {
             self.held = None;
             return Step::Done(Verdict::Unable(FaultKind::Internal));
         }
-        let step = match event {
-            Event::Worked(Outcome::Slowed) => self.slowed(),
-            event => self.next(event, now),
-        };
+        let slowed = matches!(event, Event::Worked(Outcome::Slowed));
+        let step = if slowed { self.slowed() } else { self.next(event, now) };
         let step = if self.called_off { owed(step) } else { step };
         if let Step::Ask(_) = &step
             && (self.primary_done || !self.is_code_first())
@@ -310,10 +215,7 @@ impl Flow {
                 Err(fault) => unable(fault.kind),
             },
             (Stage::Noting(basis, _), Event::Worked(Outcome::Counted(counted))) => match counted {
-                Ok(()) => {
-                    self.noted = true;
-                    self.accept(basis, now)
-                }
+                Ok(()) => self.accept_noted(basis, now),
                 Err(fault) => unable(fault.kind),
             },
             (Stage::Asking, Event::Answered(answer)) => self.answered(answer, now),
@@ -332,6 +234,11 @@ impl Flow {
     /// Marks the end; the driver calls it once the verdict is out.
     pub fn end(&mut self) {
         self.stage = Stage::Ended;
+    }
+
+    fn accept_noted(&mut self, basis: Basis, now: Now) -> Step {
+        self.noted = true;
+        self.accept(basis, now)
     }
 
     fn accept(&mut self, basis: Basis, now: Now) -> Step {

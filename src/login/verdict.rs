@@ -1,6 +1,9 @@
 //! How a login ends, and the words for it.
 
-use std::fmt;
+mod fault;
+
+pub use crate::login::verdict::fault::{Fault, FaultKind};
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -282,6 +285,7 @@ impl Reason {
     /// What the user reads: the same for every reason, but for the two that are certain before anybody is looked up and
     /// so tell nothing of him.
     #[must_use]
+    #[allow(clippy::wildcard_enum_match_arm, reason = "every other reason, and every new one, says the same")]
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::RefusedNow => "Sign-in is not possible at this time.",
@@ -293,112 +297,6 @@ impl Reason {
 
 /// What a rejected user reads, whatever the reason (A-067, D-100).
 pub const REJECTED_TEXT: &str = "Sign-in failed.";
-
-/// We asked and could not find out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Whose move it is.
-    pub kind: FaultKind,
-    /// What we did, with what, what came back. For the log: no names, no secrets.
-    pub what: String,
-    /// Somebody may have seen the password that he was asked about, and have counted it, before this came about.
-    asked: bool,
-}
-
-impl Fault {
-    /// A fault with its story.
-    #[must_use]
-    pub fn new(kind: FaultKind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), asked: false }
-    }
-
-    /// The same, of somebody who was given a password and may have seen it.
-    #[must_use]
-    pub fn after_asking(self) -> Self {
-        Self { asked: true, ..self }
-    }
-
-    /// Somebody was given a password and may have seen it.
-    #[must_use]
-    pub const fn was_asked(&self) -> bool {
-        self.asked
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-/// The kinds of fault, by whose move it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FaultKind {
-    /// No server of a directory answered in time.
-    DirectoryUnreachable,
-    /// A directory refused us: service account, TLS demands, configuration.
-    DirectoryRefusedUs,
-    /// A directory answered what it must not: a broken protocol, more than can be.
-    DirectoryConfusing,
-    /// One account is not what it should be: two of one name, no immutable id, no number of its own. Says
-    /// nothing about the directory; a login that meets it is rejected (B-052).
-    UnclearAccount,
-    /// No server of an upstream answered in time.
-    UpstreamUnreachable,
-    /// An upstream answered what it must not.
-    UpstreamConfusing,
-    /// The store cannot be read or written.
-    StoreUnavailable,
-    /// The audit record cannot be written.
-    AuditUnavailable,
-    /// A sealed secret does not open with any key we have.
-    KeyMissing,
-    /// No place left, or no time.
-    Overloaded,
-    /// The login took longer than it may.
-    TimedOut,
-    /// Something that must not happen did.
-    Internal,
-}
-
-impl FaultKind {
-    /// Every kind, for metrics and the manual.
-    pub const ALL: [Self; 12] = [
-        Self::DirectoryUnreachable,
-        Self::DirectoryRefusedUs,
-        Self::DirectoryConfusing,
-        Self::UnclearAccount,
-        Self::UpstreamUnreachable,
-        Self::UpstreamConfusing,
-        Self::StoreUnavailable,
-        Self::AuditUnavailable,
-        Self::KeyMissing,
-        Self::Overloaded,
-        Self::TimedOut,
-        Self::Internal,
-    ];
-
-    /// The fixed word in audit and metrics.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::DirectoryUnreachable => "directory-unreachable",
-            Self::DirectoryRefusedUs => "directory-refused-us",
-            Self::DirectoryConfusing => "directory-confusing",
-            Self::UnclearAccount => "unclear-account",
-            Self::UpstreamUnreachable => "upstream-unreachable",
-            Self::UpstreamConfusing => "upstream-confusing",
-            Self::StoreUnavailable => "store-unavailable",
-            Self::AuditUnavailable => "audit-unavailable",
-            Self::KeyMissing => "key-missing",
-            Self::Overloaded => "overloaded",
-            Self::TimedOut => "timed-out",
-            Self::Internal => "internal",
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@ use crate::base::clock::{Clock, ManualClock, UnixTime};
 use crate::login::attempt::{Answer, AttemptId, Origin};
 use crate::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
 use crate::login::factor::{
-    EnrolmentId, FactorKinds, FactorOutcome, OtpAlgorithm, Parameters, Progress, Sealed,
+    Enrolment, EnrolmentId, FactorKinds, FactorOutcome, OtpAlgorithm, Parameters, Progress, Sealed,
 };
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing};
 use crate::login::policy::{Condition, Exemption, Network, Options, Place, Requirement, Rule};
