@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 /// A value in an entry.
 #[derive(Clone)]
-pub enum Value {
+pub(crate) enum Value {
     /// UTF-8.
     Text(&'static str),
     /// A number of 16 bits.
@@ -60,7 +60,7 @@ enum Branch {
 
 /// The bytes of a database that calls itself `kind`: addresses with the number of fixed bits, each with its entry.
 /// IPv4 addresses lie under `::/96`, as in the databases that are sold.
-pub fn database(kind: &'static str, entries: &[(&str, u32, Value)]) -> Vec<u8> {
+pub(crate) fn database(kind: &'static str, entries: &[(&str, u32, Value)]) -> Vec<u8> {
     let (mut nodes, mut data) = (vec![[Branch::Nothing; 2]], Vec::new());
     for (address, bits, value) in entries {
         let (address, bits) = match address.parse::<IpAddr>().unwrap() {
@@ -119,7 +119,7 @@ pub fn database(kind: &'static str, entries: &[(&str, u32, Value)]) -> Vec<u8> {
 }
 
 /// A database of countries as MaxMind makes them.
-pub fn countries(entries: &[(&str, u32, &'static str)]) -> Vec<u8> {
+pub(crate) fn countries(entries: &[(&str, u32, &'static str)]) -> Vec<u8> {
     let entry = |code| Value::Map(vec![("country", Value::Map(vec![("iso_code", Value::Text(code))]))]);
     let entries: Vec<_> =
         entries.iter().map(|(address, bits, code)| (*address, *bits, entry(*code))).collect();
