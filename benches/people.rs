@@ -28,7 +28,9 @@ pub const PASSWORD: &str = "correct horse";
 
 /// Higher than any volley here.
 pub const LIMITS: &str = "[limits]\nlogins = 100000\nlogins-per-client = 100000\nclient-per-second = 100000\n\
-                      source-per-minute = 1000000\nsubject-per-minute = 100000\n";
+                      source-per-minute = 1000000\nsubject-per-minute = 100000\n\
+                      logins-per-second = 1000000\nrealm-per-minute = 100000000\nsource-at-once = 100000\n\
+                      subject-at-once = 10000\ncodes-per-minute = { totp = 100000, hotp = 100000 }\n";
 
 /// Name of the n-th user.
 pub fn name(n: usize) -> String {

@@ -13,6 +13,7 @@ use doorward::frontend::ldap::counters as ldap;
 use doorward::frontend::ldap::no_tls::NoTls;
 use doorward::frontend::radius::counters::{Dropped, Refusal, Sent};
 use doorward::gateway::admit::Refused;
+use doorward::gateway::alarm::Alarm;
 use doorward::gateway::ports::{AuditRecord, ExemptLogin};
 use doorward::login::attempt::AttemptId;
 use doorward::login::verdict::{FaultKind, Reason};
@@ -451,6 +452,8 @@ fn every_word_of_audit_metrics_and_log_is_in_the_manual() {
     let manual = fs::read_to_string(root().join("docs/man/doorward-words.7.md")).unwrap();
     let mut words: BTreeSet<String> = BTreeSet::new();
     words.insert(operation().event.to_owned());
+    words.extend(Alarm::ALL.iter().map(|word| word.code().to_owned()));
+    words.extend(Alarm::ALL.iter().map(|word| word.event().to_owned()));
     words.extend(Reason::ALL.iter().map(|word| word.code().to_owned()));
     words.extend(FaultKind::ALL.iter().map(|word| word.code().to_owned()));
     words.extend(Refused::ALL.iter().map(|word| word.code().to_owned()));
@@ -483,6 +486,14 @@ fn every_word_of_audit_metrics_and_log_is_in_the_manual() {
     let operations = section("LDAP operations");
     for word in ldap::Refusal::ALL.iter().map(|word| word.code()) {
         assert!(operations.contains(&format!("\n| `{word}` |")), "{word} is not among the operations");
+    }
+}
+
+#[test]
+fn every_alarm_has_a_section_that_says_what_to_do() {
+    let alarms = fs::read_to_string(root().join("docs/alarms.md")).unwrap();
+    for alarm in Alarm::ALL {
+        assert!(alarms.contains(&format!("\n## `{}`: ", alarm.code())), "{}", alarm.code());
     }
 }
 

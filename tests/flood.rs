@@ -190,3 +190,26 @@ fn a_flood_of_made_up_people_meets_the_limit_of_its_source_d_108_d_110() {
     let growth = memory(&lab).saturating_sub(before);
     assert!(growth < GROWTH, "{growth} KiB more");
 }
+
+#[test]
+fn whoever_tries_many_names_is_slowed_and_told_of_once_and_the_house_gets_in_d_109() {
+    let lab = gateway();
+    let mut device = lab.appliance();
+    device.from = Some("203.0.113.99".to_owned());
+    for n in 0..40 {
+        let reply = device.ask(&format!("made-up-{n}"), &format!("guess {n},123456"));
+        assert_eq!(reply.code, Code::AccessReject);
+    }
+    after_the_flood(&lab);
+    let reasons = |wanted: &str| lab.logins().iter().filter(|login| login["reason"] == wanted).count();
+    let (tried, slowed) = (reasons("unknown-subject"), reasons("slowed"));
+    assert!((26..=32).contains(&tried) && tried + slowed == 40, "{tried}, {slowed}: 20, and 6 in a minute");
+    assert_eq!(lab.log().matches("\"event\":\"alarm.stuffing\"").count(), 1, "{}", lab.log());
+    assert!(!lab.log().contains("made-up") && !lab.log().contains("guess "), "no name, no password");
+    assert!(lab.page("/metrics").contains("doorward_alarms_total{kind=\"stuffing\"} 1\n"));
+    let shown = lab.must(&["audit", "--event", "alarm"], "");
+    assert_eq!(shown.lines().count(), 1, "{shown}");
+    for part in ["alarm", "raised", "stuffing", "from 203.0.113.99"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}

@@ -38,7 +38,7 @@ impl Failures {
         if now.since(self.last) > window || self.last.since(now) > window { 0 } else { self.row }
     }
 
-    /// When the lock opens by itself; never one that came from [`Limits::MOST_IN_A_ROW`] (C-003).
+    /// When the lock opens by itself; never one that came from a hundred failures in a row (C-003).
     #[must_use]
     pub fn released_at(&self, limits: &Limits) -> Option<UnixTime> {
         limits.release_after.filter(|_| self.row < Limits::MOST_IN_A_ROW).map(|after| self.last.plus(after))

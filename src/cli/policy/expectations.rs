@@ -24,7 +24,7 @@ use crate::login::policy::{Decision, Demand, Facts, First, Input, Options, Past,
 /// How long a directory may take to find somebody.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Try the rules on the logins of the [[expect]] tables.
+/// Try the rules on the logins of the `[[expect]]` tables.
 ///
 /// Users of a file are looked up in it. Those of other directories are asked for only with --connect, and told as not
 /// tried without it. "doorward check" tries the expectations too.

@@ -253,10 +253,18 @@ fn a_detector_whose_number_is_zero_is_off() {
     assert!(tables.sources.is_empty() && tables.passwords.is_empty() && tables.names.is_empty());
 }
 
+/// Memory of this process, in KiB.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
 #[test]
 fn a_million_names_from_a_million_sources_leave_a_bounded_memory_d_112() {
     let watch = Watch::new();
     let now = watch.clock.now().steady;
+    let before = resident();
     for n in 0..1_000_000_u64 {
         let prints = Prints { source: Some(n), password: Some(n), name: Some(n) };
         assert_eq!(watch.spray.count(&prints, now), []);
@@ -265,6 +273,8 @@ fn a_million_names_from_a_million_sources_leave_a_bounded_memory_d_112() {
     for table in [&tables.sources, &tables.passwords, &tables.names] {
         assert_eq!(table.len(), MOST_KEYS);
     }
+    let growth = resident().saturating_sub(before);
+    assert!(growth < 48 * 1024, "{growth} KiB for three full tables");
 }
 
 #[test]

@@ -84,7 +84,7 @@ impl Flow {
         self.held.take()
     }
 
-    /// When to report [`Event::TimedOut`]: the end of this round, or of the time to reply.
+    /// When to report [`crate::login::step::Event::TimedOut`]: the end of this round, or of the time to reply.
     #[must_use]
     pub const fn deadline(&self) -> Instant {
         self.deadline
