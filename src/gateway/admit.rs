@@ -54,7 +54,9 @@ impl CodesPerMinute {
     #[must_use]
     pub const fn usual(kind: FactorKind) -> u32 {
         match kind {
-            FactorKind::Totp | FactorKind::Hotp => 10,
+            FactorKind::Totp => 10,
+            // A code of its own for each bind: an application may show several in a minute.
+            FactorKind::Hotp => 30,
             FactorKind::Recovery => 5,
         }
     }

@@ -44,7 +44,7 @@ fn an_exemption_holds_for_its_client_and_its_network_alone_b_047() {
         |key: &str| logins.iter().map(|r| r[key].as_str().unwrap_or("").to_owned()).collect::<Vec<_>>();
     assert_eq!(told("exemption"), ["wiki-service", "", "", "wiki-service"]);
     assert_eq!(told("missed_exemption"), ["", "wiki-service", "wiki-service", ""]);
-    let listed = gateway.lab.must(&["audit", "exemptions"], "");
+    let listed = gateway.lab.must(&["policy", "exemptions"], "");
     assert!(listed.contains("used-elsewhere") || listed.contains("elsewhere at client forge"), "{listed}");
     assert!(listed.contains("from 127.0.0.2"), "{listed}");
 }
@@ -197,7 +197,7 @@ fn everything_that_an_exempt_account_does_is_recorded_b_047() {
         assert_eq!(record["attempt"], gateway.lab.logins()[0]["attempt"], "it tells which login it came of");
         assert!(!record.to_string().contains("cn="), "and no names: {record}");
     }
-    let told = gateway.lab.must(&["audit", "exemptions", "--json"], "");
+    let told = gateway.lab.must(&["policy", "exemptions", "--json"], "");
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
     let one = &told["exemptions"][0];
     assert_eq!((&one["exemption"], &one["binds"]["count"]), (&"wiki-service".into(), &1.into()), "{told}");
