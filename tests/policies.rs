@@ -21,7 +21,7 @@ path = "doorward.db"
 [keys]
 file = "keys"
 [audit]
-to = "audit.jsonl"
+to = "./audit.jsonl"
 [[directory]]
 name = "staff"
 kind = "file"
