@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test code")]
 
 #[path = "support/lab.rs"]
-#[allow(dead_code, reason = "shared with other tests")]
 mod lab;
 
 use std::fs;
