@@ -28,6 +28,11 @@ proptest! {
     }
 
     #[test]
+    fn of_rules_that_may_hold_the_narrowest_counts(bytes in bytes()) {
+        fuzz_policy::what_may_hold_narrows(&Case::new(&bytes));
+    }
+
+    #[test]
     fn the_order_of_conditions_within_a_rule_never_matters(bytes in bytes()) {
         fuzz_policy::order_within_a_rule_does_not_matter(&mut Case::new(&bytes));
     }
@@ -73,6 +78,8 @@ fn the_rules_that_are_made_decide_in_every_way() {
         "ends",
         "exempt",
         "exempt later",
+        "held by a rule that asks nothing",
+        "no reply in common",
         "nothing",
         "perhaps",
         "refused",

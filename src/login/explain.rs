@@ -6,6 +6,7 @@ mod rules;
 
 use std::sync::Arc;
 
+use crate::base::clock::UnixTime;
 use crate::login::client::{Client, PrimaryKind, Typed};
 pub use crate::login::explain::conditions::{Looked, looked, moment, word};
 pub use crate::login::explain::rules::{Role, RuleTold, rules};
@@ -24,6 +25,8 @@ pub struct Explanation {
     pub exemptions: Vec<(Arc<str>, &'static str)>,
     /// What is demanded.
     pub decision: Decision,
+    /// When the hours end of whom it lets in.
+    pub ends: Option<UnixTime>,
     /// The login step by step, as sentences.
     pub path: Vec<String>,
 }
@@ -42,13 +45,14 @@ pub struct Known {
 /// Follows a login of `client` through `policy`. `facts` must have a subject if one was found.
 #[must_use]
 pub fn explain(policy: &Policy, client: &Client, facts: &Facts<'_>, known: Known) -> Explanation {
-    let decision = policy.decide(facts).unwrap_or_else(Decision::default_demand);
+    let decision = policy.decide(facts).unwrap_or_else(|| Decision::default_demand(facts.at));
     let refused = decision.demand.is_refusal();
     let fits = policy.exemptions.iter().map(|exemption| (&exemption.name, exemption.look(facts)));
     let exemptions: Vec<_> =
         fits.filter_map(|(name, fit)| Some((name.clone(), fitting(fit, refused)?))).collect();
     let path = path(client, facts, known, &decision);
-    Explanation { rules: rules(policy, facts), exemptions, decision, path }
+    let ends = policy.ends(&decision, facts).filter(|_| !refused);
+    Explanation { rules: rules(policy, facts), exemptions, ends, decision, path }
 }
 
 /// How an exemption fared; `None` when it is about somebody else.

@@ -264,8 +264,8 @@ impl Flow {
     /// How long the session may last: whatever ends first.
     fn session(&self, now: Now) -> Option<Duration> {
         let decision = self.decision.as_ref();
-        let ends = [decision.and_then(|decision| decision.ends), self.record.history.valid_until];
-        let ends = ends.into_iter().flatten().map(|end| end.since(now.unix));
+        let hours = decision.and_then(|decision| self.policy.ends(decision, &self.facts(now)));
+        let ends = hours.into_iter().chain(self.record.history.valid_until).map(|end| end.since(now.unix));
         ends.chain(decision.and_then(|decision| decision.session)).min()
     }
 

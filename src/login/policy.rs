@@ -14,7 +14,7 @@ pub mod truth;
 pub mod window;
 
 pub use crate::login::policy::condition::{Condition, Network, Validity};
-pub use crate::login::policy::decision::{Clause, Decision, Demand, Say, Shadow};
+pub use crate::login::policy::decision::{Clause, Decision, Demand, Perhaps, Say, Shadow};
 pub use crate::login::policy::exempt::{Exempted, Exemption};
 pub use crate::login::policy::facts::{Country, Facts, First, Past, Place, UserAt};
 pub use crate::login::policy::rule::{Options, Requirement, Rule};
@@ -25,8 +25,9 @@ pub use crate::login::policy::window::{TimeWindow, Window};
 
 use std::sync::OnceLock;
 
+use crate::base::clock::UnixTime;
 use crate::login::identity::Groups;
-use crate::login::policy::rule::{Deciding, Undecided};
+use crate::login::policy::rule::{Deciding, Undecided, sooner};
 
 /// The rules, in order, with what stands beside them.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +78,18 @@ impl Policy {
         self.decided(facts, ruled, tried)
     }
 
+    /// When the hours of `decision` end, which was made of `facts`: the first moment at which the deciding rule or one
+    /// that may narrow it no longer holds, or at which the exemption no longer does. `None`: that does not happen, or
+    /// not soon. Only who lets somebody in needs to know, and it takes longer than the decision.
+    #[must_use]
+    pub fn ends(&self, decision: &Decision, facts: &Facts<'_>) -> Option<UnixTime> {
+        let facts = &Facts { at: decision.at, ..*facts };
+        let compiled = self.rules.compiled();
+        let ruled =
+            compiled.is_timed().then(|| self.hours_end(facts, compiled.look(facts).rules(false))).flatten();
+        sooner(ruled, self.exemption_ends(decision, facts))
+    }
+
     /// The same without what was compiled, one rule after the other as they stand in the settings: slower, and what
     /// [`Policy::decide`] is measured by.
     #[must_use]
@@ -89,6 +102,37 @@ impl Policy {
         let shadows = self.rules.iter().any(|rule| rule.options.shadow);
         let tried = shadows.then(|| self.ruled(facts, plain(true)));
         self.decided(facts, ruled, tried)
+    }
+
+    /// As [`Policy::ends`], in the manner of [`Policy::decide_plainly`].
+    #[must_use]
+    pub fn ends_plainly(&self, decision: &Decision, facts: &Facts<'_>) -> Option<UnixTime> {
+        let facts = &Facts { at: decision.at, ..*facts };
+        let rules = self.rules.iter().enumerate().filter(|(_, rule)| !rule.options.shadow);
+        let ruled = self.hours_end(facts, rules.map(|(number, rule)| (number, rule.when.look(facts))));
+        sooner(ruled, self.exemption_ends(decision, facts))
+    }
+
+    fn hours_end(&self, facts: &Facts<'_>, looked: impl Iterator<Item = (usize, Truth)>) -> Option<UnixTime> {
+        let mut ends = None;
+        for (number, truth) in looked {
+            let Some(rule) = self.rules.get(number) else { continue };
+            match truth {
+                Truth::No => {}
+                Truth::Yes => return sooner(ends, rule.ends(facts)),
+                Truth::Unknown => ends = sooner(ends, rule.ends(facts)),
+                // The decision was made of other facts: nothing is known to hold for any time.
+                Truth::Pending => return Some(facts.at),
+            }
+        }
+        ends
+    }
+
+    fn exemption_ends(&self, decision: &Decision, facts: &Facts<'_>) -> Option<UnixTime> {
+        match self.exempted(facts) {
+            Exempted::Here(exemption) if decision.exemption.is_some() => exemption.valid.until,
+            Exempted::Here(_) | Exempted::Elsewhere(_) | Exempted::Unnamed => None,
+        }
     }
 
     fn decided(
@@ -107,11 +151,14 @@ impl Policy {
         };
         let ruled = Decision { shadow, ..ruled };
         match self.exempted(facts) {
+            // It stands in for the second factor alone: how long the session lasts and what the client is told stays.
             Exempted::Here(exemption) if !ruled.demand.is_refusal() => Some(Decision {
+                demand: Demand::NOTHING,
+                rule: None,
+                remember: None,
+                offer: None,
                 exemption: Some(exemption.name.clone()),
-                ends: exemption.valid.until,
-                shadow: ruled.shadow,
-                ..Decision::of(Demand::NOTHING)
+                ..ruled
             }),
             Exempted::Here(_) | Exempted::Elsewhere(_) | Exempted::Unnamed => Some(ruled),
         }
@@ -123,7 +170,7 @@ impl Policy {
         facts: &Facts<'_>,
         looked: impl Iterator<Item = (usize, Truth)>,
     ) -> Result<Decision, Undecided> {
-        let mut deciding = Deciding::new(facts);
+        let mut deciding = Deciding::new(facts.at);
         for (number, truth) in looked {
             let Some(rule) = self.rules.get(number) else { continue };
             if let Some(decided) = deciding.next(rule, truth) {

@@ -16,7 +16,7 @@ use doorward::login::policy::facts::Country;
 use doorward::login::policy::window::NamedCalendar;
 use doorward::login::policy::{
     Condition, Decision, Demand, Exemption, Facts, First, Input, Network, Options, Past, Place, Policy,
-    Requirement, Rule, Say, TimeWindow, UserAt, Validity, Window,
+    Requirement, Rule, Say, TimeWindow, Truth, UserAt, Validity, Window,
 };
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
@@ -33,6 +33,7 @@ pub(crate) fn policy(bytes: &[u8]) -> Reached {
     let mut case = Case::new(bytes);
     let mut reached = Reached::new();
     reached.extend(compiled_equals_plain(&case));
+    reached.extend(what_may_hold_narrows(&case));
     order_within_a_rule_does_not_matter(&mut case);
     a_refuse_rule_never_widens(&mut case);
     reached.extend(unknown_never_widens(&case));
@@ -64,13 +65,13 @@ impl<'a> Case<'a> {
 pub(crate) fn compiled_equals_plain(case: &Case<'_>) -> Reached {
     let mut reached = Reached::new();
     for login in [case.login.clone(), case.login.clone().early()] {
-        let decision = case.policy.decide(&login.facts());
-        assert_eq!(
-            decision,
-            case.policy.decide_plainly(&login.facts()),
-            "{:#?}\n{login:#?}",
-            case.policy.rules
-        );
+        let facts = login.facts();
+        let decision = case.policy.decide(&facts);
+        let plain = case.policy.decide_plainly(&facts);
+        assert_eq!(decision, plain, "{:#?}\n{login:#?}", case.policy.rules);
+        let ends = decision.as_ref().and_then(|decision| case.policy.ends(decision, &facts));
+        let plain = decision.as_ref().and_then(|decision| case.policy.ends_plainly(decision, &facts));
+        assert_eq!(ends, plain, "{:#?}\n{login:#?}", case.policy.rules);
         reached.insert(match decision {
             None => "undecided",
             Some(Decision { exemption: Some(_), .. }) => "exempt",
@@ -78,11 +79,55 @@ pub(crate) fn compiled_equals_plain(case: &Case<'_>) -> Reached {
             Some(Decision { demand, .. }) if demand.is_nothing() => "nothing",
             Some(Decision { perhaps, .. }) if !perhaps.is_empty() => "perhaps",
             Some(Decision { shadow: Some(_), .. }) => "shadow",
-            Some(Decision { ends: Some(_), .. }) => "ends",
+            Some(_) if ends.is_some() => "ends",
             Some(Decision { rule: Some(_), .. }) => "ruled",
             Some(_) => "default",
         });
     }
+    reached
+}
+
+/// Of the rule that decides and those above it that may hold, the narrowest of each counts, and of replies what all name.
+pub(crate) fn what_may_hold_narrows(case: &Case<'_>) -> Reached {
+    let mut reached = Reached::new();
+    let facts = case.login.facts();
+    let Some(decision) = case.policy.decide(&facts) else { return reached };
+    let mut of: Vec<&Rule> = Vec::new();
+    let mut decides = None;
+    for rule in case.policy.rules.iter().filter(|rule| !rule.options.shadow) {
+        let truth = rule.when.look(&facts);
+        of.extend((truth != Truth::No).then_some(rule));
+        if truth == Truth::Yes || (truth == Truth::Unknown && rule.then == Requirement::Refuse) {
+            decides = Some(rule);
+            break;
+        }
+    }
+    let text = || format!("{decision:#?}\n{of:#?}\n{:#?}", case.login);
+    assert_eq!(decision.session, of.iter().filter_map(|rule| rule.options.session).min(), "{}", text());
+    let named: Vec<&[Arc<str>]> = of.iter().filter_map(|rule| rule.options.reply.as_deref()).collect();
+    for name in REPLIES.map(Arc::from) {
+        let told = decision.reply.as_ref().is_none_or(|names| names.contains(&name));
+        assert_eq!(told, named.iter().all(|names| names.contains(&name)), "{}", text());
+    }
+    let asks =
+        |rule: &&&Rule| rule.then != Requirement::None || decides.is_some_and(|one| one.name == rule.name);
+    let remembered: Option<Vec<Duration>> =
+        of.iter().filter(asks).map(|rule| rule.options.remember).collect();
+    if decision.exemption.is_none() {
+        let remembered = remembered.filter(|_| decides.is_some()).and_then(|all| all.into_iter().min());
+        assert_eq!(decision.remember, remembered, "{}", text());
+        assert_eq!(decision.rule.as_ref(), decides.map(|rule| &rule.name), "{}", text());
+    }
+    for rule in &of {
+        assert!(decision.exemption.is_some() || decision.demand.implies(&rule.demand()), "{}", text());
+    }
+    if let Some(first) = of.iter().find(|rule| decides.is_none_or(|one| one.name != rule.name)) {
+        let held = decision.session.is_some_and(|life| first.options.session == Some(life));
+        reached
+            .extend((held && first.then == Requirement::None).then_some("held by a rule that asks nothing"));
+    }
+    let torn = decision.reply.as_ref().is_some_and(|names| names.is_empty());
+    reached.extend(torn.then_some("no reply in common"));
     reached
 }
 
@@ -93,7 +138,11 @@ pub(crate) fn order_within_a_rule_does_not_matter(case: &mut Case<'_>) {
     shuffled.rules = rules.map(|rule| Rule { when: shuffle(rule.when, &mut case.dice), ..rule }).collect();
     for login in [case.login.clone(), case.login.clone().early()] {
         let facts = login.facts();
-        assert_eq!(case.policy.decide(&facts), shuffled.decide(&facts), "{:#?}\n{login:#?}", shuffled.rules);
+        let decision = case.policy.decide(&facts);
+        assert_eq!(decision, shuffled.decide(&facts), "{:#?}\n{login:#?}", shuffled.rules);
+        if let Some(decision) = decision {
+            assert_eq!(case.policy.ends(&decision, &facts), shuffled.ends(&decision, &facts));
+        }
         assert_eq!(case.policy.decide_plainly(&facts), shuffled.decide_plainly(&facts));
     }
 }
@@ -149,12 +198,12 @@ pub(crate) fn unknown_never_widens(case: &Case<'_>) -> Reached {
             };
             let decides = |rule: &&Rule| Some(&rule.name) == light.rule.as_ref();
             let then = case.policy.rules.iter().find(decides).map(|rule| rule.then);
-            if light.demand.is_refusal() && then != Some(Requirement::Refuse) {
-                // No rule refuses: two of them would give other replies, and in the dark one of the two demands nothing.
-                continue;
-            }
+            let ends = |decision: &Decision, login: &Login| case.policy.ends(decision, &login.facts());
+            // An exemption ends with its own time, and nobody is exempt in the dark.
+            let same_exemption = dark.exemption == light.exemption;
+            let longer = same_exemption && outlasts(ends(dark, &unknown), ends(light, &value));
             assert!(
-                no_wider(dark, light, then),
+                no_wider(dark, light, then) && (dark.demand.is_refusal() || !longer),
                 "{dark:#?}\nis wider than\n{light:#?}\n{:#?}\n{unknown:#?}\n{value:#?}",
                 case.policy.rules
             );
@@ -174,20 +223,21 @@ fn no_wider(dark: &Decision, light: &Decision, then: Option<Requirement>) -> boo
     if !dark.demand.implies(&light.demand) {
         return false;
     }
-    // In the dark, a rule that demands nothing says nothing else either.
-    if dark.demand.is_refusal() || light.exemption.is_some() || then == Some(Requirement::None) {
+    if dark.demand.is_refusal() {
         return true;
     }
-    let shorter = |one: Option<Duration>, other: Option<Duration>| {
-        one.is_none_or(|one| other.is_some_and(|o| one <= o))
-    };
-    let sooner =
-        |light: Option<UnixTime>, dark: Option<UnixTime>| light.is_none_or(|l| dark.is_some_and(|d| d <= l));
-    let session = light.session.is_none_or(|light| dark.session.is_some_and(|dark| dark <= light));
-    shorter(dark.remember, light.remember)
-        && session
-        && sooner(light.ends, dark.ends)
-        && dark.reply == light.reply
+    // Where nothing is asked for in the light, a factor that is shown in the dark all the same may be remembered.
+    let asks = light.exemption.is_none() && then != Some(Requirement::None);
+    let remembers = |decision: &Decision| decision.remember.unwrap_or_default();
+    let told = light.reply.as_ref().is_none_or(|light| {
+        dark.reply.as_ref().is_some_and(|dark| dark.iter().all(|name| light.contains(name)))
+    });
+    (!asks || remembers(dark) <= remembers(light)) && !outlasts(dark.session, light.session) && told
+}
+
+/// Whether the first limit is later than the other; what is `None` has no end.
+fn outlasts<T: Ord>(one: Option<T>, other: Option<T>) -> bool {
+    other.is_some_and(|other| one.is_none_or(|one| one > other))
 }
 
 /// Rules that are only tried out change nothing, and delay no refusal.
@@ -199,6 +249,8 @@ pub(crate) fn shadows_change_nothing(case: &Case<'_>) {
         let without = real.decide(&login.facts());
         match with {
             Some(with) => {
+                let facts = login.facts();
+                assert_eq!(case.policy.ends(&with, &facts), real.ends(&with, &facts));
                 assert_eq!(Some(Decision { shadow: None, ..with }), without, "{:#?}", case.policy.rules)
             }
             // It is not known yet whether they would change something.
@@ -218,15 +270,14 @@ pub(crate) fn early_is_nothing_or_what_it_will_be(case: &Case<'_>) -> Reached {
     };
     if late.exemption.is_some() {
         assert!(!early.demand.is_refusal());
+        assert_eq!((early.session, early.reply), (late.session, late.reply));
         return ["exempt later"].into();
     }
     // What holds for more than one reason may hold for longer than the first one.
-    assert!(
-        late.ends.is_none_or(|late| early.ends.is_some_and(|early| early <= late)),
-        "{early:#?}\n{late:#?}"
-    );
+    let before = case.policy.ends(&early, &login.clone().early().facts());
+    assert!(!outlasts(before, case.policy.ends(&late, &login.facts())), "{early:#?}\n{late:#?}");
     let shadow = if early.demand.is_refusal() { late.shadow.clone() } else { early.shadow.clone() };
-    assert_eq!(Decision { ends: late.ends, shadow, ..early }, late, "{:#?}\n{login:#?}", case.policy.rules);
+    assert_eq!(Decision { shadow, ..early }, late, "{:#?}\n{login:#?}", case.policy.rules);
     ["early"].into()
 }
 

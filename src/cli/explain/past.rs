@@ -58,7 +58,10 @@ pub(super) fn run(config: &Path, attempt: &str, file: Option<&PathBuf>, json: bo
     say("by the rules of today:")?;
     told::rules(&rules)?;
     match decision {
-        Some(decision) => told::decided(&decision).iter().try_for_each(|line| say(line)),
+        Some(decision) => {
+            let ends = policy.ends(&decision, &facts).filter(|_| !decision.demand.is_refusal());
+            told::decided(&decision, ends).iter().try_for_each(|line| say(line))
+        }
         None => say("no rule decides: the record does not hold what one of them looks at"),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::base::clock::UnixTime;
 use crate::cli::exit::Failure;
 use crate::cli::explain::Told;
 use crate::cli::terminal::say;
@@ -61,14 +62,19 @@ fn conditions_json(list: &[Looked]) -> Value {
 }
 
 /// What is decided, and what comes with it.
-pub(super) fn decided(decision: &Decision) -> Vec<String> {
+pub(super) fn decided(decision: &Decision, ends: Option<UnixTime>) -> Vec<String> {
     let demand = demand(&decision.demand);
     let mut lines = vec![match (&decision.rule, &decision.exemption) {
         (_, Some(exemption)) => format!("decided by exemption \"{exemption}\": {demand}"),
         (Some(rule), None) => format!("decided by rule \"{rule}\": {demand}"),
         (None, None) => format!("no rule matches: {demand}"),
     }];
-    lines.extend(decision.perhaps.iter().map(|rule| format!("  with what rule \"{rule}\" may demand")));
+    let perhaps = &decision.perhaps;
+    lines
+        .extend(perhaps.names().iter().map(|rule| format!("  narrowed by rule \"{rule}\", which may match")));
+    if perhaps.more() > 0 {
+        lines.push(format!("  and by {} more rules that may match", perhaps.more()));
+    }
     if let Some(shadow) = &decision.shadow {
         let rule = shadow.rule.as_deref().map_or("no rule".to_owned(), |rule| format!("rule \"{rule}\""));
         lines.push(format!(
@@ -85,7 +91,7 @@ pub(super) fn decided(decision: &Decision) -> Vec<String> {
     if let Some(life) = decision.session {
         lines.push(format!("  a session lasts at most {}", crate::base::table::friendly(life)));
     }
-    lines.extend(decision.ends.map(|at| format!("  a session ends at {}", moment(at.0))));
+    lines.extend(ends.map(|at| format!("  a session ends at {}", moment(at.0))));
     lines
 }
 
@@ -99,7 +105,7 @@ pub(super) fn people(told: &Told) -> Result<(), Failure> {
     if *undecided {
         say("no rule decides")?;
     } else {
-        decided(&explanation.decision).iter().try_for_each(|line| say(line))?;
+        decided(&explanation.decision, explanation.ends).iter().try_for_each(|line| say(line))?;
     }
     match ways.as_slice() {
         [] | [_] => explanation.path.iter().try_for_each(|step| say(&format!("  {step}")))?,
@@ -134,13 +140,14 @@ pub(super) fn programs(told: &Told) -> Result<(), Failure> {
         "rules": rules_json(&explanation.rules),
         "exemptions": exemptions,
         "rule": decision.rule.as_deref(),
-        "perhaps": decision.perhaps.iter().map(|rule| &**rule).collect::<Vec<_>>(),
+        "perhaps": decision.perhaps.names().iter().map(|rule| &**rule).collect::<Vec<_>>(),
+        "perhaps_more": decision.perhaps.more(),
         "exemption": decision.exemption.as_deref(),
         "then": if *undecided { Value::Null } else { then(&decision.demand) },
         "shadow": shadow.map(|shadow| json!({ "rule": shadow.rule.as_deref(), "then": then(&shadow.demand) })),
         "remember_seconds": decision.remember.map(|life| life.as_secs()),
         "session_seconds": decision.session.map(|life| life.as_secs()),
-        "session_ends": decision.ends.map(|at| moment(at.0)),
+        "session_ends": explanation.ends.map(|at| moment(at.0)),
         "path": explanation.path,
         "methods": ways.iter().cloned().collect::<BTreeMap<_, _>>(),
         "notes": notes,

@@ -285,7 +285,11 @@ fn because(settings: &Settings, expectation: &Expectation, facts: &Facts<'_>, de
         let values = if values.is_empty() { String::new() } else { format!(" ({})", values.join("; ")) };
         format!("; rule \"{}\": {}{values}", rule.name, rule.role.words())
     });
-    let perhaps: Vec<String> = decision.perhaps.iter().map(|rule| format!("\"{rule}\"")).collect();
+    let mut perhaps: Vec<String> =
+        decision.perhaps.names().iter().map(|rule| format!("\"{rule}\"")).collect();
+    if decision.perhaps.more() > 0 {
+        perhaps.push(format!("and {} more", decision.perhaps.more()));
+    }
     let added = (!perhaps.is_empty()).then(|| format!("; of rule {} it cannot be told", perhaps.join(", ")));
     [named, added].into_iter().flatten().collect()
 }

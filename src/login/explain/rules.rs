@@ -31,6 +31,8 @@ pub enum Role {
     Adds,
     /// It cannot be told whether it holds, and it would demand nothing.
     OpensNothing,
+    /// The same, and its limits on the session and on what the client is told hold.
+    Limits,
     /// It needs what is not known yet, so that nothing is decided.
     Needs,
     /// It is only tried out.
@@ -49,6 +51,7 @@ impl Role {
             Self::RefusesUnknown => "it cannot be told whether it matches, so it refuses",
             Self::Adds => "it cannot be told whether it matches, so its demand is added",
             Self::OpensNothing => "it cannot be told whether it matches, so it opens nothing",
+            Self::Limits => "it cannot be told whether it matches, so it opens nothing and its limits hold",
             Self::Needs => "it needs what is not known",
             Self::Shadow => "only tried out",
             Self::NotReached => "not reached",
@@ -64,6 +67,7 @@ impl Role {
             Self::RefusesUnknown => "refuses-unknown",
             Self::Adds => "adds",
             Self::OpensNothing => "opens-nothing",
+            Self::Limits => "limits",
             Self::Needs => "needs",
             Self::Shadow => "shadow",
             Self::NotReached => "not-reached",
@@ -85,7 +89,7 @@ pub fn rules(policy: &Policy, facts: &Facts<'_>) -> Vec<RuleTold> {
     policy.rules.iter().map(told).collect()
 }
 
-const fn role(rule: &Rule, truth: Truth, ended: bool) -> Role {
+fn role(rule: &Rule, truth: Truth, ended: bool) -> Role {
     match (truth, rule.then) {
         _ if ended => Role::NotReached,
         _ if rule.options.shadow => Role::Shadow,
@@ -93,6 +97,7 @@ const fn role(rule: &Rule, truth: Truth, ended: bool) -> Role {
         (Truth::Yes, _) => Role::Decides,
         (Truth::Pending, _) => Role::Needs,
         (Truth::Unknown, Requirement::Refuse) => Role::RefusesUnknown,
+        (Truth::Unknown, Requirement::None) if rule.narrows() => Role::Limits,
         (Truth::Unknown, Requirement::None) => Role::OpensNothing,
         (Truth::Unknown, Requirement::OneOf(_) | Requirement::AllOf(_)) => Role::Adds,
     }

@@ -145,10 +145,12 @@ fn every_rule_is_told_in_order_with_what_it_does_to_the_decision() {
     let unknown = || Condition::Asn(vec![64496]);
     let mut tried = Rule::new("tried", is("wiki"), Requirement::Refuse);
     tried.options.shadow = true;
+    let open = Rule::new("open for a minute", unknown(), Requirement::None);
     let policy = Policy::new(vec![
         tried,
         Rule::new("other", is("vpn"), Requirement::Refuse),
         Rule::new("open abroad", unknown(), Requirement::None),
+        Rule { options: Options { session: Some(Duration::from_secs(60)), ..Options::default() }, ..open },
         Rule::new("abroad", unknown(), ANY),
         Rule::new("here", is("wiki"), Requirement::None),
         Rule::new("rest", Condition::ALWAYS, Requirement::Refuse),
@@ -157,8 +159,15 @@ fn every_rule_is_told_in_order_with_what_it_does_to_the_decision() {
         let told = rules(policy, &Facts::of(&client, UnixTime(0)));
         told.iter().map(|rule| rule.role).collect::<Vec<_>>()
     };
-    let expected =
-        [Role::Shadow, Role::Passes, Role::OpensNothing, Role::Adds, Role::Decides, Role::NotReached];
+    let expected = [
+        Role::Shadow,
+        Role::Passes,
+        Role::OpensNothing,
+        Role::Limits,
+        Role::Adds,
+        Role::Decides,
+        Role::NotReached,
+    ];
     assert_eq!(roles(&policy), expected);
     let needs = Policy::new(vec![Rule::new("group", Condition::Group(vec!["x".into()]), ANY)]);
     assert_eq!(roles(&needs), [Role::Needs]);

@@ -47,6 +47,12 @@ impl Compiled {
         Look { checks: &self.checks, index: &self.index, seen: Seen::new(&self.words, facts) }
     }
 
+    /// Whether some rules are about the time.
+    #[must_use]
+    pub const fn is_timed(&self) -> bool {
+        self.index.is_timed()
+    }
+
     /// Whether some rules are only tried out.
     #[must_use]
     pub const fn has_shadows(&self) -> bool {
@@ -66,7 +72,7 @@ impl<'a> Look<'a> {
     /// The rules that may decide about this login or add to what is decided, in order: the number of each, and what its
     /// condition says. Rules that are only tried out are among them when `tried` is set.
     ///
-    /// A rule that is left out does not hold, or cannot be told to and would demand nothing.
+    /// A rule that is left out does not hold, or cannot be told to and would narrow nothing.
     pub fn rules(&mut self, tried: bool) -> Rules<'_, 'a> {
         let walk = self.index.walk(&mut self.seen, tried);
         Rules { checks: self.checks, walk, seen: &mut self.seen }

@@ -207,6 +207,14 @@ impl Condition {
         }
     }
 
+    /// Whether it, or one inside of it, is about the time.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        let mut timed = false;
+        self.each(&mut |one| timed |= matches!(one, Self::Time(_) | Self::Calendar(_) | Self::Valid(_)));
+        timed
+    }
+
     /// Calls `visit` with this condition and every one inside of it.
     #[allow(clippy::wildcard_enum_match_arm, reason = "all but these three hold no other condition")]
     pub fn each(&self, visit: &mut dyn FnMut(&Self)) {

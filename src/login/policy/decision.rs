@@ -140,19 +140,19 @@ impl Clause {
 pub struct Decision {
     /// What is demanded.
     pub demand: Demand,
+    /// Of which moment it is: that of the facts.
+    pub at: UnixTime,
     /// By which rule; `None` when none holds.
     pub rule: Option<Arc<str>>,
-    /// Rules above it of which it cannot be told whether they hold, and which add to the demand.
-    pub perhaps: Vec<Arc<str>>,
-    /// When the conditions of that rule cease to hold; `None` when they do not, or not soon.
-    pub ends: Option<UnixTime>,
-    /// How long a session may last.
+    /// Rules above it of which it cannot be told whether they hold, and which may narrow what is decided.
+    pub perhaps: Perhaps,
+    /// How long a session may last. When its hours end is said by [`crate::login::policy::Policy::ends`].
     pub session: Option<Duration>,
     /// How long a confirmed factor counts again from the same place.
     pub remember: Option<Duration>,
     /// What somebody is told who is let in without a factor for the time being.
     pub offer: Option<Arc<str>>,
-    /// The reply rules that hold; `None`: all of the client's.
+    /// The reply rules that hold; `None`: all of the client's. Of none, nobody can be told what was meant.
     pub reply: Option<Arc<[Arc<str>]>>,
     /// The exemption that stands in for what a rule would have asked for.
     pub exemption: Option<Arc<str>>,
@@ -169,21 +169,60 @@ pub struct Shadow {
     pub demand: Demand,
 }
 
-impl Decision {
-    /// What holds when no rule does (D-122).
+/// Rules of which it cannot be told whether they hold, by name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Perhaps {
+    names: Vec<Arc<str>>,
+    more: usize,
+}
+
+impl Perhaps {
+    /// So many are kept by name; of a country that is not known there may be thousands.
+    pub const MOST: usize = 8;
+
+    /// Adds one below the others.
+    pub fn push(&mut self, rule: &Arc<str>) {
+        if self.names.len() < Self::MOST {
+            self.names.push(rule.clone());
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    /// The first of them, [`Perhaps::MOST`] at most.
     #[must_use]
-    pub fn default_demand() -> Self {
-        Self::of(Demand::one_of(FactorKinds::ALL))
+    pub fn names(&self) -> &[Arc<str>] {
+        &self.names
+    }
+
+    /// How many there are besides.
+    #[must_use]
+    pub const fn more(&self) -> usize {
+        self.more
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+impl Decision {
+    /// What holds at `at` when no rule does (D-122).
+    #[must_use]
+    pub fn default_demand(at: UnixTime) -> Self {
+        Self::of(Demand::one_of(FactorKinds::ALL), at)
     }
 
     /// A decision without any rule.
     #[must_use]
-    pub const fn of(demand: Demand) -> Self {
+    pub const fn of(demand: Demand, at: UnixTime) -> Self {
         Self {
             demand,
+            at,
             rule: None,
-            perhaps: Vec::new(),
-            ends: None,
+            perhaps: Perhaps { names: Vec::new(), more: 0 },
             session: None,
             remember: None,
             offer: None,

@@ -141,6 +141,8 @@ impl Policy {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::base::clock::UnixTime;
     use crate::login::client::Client;
@@ -211,6 +213,42 @@ mod tests {
         let decision = decide(&policy, DN, "wiki", Some("192.0.2.7"));
         assert_eq!(decision.demand, Demand::NOTHING);
         assert_eq!((decision.exemption.as_deref(), decision.rule), (Some("wiki-service"), None));
+    }
+
+    #[test]
+    fn an_exemption_leaves_the_session_and_the_reply_of_the_rule_as_they_are_and_ends_it_with_itself() {
+        let moment = UnixTime::from_seconds;
+        let until = |end| Condition::Valid(Validity { from: None, until: Some(moment(end)) });
+        let mut rule = Rule::new("all", until(1_800_000_600), Requirement::OneOf(FactorKinds::ALL));
+        rule.options.session = Some(Duration::from_secs(60));
+        rule.options.remember = Some(Duration::from_secs(60));
+        rule.options.reply = Some([Arc::from("limited")].into());
+        rule.options.offer = Some("please enrol".into());
+        let mut one = exemption("wiki-service", "wiki", "192.0.2.0/28");
+        let mut ends = |until| {
+            one.valid.until = until;
+            let rules = vec![rule.clone()].into();
+            let policy = Policy { rules, exemptions: vec![one.clone()], ..Policy::default() };
+            let decision = decide(&policy, DN, "wiki", Some("192.0.2.7"));
+            assert!(decision.demand.is_nothing() && decision.exemption.is_some());
+            assert_eq!(decision.session, Some(Duration::from_secs(60)));
+            assert_eq!(decision.reply.as_deref(), Some(&["limited".into()][..]));
+            assert_eq!((decision.remember, decision.offer.as_deref()), (None, None), "no factor is shown");
+            let (who, groups) = (Pseudonym::new("p1").unwrap(), Groups::new());
+            let wiki = Client::new("wiki", "staff");
+            policy.ends(
+                &decision,
+                &Facts {
+                    source: "192.0.2.7".parse().ok(),
+                    subject: Input::Known((&who, &groups)),
+                    aliases: &[DN.into()],
+                    ..Facts::of(&wiki, UnixTime(0))
+                },
+            )
+        };
+        assert_eq!(ends(Some(moment(1_800_000_300))), Some(moment(1_800_000_300)));
+        assert_eq!(ends(Some(moment(1_800_000_900))), Some(moment(1_800_000_600)));
+        assert_eq!(ends(None), Some(moment(1_800_000_600)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::clock::UnixTime;
 use crate::login::factor::FactorKinds;
 use crate::login::policy::condition::Condition;
-use crate::login::policy::decision::{Clause, Decision, Demand, Say};
+use crate::login::policy::decision::{Clause, Decision, Demand, Perhaps, Say};
 use crate::login::policy::facts::Facts;
 use crate::login::policy::truth::Truth;
 
@@ -77,7 +77,18 @@ impl Rule {
         }
     }
 
-    /// When it ceases to hold, if it holds at the time of `facts` and nothing but the time changes.
+    /// Whether it narrows what is decided below it where it cannot be told whether it holds: it demands something, or it
+    /// would let nobody in for as long or with as much.
+    #[must_use]
+    pub fn narrows(&self) -> bool {
+        self.then != Requirement::None
+            || self.options.session.is_some()
+            || self.options.reply.is_some()
+            || self.when.is_timed()
+    }
+
+    /// When it ceases to hold, if it holds at the time of `facts`, or cannot be told not to, and nothing but the time
+    /// changes.
     #[must_use]
     pub fn ends(&self, facts: &Facts<'_>) -> Option<UnixTime> {
         let mut at = facts.at;
@@ -95,33 +106,48 @@ impl Rule {
 /// Of hours that follow each other without a gap for longer, no more is told than that they last until then.
 const LONGEST_CHAIN: usize = 16;
 
-/// Rules in order become a decision: the first that holds decides, and those above it of which that cannot be told add
-/// what they demand, so that nobody has more for an input that is unknown than for any value it could have.
+/// Rules in order become a decision: the first that holds decides, and those above it of which that cannot be told
+/// narrow it to what they would have decided, so that nobody has more for an input that is unknown than for any value
+/// it could have.
 #[derive(Debug)]
-pub struct Deciding<'a> {
-    facts: &'a Facts<'a>,
-    perhaps: Vec<&'a Rule>,
+pub struct Deciding {
+    at: UnixTime,
+    narrowed: Narrowed,
 }
 
-impl<'a> Deciding<'a> {
-    /// Before the first rule.
+/// What rules of which it cannot be told whether they hold leave of the decision below them.
+#[derive(Debug)]
+struct Narrowed {
+    /// Comes on top. Of clauses that imply each other one is left, so there are never more than sets of kinds.
+    demand: Demand,
+    /// A session lasts no longer.
+    session: Option<Duration>,
+    /// Nothing is remembered for longer; `None`: nothing is.
+    remember: Option<Duration>,
+    /// No other reply rules hold; `None`: all may.
+    reply: Option<Arc<[Arc<str>]>>,
+    rules: Perhaps,
+}
+
+impl Deciding {
+    /// Before the first rule; `at` is the time of the facts.
     #[must_use]
-    pub const fn new(facts: &'a Facts<'a>) -> Self {
-        Self { facts, perhaps: Vec::new() }
+    pub fn new(at: UnixTime) -> Self {
+        Self { at, narrowed: Narrowed::default() }
     }
 
     /// Takes the next rule, with what its condition says; `Some` ends it: with the decision, or, as `Err`, since the
     /// rule needs what is not known yet.
     #[must_use]
-    pub fn next(&mut self, rule: &'a Rule, looked: Truth) -> Option<Result<Decision, Undecided>> {
+    pub fn next(&mut self, rule: &Rule, looked: Truth) -> Option<Result<Decision, Undecided>> {
         match looked {
             Truth::No => None,
             Truth::Pending => Some(Err(Undecided)),
             Truth::Yes => Some(Ok(self.decided(Some(rule)))),
             Truth::Unknown if rule.then == Requirement::Refuse => Some(Ok(self.decided(Some(rule)))),
             Truth::Unknown => {
-                if rule.then != Requirement::None {
-                    self.perhaps.push(rule);
+                if rule.narrows() {
+                    self.narrowed.add(rule);
                 }
                 None
             }
@@ -130,18 +156,18 @@ impl<'a> Deciding<'a> {
 
     /// After the last rule.
     #[must_use]
-    pub fn end(&self) -> Decision {
+    pub fn end(&mut self) -> Decision {
         self.decided(None)
     }
 
-    fn decided(&self, rule: Option<&Rule>) -> Decision {
-        let mut decision = Decision::default_demand();
+    fn decided(&mut self, rule: Option<&Rule>) -> Decision {
+        let narrowed = std::mem::take(&mut self.narrowed);
+        let mut decision = Decision::default_demand(self.at);
         if let Some(rule) = rule {
             let options = &rule.options;
             decision = Decision {
                 demand: rule.demand(),
                 rule: Some(rule.name.clone()),
-                ends: rule.ends(self.facts),
                 session: options.session,
                 remember: options.remember,
                 offer: options.offer.clone(),
@@ -149,21 +175,55 @@ impl<'a> Deciding<'a> {
                 ..decision
             };
         }
-        for other in &self.perhaps {
-            let options = &other.options;
-            decision.demand = decision.demand.and(other.demand());
-            if options.reply != decision.reply {
-                // Which of the two holds is not known, nor which of them gives less.
-                decision.demand = Demand::Refuse(Say::Failed);
-            }
-            decision.remember =
-                decision.remember.and_then(|life| options.remember.map(|other| life.min(other)));
-            decision.session = [decision.session, options.session].into_iter().flatten().min();
-            decision.ends =
-                [decision.ends, other.when.next_boundary(self.facts.at)].into_iter().flatten().min();
-            decision.perhaps.push(other.name.clone());
+        Decision {
+            demand: decision.demand.and(narrowed.demand),
+            session: sooner(decision.session, narrowed.session),
+            remember: decision.remember.zip(narrowed.remember).map(|(one, other)| one.min(other)),
+            reply: in_both(decision.reply, narrowed.reply.as_ref()),
+            perhaps: narrowed.rules,
+            ..decision
         }
-        decision
+    }
+}
+
+impl Default for Narrowed {
+    fn default() -> Self {
+        Self {
+            demand: Demand::NOTHING,
+            session: None,
+            remember: Some(Duration::MAX),
+            reply: None,
+            rules: Perhaps::default(),
+        }
+    }
+}
+
+impl Narrowed {
+    fn add(&mut self, rule: &Rule) {
+        let options = &rule.options;
+        self.demand = std::mem::replace(&mut self.demand, Demand::NOTHING).and(rule.demand());
+        self.session = sooner(self.session, options.session);
+        self.reply = in_both(self.reply.take(), options.reply.as_ref());
+        // Where no factor is asked for, none is remembered; one that was shown all the same may be.
+        if rule.then != Requirement::None {
+            self.remember = self.remember.zip(options.remember).map(|(one, other)| one.min(other));
+        }
+        self.rules.push(&rule.name);
+    }
+}
+
+/// The smaller of two limits; what is `None` has none.
+pub(super) fn sooner<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    one.into_iter().chain(other).min()
+}
+
+/// The names that are in both lists; `None` is the list of all.
+fn in_both(one: Option<Arc<[Arc<str>]>>, other: Option<&Arc<[Arc<str>]>>) -> Option<Arc<[Arc<str>]>> {
+    match (one, other) {
+        (None, other) => other.cloned(),
+        (one, None) => one,
+        (Some(one), Some(other)) if one.iter().all(|name| other.contains(name)) => Some(one),
+        (Some(one), Some(other)) => Some(one.iter().filter(|name| other.contains(name)).cloned().collect()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The rules in small.
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
@@ -169,7 +170,7 @@ fn a_rule_of_which_it_cannot_be_told_adds_its_demand_to_what_comes_below() {
     assert_eq!((refused.demand, refused.rule.as_deref()), (Demand::Refuse(Say::Failed), Some("office")));
     let asked = decided(Requirement::OneOf(totp()), Requirement::None);
     assert_eq!((asked.demand, asked.rule.as_deref()), (Demand::one_of(totp()), Some("rest")));
-    assert_eq!(asked.perhaps, ["office".into()]);
+    assert_eq!(asked.perhaps.names(), ["office".into()]);
     assert!(decided(Requirement::OneOf(totp()), Requirement::Refuse).demand.is_refusal());
     assert_eq!(
         decided(any, Requirement::OneOf(totp())).demand,
@@ -187,4 +188,113 @@ fn a_rule_that_is_tried_out_changes_nothing_and_is_told() {
     assert_eq!((decision.demand, decision.rule.as_deref()), (Demand::NOTHING, Some("rest")));
     let shadow = decision.shadow.unwrap();
     assert_eq!((shadow.demand.word(), shadow.rule.as_deref()), ("refuse", Some("tried")));
+}
+
+/// A rule about an autonomous system that nobody knows.
+fn perhaps(name: &str, then: Requirement, options: Options) -> Rule {
+    Rule { options, ..rule(name, Condition::Asn(vec![64496]), then) }
+}
+
+fn hours_of(seconds: u64) -> Options {
+    Options { session: Some(Duration::from_secs(seconds)), ..Options::default() }
+}
+
+fn replies(names: &[&str]) -> Options {
+    Options { reply: Some(names.iter().map(|name| Arc::from(*name)).collect()), ..Options::default() }
+}
+
+#[test]
+fn a_rule_that_may_hold_and_asks_for_nothing_opens_nothing_and_lengthens_no_session() {
+    let below =
+        Rule { options: hours_of(600), ..rule("rest", Condition::ALWAYS, Requirement::OneOf(totp())) };
+    let session = |options: Options| {
+        let rules = vec![perhaps("perhaps", Requirement::None, options), below.clone()];
+        let decision = Policy::new(rules).decide(&facts(None, None)).unwrap();
+        assert_eq!(decision.demand, Demand::one_of(totp()));
+        (decision.session.unwrap().as_secs(), decision.perhaps.is_empty())
+    };
+    assert_eq!(session(hours_of(60)), (60, false));
+    assert_eq!(session(hours_of(6000)), (600, false));
+    assert_eq!(session(Options::default()), (600, true), "it has nothing to say");
+}
+
+#[test]
+fn of_reply_rules_those_hold_that_all_rules_name_that_may_hold() {
+    let told = |upper: &[Options], lower: Options| {
+        let mut rules: Vec<_> =
+            upper.iter().map(|options| perhaps("perhaps", Requirement::None, options.clone())).collect();
+        rules.push(Rule { options: lower, ..rule("rest", Condition::ALWAYS, Requirement::None) });
+        let decision = Policy::new(rules).decide(&facts(None, None)).unwrap();
+        assert_eq!(decision.demand, Demand::NOTHING);
+        decision.reply.map(|names| names.iter().map(|name| name.to_string()).collect::<Vec<_>>().join(" "))
+    };
+    let all = Options::default;
+    assert_eq!(told(&[all()], all()), None);
+    assert_eq!(told(&[replies(&["a"])], all()).as_deref(), Some("a"));
+    assert_eq!(told(&[all()], replies(&["a"])).as_deref(), Some("a"));
+    assert_eq!(told(&[replies(&["a", "b"])], replies(&["b", "a"])).as_deref(), Some("b a"));
+    assert_eq!(told(&[replies(&["a", "b"])], replies(&["c", "b"])).as_deref(), Some("b"));
+    assert_eq!(told(&[replies(&["a", "b"]), replies(&["c", "b"])], all()).as_deref(), Some("b"));
+    assert_eq!(
+        told(&[replies(&["a"])], replies(&["b"])).as_deref(),
+        Some(""),
+        "the front end tells of nobody"
+    );
+}
+
+#[test]
+fn of_a_thousand_rules_that_may_hold_eight_are_kept_by_name_and_all_are_counted() {
+    let mut rules: Vec<_> = (0..1000)
+        .map(|n| perhaps(&format!("rule {n}"), Requirement::OneOf(totp()), hours_of(5000 - n)))
+        .collect();
+    rules.push(rule("rest", Condition::ALWAYS, Requirement::None));
+    let decision = Policy::new(rules).decide(&facts(None, None)).unwrap();
+    assert_eq!(
+        (decision.perhaps.names().len(), decision.perhaps.more()),
+        (Perhaps::MOST, 1000 - Perhaps::MOST)
+    );
+    assert_eq!(decision.perhaps.names().first().map(|name| &**name), Some("rule 0"));
+    assert_eq!(decision.session, Some(Duration::from_secs(4001)), "that of the last one");
+    assert_eq!(decision.demand, Demand::one_of(totp()), "a thousand times the same");
+}
+
+#[test]
+fn a_session_ends_with_the_hours_of_the_deciding_rule_and_of_those_that_may_hold_a_079() {
+    let every = Weekday::Monday.cycle_forward().take(7).collect::<Vec<_>>();
+    let until = |hour: i8| {
+        let hours = vec![hours(&every, 6, hour, "UTC")];
+        Condition::Time(vec![Arc::new(Window { name: "".into(), hours })])
+    };
+    let may = |hour: i8| Condition::All(vec![Condition::Asn(vec![64496]), until(hour)]);
+    let ends = |rules: Vec<Rule>| {
+        let policy = Policy::new(rules);
+        let decision = policy.decide(&facts(None, None)).unwrap();
+        // Asked later, it is still the end of what was decided at noon.
+        let later = Facts { at: at("2026-11-21T23:00:00Z"), ..facts(None, None) };
+        let ends = policy.ends(&decision, &later);
+        assert_eq!(ends, policy.ends_plainly(&decision, &later));
+        ends.map(|end| jiff::Timestamp::from_millisecond(end.0).unwrap().to_string())
+    };
+    let none = |name: &str, when| rule(name, when, Requirement::None);
+    let rest = || none("rest", until(18));
+    assert_eq!(ends(vec![rest()]).as_deref(), Some("2026-11-21T18:00:00Z"));
+    assert_eq!(ends(vec![none("may", may(15)), rest()]).as_deref(), Some("2026-11-21T15:00:00Z"));
+    assert_eq!(ends(vec![none("may", may(20)), rest()]).as_deref(), Some("2026-11-21T18:00:00Z"));
+    assert_eq!(ends(vec![rest(), none("below", may(15))]).as_deref(), Some("2026-11-21T18:00:00Z"));
+    assert_eq!(ends(vec![none("not now", until(8)), rest()]).as_deref(), Some("2026-11-21T18:00:00Z"));
+    let shadow = Rule { options: Options { shadow: true, ..Options::default() }, ..none("tried", until(13)) };
+    assert_eq!(ends(vec![shadow, rest()]).as_deref(), Some("2026-11-21T18:00:00Z"));
+    assert_eq!(ends(vec![none("always", Condition::ALWAYS)]), None);
+}
+
+#[test]
+fn where_more_must_be_known_than_the_decision_was_made_of_a_session_ends_at_once() {
+    let vpn = Condition::Group(vec![group_key("VPN Users")]);
+    let hours = Condition::Valid(Validity { from: None, until: Some(at("2027-01-01T00:00:00Z")) });
+    let policy = Policy::new(vec![rule("vpn", Condition::All(vec![vpn, hours]), Requirement::OneOf(totp()))]);
+    let (who, member) = (Pseudonym::new("p1").unwrap(), Groups::from([group_key("vpn users")]));
+    let known = facts(None, Some((&who, &member)));
+    let decision = policy.decide(&known).unwrap();
+    assert_eq!(policy.ends(&decision, &known), Some(at("2027-01-01T00:00:00Z")));
+    assert_eq!(policy.ends(&decision, &facts(None, None)), Some(decision.at));
 }

@@ -54,7 +54,7 @@ impl<'a> Side<'a> {
 
     /// What is decided, if `guesses` hold.
     pub(super) fn decide(&self, facts: &Facts<'_>, guesses: &Guesses) -> Result<Outcome, Silent> {
-        let mut deciding = Deciding::new(facts);
+        let mut deciding = Deciding::new(facts.at);
         for (rule, number) in self.policy.rules.iter().zip(&self.numbers) {
             if rule.options.shadow {
                 continue;

@@ -75,6 +75,9 @@ pub enum Failed {
     /// No rule is for him.
     #[error("no reply rule fits, and without-reply-rule is \"refuse\"")]
     NoRule,
+    /// Two of the login's rules may hold, and name different ones.
+    #[error("rules of which it cannot be told whether they match name different reply rules")]
+    NoneInCommon,
     /// One of the attributes of a rule.
     #[error("reply \"{rule}\": {attribute}: {why}")]
     Attribute {
@@ -100,6 +103,9 @@ impl Rules {
     ///
     /// [`Failed`], which says what an administrator has to look at.
     pub fn attributes(&self, account: &Account, only: Option<&[Arc<str>]>) -> Result<Vec<u8>, Failed> {
+        if only.is_some_and(<[_]>::is_empty) {
+            return Err(Failed::NoneInCommon);
+        }
         let is_named = |rule: &&Arc<Rule>| only.is_none_or(|names| names.contains(&rule.name));
         let most = match self.choice {
             Choice::First => 1,

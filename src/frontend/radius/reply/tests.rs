@@ -360,7 +360,14 @@ fn where_the_deciding_rule_names_reply_rules_the_others_are_silent() {
     let of = |name: &str| target("Class").whole(name).unwrap().to_vec();
     assert_eq!(told(None), Ok([of("a"), of("b")].concat()));
     assert_eq!(told(Some(&["b".into()])), Ok(of("b")));
-    for none in [&["elsewhere".into()][..], &[]] {
-        assert_eq!(told(Some(none)), Err(Failed::NoRule), "as if the client had no other");
+    assert_eq!(told(Some(&["elsewhere".into()])), Err(Failed::NoRule), "as if the client had no other");
+}
+
+#[test]
+fn where_rules_that_may_match_name_no_reply_rule_in_common_nobody_is_told_of_a_075() {
+    let mut all = rules(Choice::Merge, vec![rule("a", None, vec![fixed("Class", "a")])]);
+    for without in [Without::Refuse, Without::Accept] {
+        all.without = without;
+        assert_eq!(all.attributes(&account(&[], &[]), Some(&[])), Err(Failed::NoneInCommon));
     }
 }

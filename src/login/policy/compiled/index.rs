@@ -6,7 +6,7 @@ use crate::login::policy::compiled::anchor::{Anchor, anchors};
 use crate::login::policy::compiled::bits::Bits;
 use crate::login::policy::compiled::check::{Check, Kind};
 use crate::login::policy::compiled::seen::{Has, Seen};
-use crate::login::policy::rule::{Requirement, Rule};
+use crate::login::policy::rule::Rule;
 
 /// Rules by their anchors.
 #[derive(Debug, Default)]
@@ -16,8 +16,10 @@ pub(super) struct Index {
     always: Bits,
     /// By kind, in the order of [`Kind::ALL`].
     kinds: Vec<Anchored>,
-    /// Rules that demand something: the only ones that matter when it cannot be told whether they hold.
-    demanding: Bits,
+    /// Rules that narrow what is decided below them when it cannot be told whether they hold.
+    narrowing: Bits,
+    /// Some rules are about the time.
+    timed: bool,
     /// Rules that are only tried out.
     shadows: Option<Bits>,
     /// The first rule that has a group for an anchor.
@@ -59,13 +61,14 @@ impl Index {
                 .iter()
                 .map(|_| Anchored { by_number: Vec::new(), all: Bits::none(count) })
                 .collect(),
-            demanding: Bits::none(count),
+            narrowing: Bits::none(count),
+            timed: rules.iter().any(|rule| rule.when.is_timed()),
             shadows: None,
             first_grouped: None,
         };
         for (number, (rule, anchors)) in rules.iter().zip(&mut all).enumerate() {
-            if rule.then != Requirement::None {
-                index.demanding.add(number);
+            if rule.narrows() {
+                index.narrowing.add(number);
             }
             if rule.options.shadow {
                 index.shadows.get_or_insert_with(|| Bits::none(count)).add(number);
@@ -119,6 +122,11 @@ impl Index {
         }
     }
 
+    /// Whether some rules are about the time.
+    pub(super) const fn is_timed(&self) -> bool {
+        self.timed
+    }
+
     /// Whether some rules are only tried out.
     pub(super) const fn has_shadows(&self) -> bool {
         self.shadows.is_some()
@@ -132,7 +140,7 @@ impl Index {
             at: 0,
             groups_from: self.first_grouped,
             left_out: self.shadows.as_ref().filter(|_| !tried),
-            undemanding: seen.is_pending(),
+            unnarrowing: seen.is_pending(),
         };
         for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Group) {
             walk.add(kind, seen);
@@ -150,8 +158,9 @@ pub(super) struct Walk<'a> {
     /// From this rule on, those that are found by a group have not been added yet.
     groups_from: Option<usize>,
     left_out: Option<&'a Bits>,
-    /// Rules that demand nothing matter even where it cannot be told whether they hold.
-    undemanding: bool,
+    /// Rules that narrow nothing matter even where it cannot be told whether they hold: one of them may need what is not
+    /// known yet.
+    unnarrowing: bool,
 }
 
 impl Walk<'_> {
@@ -188,7 +197,7 @@ impl Walk<'_> {
                     set.iter().for_each(|number| self.add_named(anchored, number));
                 }
             }
-            Has::Unknown if !self.undemanding => self.found.add_common(&anchored.all, &self.index.demanding),
+            Has::Unknown if !self.unnarrowing => self.found.add_common(&anchored.all, &self.index.narrowing),
             Has::Unknown | Has::Pending => self.found.add_all(&anchored.all),
         }
     }
