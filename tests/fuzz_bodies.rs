@@ -1,11 +1,13 @@
 //! The bodies of the fuzz targets on inputs that are nearly right, and on every seed. Those of the RADIUS
-//! targets are also in `radius_codec.rs`, those of LDAP in `ldap_codec.rs`, that of the login in `login::flow`.
+//! targets are also in `radius_codec.rs`, those of LDAP in `ldap_codec.rs`, that of the rules in `policy_rules.rs`, that of
+//! the login in `login::flow`.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::cast_possible_wrap,
     reason = "test code"
 )]
 
@@ -13,12 +15,16 @@
 mod fuzz_accounting;
 #[path = "support/fuzz_configuration.rs"]
 mod fuzz_configuration;
+#[path = "support/fuzz_data.rs"]
+mod fuzz_data;
 #[path = "support/fuzz_ldap.rs"]
 mod fuzz_ldap;
 #[path = "support/fuzz_ldap_session.rs"]
 mod fuzz_ldap_session;
 #[path = "support/fuzz_ldap_upstream.rs"]
 mod fuzz_ldap_upstream;
+#[path = "support/fuzz_policy.rs"]
+mod fuzz_policy;
 #[path = "support/fuzz_proxy.rs"]
 mod fuzz_proxy;
 #[path = "support/fuzz_radius.rs"]
@@ -30,6 +36,7 @@ use std::path::{Path, PathBuf};
 
 use fuzz_configuration::Site;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -61,7 +68,9 @@ fn every_seed_keeps_the_promises_of_its_target() {
             let bytes = fs::read(seed.unwrap().path()).unwrap();
             match target.as_str() {
                 "configuration" => site.file(&bytes),
+                "configuration_rules" => drop(site.rules(&bytes)),
                 "configuration_structured" => site.mutated(&bytes),
+                "icalendar" => drop(fuzz_data::calendar(&bytes)),
                 "ldap_dn" => fuzz_ldap::name(std::str::from_utf8(&bytes).unwrap()),
                 "ldap_message" => {
                     fuzz_ldap::message(&bytes);
@@ -72,6 +81,8 @@ fn every_seed_keeps_the_promises_of_its_target() {
                 "ldap_upstream" => drop(fuzz_ldap_upstream::upstream(&bytes)),
                 // Its body is in the library and is built for its own tests alone.
                 "login_flow" => {}
+                "policy" => drop(fuzz_policy::policy(&bytes)),
+                "prefixes" => drop(fuzz_data::prefixes(std::str::from_utf8(&bytes).unwrap())),
                 "proxy_header" => fuzz_proxy::header(&bytes),
                 "radius_accounting" => fuzz_accounting::session(&bytes),
                 "radius_packet" => fuzz_radius::packet(&bytes),
@@ -86,6 +97,40 @@ fn every_seed_keeps_the_promises_of_its_target() {
 fn the_sample_is_accepted_before_anything_is_changed() {
     let folder = tempfile::tempdir().unwrap();
     assert!(Site::new(folder.path()).accepts_the_sample());
+}
+
+/// A target whose tables are all refused at the first line finds nothing.
+#[test]
+fn tables_of_rules_that_are_made_of_bytes_are_accepted_and_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::new(folder.path());
+    assert!(site.rules(&[]), "the sets without a rule");
+    let mut outcomes = [0; 2];
+    let config = ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() };
+    let bytes = prop::collection::vec(any::<u8>(), 0..120);
+    let mut runner = proptest::test_runner::TestRunner::new_with_rng(
+        config,
+        proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
+    );
+    for _ in 0..200 {
+        let bytes = bytes.new_tree(&mut runner).unwrap().current();
+        outcomes[usize::from(site.rules(&bytes))] += 1;
+    }
+    assert!(outcomes.iter().all(|count| *count > 20), "{outcomes:?}");
+}
+
+#[test]
+fn calendars_and_prefixes_that_are_made_of_bytes_are_read_and_refused() {
+    let seeds = |target: &str| {
+        let folder = root().join("fuzz/seeds").join(target);
+        fs::read_dir(folder).unwrap().map(|seed| fs::read(seed.unwrap().path()).unwrap()).collect::<Vec<_>>()
+    };
+    let calendars: BTreeSet<_> =
+        seeds("icalendar").iter().flat_map(|seed| fuzz_data::calendar(seed)).collect();
+    assert_eq!(calendars, ["accepted", "refused", "several", "times", "warned"].into());
+    let texts = seeds("prefixes").into_iter().map(|seed| String::from_utf8(seed).unwrap());
+    let prefixes: BTreeSet<_> = texts.flat_map(|text| fuzz_data::prefixes(&text)).collect();
+    assert_eq!(prefixes, ["accepted", "empty", "refused"].into());
 }
 
 proptest! {
@@ -111,6 +156,20 @@ proptest! {
         script in prop::collection::vec(any::<u8>(), 0..300),
     ) {
         fuzz_ldap_upstream::upstream(&script);
+    }
+
+    #[test]
+    fn events_of_a_calendar_are_read_whole_or_refused_whatever_stands_beside_them(
+        bytes in prop::collection::vec(any::<u8>(), 0..60),
+    ) {
+        let _reached = fuzz_data::calendar(&[&[1], &bytes[..]].concat());
+    }
+
+    #[test]
+    fn lines_that_are_nearly_a_prefix_are_read_or_complained_about(
+        lines in prop::collection::vec(r"[ \t\u{feff}]?([0-9]{1,3}\.[0-9]{1,3}\.0\.0|(::ffff:)?10\.0\.0\.0|2001:db8::|::)?(/[0-9]{1,3})?( ?#.{0,4})?\r?", 0..6),
+    ) {
+        let _reached = fuzz_data::prefixes(&lines.join("\n"));
     }
 
     #[test]

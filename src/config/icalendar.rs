@@ -66,6 +66,17 @@ const YEAR: i64 = 365 * 86_400_000;
 ///
 /// What is wrong is added to `out`; the result is of use only when nothing was.
 pub fn read(source: usize, text: &str, zone: &TimeZone, now: UnixTime, out: &mut Complaints) -> Read {
+    read_within(Budget(MOST_DAYS), source, text, zone, now, out)
+}
+
+fn read_within(
+    budget: Budget,
+    source: usize,
+    text: &str,
+    zone: &TimeZone,
+    now: UnixTime,
+    out: &mut Complaints,
+) -> Read {
     let mut reading =
         Reading { source, zone, out, open: Vec::new(), event: None, events: Vec::new(), calendars: 0 };
     for line in lines(text) {
@@ -81,7 +92,7 @@ pub fn read(source: usize, text: &str, zone: &TimeZone, now: UnixTime, out: &mut
     let from = UnixTime(now.0.saturating_sub(YEARS_BACK.saturating_mul(YEAR)));
     let until = UnixTime(now.0.saturating_add(YEARS_AHEAD.saturating_mul(YEAR)));
     let events = std::mem::take(&mut reading.events);
-    reading.write_out(&events, (from, until))
+    reading.write_out(&events, (from, until), budget)
 }
 
 struct Reading<'a, 'o> {
@@ -127,6 +138,9 @@ impl Reading<'_, '_> {
         }
         if self.open.len() >= DEEPEST {
             return Err(line.wrong("components lie too deep in each other", WHOLE));
+        }
+        if self.open.len() > 1 && name == "VEVENT" {
+            return Err(line.wrong("an event lies in another component", WHOLE));
         }
         if self.open.len() == 1 {
             match name.as_str() {
@@ -182,17 +196,19 @@ impl Reading<'_, '_> {
     }
 
     /// The spans of all events.
-    fn write_out(&mut self, events: &[Event], window: Span) -> Read {
+    fn write_out(&mut self, events: &[Event], window: Span, mut budget: Budget) -> Read {
         let mut read = Read { spans: Vec::new(), known: ALWAYS };
-        let mut budget = Budget(MOST_DAYS);
         let moved = event::moved(events);
         for event in events {
             match event.spans(window, &moved, &mut budget, &mut read.spans) {
                 Ok(known) => read.known = overlap(read.known, known),
-                Err(mistake) => self.complain(mistake),
-            }
-            if self.out.is_full() || read.spans.len() > MOST_SPANS || budget.is_spent() {
-                break;
+                Err(mistake) => {
+                    self.complain(mistake);
+                    // Never without a word: what comes after it would be missing.
+                    if self.out.is_full() || read.spans.len() > MOST_SPANS || budget.is_spent() {
+                        break;
+                    }
+                }
             }
         }
         read

@@ -1,6 +1,9 @@
 //! Bodies of the configuration fuzz targets. The targets in `fuzz/` and the property tests in
 //! `tests/fuzz_bodies.rs` call the same functions. Nothing but files of the site's own folder is touched.
 
+#[path = "fuzz_tables.rs"]
+mod fuzz_tables;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +13,7 @@ use doorward::base::report::render;
 use doorward::config::Environment;
 use doorward::config::settings::Settings;
 use doorward::daemon::assemble;
+use doorward::login::policy::{Facts, Input, Policy};
 
 /// 2026-11-21T00:00:00Z
 const NOW: UnixTime = UnixTime::from_seconds(1_795_219_200);
@@ -40,6 +44,10 @@ addresses = ["192.0.2.10"]
 secret = { credential = "vpn-1" }
 directory = "local"
 "#;
+/// What the files of the sample's sets hold.
+const OFFICE: &str = "# of the site\n198.51.100.0/24\n2001:db8:1::/48\n";
+const HOLIDAYS: &str = "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261029\nRRULE:FREQ=YEARLY\n\
+    END:VEVENT\nEND:VCALENDAR\n";
 const AUTHORITY: &str = "\
 -----BEGIN CERTIFICATE-----\n\
 MIIBdDCCARugAwIBAgIUNXi/54/SVvzWi2aer2qc8t/ZrCgwCgYIKoZIzj0EAwIw\n\
@@ -136,6 +144,8 @@ impl Site {
         }
         private("users.toml", USERS);
         private("corp-ca.pem", AUTHORITY);
+        private("office.txt", OFFICE);
+        private("holidays.ics", HOLIDAYS);
         let credentials = folder.join("secrets");
         let environment = [("CREDENTIALS_DIRECTORY", credentials.to_str().unwrap()), ("SECRET", SECRET)];
         let here = format!("{}/", folder.display());
@@ -162,10 +172,10 @@ impl Site {
         }
         if which % 2 == 0 {
             fs::write(self.folder.join("users.toml"), USERS).unwrap();
-            self.read(bytes);
+            let _accepted = self.read(bytes);
         } else {
             fs::write(self.folder.join("users.toml"), bytes).unwrap();
-            self.read(MAIN.as_bytes());
+            let _accepted = self.read(MAIN.as_bytes());
         }
     }
 
@@ -175,32 +185,75 @@ impl Site {
         for step in script.chunks_exact(3).take(64) {
             change(&mut lines, step[0], usize::from(step[1]), usize::from(step[2]));
         }
-        self.read(lines.join("\n").as_bytes());
+        let _accepted = self.read(lines.join("\n").as_bytes());
+    }
+
+    /// Rules and what they name, made of bytes, behind a client and its directory. Says whether they were accepted.
+    pub(crate) fn rules(&self, bytes: &[u8]) -> bool {
+        fs::write(self.folder.join("users.toml"), USERS).unwrap();
+        let text = format!("{MAIN}groups = [\"outside\"]\n{}", fuzz_tables::tables(bytes));
+        self.read(text.as_bytes())
     }
 
     /// A configuration is accepted or refused with a reason. What is accepted can be used and shown, and what
-    /// is shown means the same. Nothing that is printed holds a secret or moves a terminal's cursor.
-    fn read(&self, main: &[u8]) {
+    /// is shown means the same. Nothing that is printed holds a secret or moves a terminal's cursor. Says whether it
+    /// was accepted.
+    fn read(&self, main: &[u8]) -> bool {
         let path = self.folder.join("doorward.toml");
         fs::write(&path, main).unwrap();
-        let (shown, warnings) = match Settings::load(&path, &self.environment, NOW) {
+        let (settings, shown, warnings) = match Settings::load(&path, &self.environment, NOW) {
             Err(problems) => {
                 assert!(!problems.errors.is_empty(), "refused without a reason");
                 is_printable(&problems.to_string());
-                return is_printable(&render(&problems.warnings));
+                is_printable(&render(&problems.warnings));
+                return false;
             }
             Ok((settings, warnings)) => {
                 assemble::clients(&settings).expect("what is accepted can be used");
                 serde_json::from_str::<serde_json::Value>(&settings.to_json()).expect("JSON is shown");
-                (settings.to_toml(), warnings)
+                let shown = settings.to_toml();
+                (settings, shown, warnings)
             }
         };
+        decides_as_written(&settings);
         is_printable(&render(&warnings));
         assert!(!shown.contains(SECRET) && !shown.contains(PLAIN), "a secret is shown");
         fs::write(&path, &shown).unwrap();
         match Settings::load(&path, &self.environment, NOW) {
-            Ok((again, _)) => assert_eq!(again.to_toml(), shown, "what is shown means something else"),
+            Ok((again, _)) => {
+                assert_eq!(again.to_toml(), shown, "what is shown means something else");
+                assert_eq!(
+                    rules_of(&again),
+                    rules_of(&settings),
+                    "the rules that are shown mean something else"
+                );
+                true
+            }
             Err(problems) => panic!("what is shown is refused: {problems}\n{shown}"),
+        }
+    }
+}
+
+/// All that the rules and exemptions say, names of networks and the like included.
+fn rules_of(settings: &Settings) -> String {
+    let Policy { rules, exemptions, .. } = &*settings.policy;
+    format!("{:#?}{exemptions:#?}", rules.iter().collect::<Vec<_>>())
+}
+
+/// The rules decide something at every client, and the same one by one as all together.
+fn decides_as_written(settings: &Settings) {
+    for client in &settings.clients {
+        for hours in [0, 9, 24 * 30] {
+            let at = UnixTime(NOW.0 + hours * 3_600_000);
+            let known = Facts {
+                past: Input::Unknown,
+                enrolled: Input::Unknown,
+                subject: Input::Unknown,
+                ..Facts::of(&client.login, at)
+            };
+            let decided = settings.policy.decide(&known);
+            assert!(decided.is_some(), "nothing is pending, and nothing is decided");
+            assert_eq!(decided, settings.policy.decide_plainly(&known));
         }
     }
 }

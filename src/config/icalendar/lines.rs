@@ -74,6 +74,9 @@ impl Iterator for Unfolded<'_> {
     }
 }
 
+/// A line has no more parameters than this: each is compared with those before it.
+const MOST_PARAMETERS: usize = 100;
+
 const HINT: &str =
     "a line is NAME;PARAMETER=value:value; a longer one goes on in a line that begins with a blank";
 
@@ -93,6 +96,9 @@ fn line(whole: &str, at: Range<usize>) -> Result<Line, Mistake> {
         let (key, behind) = more.split_once('=').ok_or_else(|| no_line("a parameter has no value"))?;
         let key = token(key).ok_or_else(|| no_line("a parameter has no name"))?;
         let (values, behind) = values(behind).ok_or_else(|| no_line("a quotation does not end"))?;
+        if parameters.len() >= MOST_PARAMETERS {
+            return Err(no_line(&format!("it has more than {MOST_PARAMETERS} parameters")));
+        }
         if parameters.iter().any(|(known, _)| *known == key) {
             return Err(no_line(&format!("{} stands in it twice", safe(&key))));
         }

@@ -63,6 +63,9 @@ impl Budget {
     }
 }
 
+/// A list of a rule is no longer than this; each of the 53 weeks of a year from either end by seven weekdays is 749.
+const MOST_NAMED: usize = 800;
+
 const PARTS: &str = "read are FREQ=DAILY, WEEKLY, MONTHLY or YEARLY with INTERVAL, COUNT, UNTIL, BYMONTH, BYMONTHDAY, BYDAY, BYSETPOS and WKST";
 const UNTILS: &str = "UNTIL is a day where DTSTART is one, a time in UTC where DTSTART is in UTC or in a zone, else without a zone";
 const WEEKDAYS: [(&str, Weekday); 7] = [
@@ -340,8 +343,17 @@ fn until(value: &str, start: &Moment) -> Option<Until> {
     Moment { civil, zone, form: start.form }.at().map(Until::Time)
 }
 
-fn list<T>(value: &str, one: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
-    value.split(',').map(one).collect()
+/// What a list names, each once; `None` when one of it is not understood, or when it is longer than any that has a
+/// meaning: every day of the years to come is compared with it.
+fn list<T: PartialEq>(value: &str, one: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    let mut found = Vec::new();
+    for (number, text) in value.split(',').enumerate() {
+        let named = one(text).filter(|_| number < MOST_NAMED)?;
+        if !found.contains(&named) {
+            found.push(named);
+        }
+    }
+    Some(found)
 }
 
 fn number<T: std::str::FromStr + PartialOrd>(text: &str, range: std::ops::RangeInclusive<T>) -> Option<T> {

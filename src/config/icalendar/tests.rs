@@ -261,6 +261,58 @@ fn a_file_cannot_make_more_work_than_is_bounded() {
     assert!(read_text(&file(&[&deep])).1.contains("components lie too deep in each other"));
 }
 
+/// A list that is compared with every day, and parameters that are compared with each other, would cost hours.
+#[test]
+fn a_long_line_is_refused_before_it_costs_anything() {
+    for part in ["BYMONTHDAY=", "BYDAY=", "BYMONTH=", "BYSETPOS="] {
+        let one = if part == "BYDAY=" { "MO," } else { "1," };
+        let list = one.repeat(1_000_000);
+        let event =
+            format!("DTSTART;VALUE=DATE:20261101\nRRULE:FREQ=YEARLY;{part}{}", list.trim_end_matches(','));
+        assert!(complaint(&event).contains("is not understood"), "{part}");
+    }
+    let parameters: String = (0..500_000).map(|number| format!(";X{number}=")).collect();
+    let said = complaint(&format!("DTSTART:20261101\nATTENDEE{parameters}:x"));
+    assert_eq!(said, "a.ics:5:1: this is no line of iCalendar: it has more than 100 parameters");
+}
+
+#[test]
+fn what_a_list_names_twice_is_named_once() {
+    let of = |list: &str| {
+        spans(&[&format!("DTSTART;VALUE=DATE:20261101\nRRULE:FREQ=MONTHLY;COUNT=3;BYMONTHDAY={list}")])
+    };
+    assert_eq!(of("1,1,2,1"), of("1,2"));
+    assert_eq!(of("1,1,2,1").len(), 2, "days that touch are one span");
+}
+
+#[test]
+fn an_event_behind_the_one_that_used_up_the_work_is_not_left_out_without_a_word() {
+    let text =
+        file(&["DTSTART;VALUE=DATE:20261029\nRRULE:FREQ=DAILY;COUNT=3", "DTSTART;VALUE=DATE:20271029"]);
+    let mut enough = 0;
+    for days in 0..20 {
+        let mut out = Complaints::default();
+        let read = read_within(Budget(days), 0, &text, &istanbul(), now(), &mut out);
+        match out.errors.as_slice() {
+            [] => assert_eq!(read.spans.len(), 4, "{days}"),
+            [..] => assert_eq!(enough, 0, "{days}: what was enough is no longer"),
+        }
+        enough += usize::from(out.errors.is_empty());
+    }
+    assert!(enough > 0 && enough < 20, "{enough}");
+}
+
+#[test]
+fn an_event_inside_of_another_component_is_a_mistake() {
+    for outer in ["VTIMEZONE", "VEVENT", "VTODO"] {
+        let text = format!(
+            "BEGIN:VCALENDAR\nBEGIN:{outer}\nDTSTART:20261028\nBEGIN:VEVENT\nDTSTART:20261029\nEND:VEVENT\nEND:{outer}\nEND:VCALENDAR\n"
+        );
+        let (_, errors, _) = read_text(&text);
+        assert!(errors.contains("a.ics:4:1: an event lies in another component"), "{outer}: {errors}");
+    }
+}
+
 #[test]
 fn nothing_that_people_wrote_is_repeated_f_007() {
     let event = "SUMMARY:Anna\nDTSTART:Anna\nATTENDEE;CN=Anna:x\nRRULE:FREQ=DAILY\nEND:VEVENT\nBEGIN:VEVENT\nDTSTART:20261029\nDTEND:Anna\nDURATION:Anna";
