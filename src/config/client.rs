@@ -30,6 +30,7 @@ pub(in crate::config) struct Draft {
     pub(in crate::config) name: Option<Place>,
     pub(in crate::config) directory: Option<Place>,
     pub(in crate::config) addresses: Vec<Place>,
+    pub(in crate::config) order: Option<Place>,
     pub(in crate::config) radius: radius::Places,
     pub(in crate::config) ldap: ldap::Places,
 }
@@ -113,6 +114,7 @@ pub(in crate::config) fn settle(
         name: name.map(|name| name.place),
         directory: directory.map(|directory| directory.place),
         addresses: places,
+        order: reader.place_of("order"),
         radius: draft_radius,
         ldap: draft_ldap,
     }

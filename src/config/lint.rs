@@ -9,6 +9,7 @@ mod exempt;
 mod loose;
 mod never;
 mod sets;
+mod unheard;
 
 use crate::base::clock::UnixTime;
 use crate::base::report::{Complaint, Complaints};
@@ -24,6 +25,7 @@ pub(in crate::config) fn lint(drafts: &Drafts<'_>, now: UnixTime, out: &mut Comp
     let (sound, before) = (out.errors.is_empty(), out.warnings.len());
     cover::check(drafts, out);
     loose::check(drafts, now, out);
+    unheard::check(drafts, out);
     exempt::check(drafts, now, out);
     // What was left out for a mistake would seem to be the reason here.
     if sound {

@@ -7,7 +7,7 @@ use crate::config::check::Drafts;
 use crate::config::settings::DirectoryKind;
 use crate::config::{client, exemption, rule};
 use crate::frontend::radius::method::Way;
-use crate::login::client::PrimaryKind;
+use crate::login::client::{Order, PrimaryKind};
 use crate::login::policy::{Condition, Requirement};
 use crate::login::relay::Method;
 
@@ -16,6 +16,7 @@ pub(in crate::config) fn check(drafts: &Drafts<'_>, out: &mut Complaints) {
     for draft in drafts.clients {
         weak_proofs(draft, out);
         believed_names(draft, out);
+        codes_first_of_passwords(draft, out);
         codes_without_a_place(draft, drafts, out);
         changes_passwords(draft, drafts, out);
     }
@@ -59,6 +60,35 @@ fn believed_names(draft: &client::Draft, out: &mut Complaints) {
     let hint = "only right where the upstream rejects a name that is another than inside; otherwise let it send \
                 the inner User-Name in its Access-Accept and write eap-name = \"upstream\"";
     out.warn(Complaint::wrong(place, what).hint(hint));
+}
+
+/// D-108: the code can come first only where a password is sent that can wait for it; every other first credential is
+/// for the upstream alone, which hears it at once.
+fn codes_first_of_passwords(draft: &client::Draft, out: &mut Complaints) {
+    let login = &draft.settings.login;
+    let Some(place) = draft.order.as_ref().filter(|_| login.order == Order::FactorFirst) else { return };
+    let proofs: Vec<Method> = methods(draft).collect();
+    if proofs.is_empty() {
+        return;
+    }
+    let client = safe(&login.name);
+    let words: Vec<String> = proofs.iter().map(|method| format!("\"{}\"", method.code())).collect();
+    let words = words.join(" or ");
+    let has_passwords = draft.settings.methods().contains(&None);
+    if has_passwords {
+        let what = format!(
+            "client \"{client}\": only logins by \"pap\" show the code first, one by {words} reaches the upstream \
+             before any code"
+        );
+        let hint = "whoever sprays that way reaches the upstream; leave the others out of methods if that must not be";
+        out.warn(Complaint::wrong(place, what).see(methods_at(draft)).hint(hint));
+    } else {
+        let what = format!(
+            "client \"{client}\": order has no effect, a login by {words} is sent to the upstream before any code"
+        );
+        let hint = "add \"pap\" to methods, or remove it";
+        out.error(Complaint::wrong(place, what).see(methods_at(draft)).hint(hint));
+    }
 }
 
 /// A-104, A-160: a code can be typed after CHAP and MS-CHAP only where the device can ask, and after EAP never.
