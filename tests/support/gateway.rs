@@ -15,9 +15,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha1::Sha1;
-
+pub use crate::lab::hotp;
 use crate::lab::{Lab, private_file};
 use crate::support::authority::Authority;
 use crate::support::samba::{self, Samba};
@@ -168,11 +166,7 @@ impl<D: Behind> Gateway<D> {
 
     /// Gives a person a generator of codes.
     pub fn enrol(&self, user: &str) {
-        let seed = self.lab.path("seed");
-        private_file(&seed, &data_encoding::BASE32_NOPAD.encode(SEED));
-        let args =
-            ["enrol", "hotp", "--directory", "staff", "--user", user, "--seed-file", seed.to_str().unwrap()];
-        self.lab.must(&args, "");
+        self.lab.enrol_hotp(user, SEED);
     }
 
     /// The person's next code, which nobody has used.
@@ -208,14 +202,4 @@ pub fn write_certificate(dir: &Path, authority: &Authority) {
     let (certificate, key) = authority.server(&["localhost", "127.0.0.1", "::1"]);
     std::fs::write(dir.join("gateway.pem"), certificate).unwrap();
     private_file(&dir.join("gateway.key"), &key);
-}
-
-/// The six digits of a seed and a counter, computed apart from the program (RFC 4226).
-pub fn hotp(seed: &[u8], counter: u64) -> String {
-    let mut mac = Hmac::<Sha1>::new_from_slice(seed).unwrap();
-    mac.update(&counter.to_be_bytes());
-    let hash: [u8; 20] = mac.finalize().into_bytes().into();
-    let at = usize::from(hash[19] & 15);
-    let word = u32::from_be_bytes(hash[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
-    format!("{:06}", word % 1_000_000)
 }

@@ -158,20 +158,30 @@ impl Lab {
     }
 
     fn start_with(dir: TempDir, config: &str) -> Self {
+        let mut lab = Self::prepared_with(dir, config);
+        lab.run();
+        lab
+    }
+
+    /// The folder with a configuration that stands in for all but the base tables, and nothing running.
+    pub fn prepared(dir: TempDir, tables: &str) -> Self {
+        let config = format!("{}{tables}", base_config(dir.path()));
+        Self::prepared_with(dir, &config)
+    }
+
+    fn prepared_with(dir: TempDir, config: &str) -> Self {
         fs::write(dir.path().join("doorward.toml"), config).unwrap();
         let keys = doorward(dir.path()).args(["key", "generate"]).output().unwrap();
         assert!(keys.status.success() || dir.path().join("keys").exists(), "{}", text(&keys));
         let unbound = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut lab = Self {
+        Self {
             dir,
             radius: unbound,
             status: unbound,
             environment: Vec::new(),
             child: None,
             log: Arc::default(),
-        };
-        lab.run();
-        lab
+        }
     }
 
     /// Starts the program (again) on the same folder.
@@ -283,6 +293,15 @@ impl Lab {
         self.must(&args, &format!("{code}\n"));
     }
 
+    /// Enrols a known HOTP seed, of which no code was shown yet.
+    pub fn enrol_hotp(&self, user: &str, seed: &[u8]) {
+        let file = self.dir.path().join("seed");
+        private_file(&file, &data_encoding::BASE32_NOPAD.encode(seed));
+        let args =
+            ["enrol", "hotp", "--directory", "staff", "--user", user, "--seed-file", file.to_str().unwrap()];
+        self.must(&args, "");
+    }
+
     pub fn appliance(&self) -> Appliance {
         Appliance::new(self.radius, SECRET)
     }
@@ -370,8 +389,13 @@ pub fn quiet_step(seconds: i64) -> i64 {
 
 /// The six digits of a seed at a step, computed apart from the program (RFC 6238, SHA-1).
 pub fn totp(seed: &[u8], step: i64) -> String {
+    hotp(seed, u64::try_from(step).unwrap())
+}
+
+/// The six digits of a seed and a counter, computed apart from the program (RFC 4226).
+pub fn hotp(seed: &[u8], counter: u64) -> String {
     let mut mac = Hmac::<Sha1>::new_from_slice(seed).unwrap();
-    mac.update(&step.to_be_bytes());
+    mac.update(&counter.to_be_bytes());
     let hash: [u8; 20] = mac.finalize().into_bytes().into();
     let at = usize::from(hash[19] & 15);
     let word = u32::from_be_bytes(hash[at..at + 4].try_into().unwrap()) & 0x7fff_ffff;
@@ -383,7 +407,10 @@ pub struct Appliance {
     pub server: SocketAddr,
     pub secret: SharedSecret,
     pub socket: UdpSocket,
+    /// Calling-Station-Id.
     pub from: Option<String>,
+    /// Further attributes, by their numbers.
+    pub extra: Vec<(u8, Vec<u8>)>,
 }
 
 /// A reply that has proven the secret.
@@ -395,7 +422,22 @@ pub struct Reply {
 
 impl Reply {
     pub fn state(&self) -> Vec<u8> {
-        Packet::parse(&self.bytes).unwrap().find(STATE).expect("a State").to_vec()
+        self.find(STATE).expect("a State")
+    }
+
+    /// The value of its first attribute of this kind.
+    pub fn find(&self, kind: u8) -> Option<Vec<u8>> {
+        Packet::parse(&self.bytes).unwrap().find(kind).map(<[u8]>::to_vec)
+    }
+
+    /// The same as text.
+    pub fn text(&self, kind: u8) -> Option<String> {
+        Some(String::from_utf8(self.find(kind)?).unwrap())
+    }
+
+    /// The same as a number.
+    pub fn number(&self, kind: u8) -> Option<u32> {
+        Some(u32::from_be_bytes(self.find(kind)?.try_into().unwrap()))
     }
 }
 
@@ -405,7 +447,7 @@ impl Appliance {
         socket.connect(server).unwrap();
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         let secret = SharedSecret::new(Secret::copied(secret.as_bytes())).unwrap();
-        Self { server, secret, socket, from: None }
+        Self { server, secret, socket, from: None, extra: Vec::new() }
     }
 
     /// An Access-Request as bytes.
@@ -419,6 +461,9 @@ impl Appliance {
         request.password(password.as_bytes(), &self.secret).unwrap();
         if let Some(from) = &self.from {
             request.attribute(CALLING_STATION_ID, from.as_bytes()).unwrap();
+        }
+        for (kind, value) in &self.extra {
+            request.attribute(*kind, value).unwrap();
         }
         if let Some(state) = state {
             request.attribute(STATE, state).unwrap();
