@@ -263,11 +263,9 @@ impl Gateway {
                     return Ended::bare(self.ask(flow, prompt));
                 }
                 Step::Done(verdict) => {
-                    let has_failed = suspect::has_failed(&verdict);
+                    let signs = suspect::signs_of(&verdict);
                     let reply = self.finish(&mut flow, verdict);
-                    if has_failed {
-                        self.has_failed(held.shown.as_ref(), &flow, live);
-                    }
+                    self.has_failed(signs, held.shown.as_ref(), &flow, live);
                     if matches!(reply, Reply::Reject(Reason::LockoutGuard)) {
                         self.guarded(&flow, live);
                     }

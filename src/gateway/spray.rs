@@ -2,7 +2,8 @@
 //! (D-109). What is over a limit is slowed, not closed: behind it there may be people who live here.
 //!
 //! Only failed logins count, those with a wrong password and those with a name that nobody has; a wrong code does not,
-//! and a success takes nothing back. Names, passwords and sources are kept as keyed digests, for a window of minutes,
+//! and a success takes nothing back. Those that nobody was asked about, since their account waits, count for the name
+//! alone: a handful of guesses makes an account wait, long before they have come from many sources. Names, passwords and sources are kept as keyed digests, for a window of minutes,
 //! and never leave the process. Of each of them no more is kept than it takes to know that it is over its limit.
 
 use std::num::NonZeroU32;
@@ -227,15 +228,15 @@ impl Spray {
         Speed::Normal
     }
 
-    /// Counts a login that failed; tells who is over a limit now, each time that he fails.
-    pub(in crate::gateway) fn failed(&self, tried: &Tried<'_>, now: Instant) -> Vec<Found> {
-        self.count(&self.prints(tried), now)
+    /// Counts a login that failed, as far as it is one of `signs`; tells who is over a limit now, each time that he fails.
+    pub(in crate::gateway) fn failed(&self, tried: &Tried<'_>, signs: &[Sign], now: Instant) -> Vec<Found> {
+        self.count(&self.prints(tried), signs, now)
     }
 
-    fn count(&self, prints: &Prints, now: Instant) -> Vec<Found> {
+    fn count(&self, prints: &Prints, signs: &[Sign], now: Instant) -> Vec<Found> {
         let mut found = Vec::new();
         let mut tables = self.lock();
-        for sign in Sign::ALL {
+        for sign in signs.iter().copied() {
             let most = usize::try_from(sign.most(&self.limits)).unwrap_or(usize::MAX);
             let (Some(key), Some(value)) = (prints.key(sign), prints.value(sign)) else { continue };
             if most == 0 {

@@ -156,6 +156,34 @@ async fn one_name_from_many_sources_is_slowed_and_the_alarm_has_its_anonymous_id
 }
 
 #[tokio::test]
+async fn who_guesses_from_many_sources_is_seen_although_the_account_waits_long_before_d_109() {
+    let spray = SprayLimits { sources_per_name: 10, ..SprayLimits::default() };
+    let world = World::with(Plan { spray, ..Plan::default() }).await;
+    for n in 0..10 {
+        assert_eq!(world.raised(Alarm::Guessing), 0, "{n}");
+        let _wrong = world.from(n, "alice", format!("guess {n}").as_bytes()).await;
+    }
+    assert!(world.checks() < 10, "most of them reached nobody");
+    let alarms = world.alarms();
+    let guessing: Vec<_> = alarms.iter().filter(|alarm| alarm.reason == "guessing").collect();
+    assert_eq!(guessing.len(), 1, "{alarms:?}");
+    assert_eq!(guessing[0].pseudonym.as_ref(), Some(&world.who));
+}
+
+#[tokio::test]
+async fn people_whom_guesses_from_elsewhere_make_wait_do_not_make_their_house_suspect_d_108() {
+    let spray = SprayLimits { names_per_source: 1, sources_per_name: 0, ..plan().spray };
+    let world = World::with(Plan { spray, ..Plan::default() }).await;
+    for n in 0..9 {
+        let _wrong = world.from(n, "alice", format!("guess {n}").as_bytes()).await;
+    }
+    let raised = world.raised(Alarm::Stuffing);
+    let reply = world.from(99, "alice", PASSWORD).await;
+    assert!(matches!(reply, Reply::Reject(Reason::PasswordThrottled | Reason::LockoutGuard)), "{reply:?}");
+    assert_eq!(world.raised(Alarm::Stuffing), raised);
+}
+
+#[tokio::test]
 async fn wrong_codes_are_no_spray() {
     let world = World::with(plan()).await;
     for n in 0..5 {

@@ -5,7 +5,7 @@ use crate::base::secret::Secret;
 use crate::gateway::alarm::{Alarm, Cause, Raise};
 use crate::gateway::drive::{Gateway, Live};
 use crate::gateway::ports::AuditRecord;
-use crate::gateway::spray::{Speed, Tried};
+use crate::gateway::spray::{Sign, Speed, Tried};
 use crate::login::credential::PrimaryCredential;
 use crate::login::flow::Flow;
 use crate::login::policy::exempt::ExemptionKind;
@@ -33,12 +33,18 @@ pub(super) fn shown_first<'a>(work: &'a Work, flow: &Flow) -> Option<Option<&'a 
     }
 }
 
-/// Whether a login that ends like this has failed for its name or its password.
-pub(super) const fn has_failed(verdict: &Verdict) -> bool {
-    matches!(
-        verdict,
-        Verdict::Reject(Reason::WrongPassword | Reason::UnknownSubject | Reason::AccountUnclear)
-    )
+/// What a login that ends like this is a sign of.
+///
+/// One that nobody was asked about, since its account waits, tells where guesses at the account come from and no more:
+/// it may well be the owner's own, whom others make wait, and must not make his source or his password suspect.
+pub(super) const fn signs_of(verdict: &Verdict) -> &'static [Sign] {
+    match verdict {
+        Verdict::Reject(Reason::WrongPassword | Reason::UnknownSubject | Reason::AccountUnclear) => {
+            &Sign::ALL
+        }
+        Verdict::Reject(Reason::PasswordThrottled | Reason::LockoutGuard) => &[Sign::SourcesOnName],
+        Verdict::Accept(_) | Verdict::Reject(_) | Verdict::Unable(_) => &[],
+    }
 }
 
 impl Gateway {
@@ -52,10 +58,10 @@ impl Gateway {
         tried(password, flow).is_some_and(|tried| live.spray.look(&tried, now) != Speed::Normal)
     }
 
-    /// A login has failed: counts it, and raises an alarm where that is one too many.
-    pub(super) fn has_failed(&self, password: Option<&Secret>, flow: &Flow, live: &Live) {
-        let Some(tried) = tried(password, flow) else { return };
-        for found in live.spray.failed(&tried, self.parts.clock.now().steady) {
+    /// A login has failed: counts it as these signs, and raises an alarm where that is one too many.
+    pub(super) fn has_failed(&self, signs: &[Sign], password: Option<&Secret>, flow: &Flow, live: &Live) {
+        let Some(tried) = tried(password, flow).filter(|_| !signs.is_empty()) else { return };
+        for found in live.spray.failed(&tried, signs, self.parts.clock.now().steady) {
             self.raise(found.sign.into(), found.into(), flow, live);
         }
     }

@@ -62,7 +62,11 @@ impl Watch {
     fn failed(&self, login: Login<'_>) -> Vec<Sign> {
         let (attempt, password) = (self.attempt(login), Secret::copied(login.1.as_bytes()));
         let tried = Tried { attempt: &attempt, who: None, password: Some(&password), familiar: false };
-        self.spray.failed(&tried, self.clock.now().steady).into_iter().map(|found| found.sign).collect()
+        self.spray
+            .failed(&tried, &Sign::ALL, self.clock.now().steady)
+            .into_iter()
+            .map(|found| found.sign)
+            .collect()
     }
 
     fn look(&self, login: Login<'_>) -> Speed {
@@ -194,7 +198,7 @@ fn a_subject_is_one_name_however_it_is_spelt() {
     let fails = |name: &str, from| {
         let (attempt, password) = (watch.attempt((name, "", Some(from))), Secret::copied(name.as_bytes()));
         let tried = Tried { attempt: &attempt, who: Some(&who), password: Some(&password), familiar: false };
-        watch.spray.failed(&tried, watch.clock.now().steady)
+        watch.spray.failed(&tried, &Sign::ALL, watch.clock.now().steady)
     };
     assert_eq!(fails("alice", "198.51.100.1"), []);
     assert_eq!(fails("LAB\\alice", "198.51.100.2"), []);
@@ -267,7 +271,7 @@ fn a_million_names_from_a_million_sources_leave_a_bounded_memory_d_112() {
     let before = resident();
     for n in 0..1_000_000_u64 {
         let prints = Prints { source: Some(n), password: Some(n), name: Some(n) };
-        assert_eq!(watch.spray.count(&prints, now), []);
+        assert_eq!(watch.spray.count(&prints, &Sign::ALL, now), []);
     }
     let tables = watch.spray.lock();
     for table in [&tables.sources, &tables.passwords, &tables.names] {
@@ -301,7 +305,7 @@ fn a_flood_of_others_does_not_push_out_a_source_that_is_still_at_it() {
     for round in 0..4_u64 {
         for n in 0..40_000 {
             let other = Some(round * 40_000 + n);
-            watch.spray.count(&Prints { source: other, password: None, name: other }, now);
+            watch.spray.count(&Prints { source: other, password: None, name: other }, &Sign::ALL, now);
         }
         watch.failed(("name-0", "again", SOURCE));
     }
