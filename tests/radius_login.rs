@@ -247,3 +247,24 @@ fn a_session_ends_with_the_hours_of_the_rule_that_let_it_in_a_079() {
     }
     panic!("no zone let alice in");
 }
+
+#[test]
+fn a_rule_about_a_listener_is_about_the_address_that_the_request_came_to() {
+    let dir = lab::folder();
+    std::fs::create_dir(dir.path().join("conf.d")).unwrap();
+    let listen = "[radius]\nlisten = [\"127.0.0.1:0\", \"127.0.0.2:0\"]\n";
+    std::fs::write(dir.path().join("conf.d/listen.toml"), listen).unwrap();
+    let rules = "[[rule]]\nname = \"inner\"\nlistener = [\"127.0.0.2:0\"]\nthen = \"none\"\n\
+                 [[rule]]\nname = \"elsewhere\"\nthen = \"refuse\"\n";
+    let tables = format!("{}{}{rules}", lab::staff(dir.path()), lab::client(dir.path(), ""));
+    let lab = Lab::start_custom(dir, &tables);
+    for (host, code) in [("127.0.0.1", Code::AccessReject), ("127.0.0.2", Code::AccessAccept)] {
+        let named = format!("\"address\":\"{host}:");
+        let line = lab.wait_for(|line| line.contains("\"radius.listening\"") && line.contains(&named));
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let address = value["address"].as_str().unwrap().parse().unwrap();
+        assert_eq!(Appliance::new(address, SECRET).ask("alice", PASSWORD).code, code, "{host}");
+        let record = lab.logins().pop().unwrap();
+        assert_eq!(record["listener"], format!("{host}:0"), "as the settings call it");
+    }
+}

@@ -177,3 +177,14 @@ fn behind_a_balancer_the_address_is_what_its_header_tells_and_nobody_else_may_te
     gateway.lab.wait_for_page("/metrics", &format!("{} 2", closed("unknown-client")));
     gateway.lab.wait_for_page("/metrics", &format!("{} 1", closed("handshake")));
 }
+
+#[test]
+fn a_rule_about_a_listener_holds_for_connections_to_it_alone() {
+    let tables = "[[rule]]\nname = \"inner\"\nlistener = [\"ldaps\"]\nthen = \"none\"\n\
+                  [[rule]]\nname = \"elsewhere\"\nthen = \"refuse\"\n";
+    let Some(gateway) = Gateway::start_as(&Wish { tables, ..Wish::default() }) else { return };
+    assert_eq!(gateway.connect().bind(ANNA, PASSWORD), 0);
+    assert_eq!(Raw::plain(gateway.ldap).start_tls(&gateway.ca_file()).bind(ANNA, PASSWORD), 49);
+    let told: Vec<_> = gateway.lab.logins().into_iter().map(|record| record["listener"].clone()).collect();
+    assert_eq!(told, ["ldaps", "ldap"]);
+}

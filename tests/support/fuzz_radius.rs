@@ -270,6 +270,7 @@ impl Play {
         let arrival = Arrival {
             now: self.clock.now(),
             local: None,
+            listener: &Arc::from("0.0.0.0:1812"),
             peer: ([10, 0, 0, 1], 4000).into(),
             bytes,
             fresh: Fresh::new([1; 26]),

@@ -37,7 +37,7 @@ pub struct Arrival<'a> {
     /// Address of the connection, in its canonical form.
     pub peer: IpAddr,
     /// Name of the listener.
-    pub listener: &'a str,
+    pub listener: &'a Arc<str>,
     /// Names in the verified client certificate.
     pub certificate: &'a [Box<str>],
     /// Whether the connection is under TLS.
@@ -104,7 +104,7 @@ pub fn read(bind: &Bind<'_>, client: &LdapClient, arrival: &Arrival<'_>) -> Resu
         credential: claim.credential,
         origin: Origin { peer: arrival.peer, user },
         device: device(arrival),
-        listener: None,
+        listener: Some(arrival.listener.clone()),
         hint: None,
         place: Place::NOWHERE,
         passage: None,

@@ -183,7 +183,8 @@ impl Bench {
 
     pub(crate) fn send_from(&mut self, peer: SocketAddr, bytes: &[u8]) -> Action {
         let local = Some(IpAddr::from([10, 0, 0, 254]));
-        let arrival = Arrival { now: self.now(), local, peer, bytes, fresh: Fresh::new([7; 26]) };
+        let (listener, fresh) = (&Arc::from("0.0.0.0:1812"), Fresh::new([7; 26]));
+        let arrival = Arrival { now: self.now(), local, listener, peer, bytes, fresh };
         self.session.on_datagram(&self.clients, &arrival)
     }
 

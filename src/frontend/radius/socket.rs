@@ -3,6 +3,7 @@
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -23,6 +24,7 @@ const BUFFER: usize = 65_535;
 /// A socket that is bound but not read yet.
 #[derive(Debug)]
 pub struct Listener {
+    name: Arc<str>,
     socket: UdpSocket,
     state: UdpSocketState,
 }
@@ -39,11 +41,12 @@ pub struct Listener {
 /// What the operating system says, such as an address in use.
 pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<Listener>> {
     let shared = count > 1;
-    let first = Listener::open(address, shared)?;
+    let name: Arc<str> = address.to_string().into();
+    let first = Listener::open(name.clone(), address, shared)?;
     let address = first.local_addr()?;
     let mut all = vec![first];
     while all.len() < count {
-        all.push(Listener::open(address, shared)?);
+        all.push(Listener::open(name.clone(), address, shared)?);
     }
     Ok(all)
 }
@@ -70,7 +73,7 @@ pub(super) struct Datagram<'a> {
 }
 
 impl Listener {
-    fn open(address: SocketAddr, shared: bool) -> io::Result<Self> {
+    fn open(name: Arc<str>, address: SocketAddr, shared: bool) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
@@ -88,7 +91,12 @@ impl Listener {
         socket.bind(&address.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
         let state = UdpSocketState::new((&socket).into())?;
-        Ok(Self { socket, state })
+        Ok(Self { name, socket, state })
+    }
+
+    /// What rules call it: the address that was asked for.
+    pub(super) const fn name(&self) -> &Arc<str> {
+        &self.name
     }
 
     /// Where it listens; the port is known even if 0 was asked for.
@@ -128,7 +136,7 @@ impl Listener {
     fn receive(&self, buffers: &mut Buffers, mut take: impl FnMut(Datagram<'_>)) -> io::Result<bool> {
         let mut metas = [RecvMeta::default(); BATCH];
         let mut slices = buffers.0.each_mut().map(|buffer| IoSliceMut::new(buffer));
-        let Self { socket, state } = self;
+        let Self { socket, state, .. } = self;
         let received =
             socket.try_io(Interest::READABLE, || state.recv(socket.into(), &mut slices, &mut metas));
         let count = match received {
@@ -147,7 +155,7 @@ impl Listener {
 
     /// Sends a packet to `peer` from `local`, the address that was asked.
     pub(super) fn send(&self, peer: SocketAddr, local: Option<IpAddr>, bytes: &[u8]) -> io::Result<()> {
-        let Self { socket, state } = self;
+        let Self { socket, state, .. } = self;
         let transmit =
             Transmit { destination: peer, ecn: None, contents: bytes, segment_size: None, src_ip: local };
         socket.try_io(Interest::WRITABLE, || state.try_send(socket.into(), &transmit))

@@ -2,6 +2,7 @@
 //! file; the way back is in [`crate::frontend::radius::answer`].
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use crate::base::cidr::canonical;
 use crate::base::clock::Now;
@@ -29,6 +30,8 @@ pub struct Arrival<'a> {
     pub now: Now,
     /// To which of our addresses.
     pub local: Option<IpAddr>,
+    /// Where it came in: the address that is listened on, as the settings have it.
+    pub listener: &'a Arc<str>,
     /// From whom.
     pub peer: SocketAddr,
     /// Its bytes.
@@ -127,7 +130,7 @@ pub fn read(
         credential,
         origin,
         device,
-        listener: None,
+        listener: Some(arrival.listener.clone()),
         hint: hint(packet),
         place: Place::NOWHERE,
         passage,

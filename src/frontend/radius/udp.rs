@@ -136,7 +136,8 @@ impl Desk {
             self.front.counters.dropped(Dropped::Lost);
             return;
         };
-        let arrival = Arrival { now, local, peer, bytes, fresh };
+        let listener = self.listener.clone();
+        let arrival = Arrival { now, local, listener: listener.name(), peer, bytes, fresh };
         let action = self.session.on_datagram(&self.front.clients.load(), &arrival);
         if !matches!(action, Action::Drop(_) | Action::Send(_)) {
             self.fresh = None;

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -20,7 +21,7 @@ fn reads_with(
         now: lab::clock().now(),
         id: AttemptId([9; 8]),
         peer: PEER.into(),
-        listener: "inner",
+        listener: &Arc::from("inner"),
         certificate,
         encrypted,
         plain_binds: false,
