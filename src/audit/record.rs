@@ -64,6 +64,9 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
     if let Some(missed) = &record.missed {
         text(line, "missed_exemption", missed);
     }
+    if let Some(mode) = &record.on_fault {
+        text(line, "on_fault", mode);
+    }
     if let Some(source) = record.source {
         show(line, "source", crate::base::cidr::canonical(source));
     }
@@ -219,6 +222,7 @@ mod tests {
             rule: Some("vpn".into()),
             exemption: None,
             missed: None,
+            on_fault: None,
             source: None,
             network: "203.0.113.77".parse().ok(),
             octets: None,
@@ -282,6 +286,10 @@ mod tests {
         );
         let elsewhere = AuditRecord { missed: Some("wiki-service".into()), ..record() };
         assert!(line(&elsewhere, NetworkPrefix::WHOLE).contains(",\"missed_exemption\":\"wiki-service\","));
+        let blind = AuditRecord { on_fault: Some("store-move".into()), ..record() };
+        assert!(
+            line(&blind, NetworkPrefix::WHOLE).contains(",\"rule\":\"vpn\",\"on_fault\":\"store-move\",")
+        );
     }
 
     fn seen() -> Seen {

@@ -303,7 +303,13 @@ impl Gateway {
         let kept = match grant.basis() {
             Basis::Confirmed(kind) => Kept::Factor(kind),
             Basis::Exempt => Kept::ExemptPassword,
-            Basis::RuleAsksNone | Basis::Grace | Basis::Remembered(_) => return,
+            // Under a fault mode nothing new is remembered.
+            Basis::RuleAsksNone
+            | Basis::Grace
+            | Basis::Remembered(_)
+            | Basis::FaultFirstFactor
+            | Basis::FaultRecent(_)
+            | Basis::FaultFactor(_) => return,
         };
         let now = self.parts.clock.now().steady;
         self.memory.keep(flow, kept, now);

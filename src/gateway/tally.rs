@@ -22,7 +22,16 @@ pub struct Tally {
 }
 
 /// Words for the ways of being let in, in the order of the counters.
-const BASES: [&str; 5] = ["confirmed", "rule-asks-none", "grace", "exempt", "remembered"];
+const BASES: [&str; 8] = [
+    "confirmed",
+    "rule-asks-none",
+    "grace",
+    "exempt",
+    "remembered",
+    "fault-first-factor",
+    "fault-recent",
+    "fault-factor",
+];
 
 impl Default for Tally {
     fn default() -> Self {

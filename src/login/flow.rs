@@ -11,6 +11,7 @@
 //! asked before is counted, and nobody is let in.
 
 mod change;
+mod faulty;
 mod first;
 mod guarded;
 mod history;
@@ -31,6 +32,7 @@ use crate::login::attempt::Attempt;
 use crate::login::credential::PrimaryCredential;
 use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::flow::change::Change;
+use crate::login::flow::faulty::Faulty;
 use crate::login::flow::stage::Stage;
 use crate::login::identity::{LoginName, Subject};
 use crate::login::policy::{Decision, Facts, First, Input, Past, Policy};
@@ -76,6 +78,10 @@ pub struct Flow {
     shown: FactorKinds,
     /// The last of them.
     shown_last: Option<FactorKind>,
+    /// Kinds of factors that the last code was held against.
+    checking: FactorKinds,
+    /// What cannot be checked, and what holds in its place.
+    faulty: Option<Faulty>,
     /// Questions for a code.
     questions: u8,
     /// Why the answer to the question lets nobody in, whatever it is.
@@ -124,6 +130,8 @@ impl Flow {
             factor: None,
             shown: FactorKinds::NONE,
             shown_last: None,
+            checking: FactorKinds::NONE,
+            faulty: None,
             questions: 0,
             doomed: None,
             held: None,
@@ -184,6 +192,7 @@ impl Flow {
                 | Stage::Finding
                 | Stage::Confirming
                 | Stage::Recalling
+                | Stage::Remembering
                 | Stage::Asking
                 | Stage::AskingRelayed
                 | Stage::AskingNew
@@ -197,10 +206,9 @@ impl Flow {
                 Ok(_) => reject(self.nobody),
                 Err(fault) => unable(fault.kind),
             },
-            (Stage::Recalling, Event::Worked(Outcome::Record(record))) => match record {
-                Ok(record) => self.recalled(record, now),
-                Err(fault) => self.not_recalled(&fault, now),
-            },
+            (Stage::Recalling, Event::Worked(Outcome::Record(Ok(record)))) => self.recalled(record, now),
+            (Stage::Recalling, Event::Worked(Outcome::Record(Err(fault)))) => self.not_recalled(&fault, now),
+            (Stage::Remembering, Event::Worked(Outcome::Remembered(known))) => self.remembered(known, now),
             (Stage::Verifying, Event::Worked(Outcome::Primary(outcome))) => match outcome {
                 Ok(outcome) => self.verified(outcome, now),
                 Err(fault) => self.unanswered(fault.kind, fault.was_asked(), now),
@@ -242,6 +250,9 @@ impl Flow {
     }
 
     fn accept(&mut self, basis: Basis, now: Now) -> Step {
+        if !self.primary_done {
+            return unable(FaultKind::Internal);
+        }
         if self.change.is_some() {
             return self.change_after(basis, now);
         }
@@ -258,14 +269,15 @@ impl Flow {
         let exemption = decision.and_then(|decision| decision.exemption.clone());
         let offer = decision.filter(|_| basis == Basis::Grace).and_then(|decision| decision.offer.clone());
         let session = self.session(now);
-        Step::Done(Verdict::Accept(Grant::new(basis, session, exemption, told, offer)))
+        Step::Done(Verdict::Accept(Grant::new(basis, session, exemption, told, offer, self.fault_mode())))
     }
 
     /// How long the session may last: whatever ends first.
     fn session(&self, now: Now) -> Option<Duration> {
         let decision = self.decision.as_ref();
         let hours = decision.and_then(|decision| self.policy.ends(decision, &self.facts(now)));
-        let ends = hours.into_iter().chain(self.record.history.valid_until).map(|end| end.since(now.unix));
+        let ends = [hours, self.record.history.valid_until, self.fault_ends()];
+        let ends = ends.into_iter().flatten().map(|end| end.since(now.unix));
         ends.chain(decision.and_then(|decision| decision.session)).min()
     }
 
@@ -301,6 +313,7 @@ fn owed(step: Step) -> Step {
         Step::Do(
             Work::FindSubject
             | Work::Recall { .. }
+            | Work::Remember(_)
             | Work::VerifyPrimary(..)
             | Work::AskUpstream(_)
             | Work::ChangePassword(..)

@@ -6,6 +6,7 @@ pub mod condition;
 pub mod decision;
 pub mod exempt;
 pub mod facts;
+pub mod fault;
 pub mod renew;
 pub mod rule;
 pub mod rules;
@@ -27,6 +28,7 @@ use std::sync::OnceLock;
 
 use crate::base::clock::UnixTime;
 use crate::login::identity::Groups;
+use crate::login::policy::fault::FaultRule;
 use crate::login::policy::rule::{Deciding, Undecided, sooner};
 
 /// The rules, in order, with what stands beside them.
@@ -36,6 +38,8 @@ pub struct Policy {
     pub rules: Rules,
     /// Accounts that need no second factor at certain clients and from certain networks.
     pub exemptions: Vec<Exemption>,
+    /// What is done when a factor cannot be checked; the first that fits counts.
+    pub faults: Vec<FaultRule>,
     /// The groups that the rules name, once somebody has asked.
     pub named: NamedGroups,
 }
@@ -56,8 +60,9 @@ impl Policy {
     pub fn named_groups(&self) -> &Groups {
         self.named.0.get_or_init(|| {
             let mut all = Groups::new();
-            for rule in &self.rules {
-                rule.when.each(&mut |one| {
+            let rules = self.rules.iter().map(|rule| &rule.when);
+            for when in rules.chain(self.faults.iter().map(|rule| &rule.when)) {
+                when.each(&mut |one| {
                     if let Condition::Group(keys) = one {
                         all.extend(keys.iter().cloned());
                     }

@@ -60,6 +60,9 @@ pub enum Work {
         /// An exemption fits this login.
         exempt: bool,
     },
+    /// The store is away: say what was known of the subject when it was recalled last: [`Outcome::Remembered`]. Writes
+    /// nothing, and what is counted or forgotten from then on in this login is so in memory alone.
+    Remember(Pseudonym),
     /// Check the password; of nobody, at the same cost, when there is no account: [`Outcome::Primary`].
     VerifyPrimary(Option<Arc<Account>>, Secret),
     /// Ask the client's upstream about what the device sent last, with this password in place of the one it sent:
@@ -85,7 +88,7 @@ impl Work {
     #[must_use]
     pub const fn may_stop(&self) -> bool {
         match self {
-            Self::FindSubject | Self::Recall { .. } => true,
+            Self::FindSubject | Self::Recall { .. } | Self::Remember(_) => true,
             Self::VerifyPrimary(..)
             | Self::AskUpstream(_)
             | Self::ChangePassword(..)
@@ -98,10 +101,6 @@ impl Work {
 }
 
 /// What came of a piece of work. `Err(Fault)` means "could not find out", never "no".
-#[expect(
-    clippy::large_enum_variant,
-    reason = "taken apart at once; a box would be an allocation more in every login"
-)]
 #[derive(Debug)]
 pub enum Outcome {
     /// Of [`Work::VerifyPrimary`] and [`Work::AskUpstream`]: nobody was asked, since whoever logs in like this tries
@@ -111,6 +110,8 @@ pub enum Outcome {
     Subject(Result<Option<Subject>, Fault>),
     /// Of [`Work::Recall`].
     Record(Result<Record, Fault>),
+    /// Of [`Work::Remember`]; `None` of somebody who was not seen since the start.
+    Remembered(Option<Record>),
     /// Of [`Work::VerifyPrimary`].
     Primary(Result<PrimaryOutcome, Fault>),
     /// Of [`Work::CountWrongPassword`], [`Work::ForgetWrongPasswords`] and [`Work::NoteLogin`].
@@ -189,6 +190,9 @@ pub struct Record {
     pub spent: bool,
     /// Factors that were confirmed before at the place that this login comes from, and how long ago.
     pub before: Option<Before>,
+    /// Factors that were confirmed before at this client and from this network, whatever the rules said of it, and how
+    /// long ago; for fault modes.
+    pub recent: Option<Before>,
     /// The account is exempt, and the directory found this very password right a short while ago, from the same
     /// place. Then wrong passwords of others do not keep it waiting.
     pub familiar: bool,
@@ -268,6 +272,8 @@ pub struct Trail {
     pub exemption: Option<Arc<str>>,
     /// An exemption names the account, but not for where this login came from.
     pub missed: Option<Arc<str>>,
+    /// The fault mode that held, since a factor could not be checked.
+    pub on_fault: Option<Arc<str>>,
     /// The factor that was used, or tried, last.
     pub factor: Option<FactorKind>,
     /// The kinds of factors that were confirmed.

@@ -32,6 +32,7 @@ pub struct Grant {
     exemption: Option<Arc<str>>,
     told: Told,
     offer: Option<Arc<str>>,
+    fault: Option<Arc<str>>,
 }
 
 /// Why a login was granted.
@@ -47,6 +48,12 @@ pub enum Basis {
     Exempt,
     /// A factor of this kind was confirmed a short while ago (B-046).
     Remembered(FactorKind),
+    /// No factor could be checked, and a fault mode takes the first credential alone.
+    FaultFirstFactor,
+    /// No factor could be checked, and a fault mode takes one of this kind that was confirmed not long ago.
+    FaultRecent(FactorKind),
+    /// The factor that was shown could not be checked, and one of this kind was confirmed in its place.
+    FaultFactor(FactorKind),
 }
 
 impl Grant {
@@ -56,8 +63,15 @@ impl Grant {
         exemption: Option<Arc<str>>,
         told: Told,
         offer: Option<Arc<str>>,
+        fault: Option<Arc<str>>,
     ) -> Self {
-        Self { basis, session, exemption, told, offer }
+        Self { basis, session, exemption, told, offer, fault }
+    }
+
+    /// Name of the fault mode that let somebody in whose factor could not be checked.
+    #[must_use]
+    pub const fn fault(&self) -> Option<&Arc<str>> {
+        self.fault.as_ref()
     }
 
     /// What the user is to read who was let in without a factor for the time being.
@@ -102,6 +116,9 @@ impl Basis {
             Self::Grace => "grace",
             Self::Exempt => "exempt",
             Self::Remembered(_) => "remembered",
+            Self::FaultFirstFactor => "fault-first-factor",
+            Self::FaultRecent(_) => "fault-recent",
+            Self::FaultFactor(_) => "fault-factor",
         }
     }
 }

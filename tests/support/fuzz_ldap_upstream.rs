@@ -498,7 +498,9 @@ fn log_in(attempt: Attempt, clock: &ManualClock) -> Verdict {
             Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) | Work::NoteLogin(_) => {
                 Outcome::Counted(Ok(()))
             }
-            Work::AskUpstream(_) | Work::ChangePassword(..) => panic!("no work of this login"),
+            Work::AskUpstream(_) | Work::ChangePassword(..) | Work::Remember(_) => {
+                panic!("no work of this login")
+            }
         });
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn accept<'b>(
 /// Whoever is let in by a password or a code has proved more than a signature would.
 fn proves_something(to: &Addressee<'_>, grant: &Grant) -> bool {
     let trusted = to.client.client.primary == PrimaryKind::CheckedByClient;
-    !trusted || matches!(grant.basis(), Basis::Confirmed(_) | Basis::Remembered(_))
+    !trusted || matches!(grant.basis(), Basis::Confirmed(_) | Basis::Remembered(_) | Basis::FaultFactor(_))
 }
 
 /// EAP-Success and User-Name: whom the upstream confirms, or the name as it came.

@@ -20,7 +20,7 @@ impl Gateway {
         let attempt = flow.attempt();
         let elapsed = now.steady.saturating_duration_since(attempt.began.steady);
         let (outcome, reason) = words(&verdict);
-        let Trail { pseudonym, rule, exemption, missed, factor, shown, stage, seen } = flow.trail();
+        let Trail { pseudonym, rule, exemption, missed, on_fault, factor, shown, stage, seen } = flow.trail();
         // Where the user's own address is not known, this is all that leads to where the login came from.
         let tells = exemption.is_some() || missed.is_some() || attempt.origin.user.is_none();
         let source = tells.then_some(attempt.origin.peer);
@@ -33,6 +33,7 @@ impl Gateway {
             rule,
             exemption,
             missed,
+            on_fault,
             source,
             network: attempt.origin.user,
             seen,

@@ -50,6 +50,7 @@ impl Gateway {
             Work::Recall { who, exempt } => {
                 Outcome::Record(self.recall(&who, exempt, flow, live, &mut held.turn).await)
             }
+            Work::Remember(_) => Outcome::Remembered(None),
             Work::VerifyPrimary(account, password) => Outcome::Primary(
                 self.verify(account.as_deref(), &password, flow, live, after).await.map(|verified| {
                     held.session = verified.session;

@@ -39,6 +39,8 @@ pub struct AuditRecord {
     pub exemption: Option<Arc<str>>,
     /// An exemption that names the account, but not for where the login came from: the rules held for it.
     pub missed: Option<Arc<str>>,
+    /// The fault mode that held for the login, since a factor could not be checked.
+    pub on_fault: Option<Arc<str>>,
     /// The address of the client's connection, where an exemption names the account or the user's own address is not
     /// known; whole, since it is no person's.
     pub source: Option<IpAddr>,
@@ -76,6 +78,7 @@ impl AuditRecord {
             rule: None,
             exemption: None,
             missed: None,
+            on_fault: None,
             source: None,
             network: None,
             octets: None,

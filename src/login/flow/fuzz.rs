@@ -11,11 +11,12 @@ use crate::base::clock::{Clock, ManualClock, UnixTime};
 use crate::login::attempt::{Answer, Attempt};
 use crate::login::client::PrimaryKind;
 use crate::login::credential::PrimaryCredential;
-use crate::login::factor::{FactorKind, FactorOutcome};
+use crate::login::factor::{Enrolment, FactorKind, FactorOutcome};
 use crate::login::flow::Flow;
 use crate::login::flow::fuzz::dice::Dice;
-use crate::login::flow::fuzz::made::{heard, name, outcome, policy, record, subject, typed};
+use crate::login::flow::fuzz::made::{faults, heard, name, outcome, policy, record, subject, typed};
 use crate::login::flow::fuzz::seen::{Seen, Terms};
+use crate::login::policy::fault::FaultRule;
 use crate::login::relay::{Method, Passage};
 use crate::login::step::{Changed, Event, Outcome, PrimaryOutcome, Step, Work};
 use crate::login::throttle::FlowLimits;
@@ -45,7 +46,8 @@ impl Asked {
             Work::VerifyPrimary(None, _)
             | Work::CountWrongPassword(_)
             | Work::ForgetWrongPasswords(_)
-            | Work::NoteLogin(_) => Self::Else,
+            | Work::NoteLogin(_)
+            | Work::Remember(_) => Self::Else,
         }
     }
 }
@@ -78,11 +80,32 @@ pub struct Way {
 )]
 pub fn drive(bytes: &[u8]) -> Option<Way> {
     let mut dice = Dice(bytes.iter());
+    let faults = faults(&mut dice);
+    run(dice, faults, true, &mut |_| {})
+}
+
+/// What happens in a login made of `bytes` where nothing is ever away, step by step; with fault modes, or without any.
+#[cfg(test)]
+pub(super) fn undisturbed(bytes: &[u8], has_modes: bool) -> Vec<String> {
+    let faults = if has_modes { made::every_mode() } else { Vec::new() };
+    let mut steps = Vec::new();
+    run(Dice(bytes.iter()), faults, false, &mut |step| steps.push(format!("{step:?}")));
+    steps
+}
+
+/// The same, with what is away only where `can_break` is set. `tell` hears of each step.
+fn run(
+    mut dice: Dice<'_>,
+    faults: Vec<FaultRule>,
+    can_break: bool,
+    tell: &mut dyn FnMut(&Step),
+) -> Option<Way> {
     let clock = ManualClock::at(UnixTime::from_seconds(1_800_000_000));
-    let (requirement, policy, exempt_here) = policy(&mut dice);
+    let (requirement, mut policy, exempt_here) = policy(&mut dice);
+    policy.faults = faults.clone();
     let attempt = made::attempt(&mut dice, &clock);
     let mut flow = Flow::new(attempt.clone(), Arc::new(policy), FlowLimits::default());
-    let terms = Terms { requirement, exempt_here, attempt };
+    let terms = Terms { requirement, exempt_here, attempt, faults, can_break };
     let (mut seen, mut granted) = (Seen::default(), None);
     let mut event = Event::Began;
     let mut left = 96_u8;
@@ -98,6 +121,7 @@ pub fn drive(bytes: &[u8]) -> Option<Way> {
         }
         let now = clock.now();
         let step = flow.advance(event, now);
+        tell(&step);
         seen.only_what_is_owed(&step);
         event = match step {
             Step::Done(verdict) => {
@@ -191,11 +215,15 @@ fn anything(dice: &mut Dice<'_>, terms: &Terms, asked: &Asked, seen: &mut Seen) 
             Event::Worked(Outcome::Primary(Ok(PrimaryOutcome::Correct)))
         }
         4 => {
-            seen.confirmed |= *asked == Asked::Code;
+            if *asked == Asked::Code {
+                seen.confirmed = true;
+                seen.confirmed_kinds = seen.confirmed_kinds.with(FactorKind::Totp);
+            }
             Event::Worked(Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))))
         }
         5 => {
             let asked = *asked == Asked::Record;
+            seen.store_away &= !asked;
             Event::Worked(record(dice, asked.then_some(seen)))
         }
         6 => Event::Worked(Outcome::Counted(Ok(()))),
@@ -208,7 +236,7 @@ fn anything(dice: &mut Dice<'_>, terms: &Terms, asked: &Asked, seen: &mut Seen) 
 
 fn fitting(work: &Work, dice: &mut Dice<'_>, terms: &Terms, seen: &mut Seen) -> Event {
     let fault = || Fault::new(FaultKind::StoreUnavailable, "made up");
-    let broken = dice.below(24) == 23;
+    let broken = dice.below(24) == 23 && terms.can_break;
     if broken && dice.coin() && matches!(work, Work::VerifyPrimary(Some(_), _) | Work::AskUpstream(_)) {
         seen.was_unanswered(terms);
         let fault = fault().after_asking();
@@ -219,8 +247,7 @@ fn fitting(work: &Work, dice: &mut Dice<'_>, terms: &Terms, seen: &mut Seen) -> 
     Event::Worked(match work {
         Work::FindSubject if broken => Outcome::Subject(Err(fault())),
         Work::FindSubject => subject(dice, Some(seen)),
-        Work::Recall { .. } if broken => Outcome::Record(Err(fault())),
-        Work::Recall { .. } => record(dice, Some(seen)),
+        Work::Recall { .. } | Work::Remember(_) => recalled(work, broken, dice, seen),
         Work::VerifyPrimary(..) | Work::AskUpstream(_) if !broken && dice.below(16) == 15 => Outcome::Slowed,
         Work::VerifyPrimary(..) if broken => Outcome::Primary(Err(fault())),
         Work::VerifyPrimary(account, _) => {
@@ -250,16 +277,53 @@ fn fitting(work: &Work, dice: &mut Dice<'_>, terms: &Terms, seen: &mut Seen) -> 
         Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) | Work::NoteLogin(_) => {
             Outcome::Counted(if broken { Err(fault()) } else { Ok(()) })
         }
-        Work::Check(..) if broken => Outcome::Factor(Err(fault())),
-        Work::Check(..) => Outcome::Factor(Ok(match dice.below(8) {
-            0 => FactorOutcome::Wrong,
-            1 => FactorOutcome::Locked,
-            2 => FactorOutcome::Replayed(FactorKind::Totp),
-            3 => FactorOutcome::TooOften,
-            _ => {
-                seen.confirmed = true;
-                FactorOutcome::Confirmed(FactorKind::Totp)
-            }
-        })),
+        Work::Check(_, _, tried, _) => Outcome::Factor(checked(tried, broken, dice, seen)),
+    })
+}
+
+/// What is known of the subject, or was known last.
+fn recalled(work: &Work, broken: bool, dice: &mut Dice<'_>, seen: &mut Seen) -> Outcome {
+    if !matches!(work, Work::Remember(_)) {
+        seen.store_away = broken;
+        let away = || Fault::new(FaultKind::StoreUnavailable, "made up");
+        return if broken { Outcome::Record(Err(away())) } else { record(dice, Some(seen)) };
+    }
+    let known = dice.below(4) < 3;
+    match record(dice, Some(seen)) {
+        Outcome::Record(Ok(record)) if known => Outcome::Remembered(Some(record)),
+        Outcome::Record(_)
+        | Outcome::Remembered(_)
+        | Outcome::Slowed
+        | Outcome::Subject(_)
+        | Outcome::Primary(_)
+        | Outcome::Counted(_)
+        | Outcome::Upstream(_)
+        | Outcome::Changed(_)
+        | Outcome::Factor(_) => Outcome::Remembered(None),
+    }
+}
+
+fn checked(
+    tried: &[Enrolment],
+    broken: bool,
+    dice: &mut Dice<'_>,
+    seen: &mut Seen,
+) -> Result<FactorOutcome, Fault> {
+    if broken {
+        let (others, fault) = (dice.coin(), Fault::new(FaultKind::KeyMissing, "made up"));
+        seen.not_checked(tried, others);
+        return Err(if others { fault.after_asking() } else { fault });
+    }
+    Ok(match dice.below(8) {
+        0 => FactorOutcome::Wrong,
+        1 => FactorOutcome::Locked,
+        2 => FactorOutcome::Replayed(FactorKind::Totp),
+        3 => FactorOutcome::TooOften,
+        _ => {
+            let kind = tried.first().map_or(FactorKind::Totp, Enrolment::kind);
+            seen.confirmed = true;
+            seen.confirmed_kinds = seen.confirmed_kinds.with(kind);
+            FactorOutcome::Confirmed(kind)
+        }
     })
 }

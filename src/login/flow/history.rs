@@ -33,7 +33,8 @@ impl Flow {
         let history = &self.record.history;
         let is_new_day = history.last_day.is_none_or(|day| day < day_of(now.unix));
         let is_new_place = self.has_network() && !history.noted;
-        if self.noted || !(is_new_day || is_new_place) {
+        // Where a factor cannot be checked, nothing is written that could fail.
+        if self.noted || self.faulty.is_some() || !(is_new_day || is_new_place) {
             return None;
         }
         let who = self.subject.as_ref()?.pseudonym.clone();

@@ -94,14 +94,20 @@ impl Flow {
         if fault.kind == FaultKind::Overloaded && !self.primary_done && !self.exempt {
             return self.veiled(Reason::TooManyLogins, now);
         }
-        unable(fault.kind)
+        self.recall_without_store(fault.kind, now).unwrap_or_else(|| unable(fault.kind))
     }
 
     pub(super) fn recalled(&mut self, record: Record, now: Now) -> Step {
+        self.store_is_back();
         self.record = record;
         self.read_code();
         self.enrolled = Input::Known(self.record.enrolments.iter().map(Enrolment::kind).collect());
         self.past = Input::Known(self.past(now));
+        self.judged(now)
+    }
+
+    /// What the rules say, now that as much is known of the subject as there is.
+    pub(super) fn judged(&mut self, now: Now) -> Step {
         // Who has shown his password, or answers a question, may finish, however often a stranger types his name
         // meanwhile.
         let has_begun = self.primary_done || self.answered || self.agreed;
@@ -243,7 +249,7 @@ impl Flow {
         let Some(subject) = &self.subject else { return unable(FaultKind::Internal) };
         self.primary_done = true;
         self.sent = None;
-        if !self.keeps_failures && self.has_failed() {
+        if !self.keeps_failures && self.has_failed() && !self.must_not_write() {
             self.stage = Stage::Forgetting;
             return Step::Do(Work::ForgetWrongPasswords(subject.pseudonym.clone()));
         }

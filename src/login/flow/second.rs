@@ -3,6 +3,7 @@
 //! A demand is a list of clauses; each is met by one confirmed factor of its kinds. A factor counts for every clause that
 //! names its kind; for what is left, one of a kind that was not shown in this login is asked for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::clock::Now;
@@ -13,7 +14,7 @@ use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, later, reject, unable};
 use crate::login::identity::Standing;
 use crate::login::policy::{Clause, Demand};
-use crate::login::step::{Prompt, Step, Work};
+use crate::login::step::{Before, Prompt, Step, Work};
 use crate::login::throttle::{Allowed, Failures, allowed};
 use crate::login::verdict::{Basis, Fault, FaultKind, Reason};
 
@@ -21,7 +22,7 @@ use crate::login::verdict::{Basis, Fault, FaultKind, Reason};
 const MOST_QUESTIONS: u8 = 3;
 
 /// What of a demand is still to be done.
-enum Left {
+pub(super) enum Left {
     /// Nothing, for this reason.
     Nothing(Basis),
     /// These clauses.
@@ -56,16 +57,19 @@ impl Flow {
 
     /// Why what was shown is enough; as `Err`, what is to be done about what is left, or why nothing can be.
     pub(super) fn factors(&mut self, now: Now) -> Result<Basis, Step> {
+        if let Some(faulty) = self.faulty {
+            return self.factors_in_fault(faulty, now);
+        }
         let open = match self.left(now)? {
             Left::Nothing(basis) => return Ok(basis),
             Left::Open(open) => open,
         };
         let wanted = self.wanted(&open);
-        let Some(typed) = &self.typed else {
+        if self.typed.is_none() {
             let Some(kind) = self.counts_here(&open, wanted, now) else { return Err(self.ask(now)) };
             self.factor = Some(kind);
             return Ok(Basis::Remembered(kind));
-        };
+        }
         if let Some(kind) = self.counts_again(&open, wanted, now) {
             self.factor = Some(kind);
             return Ok(Basis::Remembered(kind));
@@ -73,20 +77,33 @@ impl Flow {
         if self.record.spent && self.field().is_some() {
             return Err(reject(Reason::ReplayedCode));
         }
-        let Some(code) = Code::read(typed.expose()) else { return Err(reject(Reason::NotACode)) };
+        Err(self.check(wanted))
+    }
+
+    /// Holds what was typed against the enrolments of these kinds.
+    pub(super) fn check(&mut self, wanted: FactorKinds) -> Step {
+        let Some(code) = self.typed.as_ref().map(|typed| Code::read(typed.expose())) else {
+            return unable(FaultKind::Internal);
+        };
+        let Some(code) = code else { return reject(Reason::NotACode) };
         let enrolments = self.record.enrolments.iter();
         let fitting: Vec<Enrolment> =
             enrolments.filter(|e| wanted.contains(e.kind()) && code.fits(e.kind())).cloned().collect();
-        let Some(subject) = &self.subject else { return Err(unable(FaultKind::Internal)) };
+        if fitting.is_empty() && self.faulty.is_some() {
+            // Once more the code that cannot be checked.
+            return reject(Reason::WrongCode);
+        }
+        let Some(subject) = &self.subject else { return unable(FaultKind::Internal) };
         let who = subject.pseudonym.clone();
         self.typed = None;
-        self.factor = fitting.iter().map(Enrolment::kind).collect::<FactorKinds>().only();
+        self.checking = fitting.iter().map(Enrolment::kind).collect();
+        self.factor = self.checking.only();
         self.stage = Stage::Checking;
-        Err(Step::Do(Work::Check(who, code, fitting, self.proof_of_codes())))
+        Step::Do(Work::Check(who, code, fitting, self.proof_of_codes()))
     }
 
     /// What of the demand is left, if something can be done about it.
-    fn left(&self, now: Now) -> Result<Left, Step> {
+    pub(super) fn left(&self, now: Now) -> Result<Left, Step> {
         let Some(decision) = &self.decision else { return Err(unable(FaultKind::Internal)) };
         let clauses = match &decision.demand {
             Demand::Refuse(_) => return Err(reject(Reason::RefusedByRule)),
@@ -123,12 +140,12 @@ impl Flow {
     }
 
     /// The kinds that would meet one of `open`: enrolled, and not shown yet.
-    fn wanted(&self, open: &[Clause]) -> FactorKinds {
+    pub(super) fn wanted(&self, open: &[Clause]) -> FactorKinds {
         let kinds = self.enrolled_kinds().iter().filter(|kind| !self.shown.contains(*kind));
         kinds.filter(|kind| open.iter().any(|clause| clause.kinds.contains(*kind))).collect()
     }
 
-    fn enrolled_kinds(&self) -> FactorKinds {
+    pub(super) fn enrolled_kinds(&self) -> FactorKinds {
         self.record.enrolments.iter().map(Enrolment::kind).collect()
     }
 
@@ -146,6 +163,17 @@ impl Flow {
     fn counts_here(&self, open: &[Clause], wanted: FactorKinds, now: Now) -> Option<FactorKind> {
         let life = self.remembered_for()?.min(Self::LONGEST_MEMORY);
         let before = self.record.before.filter(|before| before.age < life)?;
+        self.meets_all(before, open, wanted, now)
+    }
+
+    /// One of the kinds that were confirmed before, if together they meet all that is left and could be confirmed now.
+    pub(super) fn meets_all(
+        &self,
+        before: Before,
+        open: &[Clause],
+        wanted: FactorKinds,
+        now: Now,
+    ) -> Option<FactorKind> {
         let counts = |kind: &FactorKind| wanted.contains(*kind) && !self.is_locked(*kind, now);
         let kinds: FactorKinds = before.kinds.iter().filter(counts).collect();
         let meets_all = open.iter().all(|clause| !clause.kinds.and(kinds).is_empty());
@@ -153,17 +181,21 @@ impl Flow {
     }
 
     pub(super) fn ask(&mut self, now: Now) -> Step {
-        let client = &self.attempt.client;
+        let prompt = self.attempt.client.prompt.clone();
+        // Whoever is asked for one more code must not think that the first was wrong.
+        let text = match self.shown.and(self.enrolled_kinds()).iter().count() {
+            0 => prompt,
+            before => format!("{}. {prompt}", before.saturating_add(1)).into(),
+        };
+        self.ask_this(text, now)
+    }
+
+    pub(super) fn ask_this(&mut self, text: Arc<str>, now: Now) -> Step {
         if !self.can_be_asked() || self.questions >= MOST_QUESTIONS {
             return reject(self.not_asked());
         }
-        // Whoever is asked for one more code must not think that the first was wrong.
-        let text = match self.shown.and(self.enrolled_kinds()).iter().count() {
-            0 => client.prompt.clone(),
-            before => format!("{}. {}", before.saturating_add(1), client.prompt).into(),
-        };
         self.questions = self.questions.saturating_add(1);
-        self.deadline = later(now.steady, client.challenge_life);
+        self.deadline = later(now.steady, self.attempt.client.challenge_life);
         self.stage = Stage::Asking;
         Step::Ask(Prompt { text, relay: None })
     }
@@ -188,11 +220,7 @@ impl Flow {
                 self.factor = Some(kind);
                 self.shown = self.shown.with(kind);
                 self.shown_last = Some(kind);
-                match self.factors(now) {
-                    Ok(_) if !self.primary_done => self.password(false, now),
-                    Ok(basis) => self.accept(basis, now),
-                    Err(step) => step,
-                }
+                self.go_on(now)
             }
             Ok(FactorOutcome::Wrong) => reject(Reason::WrongCode),
             Ok(FactorOutcome::Replayed(kind)) => {
@@ -201,7 +229,16 @@ impl Flow {
             }
             Ok(FactorOutcome::Locked) => reject(Reason::FactorLocked),
             Ok(FactorOutcome::TooOften) => reject(Reason::TooManyCodes),
-            Err(fault) => unable(fault.kind),
+            Err(fault) => self.not_checked(&fault, now),
+        }
+    }
+
+    /// The code is settled; what is left?
+    pub(super) fn go_on(&mut self, now: Now) -> Step {
+        match self.factors(now) {
+            Ok(_) if !self.primary_done => self.password(false, now),
+            Ok(basis) => self.accept(basis, now),
+            Err(step) => step,
         }
     }
 
@@ -211,7 +248,7 @@ impl Flow {
         if self.primary_done || self.whence().familiar { Proof::Proven } else { Proof::Unproven }
     }
 
-    fn is_locked(&self, kind: FactorKind, now: Now) -> bool {
+    pub(super) fn is_locked(&self, kind: FactorKind, now: Now) -> bool {
         let limits = &self.limits.factor;
         let of_kind = self.record.codes.iter().filter(|(counted, _)| *counted == kind);
         let by_kind = of_kind.map(|(_, failures)| allowed(failures, now.unix, limits));

@@ -10,6 +10,8 @@ pub(super) enum Stage {
     /// The account under the name that the upstream confirms, beside the one that was typed.
     Confirming,
     Recalling,
+    /// What was known of the subject is looked up, since the store is away.
+    Remembering,
     VerifyingNobody,
     Verifying,
     Counting,
@@ -38,7 +40,7 @@ impl Stage {
         match self {
             Self::Fresh => "admission",
             Self::Finding | Self::Confirming | Self::VerifyingNobody => "subject",
-            Self::Recalling => "rules",
+            Self::Recalling | Self::Remembering => "rules",
             Self::Verifying
             | Self::Relaying
             | Self::Counting

@@ -19,6 +19,7 @@ mod change;
 mod code_first;
 mod eap;
 mod exempt;
+mod faulty;
 mod first;
 mod history;
 mod random;

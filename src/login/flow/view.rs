@@ -101,6 +101,7 @@ impl Flow {
             rule: self.decision.as_ref().and_then(|d| d.rule.clone()),
             exemption: self.decision.as_ref().and_then(|d| d.exemption.clone()),
             missed: self.missed.clone(),
+            on_fault: self.fault_mode(),
             factor: self.factor,
             shown: self.shown,
             stage: self.stage.word(),

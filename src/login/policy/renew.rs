@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::login::policy::condition::{Condition, Network};
+use crate::login::policy::fault::FaultRule;
 use crate::login::policy::rule::Rule;
 use crate::login::policy::window::NamedCalendar;
 use crate::login::policy::{NamedGroups, Policy};
@@ -23,7 +24,17 @@ impl Policy {
     pub fn renewed(&self, sets: &Sets) -> Self {
         let rules: Vec<Rule> =
             self.rules.iter().map(|rule| Rule { when: rule.when.renewed(sets), ..rule.clone() }).collect();
-        Self { rules: rules.into(), exemptions: self.exemptions.clone(), named: NamedGroups::default() }
+        let faults = self
+            .faults
+            .iter()
+            .map(|fault| FaultRule { when: fault.when.renewed(sets), ..fault.clone() })
+            .collect();
+        Self {
+            rules: rules.into(),
+            faults,
+            exemptions: self.exemptions.clone(),
+            named: NamedGroups::default(),
+        }
     }
 }
 

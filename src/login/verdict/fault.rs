@@ -20,13 +20,15 @@ impl Fault {
         Self { kind, what: what.into(), asked: false }
     }
 
-    /// The same, of somebody who was given a password and may have seen it.
+    /// The same, of somebody who was given a password and may have seen it; of a code: other factors that would do could
+    /// have been checked.
     #[must_use]
     pub fn after_asking(self) -> Self {
         Self { asked: true, ..self }
     }
 
-    /// Somebody was given a password and may have seen it.
+    /// Somebody was given a password and may have seen it; of a code: other factors that would do could have been
+    /// checked.
     #[must_use]
     pub const fn was_asked(&self) -> bool {
         self.asked

@@ -18,9 +18,10 @@ use crate::login::factor::{
 use crate::login::flow::fuzz::dice::Dice;
 use crate::login::flow::fuzz::seen::Seen;
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing, Subject};
-use crate::login::policy::{Condition, Exemption, Options, Place, Policy, Requirement, Rule};
+use crate::login::policy::fault::{FaultMode, FaultRule};
+use crate::login::policy::{Condition, Exemption, Options, Place, Policy, Requirement, Rule, Validity};
 use crate::login::relay::{Heard, Held, Method, Passage, Said};
-use crate::login::step::{History, Outcome, PrimaryOutcome, Record};
+use crate::login::step::{Before, History, Outcome, PrimaryOutcome, Record};
 use crate::login::telling::{Tell, Telling, Told, Untold};
 use crate::login::throttle::{Failures, Lockout};
 
@@ -59,6 +60,45 @@ pub(super) fn policy(dice: &mut Dice<'_>) -> (Requirement, Policy, bool) {
     let exemptions = if dice.coin() { vec![exemption] } else { Vec::new() };
     let here = client_fits && source_fits && !exemptions.is_empty();
     (then, Policy { rules: vec![rule].into(), exemptions, ..Policy::default() }, here)
+}
+
+/// Up to two fault modes, of which the second is for everybody.
+pub(super) fn faults(dice: &mut Dice<'_>) -> Vec<FaultRule> {
+    let mut all = Vec::new();
+    for when in [Condition::FirstLogin(true), Condition::ALWAYS] {
+        let then = match dice.below(6) {
+            0 => FaultMode::FirstFactorOnly,
+            1 => FaultMode::RecentConfirmation(Duration::from_secs(u64::from(dice.roll()))),
+            2 => FaultMode::Use {
+                kinds: FactorKind::ALL.into_iter().filter(|_| dice.coin()).collect(),
+                prompt: dice.coin().then(|| "another?".into()),
+            },
+            _ => continue,
+        };
+        let until = UnixTime::from_seconds(1_800_000_000 + i64::from(dice.roll()));
+        all.push(mode(when, then, until));
+    }
+    all
+}
+
+/// One for everybody of each kind, in the order of what they open.
+#[cfg(test)]
+pub(super) fn every_mode() -> Vec<FaultRule> {
+    let use_any = FaultMode::Use { kinds: FactorKinds::ALL, prompt: None };
+    let modes =
+        [FaultMode::FirstFactorOnly, FaultMode::RecentConfirmation(Duration::from_secs(86_400)), use_any];
+    modes.into_iter().map(|then| mode(Condition::ALWAYS, then, UnixTime(i64::MAX))).collect()
+}
+
+fn mode(when: Condition, then: FaultMode, until: UnixTime) -> FaultRule {
+    FaultRule {
+        name: "mode".into(),
+        owner: "".into(),
+        reason: "".into(),
+        when,
+        valid: Validity { from: None, until: Some(until) },
+        then,
+    }
 }
 
 pub(super) fn client(dice: &mut Dice<'_>) -> Client {
@@ -214,6 +254,10 @@ pub(super) fn record(dice: &mut Dice<'_>, seen: Option<&mut Seen>) -> Outcome {
         remembered: FactorKind::ALL.into_iter().find(|_| dice.below(4) == 0),
         spent: dice.below(8) == 7,
         familiar: dice.coin(),
+        recent: dice.coin().then(|| Before {
+            kinds: FactorKind::ALL.into_iter().filter(|_| dice.coin()).collect(),
+            age: Duration::from_secs(u64::from(dice.roll())),
+        }),
         ..Record::default()
     };
     if let Some(seen) = seen {

@@ -5,10 +5,12 @@ use crate::base::secret::Secret;
 use crate::login::attempt::Attempt;
 use crate::login::client::PrimaryKind;
 use crate::login::credential::PrimaryCredential;
+use crate::login::factor::{Enrolment, FactorKind, FactorKinds};
 use crate::login::flow::Flow;
 use crate::login::flow::fuzz::made::TOLD;
 use crate::login::identity::{Pseudonym, Standing};
 use crate::login::policy::Requirement;
+use crate::login::policy::fault::{FaultMode, FaultRule};
 use crate::login::relay::{Heard, Method, Said};
 use crate::login::step::{Prompt, Record, Step, Work};
 use crate::login::throttle::{Allowed, Failures, Limits, Lockout, allowed};
@@ -29,6 +31,14 @@ pub(super) struct Seen {
     pub(super) unanswered: bool,
     /// A factor was confirmed.
     pub(super) confirmed: bool,
+    /// The kinds of those.
+    pub(super) confirmed_kinds: FactorKinds,
+    /// The record could not be had when it was asked for last.
+    pub(super) store_away: bool,
+    /// Kinds of factors that could not be checked.
+    pub(super) gone: FactorKinds,
+    /// When that was so last, others could have been.
+    pub(super) others: bool,
     /// The account that was found last is one that an exemption names.
     pub(super) named: bool,
     /// The client cannot be told about it.
@@ -58,6 +68,10 @@ pub(super) struct Terms {
     /// The exemption is for this client and this source.
     pub(super) exempt_here: bool,
     pub(super) attempt: Attempt,
+    /// The fault modes.
+    pub(super) faults: Vec<FaultRule>,
+    /// Something may be away.
+    pub(super) can_break: bool,
 }
 
 impl Terms {
@@ -152,8 +166,21 @@ impl Seen {
         assert!(owed || !self.called_off, "{step:?} for nobody");
     }
 
+    /// A code was held against these, and none of them could be opened.
+    pub(super) fn not_checked(&mut self, tried: &[Enrolment], others: bool) {
+        self.gone = self.gone.or(tried.iter().map(Enrolment::kind).collect());
+        self.others = others;
+    }
+
     /// What may be done, at the moment when it is to be done.
     pub(super) fn check_work(&self, work: &Work, flow: &Flow, terms: &Terms, now: Now) {
+        let looks_up = matches!(work, Work::FindSubject | Work::Recall { .. });
+        assert!(looks_up || flow.is_without_store() == self.store_away, "what stands in for the record");
+        if self.store_away || !self.gone.is_empty() {
+            let writes = matches!(work, Work::NoteLogin(_))
+                || (!self.store_away && matches!(work, Work::ForgetWrongPasswords(_)));
+            assert!(!writes, "{work:?} under a fault mode");
+        }
         match work {
             Work::AskUpstream(_) if terms.is_eap() => assert!(terms.is_at_upstream()),
             Work::VerifyPrimary(Some(_), password) => {
@@ -179,6 +206,7 @@ impl Seen {
             | Work::CountWrongPassword(_)
             | Work::ForgetWrongPasswords(_)
             | Work::NoteLogin(_)
+            | Work::Remember(_)
             | Work::Check(..) => {}
         }
     }
@@ -253,12 +281,23 @@ impl Seen {
             exempt,
             "an exemption counts wherever it fits, and nowhere else"
         );
+        let in_fault = self.store_away || !self.gone.is_empty();
+        assert_eq!(
+            grant.fault().is_some(),
+            in_fault,
+            "a fault mode where nothing is away, or none where something is"
+        );
+        assert!(!in_fault || grant.session().is_some(), "a session that outlives the mode");
         let shown = match (terms.requirement, grant.basis()) {
             (Requirement::Refuse, _) => false,
             (Requirement::None | Requirement::OneOf(_) | Requirement::AllOf(_), Basis::Exempt) => exempt,
             (Requirement::None, Basis::RuleAsksNone) => !exempt,
             (Requirement::OneOf(_) | Requirement::AllOf(_), Basis::Grace) => !exempt,
             (Requirement::OneOf(_) | Requirement::AllOf(_), Basis::Confirmed(_)) => self.confirmed,
+            (
+                Requirement::OneOf(kinds),
+                basis @ (Basis::FaultFirstFactor | Basis::FaultRecent(_) | Basis::FaultFactor(_)),
+            ) => in_fault && !exempt && self.is_in_mode(basis, kinds, terms),
             (Requirement::OneOf(kinds), Basis::Remembered(kind)) => {
                 let recalled = kinds.contains(kind) && self.record.remembered == Some(kind);
                 recalled && terms.has_field() && self.answers.is_empty()
@@ -266,5 +305,27 @@ impl Seen {
             (Requirement::None | Requirement::OneOf(_) | Requirement::AllOf(_), _) => false,
         };
         assert!(shown, "let in by {:?} where {:?} is demanded", grant.basis(), terms.requirement);
+    }
+
+    /// Whether some mode opens for this cause; `wanted` is what the rule asks for.
+    fn is_in_mode(&self, basis: Basis, wanted: FactorKinds, terms: &Terms) -> bool {
+        let enrolled: FactorKinds = self.record.enrolments.iter().map(Enrolment::kind).collect();
+        let has_waits =
+            |kind: &FactorKind| self.record.codes.iter().any(|(of, row)| of == kind && row.locked);
+        assert!(!enrolled.and(wanted).iter().any(|kind| has_waits(&kind)), "a locked factor");
+        let is_blind = self.store_away || !self.others;
+        terms.faults.iter().any(|rule| match (&rule.then, basis) {
+            (FaultMode::FirstFactorOnly, Basis::FaultFirstFactor) => is_blind,
+            (FaultMode::RecentConfirmation(within), Basis::FaultRecent(kind)) => {
+                let recent = self.record.recent.filter(|recent| recent.age <= *within);
+                let fits = wanted.and(enrolled).contains(kind);
+                is_blind && fits && recent.is_some_and(|recent| recent.kinds.contains(kind))
+            }
+            (FaultMode::Use { kinds, .. }, Basis::FaultFactor(kind)) => {
+                let shown = self.confirmed_kinds.without(self.gone).and(enrolled);
+                !self.store_away && shown.contains(kind) && kinds.or(wanted).contains(kind)
+            }
+            _ => false,
+        })
     }
 }

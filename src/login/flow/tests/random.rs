@@ -18,6 +18,9 @@ fn random_logins_reach_every_way_in() {
     let is_reached = |basis, primary, asked| {
         reached.iter().any(|way| (way.basis, way.primary, way.asked) == (basis, primary, asked))
     };
+    for basis in ["fault-first-factor", "fault-recent", "fault-factor"] {
+        assert!(reached.iter().any(|way| way.basis == basis), "{basis}");
+    }
     for basis in ["confirmed", "exempt", "grace", "remembered", "rule-asks-none"] {
         for primary in ["directory", "client", "proof", "password", "chap", "eap"] {
             let possible = match basis {
@@ -46,5 +49,11 @@ proptest! {
     #[test]
     fn no_accept_without_a_confirmed_factor_or_a_rule_that_asks_for_none(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
         fuzz::drive(&bytes);
+    }
+
+    /// Where nothing is away, a fault mode changes nothing.
+    #[test]
+    fn as_long_as_everything_can_be_checked_fault_modes_change_nothing(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+        prop_assert_eq!(fuzz::undisturbed(&bytes, true), fuzz::undisturbed(&bytes, false));
     }
 }
