@@ -28,17 +28,20 @@ pub enum Alarm {
     ExemptionUsed,
     /// A directory would soon lock an account; it is not asked any more.
     LockoutGuard,
+    /// A factor could not be checked, and somebody was let in all the same.
+    FaultMode,
 }
 
 impl Alarm {
     /// All of them, for metrics and the manual.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Spray,
         Self::Stuffing,
         Self::Guessing,
         Self::BreakGlass,
         Self::ExemptionUsed,
         Self::LockoutGuard,
+        Self::FaultMode,
     ];
 
     /// The fixed word in audit and metrics.
@@ -51,6 +54,7 @@ impl Alarm {
             Self::BreakGlass => "break-glass",
             Self::ExemptionUsed => "exemption-used",
             Self::LockoutGuard => "lockout-guard",
+            Self::FaultMode => "fault-mode",
         }
     }
 
@@ -64,6 +68,7 @@ impl Alarm {
             Self::BreakGlass => "alarm.break-glass",
             Self::ExemptionUsed => "alarm.exemption-used",
             Self::LockoutGuard => "alarm.lockout-guard",
+            Self::FaultMode => "alarm.fault-mode",
         }
     }
 
@@ -82,6 +87,9 @@ impl Alarm {
                 "an account has so many wrong passwords that its directory would soon lock it; the directory is not \
                  asked about it for a while"
             }
+            Self::FaultMode => {
+                "factors cannot be checked, and people are let in as [[on-fault]] says; look at the faults in the log"
+            }
         }
     }
 
@@ -90,14 +98,14 @@ impl Alarm {
     const fn is_by_strangers(self) -> bool {
         match self {
             Self::Spray | Self::Stuffing | Self::Guessing | Self::LockoutGuard => true,
-            Self::BreakGlass | Self::ExemptionUsed => false,
+            Self::BreakGlass | Self::ExemptionUsed | Self::FaultMode => false,
         }
     }
 
     /// Whether it is about one account, so that its anonymous id belongs to it.
     pub(in crate::gateway) const fn names_subject(self) -> bool {
         match self {
-            Self::Spray | Self::Stuffing => false,
+            Self::Spray | Self::Stuffing | Self::FaultMode => false,
             Self::Guessing | Self::BreakGlass | Self::ExemptionUsed | Self::LockoutGuard => true,
         }
     }

@@ -1,6 +1,7 @@
 //! Does the work a flow asks for, until it asks the user or ends.
 
 mod finish;
+mod recall;
 mod suspect;
 mod work;
 
@@ -271,6 +272,7 @@ impl Gateway {
                     }
                     if let Reply::Accept(grant) = &reply {
                         self.exemption_used(grant, &flow, live);
+                        self.fault_mode_used(grant, &flow, live);
                         self.remember(&flow, grant);
                     }
                     let Held { turn, session, .. } = held;
@@ -313,6 +315,9 @@ impl Gateway {
         };
         let now = self.parts.clock.now().steady;
         self.memory.keep(flow, kept, now);
+        if matches!(kept, Kept::Factor(_)) {
+            self.memory.keep_recent(flow, flow.trail().shown, now);
+        }
         if matches!(kept, Kept::Factor(_)) && flow.remembered_for().is_some() {
             self.memory.keep_place(flow, flow.trail().shown, now);
         }

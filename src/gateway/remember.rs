@@ -8,6 +8,7 @@
 //! drawn at the start and never leaves the process.
 
 mod by_rule;
+mod last_known;
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -22,6 +23,7 @@ use crate::base::cidr::canonical;
 use crate::base::random::{self, Random};
 use crate::base::secret::Secret;
 use crate::gateway::remember::by_rule::{LONGEST as LONGEST_PLACE, Places};
+use crate::gateway::remember::last_known::{LONGEST as LONGEST_KNOWN, LastKnown};
 use crate::login::factor::{Enrolment, EnrolmentId, FactorKind};
 use crate::login::flow::Flow;
 use crate::login::identity::{Account, Pseudonym, Standing};
@@ -68,6 +70,7 @@ pub(super) struct Memory {
     /// Digests of wrong passwords, each until when it is known.
     wrong: Mutex<BoundedMap<[u8; 32], Instant>>,
     places: Mutex<Places>,
+    last_known: Mutex<LastKnown>,
 }
 
 struct Entry {
@@ -97,6 +100,7 @@ impl Memory {
             subjects: Mutex::new(BoundedMap::new(MOST_SUBJECTS, SPENT)),
             wrong: Mutex::new(BoundedMap::new(MOST_WRONG, WRONG)),
             places: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST_PLACE)),
+            last_known: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST_KNOWN)),
         }
     }
 
@@ -197,6 +201,7 @@ impl Memory {
     /// Nothing that was shown of a subject counts again.
     pub(super) fn end(&self, who: &Pseudonym, now: Instant) {
         self.end_places(who, now);
+        self.end_recent(who, now);
         self.lock().get_mut(who, now).into_iter().flatten().for_each(|entry| entry.over = true);
     }
 
@@ -205,6 +210,7 @@ impl Memory {
         self.lock().expire(now);
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner).expire(now);
         self.places().expire(now);
+        self.tidy_last_known(now);
     }
 
     /// Digest of the password field with where it came from; `None` when there is no field.

@@ -313,7 +313,7 @@ fn owed(step: Step) -> Step {
         Step::Do(
             Work::FindSubject
             | Work::Recall { .. }
-            | Work::Remember(_)
+            | Work::Remember { .. }
             | Work::VerifyPrimary(..)
             | Work::AskUpstream(_)
             | Work::ChangePassword(..)

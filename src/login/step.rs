@@ -62,7 +62,12 @@ pub enum Work {
     },
     /// The store is away: say what was known of the subject when it was recalled last: [`Outcome::Remembered`]. Writes
     /// nothing, and what is counted or forgotten from then on in this login is so in memory alone.
-    Remember(Pseudonym),
+    Remember {
+        /// Whose.
+        who: Pseudonym,
+        /// As in [`Work::Recall`].
+        exempt: bool,
+    },
     /// Check the password; of nobody, at the same cost, when there is no account: [`Outcome::Primary`].
     VerifyPrimary(Option<Arc<Account>>, Secret),
     /// Ask the client's upstream about what the device sent last, with this password in place of the one it sent:
@@ -88,7 +93,7 @@ impl Work {
     #[must_use]
     pub const fn may_stop(&self) -> bool {
         match self {
-            Self::FindSubject | Self::Recall { .. } | Self::Remember(_) => true,
+            Self::FindSubject | Self::Recall { .. } | Self::Remember { .. } => true,
             Self::VerifyPrimary(..)
             | Self::AskUpstream(_)
             | Self::ChangePassword(..)

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::base::bounded::BoundedMap;
 use crate::base::clock::Clock;
 use crate::base::random::{Random, bytes};
 use crate::base::secret::Secret;
@@ -21,6 +23,8 @@ pub struct Names {
     random: Arc<dyn Random>,
     clock: Arc<dyn Clock>,
     numbered: BTreeSet<Arc<str>>,
+    /// Ids of accounts that were looked up a short while ago, for when the store is away.
+    seen: Mutex<BoundedMap<SubjectDigest, Pseudonym>>,
 }
 
 /// The person behind a pseudonym. No `Debug` output of it.
@@ -43,6 +47,11 @@ impl fmt::Debug for Person {
 /// Subjects on which it is tried whether the keys are those of the store.
 const TRIED_WITH_KEYS: usize = 16;
 
+/// Most accounts whose ids are known without the store; the one that was not seen for longest makes room.
+const MOST_SEEN: usize = 50_000;
+/// How long they are known.
+const SEEN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// How often a fresh random id may turn out to be taken; with 95 random bits once is already a miracle.
 const TRIES: usize = 4;
 
@@ -56,7 +65,8 @@ impl Names {
         clock: Arc<dyn Clock>,
         numbered: BTreeSet<Arc<str>>,
     ) -> Self {
-        Self { store, vault, random, clock, numbered }
+        let seen = Mutex::new(BoundedMap::new(MOST_SEEN, SEEN));
+        Self { store, vault, random, clock, numbered, seen }
     }
 
     /// The id of an account that was seen before; `None` when it was not. Gives out nothing new.
@@ -127,6 +137,22 @@ impl Names {
         ))
     }
 
+    /// The id that the account has in the store, which it gets there if it has none.
+    async fn stored(
+        &self,
+        account: &Account,
+        digests: &[SubjectDigest],
+        newest: SubjectDigest,
+    ) -> Result<Pseudonym, Fault> {
+        let Some((known, digest)) = self.look_up(digests).await? else {
+            return self.adopt(account, newest).await;
+        };
+        if digest.key_id != newest.key_id {
+            self.renew(account, &known, newest).await?;
+        }
+        Ok(known)
+    }
+
     fn random_id(&self) -> Result<Pseudonym, Fault> {
         let unable = |what: String| Fault::new(FaultKind::Internal, what);
         let random: [u8; 12] =
@@ -140,20 +166,24 @@ impl Names {
 
 #[async_trait]
 impl Naming for Names {
-    /// An id stays for ever: an account that has one keeps it, whatever number its directory gives later.
+    /// An id stays for ever: an account that has one keeps it, whatever number its directory gives later. Where the store
+    /// is away, that of an account which was looked up a short while ago is known.
     async fn subject(&self, account: Account) -> Result<Subject, Fault> {
         let digests = self.vault.digests(&account.directory, &account.id);
         let Some(newest) = digests.first().copied() else {
             return Err(Fault::new(FaultKind::KeyMissing, "there is no key to find accounts by"));
         };
-        let pseudonym = match self.look_up(&digests).await? {
-            Some((known, digest)) => {
-                if digest.key_id != newest.key_id {
-                    self.renew(&account, &known, newest).await?;
-                }
-                known
+        let now = || self.clock.now().steady;
+        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let pseudonym = match self.stored(&account, &digests, newest).await {
+            Ok(pseudonym) => {
+                seen().insert(newest, pseudonym.clone(), now());
+                pseudonym
             }
-            None => self.adopt(&account, newest).await?,
+            Err(fault) if fault.kind == FaultKind::StoreUnavailable => {
+                seen().get(&newest, now()).cloned().ok_or(fault)?
+            }
+            Err(fault) => return Err(fault),
         };
         Ok(Subject { pseudonym, account: Arc::new(account) })
     }

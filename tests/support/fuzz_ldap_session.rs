@@ -518,7 +518,7 @@ fn outcome(dice: &mut Dice<'_>, work: &Work) -> Outcome {
         Work::Check(..) => Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))),
         Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => Outcome::Counted(Ok(())),
         Work::NoteLogin(_) => panic!("done without dice"),
-        Work::AskUpstream(_) | Work::ChangePassword(..) | Work::Remember(_) => {
+        Work::AskUpstream(_) | Work::ChangePassword(..) | Work::Remember { .. } => {
             panic!("no work of an LDAP login without fault modes")
         }
     }

@@ -498,7 +498,7 @@ fn log_in(attempt: Attempt, clock: &ManualClock) -> Verdict {
             Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) | Work::NoteLogin(_) => {
                 Outcome::Counted(Ok(()))
             }
-            Work::AskUpstream(_) | Work::ChangePassword(..) | Work::Remember(_) => {
+            Work::AskUpstream(_) | Work::ChangePassword(..) | Work::Remember { .. } => {
                 panic!("no work of this login")
             }
         });

@@ -149,7 +149,7 @@ pub(crate) fn log_in(attempt: Attempt, policy: Policy, record: &Record, now: Now
             Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) | Work::NoteLogin(_) => {
                 Outcome::Counted(Ok(()))
             }
-            Work::AskUpstream(_) | Work::ChangePassword(..) | Work::Remember(_) => {
+            Work::AskUpstream(_) | Work::ChangePassword(..) | Work::Remember { .. } => {
                 panic!("no work of this login")
             }
         });

@@ -86,6 +86,13 @@ impl Gateway {
         self.raise(alarm, Cause::Named(name.clone(), who), flow, live);
     }
 
+    /// Somebody was let in whose factor nobody could check: one alarm for all whom the same mode lets in.
+    pub(super) fn fault_mode_used(&self, grant: &Grant, flow: &Flow, live: &Live) {
+        if let Some(name) = grant.fault() {
+            self.raise(Alarm::FaultMode, Cause::Named(name.clone(), None), flow, live);
+        }
+    }
+
     /// Raises an alarm about a login, unless its cause has had one a short while ago.
     pub(super) fn raise(&self, alarm: Alarm, cause: Cause, flow: &Flow, live: &Live) {
         let now = self.parts.clock.now();
@@ -102,6 +109,7 @@ impl Gateway {
             subject = pseudonym.as_ref().map(tracing::field::display),
             network = network.map(tracing::field::display),
             exemption = trail.exemption.as_deref(),
+            on_fault = trail.on_fault.as_deref(),
             "{}",
             alarm.sentence()
         );
@@ -112,6 +120,7 @@ impl Gateway {
             client: Some(attempt.client.name.clone()),
             pseudonym,
             exemption: trail.exemption,
+            on_fault: trail.on_fault,
             source,
             network: attempt.origin.user,
             ..AuditRecord::bare(now.unix, "alarm", alarm.code(), "raised", alarm.code())

@@ -7,15 +7,15 @@ use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
 use crate::gateway::drive::suspect::shown_first;
 use crate::gateway::drive::{Gateway, Live};
-use crate::gateway::ports::{After, Counted, Directory, Question, Session, Verified, WrongPassword};
+use crate::gateway::ports::{After, Directory, Place as VaultPlace, Question, Session, Verified};
 use crate::gateway::strangers::{Asking, Terms};
-use crate::gateway::turns::{Room, Turn, Way};
+use crate::gateway::turns::Turn;
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, FactorKinds, FactorOutcome, Proof, Try};
-use crate::login::flow::{Flow, Forgiven};
+use crate::login::flow::Flow;
 use crate::login::identity::{Account, Pseudonym, Subject};
 use crate::login::relay::{Heard, Said};
-use crate::login::step::{Changed, History, KnownNetwork, Outcome, PrimaryOutcome, Record, Work};
+use crate::login::step::{Changed, Outcome, PrimaryOutcome, Work};
 use crate::login::throttle::day_of;
 use crate::login::verdict::{Fault, FaultKind};
 
@@ -37,8 +37,6 @@ impl Gateway {
         held: &mut Held,
         after: After,
     ) -> Outcome {
-        let store = &self.parts.store;
-        let now = self.parts.clock.now().unix;
         if let Some(password) = shown_first(&work, flow) {
             if self.is_slowed(password, flow, live) {
                 return Outcome::Slowed;
@@ -50,7 +48,9 @@ impl Gateway {
             Work::Recall { who, exempt } => {
                 Outcome::Record(self.recall(&who, exempt, flow, live, &mut held.turn).await)
             }
-            Work::Remember(_) => Outcome::Remembered(None),
+            Work::Remember { who, exempt } => {
+                Outcome::Remembered(self.remembered(&who, exempt, flow, live, &mut held.turn).await)
+            }
             Work::VerifyPrimary(account, password) => Outcome::Primary(
                 self.verify(account.as_deref(), &password, flow, live, after).await.map(|verified| {
                     held.session = verified.session;
@@ -64,17 +64,12 @@ impl Gateway {
                 Outcome::Changed(self.change(&account, &old, &new, flow, live).await)
             }
             Work::CountWrongPassword(who) => {
-                let how = WrongPassword {
-                    familiar: flow.whence().familiar,
-                    limits: live.limits.password,
-                    directory_window: flow.bounds().window,
-                };
-                Outcome::Counted(store.count_wrong_password(&who, now, &how).await)
+                Outcome::Counted(self.count_wrong_password(&who, flow, live).await)
             }
-            Work::ForgetWrongPasswords(who) => Outcome::Counted(self.forgive(&who, flow.forgiven()).await),
+            Work::ForgetWrongPasswords(who) => Outcome::Counted(self.forgive(&who, flow).await),
             Work::NoteLogin(who) => Outcome::Counted(self.note_login(&who, flow, live).await),
             Work::Check(who, code, enrolments, proof) => {
-                Outcome::Factor(self.check(&who, &code, (&enrolments, proof), live).await)
+                Outcome::Factor(self.check(&who, &code, (&enrolments, proof), flow, live).await)
             }
         }
     }
@@ -88,78 +83,12 @@ impl Gateway {
         }
     }
 
-    /// Takes the turn and loads what is known. A login that repeats what was confirmed before takes nothing from the
-    /// rate of its subject, or an application that binds on every page would keep its user out elsewhere; nor does one
-    /// from a familiar place, or whoever guesses elsewhere would (D-108).
-    async fn recall(
-        &self,
-        who: &Pseudonym,
-        exempt: bool,
-        flow: &Flow,
-        live: &Live,
-        turn: &mut Option<Turn>,
-    ) -> Result<Record, Fault> {
-        let way = if exempt { Way::Beside } else { Way::Alone };
-        let held = match turn.take() {
-            Some(held) => held,
-            None => {
-                let at_once = live.admission.subject_at_once();
-                self.turns.take(who, way, Room { free: flow.bounds().side_by_side(), at_once }).await?
-            }
-        };
-        let mut record = self.parts.store.recall(who).await?;
-        let rows = [record.password, record.familiar_password, record.directory];
-        let has_failed = rows.iter().flatten().any(|failures| failures.row > 0);
-        if has_failed && held.has_company() {
-            // Those beside it may use up what is still free.
-            *turn = Some(held.alone().await?);
-            record = self.parts.store.recall(who).await?;
-        } else {
-            *turn = Some(held);
-        }
-        let known = self.memory.recall(flow, &record.enrolments, self.parts.clock.now().steady);
-        record.remembered = known.factor;
-        record.spent = known.spent;
-        record.familiar = known.password;
-        record.before = self.memory.recall_place(flow, &record, self.parts.clock.now().steady);
-        self.place(who, flow, live, &mut record.history);
-        let repeats = known.factor.is_some() || known.spent;
-        let unmeasured = exempt || repeats || record.history.familiar;
-        record.over_rate = !unmeasured && !live.admission.subject_may(who);
-        Ok(record)
-    }
-
-    /// Which of the networks that the subject was let in from are still familiar, and whether this login comes from one of
-    /// them.
-    fn place(&self, who: &Pseudonym, flow: &Flow, live: &Live, history: &mut History) {
-        let today = day_of(self.parts.clock.now().unix);
-        history.networks.retain(|network| network.is_fresh(today, live.limits.remember_networks));
-        history.has_networks = !history.networks.is_empty();
-        let Some(user) = flow.attempt().origin.user.filter(|_| history.has_networks) else { return };
-        let here = self.parts.vault.network_digests(who, network_of(user));
-        let is_here = |network: &&KnownNetwork| {
-            here.iter().any(|here| (here.key_id, here.digest) == (network.key_id, network.digest))
-        };
-        let last = history.networks.iter().filter(is_here).map(|network| network.day).max();
-        history.familiar = last.is_some();
-        history.noted = last.is_some_and(|day| day >= today);
-    }
-
     async fn note_login(&self, who: &Pseudonym, flow: &Flow, live: &Live) -> Result<(), Fault> {
         let keep = live.limits.remember_networks;
         let user = flow.attempt().origin.user.filter(|_| keep > 0);
         let digests = user.map(|user| self.parts.vault.network_digests(who, network_of(user)));
         let newest = digests.and_then(|digests| digests.first().copied());
         self.parts.store.note_login(who, day_of(self.parts.clock.now().unix), newest, keep).await
-    }
-
-    async fn forgive(&self, who: &Pseudonym, forgiven: Forgiven) -> Result<(), Fault> {
-        let own = if forgiven.familiar { Counted::FamiliarPassword } else { Counted::Password };
-        self.parts.store.forget_failures(who, own, false).await?;
-        if forgiven.directory {
-            self.parts.store.forget_failures(who, Counted::Directory, false).await?;
-        }
-        Ok(())
     }
 
     /// What the directory says about the password counts at once for what is remembered. One that it has found wrong a
@@ -266,12 +195,14 @@ impl Gateway {
     }
 
     /// A seed that does not open leaves its own enrolment out. When no other fits it is a fault, but a guess
-    /// at those others is counted all the same: one broken seed must not make guessing free (C-002).
+    /// at those others is counted all the same: one broken seed must not make guessing free (C-002). Nor must it open
+    /// what a fault mode opens, so the fault says whether some other factor would have done.
     async fn check(
         &self,
         who: &Pseudonym,
         code: &Code,
         (enrolments, proof): (&[Enrolment], Proof),
+        flow: &Flow,
         live: &Live,
     ) -> Result<FactorOutcome, Fault> {
         let enrolments = &self.within_rate(who, (enrolments, proof), live);
@@ -290,6 +221,8 @@ impl Gateway {
                 None => fault = Some(Fault::new(FaultKind::Internal, format!("no one judges factor {kind}"))),
             }
         }
+        let fault =
+            fault.map(|fault| if self.others_can_be_checked(flow) { fault.after_asking() } else { fault });
         if tries.is_empty() {
             return fault.map_or(Ok(FactorOutcome::Wrong), Err);
         }
@@ -316,12 +249,21 @@ impl Gateway {
     }
 }
 
+impl Gateway {
+    /// Whether some factor of the subject that would meet what is demanded can be opened.
+    fn others_can_be_checked(&self, flow: &Flow) -> bool {
+        let wanted = flow.wanted_kinds();
+        let mut enrolments = flow.enrolments().iter().filter(|enrolment| wanted.contains(enrolment.kind()));
+        enrolments.any(|one| self.parts.vault.open(VaultPlace::Seed(one.id), &one.sealed).is_ok())
+    }
+}
+
 fn directory<'a>(live: &'a Live, name: &Arc<str>) -> Result<&'a Arc<dyn Directory>, Fault> {
     let gone = || Fault::new(FaultKind::Internal, format!("directory \"{name}\" is not there any more"));
     live.directories.get(name).ok_or_else(gone)
 }
 
 /// What counts as one network that people come from: what one site or one provider's customer has.
-fn network_of(user: IpAddr) -> Prefix {
+pub(super) fn network_of(user: IpAddr) -> Prefix {
     Prefix::around(user, 24, 64)
 }

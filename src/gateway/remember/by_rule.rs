@@ -22,13 +22,13 @@ pub(super) type Places = BoundedMap<Pseudonym, Vec<Place>>;
 
 /// One of them.
 pub(super) struct Place {
-    print: [u8; 32],
+    pub(super) print: [u8; 32],
     /// Of what must not have changed.
-    state: [u8; 32],
-    kinds: FactorKinds,
-    since: Instant,
+    pub(super) state: [u8; 32],
+    pub(super) kinds: FactorKinds,
+    pub(super) since: Instant,
     /// Something has changed since: it never counts again, not even when the change is taken back.
-    over: bool,
+    pub(super) over: bool,
 }
 
 impl Memory {
@@ -43,10 +43,7 @@ impl Memory {
         self.places().get(who, now)?;
         let (print, state) = (self.print_of_place(flow)?, self.state_of_place(flow, record)?);
         let mut places = self.places();
-        let known = places.get_mut(who, now)?;
-        known.iter_mut().for_each(|place| place.over |= !equal(&place.state, &state));
-        let here = known.iter().find(|place| !place.over && equal(&place.print, &print))?;
-        Some(Before { kinds: here.kinds, age: now.saturating_duration_since(here.since) })
+        recall_in(places.get_mut(who, now)?, (&print, &state), now)
     }
 
     /// Remembers where factors of these kinds were confirmed. Their time does not begin anew when they count again.
@@ -89,7 +86,7 @@ impl Memory {
 
     /// Password, standing, groups, factors, and which of them are locked: whatever an administrator releases or takes
     /// away ends it.
-    fn state_of_place(&self, flow: &Flow, record: &Record) -> Option<[u8; 32]> {
+    pub(super) fn state_of_place(&self, flow: &Flow, record: &Record) -> Option<[u8; 32]> {
         let state = self.state(&flow.subject()?.account, &record.enrolments)?;
         let mut digest = Digest::new(self.key.as_ref()?, b"state of a place");
         digest.part(&state);
@@ -100,4 +97,16 @@ impl Memory {
         }
         Some(digest.end())
     }
+}
+
+/// What was confirmed at the place with this print, as long as this state is as it was then. Where it is not, nothing
+/// counts any more, wherever it was.
+pub(super) fn recall_in(
+    known: &mut [Place],
+    (print, state): (&[u8; 32], &[u8; 32]),
+    now: Instant,
+) -> Option<Before> {
+    known.iter_mut().for_each(|place| place.over |= !equal(&place.state, state));
+    let here = known.iter().find(|place| !place.over && equal(&place.print, print))?;
+    Some(Before { kinds: here.kinds, age: now.saturating_duration_since(here.since) })
 }

@@ -94,7 +94,7 @@ impl Flow {
             return None;
         }
         self.stage = Stage::Remembering;
-        Some(Step::Do(Work::Remember(who)))
+        Some(Step::Do(Work::Remember { who, exempt: self.exempt }))
     }
 
     /// Goes on with what was known of the subject last.

@@ -47,7 +47,7 @@ impl Asked {
             | Work::CountWrongPassword(_)
             | Work::ForgetWrongPasswords(_)
             | Work::NoteLogin(_)
-            | Work::Remember(_) => Self::Else,
+            | Work::Remember { .. } => Self::Else,
         }
     }
 }
@@ -247,7 +247,7 @@ fn fitting(work: &Work, dice: &mut Dice<'_>, terms: &Terms, seen: &mut Seen) -> 
     Event::Worked(match work {
         Work::FindSubject if broken => Outcome::Subject(Err(fault())),
         Work::FindSubject => subject(dice, Some(seen)),
-        Work::Recall { .. } | Work::Remember(_) => recalled(work, broken, dice, seen),
+        Work::Recall { .. } | Work::Remember { .. } => recalled(work, broken, dice, seen),
         Work::VerifyPrimary(..) | Work::AskUpstream(_) if !broken && dice.below(16) == 15 => Outcome::Slowed,
         Work::VerifyPrimary(..) if broken => Outcome::Primary(Err(fault())),
         Work::VerifyPrimary(account, _) => {
@@ -283,7 +283,7 @@ fn fitting(work: &Work, dice: &mut Dice<'_>, terms: &Terms, seen: &mut Seen) -> 
 
 /// What is known of the subject, or was known last.
 fn recalled(work: &Work, broken: bool, dice: &mut Dice<'_>, seen: &mut Seen) -> Outcome {
-    if !matches!(work, Work::Remember(_)) {
+    if !matches!(work, Work::Remember { .. }) {
         seen.store_away = broken;
         let away = || Fault::new(FaultKind::StoreUnavailable, "made up");
         return if broken { Outcome::Record(Err(away())) } else { record(dice, Some(seen)) };

@@ -206,7 +206,7 @@ impl Seen {
             | Work::CountWrongPassword(_)
             | Work::ForgetWrongPasswords(_)
             | Work::NoteLogin(_)
-            | Work::Remember(_)
+            | Work::Remember { .. }
             | Work::Check(..) => {}
         }
     }

@@ -66,7 +66,7 @@ fn outcome_of(case: &Case, away: Away, record: &Record, password: PrimaryOutcome
                 Outcome::Record(Err(fault(FaultKind::StoreUnavailable)))
             }
             Work::Recall { .. } => Outcome::Record(Ok(record.clone())),
-            Work::Remember(_) => Outcome::Remembered(Some(record.clone())),
+            Work::Remember { .. } => Outcome::Remembered(Some(record.clone())),
             Work::VerifyPrimary(Some(_), _) => Outcome::Primary(Ok(password)),
             Work::CountWrongPassword(_) => Outcome::Counted(Ok(())),
             Work::Check(..) if away == Away::Code => Outcome::Factor(Err(fault(FaultKind::KeyMissing))),
@@ -154,7 +154,7 @@ fn a_wrong_password_is_counted_and_lets_nobody_in_under_any_mode() {
         assert!(matches!(step, Step::Do(Work::FindSubject)));
         let _ = case.worked(&mut flow, found());
         let away = Outcome::Record(Err(fault(FaultKind::StoreUnavailable)));
-        assert!(matches!(case.worked(&mut flow, away), Step::Do(Work::Remember(_))));
+        assert!(matches!(case.worked(&mut flow, away), Step::Do(Work::Remember { .. })));
         let step = case.worked(&mut flow, Outcome::Remembered(Some(known())));
         assert!(matches!(step, Step::Do(Work::VerifyPrimary(Some(_), _))), "{step:?}");
         let step = case.worked(&mut flow, primary(PrimaryOutcome::Wrong));

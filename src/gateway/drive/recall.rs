@@ -1,0 +1,157 @@
+//! What is known of a subject, from the store; and, where a fault mode holds because that is away, from memory.
+
+use crate::gateway::drive::work::network_of;
+use crate::gateway::drive::{Gateway, Live};
+use crate::gateway::ports::{Counted, WrongPassword};
+use crate::gateway::turns::{Room, Turn, Way};
+use crate::login::flow::{Flow, Forgiven};
+use crate::login::identity::Pseudonym;
+use crate::login::step::{History, KnownNetwork, Record};
+use crate::login::throttle::day_of;
+use crate::login::verdict::{Fault, FaultKind};
+
+impl Gateway {
+    /// Takes the turn and loads what is known. A login that repeats what was confirmed before takes nothing from the
+    /// rate of its subject, or an application that binds on every page would keep its user out elsewhere; nor does one
+    /// from a familiar place, or whoever guesses elsewhere would (D-108).
+    ///
+    /// The turn is kept also when the store is away: what is counted in memory then must not be run past either.
+    pub(super) async fn recall(
+        &self,
+        who: &Pseudonym,
+        exempt: bool,
+        flow: &Flow,
+        live: &Live,
+        turn: &mut Option<Turn>,
+    ) -> Result<Record, Fault> {
+        let way = if exempt { Way::Beside } else { Way::Alone };
+        if turn.is_none() {
+            let at_once = live.admission.subject_at_once();
+            let room = Room { free: flow.bounds().side_by_side(), at_once };
+            *turn = Some(self.turns.take(who, way, room).await?);
+        }
+        let mut record = self.ask_store(who).await?;
+        if has_failed(&record) && self.leave_company(turn).await? {
+            record = self.ask_store(who).await?;
+        }
+        let now = self.parts.clock.now().steady;
+        self.memory.keep_record(flow, &record, now);
+        let known = self.memory.recall(flow, &record.enrolments, now);
+        record.remembered = known.factor;
+        record.spent = known.spent;
+        record.familiar = known.password;
+        record.before = self.memory.recall_place(flow, &record, now);
+        let repeats = known.factor.is_some() || known.spent;
+        self.complete(who, exempt || repeats, flow, live, &mut record);
+        Ok(record)
+    }
+
+    /// What was known of the subject last. Nothing counts again without a code but what the fault mode says.
+    pub(super) async fn remembered(
+        &self,
+        who: &Pseudonym,
+        exempt: bool,
+        flow: &Flow,
+        live: &Live,
+        turn: &mut Option<Turn>,
+    ) -> Option<Record> {
+        let last_known = || self.memory.last_known(who, self.parts.clock.now().steady);
+        let mut record = last_known()?;
+        if has_failed(&record) && self.leave_company(turn).await.ok()? {
+            record = last_known()?;
+        }
+        let now = self.parts.clock.now().steady;
+        record.familiar = self.memory.recall(flow, &record.enrolments, now).password;
+        self.complete(who, exempt, flow, live, &mut record);
+        Some(record)
+    }
+
+    /// Gives back a turn that others may have beside it, since they may use up what is still free, and waits until it is
+    /// to be had alone; `false` when it is.
+    async fn leave_company(&self, turn: &mut Option<Turn>) -> Result<bool, Fault> {
+        let Some(held) = turn.take_if(|held| held.has_company()) else { return Ok(false) };
+        *turn = Some(held.alone().await?);
+        Ok(true)
+    }
+
+    /// What the store knows, after it has heard of what was counted without it.
+    async fn ask_store(&self, who: &Pseudonym) -> Result<Record, Fault> {
+        let store = &self.parts.store;
+        let now = || self.parts.clock.now().steady;
+        for owed in self.memory.owed(who, now()) {
+            match store.count_wrong_password(who, owed.at, &owed.how).await {
+                Ok(()) => self.memory.settled(who, &owed, now()),
+                Err(fault) if fault.kind == FaultKind::StoreUnavailable => return Err(fault),
+                // It does not know the subject any more.
+                Err(_) => self.memory.settled(who, &owed, now()),
+            }
+        }
+        store.recall(who).await
+    }
+
+    /// Where the login comes from and how often there was one, as far as that does not stand in the store.
+    fn complete(&self, who: &Pseudonym, is_unmeasured: bool, flow: &Flow, live: &Live, record: &mut Record) {
+        if !live.policy.faults.is_empty() {
+            record.recent = self.memory.recall_recent(flow, record, self.parts.clock.now().steady);
+        }
+        self.place(who, flow, live, &mut record.history);
+        let is_unmeasured = is_unmeasured || record.history.familiar;
+        record.over_rate = !is_unmeasured && !live.admission.subject_may(who);
+    }
+
+    /// Which of the networks that the subject was let in from are still familiar, and whether this login comes from one of
+    /// them.
+    fn place(&self, who: &Pseudonym, flow: &Flow, live: &Live, history: &mut History) {
+        let today = day_of(self.parts.clock.now().unix);
+        history.networks.retain(|network| network.is_fresh(today, live.limits.remember_networks));
+        history.has_networks = !history.networks.is_empty();
+        let Some(user) = flow.attempt().origin.user.filter(|_| history.has_networks) else { return };
+        let here = self.parts.vault.network_digests(who, network_of(user));
+        let is_here = |network: &&KnownNetwork| {
+            here.iter().any(|here| (here.key_id, here.digest) == (network.key_id, network.digest))
+        };
+        let last = history.networks.iter().filter(is_here).map(|network| network.day).max();
+        history.familiar = last.is_some();
+        history.noted = last.is_some_and(|day| day >= today);
+    }
+
+    /// One more wrong password; in memory where the store is away, which hears of it as soon as it is back.
+    pub(super) async fn count_wrong_password(
+        &self,
+        who: &Pseudonym,
+        flow: &Flow,
+        live: &Live,
+    ) -> Result<(), Fault> {
+        let now = self.parts.clock.now();
+        let how = WrongPassword {
+            familiar: flow.whence().familiar,
+            limits: live.limits.password,
+            directory_window: flow.bounds().window,
+        };
+        if flow.is_without_store() {
+            self.memory.count_wrong_password(who, &how, flow, now);
+            return Ok(());
+        }
+        self.parts.store.count_wrong_password(who, now.unix, &how).await
+    }
+
+    /// A right password ends what it ends.
+    pub(super) async fn forgive(&self, who: &Pseudonym, flow: &Flow) -> Result<(), Fault> {
+        let forgiven @ Forgiven { familiar, directory } = flow.forgiven();
+        if flow.is_without_store() {
+            self.memory.forgive(who, forgiven, self.parts.clock.now().steady);
+            return Ok(());
+        }
+        let own = if familiar { Counted::FamiliarPassword } else { Counted::Password };
+        self.parts.store.forget_failures(who, own, false).await?;
+        if directory {
+            self.parts.store.forget_failures(who, Counted::Directory, false).await?;
+        }
+        Ok(())
+    }
+}
+
+fn has_failed(record: &Record) -> bool {
+    let rows = [record.password, record.familiar_password, record.directory];
+    rows.iter().flatten().any(|failures| failures.row > 0)
+}

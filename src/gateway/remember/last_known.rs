@@ -1,0 +1,202 @@
+//! What was known of each subject when the store was asked last, for fault modes: without the store, somebody must not be
+//! let in who is locked, who has to wait or whose time is over; and where a mode says so, a factor that was confirmed not
+//! long ago counts once more.
+//!
+//! Wrong passwords that come while the store is away are counted here under the same limits, and the store hears of them
+//! before it is asked about their subject again. Seeds are not kept.
+
+use std::time::{Duration, Instant};
+
+use crate::base::bounded::BoundedMap;
+use crate::base::cidr::Prefix;
+use crate::base::clock::{Now, UnixTime};
+use crate::gateway::ports::WrongPassword;
+use crate::gateway::remember::by_rule::{Place, recall_in};
+use crate::gateway::remember::{Digest, MOST_OF_ONE, Memory, equal};
+use crate::login::factor::{Enrolment, FactorKinds, Sealed};
+use crate::login::flow::{Flow, Forgiven};
+use crate::login::identity::Pseudonym;
+use crate::login::step::{Before, Record};
+use crate::login::throttle::lockout::Rows;
+use crate::login::throttle::{Failures, after_success};
+
+/// How long somebody is remembered who was not seen.
+pub(super) const LONGEST: Duration = Flow::LONGEST_MEMORY;
+/// Most wrong passwords of which the store is still to hear; of more the last ones. So many in a row keep everybody waiting
+/// for the longest time there is.
+const MOST_OWED: usize = 16;
+
+/// What is known of each subject.
+pub(super) type LastKnown = BoundedMap<Pseudonym, Known>;
+
+/// What is known of one.
+pub(super) struct Known {
+    record: Record,
+    recent: Vec<Place>,
+    owed: Vec<Owed>,
+}
+
+/// A wrong password of which the store is still to hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::gateway) struct Owed {
+    /// When it came.
+    pub(in crate::gateway) at: UnixTime,
+    /// How it is counted.
+    pub(in crate::gateway) how: WrongPassword,
+}
+
+impl Memory {
+    /// Keeps what the store has just said of the subject of this login.
+    pub(in crate::gateway) fn keep_record(&self, flow: &Flow, record: &Record, now: Instant) {
+        let Some(subject) = flow.subject() else { return };
+        let state = self.state_of_place(flow, record);
+        let mut subjects = self.last_known_of_all();
+        let before = subjects.remove(&subject.pseudonym, now);
+        let (mut recent, owed) = before.map_or_else(Default::default, |known| (known.recent, known.owed));
+        let is_as_before = |place: &Place| state.is_some_and(|state| equal(&place.state, &state));
+        recent.retain(|place| is_as_before(place) && now.saturating_duration_since(place.since) < LONGEST);
+        let known = Known { record: without_seeds(record), recent, owed };
+        subjects.insert(subject.pseudonym.clone(), known, now);
+    }
+
+    /// What was known of `who` last.
+    pub(in crate::gateway) fn last_known(&self, who: &Pseudonym, now: Instant) -> Option<Record> {
+        self.last_known_of_all().get(who, now).map(|known| known.record.clone())
+    }
+
+    /// Factors that were confirmed at the client of this login and from its network; `record` is what its subject has now,
+    /// or had last.
+    pub(in crate::gateway) fn recall_recent(
+        &self,
+        flow: &Flow,
+        record: &Record,
+        now: Instant,
+    ) -> Option<Before> {
+        let who = &flow.subject()?.pseudonym;
+        self.last_known_of_all().get(who, now).filter(|known| !known.recent.is_empty())?;
+        let (print, state) = (self.print_of_network(flow)?, self.state_of_place(flow, record)?);
+        let mut subjects = self.last_known_of_all();
+        recall_in(&mut subjects.get_mut(who, now)?.recent, (&print, &state), now)
+    }
+
+    /// Remembers that factors of these kinds were confirmed in this login.
+    pub(in crate::gateway) fn keep_recent(&self, flow: &Flow, kinds: FactorKinds, now: Instant) {
+        let Some(subject) = flow.subject() else { return };
+        let (Some(print), Some(state)) =
+            (self.print_of_network(flow), self.state_of_place(flow, flow.record()))
+        else {
+            return;
+        };
+        let mut subjects = self.last_known_of_all();
+        let Some(known) = subjects.get_mut(&subject.pseudonym, now) else { return };
+        known.recent.retain(|place| !place.over && !equal(&place.print, &print));
+        if known.recent.len() >= MOST_OF_ONE {
+            known.recent.remove(0);
+        }
+        known.recent.push(Place { print, state, kinds, since: now, over: false });
+    }
+
+    /// Nothing counts once more that was confirmed of `who`.
+    pub(super) fn end_recent(&self, who: &Pseudonym, now: Instant) {
+        if let Some(known) = self.last_known_of_all().get_mut(who, now) {
+            known.recent.clear();
+        }
+    }
+
+    /// Counts a wrong password while the store is away. The flow has just been told what is known of its subject, so
+    /// there is something to count it with.
+    pub(in crate::gateway) fn count_wrong_password(
+        &self,
+        who: &Pseudonym,
+        how: &WrongPassword,
+        flow: &Flow,
+        now: Now,
+    ) {
+        let mut subjects = self.last_known_of_all();
+        let mut known = subjects.remove(who, now.steady).unwrap_or_else(|| Known {
+            record: without_seeds(flow.record()),
+            recent: Vec::new(),
+            owed: Vec::new(),
+        });
+        let row = |failures: Option<Failures>| failures.unwrap_or(Failures::NONE);
+        let record = &mut known.record;
+        let rows = Rows {
+            strange: row(record.password),
+            familiar: row(record.familiar_password),
+            directory: row(record.directory),
+        };
+        let rows = rows.after_wrong(flow.whence(), &how.limits, &flow.bounds(), now.unix);
+        record.password = Some(rows.strange);
+        record.familiar_password = Some(rows.familiar);
+        record.directory = Some(rows.directory);
+        if known.owed.len() >= MOST_OWED {
+            known.owed.remove(0);
+        }
+        known.owed.push(Owed { at: now.unix, how: *how });
+        subjects.insert(who.clone(), known, now.steady);
+    }
+
+    /// A right password has come while the store is away. What the store has counted before stays there.
+    pub(in crate::gateway) fn forgive(&self, who: &Pseudonym, forgiven: Forgiven, now: Instant) {
+        let mut subjects = self.last_known_of_all();
+        let Some(known) = subjects.get_mut(who, now) else { return };
+        let record = &mut known.record;
+        let own = if forgiven.familiar { &mut record.familiar_password } else { &mut record.password };
+        *own = own.as_ref().map(after_success);
+        if forgiven.directory {
+            record.directory = record.directory.as_ref().map(after_success);
+            known.owed.retain(|owed| owed.how.familiar != forgiven.familiar);
+        }
+    }
+
+    /// The wrong passwords of which the store is still to hear.
+    pub(in crate::gateway) fn owed(&self, who: &Pseudonym, now: Instant) -> Vec<Owed> {
+        self.last_known_of_all().get(who, now).map(|known| known.owed.clone()).unwrap_or_default()
+    }
+
+    /// It has heard of this one.
+    pub(in crate::gateway) fn settled(&self, who: &Pseudonym, owed: &Owed, now: Instant) {
+        let mut subjects = self.last_known_of_all();
+        let Some(known) = subjects.get_mut(who, now) else { return };
+        if let Some(at) = known.owed.iter().position(|one| one == owed) {
+            known.owed.remove(at);
+        }
+    }
+
+    fn last_known_of_all(&self) -> std::sync::MutexGuard<'_, LastKnown> {
+        self.last_known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(super) fn tidy_last_known(&self, now: Instant) {
+        self.last_known_of_all().expire(now);
+    }
+
+    /// Digest of subject, client and user network; `None` where the user's address is not known.
+    fn print_of_network(&self, flow: &Flow) -> Option<[u8; 32]> {
+        let (subject, attempt) = (flow.subject()?, flow.attempt());
+        let user = attempt.origin.user?;
+        let mut digest = Digest::new(self.key.as_ref()?, b"network");
+        digest.part(attempt.client.name.as_bytes());
+        digest.part(Prefix::around(user, 24, 64).to_string().as_bytes());
+        digest.part(subject.pseudonym.as_str().as_bytes());
+        Some(digest.end())
+    }
+}
+
+/// What is worth keeping: no seeds, and nothing that is only about one login.
+fn without_seeds(record: &Record) -> Record {
+    let bare = |enrolment: &Enrolment| {
+        let sealed = Sealed { key_id: enrolment.sealed.key_id, bytes: Box::default() };
+        Enrolment { sealed, ..enrolment.clone() }
+    };
+    Record {
+        enrolments: record.enrolments.iter().map(bare).collect(),
+        password: record.password,
+        familiar_password: record.familiar_password,
+        directory: record.directory,
+        unproven: record.unproven,
+        codes: record.codes.clone(),
+        history: record.history.clone(),
+        ..Record::default()
+    }
+}
