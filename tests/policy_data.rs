@@ -162,6 +162,42 @@ fn what_cannot_be_read_leaves_everything_as_it_was() {
 }
 
 #[test]
+fn what_is_still_written_or_was_cut_off_widens_nothing() {
+    let lab = start();
+    let mut vpn = lab.appliance();
+    fs::write(lab.path("office.txt"), "").unwrap();
+    let line = wait_for_another(&lab, "policy.data-refused", 0);
+    assert!(line.contains("office.txt: there is nothing in it"), "{line}");
+    assert!(let_in(&mut vpn, "203.0.113.1"), "the old prefixes hold");
+
+    fs::write(lab.path("office.txt"), "203.0.113.0/24\n0.0.0.0/").unwrap();
+    let line = wait_for_another(&lab, "policy.data-refused", 1);
+    assert!(line.contains("office.txt:2:1: the last line has no end"), "{line}");
+    fs::write(lab.path("office.txt"), "203.0.113.0/24\n0.0.0.0/0").unwrap();
+    wait_for_another(&lab, "policy.data-refused", 2);
+    assert!(!let_in(&mut vpn, "10.0.0.1"));
+    fs::write(lab.path("office.txt"), "203.0.113.0/24\n0.0.0.0/0\n").unwrap();
+    wait_for_another(&lab, "policy.data-reloaded", 0);
+    assert!(let_in(&mut vpn, "10.0.0.1"), "it was meant");
+}
+
+#[test]
+fn a_file_that_looks_as_old_and_as_long_as_before_is_read_again() {
+    let lab = start();
+    let mut vpn = lab.appliance();
+    let path = lab.path("office.txt");
+    let before = fs::metadata(&path).unwrap();
+    let text = "198.18.77.0/24 # the second floor\n";
+    assert_eq!(before.len(), text.len() as u64);
+    fs::write(&path, text).unwrap();
+    let times = fs::FileTimes::new().set_modified(before.modified().unwrap());
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_times(times).unwrap();
+    wait_for_another(&lab, "policy.data-reloaded", 0);
+    assert!(let_in(&mut vpn, "198.18.77.1"));
+    assert!(!let_in(&mut vpn, "203.0.113.1"));
+}
+
+#[test]
 fn a_half_edited_configuration_does_not_slip_in_with_a_file() {
     let lab = start();
     let mut vpn = lab.appliance();

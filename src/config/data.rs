@@ -115,9 +115,19 @@ impl Gathering<'_> {
 
 /// The prefixes in a text, one on a line; a `#` and what follows it counts for nothing. What is wrong is added to
 /// `out`, and is about source number `source`.
+///
+/// A file that is being written is nothing at first, and may end anywhere. Read as it is, the nothing would be a network
+/// without anybody, and a rule that refuses by it would refuse nobody; and a prefix without its last digit is a wide one.
+/// So a text must hold something, if only a comment, and its last line must have an end.
 pub fn prefixes(source: usize, text: &str, out: &mut Complaints) -> Vec<Prefix> {
     const HINT: &str = "one address or prefix on a line, such as 192.0.2.0/24 or 2001:db8::/32";
     let (mut found, mut start) = (Vec::new(), 0_usize);
+    if text.trim().is_empty() {
+        let place = Place::new(source, &(0..text.len()));
+        let hint =
+            "the file may still be written; where nobody is meant, say so in a line that begins with #";
+        out.error(Complaint::wrong(&place, "there is nothing in it").hint(hint));
+    }
     for (number, line) in text.split_inclusive('\n').enumerate() {
         let written = line.split('#').next().unwrap_or("");
         let written_at = start.saturating_add(written.len().saturating_sub(written.trim_start().len()));
@@ -132,6 +142,11 @@ pub fn prefixes(source: usize, text: &str, out: &mut Complaints) -> Vec<Prefix> 
         }
         if word.is_empty() {
             continue;
+        }
+        if !line.ends_with('\n') {
+            let hint = "the file may have been cut off; save it again from where it comes, or end that line";
+            out.error(Complaint::wrong(&place, "the last line has no end").hint(hint));
+            break;
         }
         match word.parse::<Prefix>() {
             Ok(prefix) => found.push(prefix),
@@ -198,11 +213,26 @@ mod tests {
 
     #[test]
     fn one_prefix_stands_on_a_line_and_the_rest_of_it_is_a_comment() {
-        let text = "\u{feff}192.0.2.0/24\r\n\n# a comment\n  2001:db8::/32 # another\n198.51.100.7";
+        let text =
+            "\u{feff}192.0.2.0/24\r\n\n# a comment\n  2001:db8::/32 # another\n198.51.100.7\n# the end";
         let (found, errors) = read(text);
         assert_eq!(found, ["192.0.2.0/24", "2001:db8::/32", "198.51.100.7/32"]);
         assert_eq!(errors, "");
-        assert_eq!(read("").0, Vec::<String>::new());
+        assert_eq!(read("# nobody\n"), (Vec::new(), String::new()));
+    }
+
+    #[test]
+    fn a_file_that_is_still_written_is_no_network() {
+        for nothing in ["", "\n", " \r\n"] {
+            let (_, errors) = read(nothing);
+            assert!(errors.contains("there is nothing in it"), "{nothing:?}: {errors}");
+        }
+        let whole = "192.0.2.0/24\n128.0.0.0/16\n";
+        for end in 14..whole.len() {
+            let (found, errors) = read(&whole[..end]);
+            assert_eq!(found, ["192.0.2.0/24"], "{end}");
+            assert!(errors.contains("office.txt:2:1: the last line has no end"), "{errors}");
+        }
     }
 
     #[test]

@@ -181,8 +181,8 @@ impl Daemon {
         let place = status.bind(settings.status).await?;
         status.change(place);
         let drain = settings.drain_timeout;
-        let watch = Watch::new(&settings);
         let seen = stock.clock.now();
+        let watch = Watch::new(&settings, seen.unix);
         Ok(Self {
             config,
             log,

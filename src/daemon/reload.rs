@@ -64,7 +64,7 @@ impl Daemon {
         let sockets = self.listeners.bind(&settings.radius.listen)?;
         let doors = self.doors.bind(&assemble::listeners(&settings))?;
         // Nothing below can fail.
-        self.watch = Watch::new(&settings);
+        self.watch = Watch::new(&settings, self.stock.clock.now().unix);
         self.stock.exchange(fresh);
         self.gateway.reload(live);
         self.status.change(place);

@@ -26,15 +26,25 @@ const LOOK: Duration = Duration::from_secs(2);
 const STALE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What tells one state of a file from another; `None` where there is none.
-type Stamp = Option<(i64, i64, u64, u64, u64)>;
+type Stamp = Option<State>;
+
+/// The time of the last change of the file itself is among it: a copy can bring the other time along, and be as long as
+/// what was there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct State {
+    changed: (i64, i64),
+    written: (i64, i64),
+    length: u64,
+    place: (u64, u64),
+}
+
+/// A file that was changed so shortly before we first looked at it may have been read before that.
+const RECENT: Duration = Duration::from_secs(60);
 
 /// Looks at the files from time to time.
 pub(super) struct Watch {
     files: Arc<Files>,
-    /// How the files were when they were read, or when that was tried for the last time.
-    read: Vec<Stamp>,
-    /// How they were when they were last looked at.
-    seen: Vec<Stamp>,
+    known: Known,
     next: Option<Instant>,
     stale: Option<Instant>,
     task: Option<JoinHandle<Looked>>,
@@ -47,10 +57,62 @@ struct Files {
     paths: Vec<PathBuf>,
 }
 
+/// What is known of how the files are.
+#[derive(Clone)]
+struct Known {
+    /// How they were when they were read, or when that was tried for the last time.
+    read: Vec<Stamp>,
+    /// How they were when they were last looked at.
+    seen: Vec<Stamp>,
+    /// They were read before they were looked at, and one of them may have been changed between the two.
+    doubtful: bool,
+}
+
+/// Why files are read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    /// One of them has changed.
+    Changed,
+    /// What was written out of calendars ahead of time will be over one day.
+    Stale,
+    /// One of them may have changed just after it was read.
+    Doubtful,
+}
+
+impl Known {
+    /// As they are now, having been read a moment before.
+    fn new(stamps: Vec<Stamp>, now: UnixTime) -> Self {
+        let recently = i64::try_from(RECENT.as_secs()).unwrap_or(i64::MAX);
+        let since = now.seconds().saturating_sub(recently);
+        let doubtful = stamps.iter().flatten().any(|state| state.changed.0 >= since);
+        Self { seen: stamps.clone(), read: stamps, doubtful }
+    }
+
+    /// Why they are to be read now, if they are.
+    fn wants(&self, stamps: &[Stamp], stale: bool) -> Option<Why> {
+        // A file that is still being written looks different the next time.
+        if stamps == self.seen && stamps != self.read {
+            Some(Why::Changed)
+        } else if stale {
+            Some(Why::Stale)
+        } else {
+            (self.doubtful && stamps == self.read).then_some(Why::Doubtful)
+        }
+    }
+
+    fn looked(&mut self, stamps: Vec<Stamp>, were_read: bool) {
+        if were_read {
+            self.read.clone_from(&stamps);
+            self.doubtful = false;
+        }
+        self.seen = stamps;
+    }
+}
+
 /// What a look came to.
 struct Looked {
     stamps: Vec<Stamp>,
-    fresh: Option<Result<Fresh, String>>,
+    fresh: Option<(Why, Result<Fresh, String>)>,
 }
 
 /// What was read.
@@ -64,14 +126,13 @@ struct Fresh {
 
 impl Watch {
     /// Watches the files that `settings` name, which were read just now.
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings, now: UnixTime) -> Self {
         let (networks, calendars, geo) =
             (settings.networks.clone(), settings.calendars.clone(), settings.geo.clone());
         let mut paths = data::files(&networks, &calendars);
         paths.extend([&geo.country, &geo.asn].into_iter().flatten().cloned());
-        let read: Vec<Stamp> = paths.iter().map(stamp).collect();
         let files = Arc::new(Files { networks, calendars, geo, paths });
-        Self { files, seen: read.clone(), read, next: None, stale: None, task: None }
+        Self { known: Known::new(files.stamps(), now), files, next: None, stale: None, task: None }
     }
 
     /// Looks at the files when it is time to, and takes over what was read. Never waits for a file.
@@ -96,13 +157,16 @@ impl Watch {
         self.next = now.steady.checked_add(LOOK);
         let stale = *self.stale.get_or_insert_with(|| later(now.steady));
         let files = self.files.clone();
-        let (read, seen) = (self.read.clone(), self.seen.clone());
-        let (gateway, again) = (gateway.clone(), stale <= now.steady);
+        let (known, gateway, stale) = (self.known.clone(), gateway.clone(), stale <= now.steady);
         self.task = Some(tokio::task::spawn_blocking(move || {
-            let stamps: Vec<Stamp> = files.paths.iter().map(stamp).collect();
-            // A file that is still being written looks different the next time.
-            let settled = stamps == seen && stamps != read;
-            let fresh = (settled || again).then(|| files.read(&gateway.policy(), now.unix));
+            let before = files.stamps();
+            let Some(why) = known.wants(&before, stale) else {
+                return Looked { stamps: before, fresh: None };
+            };
+            let fresh = files.read(&gateway.policy(), now.unix);
+            let stamps = files.stamps();
+            // What was written to meanwhile was read in part, and is read again when it has settled.
+            let fresh = (stamps == before).then_some((why, fresh));
             Looked { stamps, fresh }
         }));
     }
@@ -110,16 +174,17 @@ impl Watch {
     fn take(&mut self, looked: Looked, gateway: &Gateway, now: Instant) {
         let Looked { stamps, fresh } = looked;
         if fresh.is_some() {
-            self.read.clone_from(&stamps);
             self.stale = Some(later(now));
         }
-        self.seen = stamps;
+        self.known.looked(stamps, fresh.is_some());
         match fresh {
             None => {}
-            Some(Err(why)) => {
-                tracing::error!(event = "policy.data-refused", "the rules keep what they had: {why}");
+            Some((_, Err(problems))) => {
+                tracing::error!(event = "policy.data-refused", "the rules keep what they had: {problems}");
             }
-            Some(Ok(fresh)) => {
+            // Nearly always they are what they were, and nobody has to hear of it.
+            Some((Why::Doubtful, Ok(fresh))) => gateway.renew(fresh.policy, fresh.places),
+            Some((Why::Changed | Why::Stale, Ok(fresh))) => {
                 for warning in fresh.warnings {
                     tracing::warn!(event = "config.warning", "{warning}");
                 }
@@ -137,6 +202,10 @@ impl Watch {
 }
 
 impl Files {
+    fn stamps(&self) -> Vec<Stamp> {
+        self.paths.iter().map(stamp).collect()
+    }
+
     fn read(&self, policy: &Policy, now: UnixTime) -> Result<Fresh, String> {
         let read = data::read_again(&self.networks, &self.calendars, now);
         let (sets, warnings) = read.map_err(|problems| problems.to_string().trim_end().to_owned())?;
@@ -157,5 +226,47 @@ fn later(now: Instant) -> Instant {
 
 fn stamp(path: &PathBuf) -> Stamp {
     let file = fs::metadata(path).ok()?;
-    Some((file.mtime(), file.mtime_nsec(), file.len(), file.ino(), file.dev()))
+    Some(State {
+        changed: (file.ctime(), file.ctime_nsec()),
+        written: (file.mtime(), file.mtime_nsec()),
+        length: file.len(),
+        place: (file.dev(), file.ino()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+    fn state(changed: i64) -> Stamp {
+        Some(State { changed: (changed, 0), written: (1, 0), length: 1, place: (1, 1) })
+    }
+
+    #[test]
+    fn a_file_that_changes_is_read_when_it_has_been_the_same_twice() {
+        let mut known = Known::new(vec![state(5)], NOW);
+        assert_eq!(known.wants(&[state(5)], false), None);
+        assert_eq!(known.wants(&[state(6)], false), None, "it may still be written to");
+        known.looked(vec![state(6)], false);
+        assert_eq!(known.wants(&[state(7)], false), None);
+        known.looked(vec![state(7)], false);
+        assert_eq!(known.wants(&[state(7)], false), Some(Why::Changed));
+        known.looked(vec![state(7)], true);
+        assert_eq!(known.wants(&[state(7)], false), None);
+        assert_eq!(known.wants(&[state(7)], true), Some(Why::Stale));
+    }
+
+    #[test]
+    fn a_file_that_was_changed_shortly_before_the_first_look_is_read_once_more() {
+        let recent = NOW.seconds() - 59;
+        let mut known = Known::new(vec![state(5), state(recent)], NOW);
+        let same = [state(5), state(recent)];
+        assert_eq!(known.wants(&same, false), Some(Why::Doubtful));
+        known.looked(same.to_vec(), true);
+        assert_eq!(known.wants(&same, false), None);
+        let long_ago = Known::new(vec![None, state(recent - 2)], NOW);
+        assert_eq!(long_ago.wants(&[None, state(recent - 2)], false), None);
+    }
 }
