@@ -40,6 +40,7 @@ use places::{
     a_network_that_was_noted_by_a_clock_years_ahead_goes_d_116,
     a_right_code_ends_the_row_that_its_failure_would_have_lengthened_c_005,
     a_right_password_ends_the_rows_that_it_is_told_to_and_no_other,
+    codes_of_neighbours_without_the_password_make_a_factor_wait_and_never_lock_it_c_004,
     codes_of_strangers_wait_in_a_row_of_their_own_and_lock_nothing_c_004, every_row_can_be_released,
     history_goes_with_its_subject_and_is_nobody_elses_f_012,
     networks_are_remembered_for_their_days_and_no_longer,
@@ -533,6 +534,7 @@ macro_rules! contract {
             a_right_password_ends_the_rows_that_it_is_told_to_and_no_other
             every_row_can_be_released
             codes_of_strangers_wait_in_a_row_of_their_own_and_lock_nothing_c_004
+            codes_of_neighbours_without_the_password_make_a_factor_wait_and_never_lock_it_c_004
             parallel_strangers_do_not_multiply_their_allowance_c_002
             a_lock_of_a_kind_and_a_code_that_was_used_hold_for_strangers_too_c_001
             a_right_code_ends_the_row_that_its_failure_would_have_lengthened_c_005

@@ -208,7 +208,8 @@ pub trait Store: Send + Sync {
     ///
     /// With [`Proof::Unproven`] a code that fits nothing counts once, in the row [`Counted::Unproven`] and nowhere
     /// else, and that row's wait holds in place of the kinds' own; it never locks. A kind that is locked is left out
-    /// all the same. A good code ends that row and leaves the kinds' own (C-004, C-005, D-101).
+    /// all the same. A good code ends that row and leaves the kinds' own (C-004, C-005, D-101). With [`Proof::Familiar`] it
+    /// counts as with [`Proof::Proven`], except that it locks no kind.
     ///
     /// # Errors
     ///

@@ -296,8 +296,11 @@ pub struct Try {
 /// must not be able to lock somebody's factor (C-004).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Proof {
-    /// It was, or the login comes from a place where the subject was let in before: failures count in the factor's row.
+    /// It was: failures count in the factor's row, and too many of them lock it.
     Proven,
+    /// It was not yet, but the login comes from a place where the subject was let in before: failures count in the
+    /// factor's row and make it wait. They do not lock it: the place is a network, and the subject's neighbours share it.
+    Familiar,
     /// Nothing is proven: they count in a row of their own, which only waits.
     Unproven,
 }

@@ -154,6 +154,37 @@ pub(super) async fn codes_of_strangers_wait_in_a_row_of_their_own_and_lock_nothi
     );
 }
 
+pub(super) async fn codes_of_neighbours_without_the_password_make_a_factor_wait_and_never_lock_it_c_004(
+    open: Open,
+) {
+    let lab = Lab::new(open).await;
+    let row = async || lab.store.recall(&lab.who).await.unwrap().codes[0].1;
+    let one = [wrong(0, FactorKind::Totp)];
+    let neighbour = |now| lab.store.settle(&lab.who, &one, now, &Limits::FACTOR, Proof::Familiar);
+    let mut now = NOW;
+    for n in 1..=150 {
+        assert_eq!(neighbour(now).await, Ok(FactorOutcome::Wrong), "try {n}");
+        let row = row().await;
+        assert_eq!((row.row, row.locked), (n, false));
+        if n >= Limits::FACTOR.free {
+            assert!(row.wait_until > now);
+            assert_eq!(neighbour(now).await, Ok(FactorOutcome::Locked), "the limit on guesses holds");
+        }
+        now = row.wait_until.max(now);
+    }
+    assert!(lab.store.recall(&lab.who).await.unwrap().unproven.is_none());
+    let right = [good(0, step(1000))];
+    let owner = lab.store.settle(&lab.who, &right, now, &Limits::FACTOR, Proof::Familiar).await;
+    assert_eq!(owner, Ok(FactorOutcome::Confirmed(FactorKind::Totp)));
+    assert_eq!(row().await.row, 0);
+    for n in 0..20 {
+        let outcome = lab.settle(&one, now, &Limits { free: 100, ..Limits::FACTOR }).await;
+        assert_eq!(outcome, FactorOutcome::Wrong, "{n}");
+    }
+    assert!(row().await.locked, "who has the password still locks it");
+    assert_eq!(neighbour(now).await, Ok(FactorOutcome::Locked), "and then it is locked for all");
+}
+
 pub(super) async fn parallel_strangers_do_not_multiply_their_allowance_c_002(open: Open) {
     let lab = Lab::new(open).await;
     let stores = [lab.store.clone(), open(lab.folder.path())];

@@ -242,10 +242,14 @@ impl Flow {
         }
     }
 
-    /// Whether a wrong code is that of somebody who has shown nothing else, and comes from where his subject is not known
+    /// Whether a code is that of somebody who has shown nothing else, and whether it comes from where his subject is known
     /// (C-004).
     pub(super) const fn proof_of_codes(&self) -> Proof {
-        if self.primary_done || self.whence().familiar { Proof::Proven } else { Proof::Unproven }
+        match (self.primary_done, self.whence().familiar) {
+            (true, _) => Proof::Proven,
+            (false, true) => Proof::Familiar,
+            (false, false) => Proof::Unproven,
+        }
     }
 
     pub(super) fn is_locked(&self, kind: FactorKind, now: Now) -> bool {
@@ -253,7 +257,7 @@ impl Flow {
         let of_kind = self.record.codes.iter().filter(|(counted, _)| *counted == kind);
         let by_kind = of_kind.map(|(_, failures)| allowed(failures, now.unix, limits));
         match self.proof_of_codes() {
-            Proof::Proven => by_kind.into_iter().any(|allowed| allowed != Allowed::Yes),
+            Proof::Proven | Proof::Familiar => by_kind.into_iter().any(|allowed| allowed != Allowed::Yes),
             // As the store settles it: strangers have waits of their own.
             Proof::Unproven => {
                 let strangers = self.record.unproven.unwrap_or(Failures::NONE);

@@ -23,7 +23,11 @@ pub(super) fn settle(
     let kinds: FactorKinds = tries.iter().map(|one| one.kind).collect();
     let unproven = match standing {
         Proof::Unproven => Some(rows::failures_in(db, who, Counted::Unproven)?.unwrap_or(Failures::NONE)),
-        Proof::Proven => None,
+        Proof::Proven | Proof::Familiar => None,
+    };
+    let counting = match standing {
+        Proof::Proven => *limits,
+        Proof::Familiar | Proof::Unproven => waiting(limits),
     };
     let mut open: Vec<(FactorKind, Failures)> = Vec::new();
     for kind in kinds.iter() {
@@ -61,13 +65,13 @@ pub(super) fn settle(
     match unproven {
         // One guess, however many kinds it was held against.
         Some(failures) if !open.is_empty() => {
-            let more = after_failure(&failures, now, &waiting(limits));
+            let more = after_failure(&failures, now, &counting);
             rows::put_failures(db, who, Counted::Unproven, &more)?;
         }
         Some(_) => {}
         None => {
             for (kind, failures) in &open {
-                let more = after_failure(failures, now, limits);
+                let more = after_failure(failures, now, &counting);
                 rows::put_failures(db, who, Counted::Factor(*kind), &more)?;
             }
         }
@@ -84,7 +88,7 @@ fn is_open(of_kind: &Failures, unproven: Option<&Failures>, now: UnixTime, limit
     })
 }
 
-/// The same limits without a lock: a stranger must not be able to lock somebody's factor (C-004).
+/// The same limits without a lock: nobody without the password must be able to lock somebody's factor (C-004).
 const fn waiting(limits: &Limits) -> Limits {
     Limits { per_day: 0, ..*limits }
 }
