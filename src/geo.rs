@@ -20,6 +20,9 @@ use crate::login::policy::{Country, Input, Place};
 /// No database is longer than this many bytes; the largest of countries have 20 MB, those with cities 150.
 const LONGEST: u64 = 256 * 1024 * 1024;
 
+/// Codes that ISO 3166-1 leaves to users, and that stand for an unknown country.
+const NO_COUNTRY: [&str; 2] = ["ZZ", "XX"];
+
 /// Entries in which a database must show what is wanted of it.
 const PROBED: usize = 10_000;
 
@@ -157,7 +160,9 @@ impl Database {
     }
 
     fn country(&self, address: IpAddr) -> Option<Country> {
-        self.found::<&str>(address).and_then(Country::new)
+        // Some makers write a code that is no country where they know of none, as for private addresses.
+        let code = self.found::<&str>(address).filter(|code| !NO_COUNTRY.contains(code))?;
+        Country::new(code)
     }
 
     fn asn(&self, address: IpAddr) -> Option<u32> {

@@ -156,13 +156,15 @@ impl Memory {
     /// The directory found the password of this login wrong: its subject's factors no longer count again, and this
     /// password is no longer known.
     pub(super) fn wrong(&self, flow: &Flow, now: Instant) {
-        let (Some(subject), Some(print)) = (flow.subject(), self.print(flow)) else { return };
+        let Some(subject) = flow.subject() else { return };
         self.end_places(&subject.pseudonym, now);
+        // None behind a question, and of a proof; that the password was wrong is as true there.
+        let print = self.print(flow);
         let mut subjects = self.lock();
         for entry in subjects.get_mut(&subject.pseudonym, now).into_iter().flatten() {
             entry.over |= match entry.kept {
                 Kept::Factor(_) => true,
-                Kept::ExemptPassword => equal(&entry.print, &print),
+                Kept::ExemptPassword => print.is_some_and(|print| equal(&entry.print, &print)),
             };
         }
     }

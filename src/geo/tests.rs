@@ -69,6 +69,24 @@ fn the_forms_of_several_makers_are_read() {
 }
 
 #[test]
+fn a_code_that_is_no_country_is_no_known_one() {
+    let files = Files::new();
+    let country = files.put(
+        "c.mmdb",
+        &countries(&[("10.0.0.0", 8, "ZZ"), ("192.168.0.0", 16, "XX"), ("192.0.2.0", 24, "TR")]),
+    );
+    let databases = Databases::open(Some(&country), None).unwrap();
+    for address in ["10.1.2.3", "192.168.1.1"] {
+        assert_eq!(
+            at(&databases, address),
+            Place::NOWHERE,
+            "a rule that refuses countries must not pass it by"
+        );
+    }
+    assert_eq!(at(&databases, "192.0.2.1").country, known("TR"));
+}
+
+#[test]
 fn where_a_block_is_registered_is_not_where_its_address_is() {
     let files = Files::new();
     let registered =

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use doorward::gateway::drive::{Asker, Reply};
 use doorward::login::attempt::Attempt;
+use doorward::login::client::Order;
 use doorward::login::factor::FactorKinds;
 use doorward::login::identity::{Groups, Standing};
 use doorward::login::policy::{Condition, Options, Policy, Requirement, Rule};
@@ -134,6 +135,20 @@ async fn whatever_changes_about_the_account_ends_it_for_good() {
         world.directory.change_alice(|alice| *alice = Alice::default());
         assert!(!counts(&world, at_home(&world)).await, "{what}");
     }
+}
+
+#[tokio::test]
+async fn a_password_that_is_wrong_behind_a_question_ends_it_as_any_other_does() {
+    let world = known().await;
+    world.clock.advance(Duration::from_secs(60));
+    let mut elsewhere = world.attempt("alice", b"wrong");
+    let mut client = (*elsewhere.client).clone();
+    client.order = Order::FactorFirst;
+    elsewhere.client = Arc::new(client);
+    let Reply::Ask(id, _) = run(&world, elsewhere).await else { panic!("the code first") };
+    let reply = world.answer(id, &world.code()).await;
+    assert!(matches!(reply, Reply::Reject(Reason::WrongPassword)), "{reply:?}");
+    assert!(!counts(&world, at_home(&world)).await);
 }
 
 #[tokio::test]

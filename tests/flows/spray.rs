@@ -197,6 +197,14 @@ async fn wrong_codes_are_no_spray() {
     ));
 }
 
+#[tokio::test]
+async fn a_code_of_a_kind_that_nobody_asks_for_is_wrong_and_not_one_too_many() {
+    let world = World::new().await;
+    let id = world.question().await;
+    let reply = world.answer(id, "ABCDEFGHIJKLMNOPQRST").await;
+    assert!(matches!(reply, Reply::Reject(Reason::WrongCode)), "{reply:?}");
+}
+
 /// Twenty wrong passwords, seven minutes apart, for alice and for a name that nobody has, with the domain's lock-out as
 /// it is given; the numbers of those that nobody was asked about.
 async fn twenty_tries(lockout: Option<Lockout>, password: impl Fn(u32) -> String) -> Vec<u32> {

@@ -10,6 +10,7 @@ use crate::base::text::{is_hidden, safe};
 use crate::config::file;
 use crate::config::rule::dates;
 use crate::login::factor::{FactorKind, FactorKinds};
+use crate::login::flow::Flow;
 use crate::login::policy::{Condition, Options, Requirement, Say};
 
 const WAYS: &str =
@@ -21,7 +22,7 @@ const LONGEST_OFFER: usize = 200;
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a confirmed factor may count again.
-const REMEMBER: RangeInclusive<Duration> = MINUTE..=Duration::from_secs(30 * 24 * 60 * 60);
+const REMEMBER: RangeInclusive<Duration> = MINUTE..=Flow::LONGEST_MEMORY;
 
 /// What a rule says, and where the names of reply rules stand.
 pub(in crate::config) struct Outcome {
@@ -38,7 +39,7 @@ pub(in crate::config) fn read(reader: &mut Reader<'_, '_>, when: &Condition) -> 
         grace_until: dates::end(reader, "grace-until"),
         offer: offer(reader),
         shadow: reader.flag("shadow", false),
-        remember: reader.time("remember", REMEMBER, "for example \"8h\" or \"30d\""),
+        remember: reader.time("remember", REMEMBER, "for example \"8h\" or \"7d\""),
         session: reader.time("session-timeout", MINUTE..=30 * DAY, "for example \"8h\""),
         reply: replies
             .as_ref()

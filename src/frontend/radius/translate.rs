@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::base::cidr::canonical;
 use crate::base::clock::Now;
 use crate::base::secret::Secret;
-use crate::frontend::radius::address::user_address;
+use crate::frontend::radius::address::{parse, user_address};
 use crate::frontend::radius::clients::{RadiusClient, Which};
 use crate::frontend::radius::counters::Refusal;
 use crate::frontend::radius::method::{Shown, Unfit, shown};
@@ -141,9 +141,13 @@ pub fn read(
 /// What the device tells of the user's own: Calling-Station-Id (RFC 2865 section 5.31) where it is no address, such as a
 /// MAC address, which comes in many spellings (RFC 3580 section 3.21).
 fn hint(packet: &Packet<'_>) -> Option<Box<[u8]>> {
-    let station = packet.find(CALLING_STATION_ID).filter(|station| !station.is_empty())?;
+    packet.find(CALLING_STATION_ID).and_then(hint_of)
+}
+
+fn hint_of(station: &[u8]) -> Option<Box<[u8]>> {
     let text = std::str::from_utf8(station).unwrap_or_default().trim();
-    if text.parse::<IpAddr>().is_ok() {
+    // An address may have a port behind it, another one each time.
+    if station.is_empty() || parse(station).is_some() || text.parse::<IpAddr>().is_ok() {
         return None;
     }
     let bare: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -173,4 +177,23 @@ fn device(packet: &Packet<'_>) -> Box<[u8]> {
         }
     }
     out.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_known_by_what_stays_the_same() {
+        let hint = |station: &str| hint_of(station.as_bytes());
+        for address in ["", "192.0.2.1", "192.0.2.1:50000", "192.0.2.1[4500]", "2001:db8::1[4500]", "0.0.0.0"]
+        {
+            assert_eq!(hint(address), None, "{address}");
+        }
+        let one: Option<Box<[u8]>> = Some(b"0a1b2c3d4e5f".as_slice().into());
+        for mac in ["0A-1B-2C-3D-4E-5F", "0a:1b:2c:3d:4e:5f", "0a1b.2c3d.4e5f"] {
+            assert_eq!(hint(mac), one, "{mac}");
+        }
+        assert_eq!(hint("a telephone"), Some(b"a telephone".as_slice().into()));
+    }
 }

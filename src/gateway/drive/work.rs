@@ -205,6 +205,10 @@ impl Gateway {
         flow: &Flow,
         live: &Live,
     ) -> Result<FactorOutcome, Fault> {
+        // A code of a kind that nobody asks for is held against nothing.
+        if enrolments.is_empty() {
+            return Ok(FactorOutcome::Wrong);
+        }
         let enrolments = &self.within_rate(who, (enrolments, proof), live);
         if enrolments.is_empty() {
             return Ok(FactorOutcome::TooOften);
