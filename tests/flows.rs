@@ -25,6 +25,8 @@ mod exempt;
 mod fake;
 #[path = "flows/lockout.rs"]
 mod lockout;
+#[path = "flows/rates.rs"]
+mod rates;
 #[path = "flows/remember.rs"]
 mod remember;
 #[path = "flows/spray.rs"]

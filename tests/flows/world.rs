@@ -246,6 +246,7 @@ pub(crate) struct World {
 pub(crate) struct Plan {
     pub(crate) policy: Policy,
     pub(crate) subject_per_minute: u32,
+    pub(crate) subject_at_once: usize,
     pub(crate) spray: SprayLimits,
     pub(crate) codes_per_minute: CodesPerMinute,
     pub(crate) random: Arc<dyn Random>,
@@ -257,6 +258,7 @@ impl Default for Plan {
         Self {
             policy: Policy::default(),
             subject_per_minute: 100_000,
+            subject_at_once: AdmissionLimits::default().at_once_per_subject,
             spray: SprayLimits::default(),
             codes_per_minute: CodesPerMinute::each(|_| 100_000),
             random: Arc::new(SystemRandom),
@@ -444,6 +446,7 @@ fn live(directory: &Arc<People>, upstream: &Arc<Boxed>, clock: &Arc<ManualClock>
         at_once_per_source: 1000,
         client_per_second: many,
         source_per_minute: many,
+        at_once_per_subject: plan.subject_at_once,
         subject_per_minute: NonZeroU32::new(plan.subject_per_minute).unwrap(),
         codes_per_minute: plan.codes_per_minute,
         ..AdmissionLimits::default()

@@ -119,4 +119,21 @@ mod tests {
         keyed.tidy();
         assert_eq!(keyed.keys.len(), 0);
     }
+
+    #[test]
+    fn keys_beyond_the_bound_share_one_quota_until_there_is_room_again_d_112() {
+        let clock = Arc::new(ManualClock::at(UnixTime(0)));
+        let dynamic: Arc<dyn Clock> = clock.clone();
+        let quota = Quota::per_minute(NonZeroU32::new(2).unwrap());
+        let keyed = Keyed::new(3, quota, &Ticks::new(&dynamic));
+        assert!((0..3).all(|n| keyed.allows(&n)));
+        keyed.tidy();
+        assert_eq!([10, 11, 12].map(|n| keyed.allows(&n)), [true, true, false], "two for all of them");
+        clock.advance(Duration::from_secs(30));
+        assert_eq!([13, 14].map(|n| keyed.allows(&n)), [true, false], "one comes back after half a minute");
+        clock.advance(Duration::from_secs(60));
+        keyed.tidy();
+        assert!(keyed.allows(&12) && keyed.allows(&13), "those before are forgotten: there is room");
+        assert_eq!([12, 12].map(|n| keyed.allows(&n)), [true, false], "and each has a quota of its own");
+    }
 }

@@ -108,12 +108,80 @@ fn a_client_that_cannot_tell_addresses_has_no_bucket_of_unknown_ones() {
 }
 
 #[test]
-fn a_subject_is_limited_whatever_its_source() {
-    let (admission, _) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
+fn a_subject_is_limited_whatever_its_source_and_recovers() {
+    let clock = Arc::new(ManualClock::at(UnixTime(0)));
+    let (admission, _) = admission(&clock);
     let (a, b) = (Pseudonym::new("a").unwrap(), Pseudonym::new("b").unwrap());
     assert!(admission.subject_may(&a) && admission.subject_may(&a));
     assert!(!admission.subject_may(&a));
     assert!(admission.subject_may(&b));
+    clock.advance(Duration::from_secs(29));
+    assert!(!admission.subject_may(&a), "not yet");
+    clock.advance(Duration::from_secs(1));
+    assert!(admission.subject_may(&a) && !admission.subject_may(&a), "one of two after half a minute");
+    assert!(
+        admission.subject_may(&b) && admission.subject_may(&b),
+        "the other had one left and has two again"
+    );
+    clock.advance(Duration::from_secs(3600));
+    assert!(admission.subject_may(&a) && admission.subject_may(&a) && !admission.subject_may(&a));
+}
+
+#[test]
+fn a_client_is_limited_in_each_second_and_recovers_without_a_loss_for_another() {
+    let clock = Arc::new(ManualClock::at(UnixTime(0)));
+    let admission =
+        with(AdmissionLimits { client_per_second: number(4), ..AdmissionLimits::default() }, &clock);
+    let (vpn, wifi) = (client(&"vpn".into()), client(&"wifi".into()));
+    let enters = |who: &Client| {
+        let tries = (0..10).map(|n| passes(&admission, who, &from(Some(&format!("203.0.113.{n}"))), "a"));
+        tries.filter(Result::is_ok).count()
+    };
+    assert_eq!((enters(&vpn), enters(&wifi)), (4, 4));
+    assert_eq!(passes(&admission, &vpn, &from(None), "a"), Err(Refused::ClientRate));
+    clock.advance(Duration::from_millis(249));
+    assert_eq!(enters(&vpn), 0, "not yet");
+    clock.advance(Duration::from_millis(1));
+    assert_eq!((enters(&vpn), enters(&wifi)), (1, 1), "a quarter of a second");
+    clock.advance(Duration::from_secs(60));
+    assert_eq!(enters(&vpn), 4, "what was not used is not saved up");
+}
+
+#[test]
+fn places_are_held_for_as_long_as_logins_run_and_come_back_with_their_end_whatever_the_time_is() {
+    let clock = Arc::new(ManualClock::at(UnixTime(0)));
+    let limits = AdmissionLimits {
+        at_once: 3,
+        at_once_per_client: 2,
+        at_once_per_source: 1,
+        ..AdmissionLimits::default()
+    };
+    let admission = with(limits, &clock);
+    let (vpn, wifi) = (client(&"vpn".into()), client(&"wifi".into()));
+    let enter = |who: &Client, user: &str| admission.enter(who, &from(Some(user)), &named("a"));
+    let one = enter(&vpn, "203.0.113.1").unwrap();
+    let two = enter(&vpn, "203.0.113.2").unwrap();
+    let three = enter(&wifi, "203.0.113.1").unwrap();
+    let shut = || {
+        [
+            enter(&wifi, "203.0.113.1").map(drop).unwrap_err(),
+            enter(&vpn, "203.0.113.3").map(drop).unwrap_err(),
+        ]
+    };
+    assert_eq!(shut(), [Refused::Full, Refused::ClientFull]);
+    clock.advance(Duration::from_secs(24 * 3600));
+    admission.tidy();
+    assert_eq!(shut(), [Refused::Full, Refused::ClientFull], "time makes no room");
+
+    drop(one);
+    assert_eq!(enter(&wifi, "203.0.113.1").map(drop), Err(Refused::SourceFull), "its one place is taken");
+    assert_eq!(enter(&vpn, "203.0.113.2").map(drop), Err(Refused::SourceFull));
+    let four = enter(&vpn, "203.0.113.1").unwrap();
+    drop(two);
+    assert_eq!(enter(&vpn, "203.0.113.2").map(drop), Ok(()), "a login that ends at once");
+    drop((three, four));
+    assert_eq!(enter(&wifi, "203.0.113.1").map(drop), Ok(()));
+    assert_eq!(admission.running(), 0);
 }
 
 #[test]
