@@ -48,12 +48,12 @@ fn a_rule_that_refuses_says_one_of_three_sentences_and_says_it_to_strangers_too(
 }
 
 #[test]
-fn rules_tell_the_doors_apart_by_protocol_and_group_of_clients() {
+fn rules_tell_the_doors_apart_by_protocol_listener_and_group_of_clients() {
     let lab = program_in(
         lab::folder(),
         "groups = [\"appliances\"]",
         "[[rule]]\nname = \"appliances\"\nclient-group = [\"appliances\"]\nprotocol = [\"radius\"]\nthen = \"none\"\n\
-         [[rule]]\nname = \"applications\"\nprotocol = [\"ldap\"]\nthen = \"none\"\n\
+         [[rule]]\nname = \"applications\"\nlistener = [\"apps\"]\nprotocol = [\"ldap\"]\nthen = \"none\"\n\
          [[rule]]\nname = \"nobody-else\"\nthen = \"refuse\"\n",
     );
     let vpn = || lab.vpn("203.0.113.7");
@@ -89,8 +89,8 @@ fn where_two_rules_may_decide_and_tell_different_things_nobody_is_let_in() {
     let lab = program_in(lab::folder(), "reply-rules = \"first\"", &replies("{ require = [\"hotp\"] }"));
     let alices = lab.generator("alice");
     assert_eq!(lab.vpn("192.0.2.7").confirm("alice", &alices.code()), Heard::let_in());
-    assert_eq!(lab.vpn("not an address").log_in("alice"), Heard::refused());
-    assert_eq!(lab.last("reason"), "refused-by-rule");
+    assert_eq!(lab.vpn("not an address").confirm("alice", &alices.code()), Heard::refused());
+    assert_eq!(lab.last("reason"), "reply-incomplete");
 }
 
 #[test]

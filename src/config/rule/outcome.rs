@@ -21,7 +21,7 @@ const LONGEST_OFFER: usize = 200;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// How long a confirmed factor may count again.
+/// How long a confirmed factor may count again: no longer than it is remembered.
 const REMEMBER: RangeInclusive<Duration> = MINUTE..=Flow::LONGEST_MEMORY;
 
 /// What a rule says, and where the names of reply rules stand.
