@@ -207,6 +207,93 @@ fn a_half_edited_configuration_does_not_slip_in_with_a_file() {
     assert!(let_in(&mut vpn, "10.0.0.1"), "the rules that run are kept");
 }
 
+// ---- questions about logins --------------------------------------------------------------------------
+
+#[test]
+fn explain_looks_addresses_up_as_a_login_does_unless_it_is_told_where_they_are() {
+    let lab = start();
+    let explain = ["explain", "--client", "vpn", "--user", "alice", "--from", "198.51.100.1"];
+    let decided = |more: &[&str]| {
+        let told = lab.must(&[&explain[..], more].concat(), "");
+        let line = told.lines().find(|line| line.starts_with("decided by")).unwrap().to_owned();
+        (line, told)
+    };
+    let (line, told) = decided(&[]);
+    assert_eq!(line, "decided by rule \"at-home\": no second factor", "{told}");
+    assert!(told.contains("country: yes, it is TR") && told.contains("asn: yes, it is 64496"), "{told}");
+    let (line, told) = decided(&["--country", "DE"]);
+    assert_eq!(line, "decided by rule \"elsewhere\": refuse", "{told}");
+    let (line, told) = decided(&["--asn", "unknown"]);
+    assert_eq!(line, "decided by rule \"elsewhere\": refuse", "{told}");
+    assert!(told.contains("asn: unknown, no database says where the user's address is"), "{told}");
+    let elsewhere = ["explain", "--client", "vpn", "--user", "alice", "--from", "203.0.114.1"];
+    let told = lab.must(&elsewhere, "");
+    assert!(told.contains("country: unknown, no database says where the user's address is"), "{told}");
+}
+
+const EXPECTED: &str = r#"
+[[expect]]
+name = "the database says at home"
+client = "vpn"
+from = "198.51.100.7"
+rule = "at-home"
+[[expect]]
+name = "the database is not asked where the expectation says it"
+client = "vpn"
+from = "198.51.100.7"
+country = "DE"
+rule = "elsewhere"
+[[expect]]
+name = "nobody knows the system"
+client = "vpn"
+from = "198.51.100.7"
+asn = "unknown"
+rule = "elsewhere"
+[[expect]]
+name = "in no database"
+client = "vpn"
+from = "203.0.114.1"
+rule = "elsewhere"
+"#;
+
+#[test]
+fn expectations_are_tried_with_the_databases_unless_they_say_otherwise() {
+    let lab = start();
+    let config = fs::read_to_string(lab.path("doorward.toml")).unwrap();
+    fs::write(lab.path("doorward.toml"), format!("{config}{EXPECTED}")).unwrap();
+    let told = lab.must(&["policy", "test"], "");
+    assert!(told.ends_with("4 expectations, 0 failed\n"), "{told}");
+    replace(&lab.path("country.mmdb"), &mmdb::countries(&[("198.51.100.0", 24, "DE")]));
+    let output = lab.command(&["check"], "");
+    let said = lab::text(&output);
+    assert!(said.contains("expect \"the database says at home\"") && !output.status.success(), "{said}");
+    let shown = lab.must(&["show"], "");
+    assert!(shown.contains("asn = \"unknown\"") && shown.contains("country = \"DE\""), "{shown}");
+}
+
+#[test]
+fn logins_whose_records_have_no_place_are_looked_up_for_replay_and_explain() {
+    let lab = start();
+    let mut vpn = lab.appliance();
+    assert!(let_in(&mut vpn, "198.51.100.1"));
+    let attempt = lab.logins().pop().unwrap()["attempt"].as_str().unwrap().to_owned();
+    // As a version without databases has written it.
+    let audit = fs::read_to_string(lab.path("audit.jsonl")).unwrap();
+    let old = audit.replace(",\"country\":\"TR\"", "").replace(",\"asn\":64496", "");
+    assert_ne!(audit, old);
+    let (path, with) = (lab.path("old.jsonl"), lab.path("other.toml"));
+    fs::write(&path, old).unwrap();
+    let here = fs::read_to_string(lab.path("doorward.toml")).unwrap();
+    fs::write(&with, here.replace("country = [\"TR\"]", "country = [\"DE\"]")).unwrap();
+    let (path, with) = (path.to_str().unwrap(), with.to_str().unwrap());
+    let output = lab.command(&["policy", "replay", "--audit", path, "--with", with], "");
+    let told = lab::text(&output);
+    let expected = "stricter: 1 logins, rule \"at-home\" (no second factor) -> rule \"elsewhere\" (refuse)";
+    assert!(told.contains(expected) && !told.contains("cannot tell"), "{told}");
+    let told = lab.must(&["explain", "--attempt", &attempt, "--file", path], "");
+    assert!(told.contains("country: yes, it is TR"), "{told}");
+}
+
 #[test]
 fn a_database_that_is_none_is_told_with_its_place_before_the_start() {
     let lab = start();

@@ -3,9 +3,10 @@
 use std::io::Write;
 
 use crate::base::cidr::Prefix;
+use crate::base::clock::UnixTime;
 use crate::gateway::ports::AuditRecord;
 use crate::login::factor::FactorKind;
-use crate::login::policy::Seen;
+use crate::login::policy::{Seen, Validity};
 
 /// How much of a user's address is kept (F-006).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl NetworkPrefix {
 /// `elapsed_ms` has the precision of a microsecond. A whole address stands without its length.
 pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
     line.extend_from_slice(b"{\"time\":\"");
-    time(line, record.at.0);
+    time(line, record.at);
     line.push(b'"');
     text(line, "event", record.event);
     if let Some(attempt) = record.attempt {
@@ -82,12 +83,26 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
     if let Some(seen) = &record.seen {
         what_was_seen(line, seen);
     }
+    if let Some(valid) = record.valid {
+        bounds(line, valid);
+    }
     if let Some((from, to)) = record.octets {
         let _ = write!(line, ",\"octets_from_user\":{from},\"octets_to_user\":{to}");
     }
     let (ms, us) = (record.elapsed_us / 1000, record.elapsed_us % 1000);
     // Writing into memory cannot fail; here and below.
     let _ = writeln!(line, ",\"elapsed_ms\":{ms}.{us:03}}}");
+}
+
+/// From when and until when a subject may log in; what is left out is no bound.
+fn bounds(line: &mut Vec<u8>, valid: Validity) {
+    for (key, at) in [("valid_from", valid.from), ("valid_until", valid.until)] {
+        if let Some(at) = at {
+            let _ = write!(line, ",\"{key}\":\"");
+            time(line, at);
+            line.push(b'"');
+        }
+    }
 }
 
 /// What the rules saw, for who wants to know what other rules would have made of it.
@@ -133,8 +148,8 @@ fn what_was_seen(line: &mut Vec<u8>, seen: &Seen) {
 const NO_RULE: &str = "";
 
 /// `2026-11-21T08:30:00.125000Z`; our clock counts milliseconds. A time beyond the year 9999 is cut to it.
-fn time(line: &mut Vec<u8>, unix_ms: i64) {
-    let stamp = jiff::Timestamp::from_millisecond(unix_ms).unwrap_or(jiff::Timestamp::MAX);
+fn time(line: &mut Vec<u8>, at: UnixTime) {
+    let stamp = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::MAX);
     let time = jiff::tz::TimeZone::UTC.to_datetime(stamp);
     let micros = time.subsec_nanosecond() / 1000;
     let _ = write!(
@@ -199,7 +214,6 @@ fn quoted(line: &mut Vec<u8>, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::clock::UnixTime;
     use crate::gateway::ports::ExemptLogin;
     use crate::login::attempt::AttemptId;
     use crate::login::client::Protocol;
@@ -226,6 +240,7 @@ mod tests {
             source: None,
             network: "203.0.113.77".parse().ok(),
             octets: None,
+            valid: None,
             seen: None,
             elapsed_us: 12_345,
         }
@@ -351,6 +366,22 @@ mod tests {
         let both = one.with(FactorKind::Recovery);
         let both = line(&AuditRecord { shown: both, ..record() }, NetworkPrefix::WHOLE);
         assert!(both.contains(",\"factor\":\"totp\",\"factors\":[\"totp\",\"recovery\"],"), "{both}");
+    }
+
+    #[test]
+    fn whoever_is_given_bounds_has_them_in_the_record_and_whoever_is_given_none_has_none() {
+        let bounded = |from: Option<i64>, until: Option<i64>| {
+            let valid =
+                Validity { from: from.map(UnixTime::from_seconds), until: until.map(UnixTime::from_seconds) };
+            line(&AuditRecord { valid: Some(valid), ..record() }, NetworkPrefix::WHOLE)
+        };
+        let both = bounded(Some(1_793_491_200), Some(1_801_440_000));
+        let expected = ",\"valid_from\":\"2026-11-01T00:00:00.000000Z\",\
+                        \"valid_until\":\"2027-02-01T00:00:00.000000Z\",\"elapsed_ms\":12.345}\n";
+        assert!(both.ends_with(expected), "{both}");
+        let until = bounded(None, Some(1_801_440_000));
+        assert!(until.contains("valid_until") && !until.contains("valid_from"), "{until}");
+        assert!(!bounded(None, None).contains("valid"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::base::clock::UnixTime;
 use crate::cli::desk::{Desk, with_desk};
 use crate::cli::exit::Failure;
 use crate::cli::explain::what_if::WhatIf;
+use crate::cli::policy::whereabouts::Whereabouts;
 use crate::cli::subject::{closed, failures};
 use crate::config::settings::ClientSettings;
 use crate::gateway::ports::Counted;
@@ -21,7 +22,7 @@ use crate::login::client::{Client, PrimaryKind};
 use crate::login::explain::{Explanation, Known, explain};
 use crate::login::factor::Enrolment;
 use crate::login::identity::{Account, Groups, Pseudonym};
-use crate::login::policy::{Facts, First, Input, Place};
+use crate::login::policy::{Facts, First, Input};
 use crate::login::relay::Method;
 use crate::login::step::Record;
 use crate::login::throttle::{Failures, FlowLimits};
@@ -148,7 +149,7 @@ async fn explained(desk: &Desk, args: &Args) -> Result<Told, Failure> {
         listener: args.what_if.listener.as_deref().into(),
         source: args.source,
         user: args.from.into(),
-        place: args.what_if.place(Place::NOWHERE),
+        place: args.what_if.place(Whereabouts::open(&desk.settings.geo)?.of(args.from.into())),
         subject: subject.map_or(Input::Pending, Input::Known),
         aliases: account.as_ref().map_or(&[], |account| &account.aliases),
         past: subject.map_or(Input::Pending, |_| {

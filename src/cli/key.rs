@@ -13,8 +13,9 @@ use crate::cli::terminal::{ask_secret, complain, say};
 use crate::daemon::keys;
 use crate::daemon::stock::Stock;
 use crate::gateway::ports::Vault;
+use crate::login::verdict::{Fault, FaultKind};
 use crate::store::seal::KeyRing;
-use crate::subjects::rekey::Rekeying;
+use crate::subjects::rekey::{KeyChange, Rekeying};
 
 /// Subjects that are sealed anew at once.
 const PAGE: usize = 500;
@@ -73,17 +74,7 @@ pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
             write(&path, &ring, true)?;
             say(&format!("made {}; keep a copy of it in a safe place", path.display()))
         }
-        What::Add => {
-            let file = settings(config)?.keys;
-            let ring = keys::read(&file, random)?
-                .with_new_key()
-                .map_err(|error| Failure::system(error.to_string()))?;
-            write(&file.path, &ring, false)?;
-            say(&format!(
-                "key {} added; reload the gateway, then run \"doorward key reseal\"",
-                ring.newest_key()
-            ))
-        }
+        What::Add => with_desk(config, async |desk: &Desk| add(desk).await),
         What::List { json } => {
             let ring = keys::read(&settings(config)?.keys, random)?;
             let mut ids: Vec<u32> = ring.ids().collect();
@@ -109,10 +100,35 @@ fn write(path: &Path, ring: &KeyRing, fresh: bool) -> Result<(), Failure> {
     })
 }
 
-async fn reseal(desk: &Desk) -> Result<(), Failure> {
+fn rekeying(desk: &Desk) -> Rekeying {
     let vault: Arc<dyn Vault> = desk.stock.keys.clone();
     let Stock { store, sessions, clock, .. } = &desk.stock;
-    let rekeying = Rekeying::new(store.clone(), sessions.clone(), vault, clock.clone(), desk.audit());
+    Rekeying::new(store.clone(), sessions.clone(), vault, clock.clone(), desk.audit())
+}
+
+/// Writes the key file under record.
+async fn change(desk: &Desk, what: KeyChange, ring: &KeyRing) -> Result<(), Failure> {
+    let mut written = Ok(());
+    let deed = async {
+        written = write(&desk.settings.keys.path, ring, false);
+        let fault = |failure: &Failure| Fault::new(FaultKind::Internal, failure.to_string());
+        written.as_ref().map_or_else(|failure| Err(fault(failure)), |()| Ok(()))
+    };
+    let recorded = rekeying(desk).change(what, deed).await;
+    // What the system said of the file has an exit code of its own.
+    written?;
+    Ok(recorded?)
+}
+
+async fn add(desk: &Desk) -> Result<(), Failure> {
+    let ring = desk.stock.keys.ring();
+    let ring = ring.with_new_key().map_err(|error| Failure::system(error.to_string()))?;
+    change(desk, KeyChange::Added, &ring).await?;
+    say(&format!("key {} added; reload the gateway, then run \"doorward key reseal\"", ring.newest_key()))
+}
+
+async fn reseal(desk: &Desk) -> Result<(), Failure> {
+    let rekeying = rekeying(desk);
     let tell = |report: &crate::subjects::rekey::Report| {
         complain(&format!("{} subjects looked at, {} records sealed anew", report.subjects, report.renewed));
     };
@@ -137,7 +153,7 @@ async fn reseal(desk: &Desk) -> Result<(), Failure> {
 async fn drop_old(desk: &Desk) -> Result<(), Failure> {
     reseal(desk).await?;
     let ring = desk.stock.keys.ring().newest_only();
-    write(&desk.settings.keys.path, &ring, false)?;
+    change(desk, KeyChange::Dropped, &ring).await?;
     say("the old keys are gone from the file; reload the gateway")
 }
 

@@ -6,6 +6,7 @@ mod lint;
 pub(super) mod recorded;
 mod replay;
 mod uses;
+pub(super) mod whereabouts;
 
 use std::path::Path;
 

@@ -38,7 +38,7 @@ enum SubjectWhat {
     /// The anonymous ids of all subjects; as JSON, one object a line.
     #[command(after_help = "Example:\n  doorward subject list --json")]
     List,
-    /// Anonymous id, enrolments, failures and history of one subject.
+    /// Anonymous id, enrolments, failures and history of one subject. Asking by name is recorded in the audit.
     #[command(after_help = "Example:\n  doorward subject show --user alice")]
     Show(Who),
     /// The person behind an anonymous id. Asking is recorded in the audit.
@@ -97,7 +97,7 @@ pub(super) struct FactorArgs {
 
 #[derive(Debug, Subcommand)]
 enum FactorWhat {
-    /// The enrolments of a subject.
+    /// The enrolments of a subject. Asking by name is recorded in the audit.
     #[command(after_help = "Example:\n  doorward factor list --user alice")]
     List(Who),
     /// Forget an enrolment: it no longer lets anybody in.
@@ -172,7 +172,7 @@ async fn list(desk: &Desk, json: bool) -> Result<(), Failure> {
 }
 
 async fn show(desk: &Desk, who: &Who, json: bool) -> Result<(), Failure> {
-    let who = known(desk, who).await?;
+    let who = shown(desk, who).await?;
     let record = desk.stock.store.recall(&who).await?;
     let failures = failures(&record);
     let limits = &desk.settings.limits.failures;
@@ -255,11 +255,11 @@ async fn name(desk: &Desk, subject: &str, json: bool) -> Result<(), Failure> {
 async fn forget(desk: &Desk, who: &Who, yes: bool, keep: bool, json: bool) -> Result<(), Failure> {
     let who = known(desk, who).await?;
     if !yes {
-        return Err(Failure::usage(format!("this forgets subject {who} for good; say --yes to do it")));
+        return Err(Failure::usage("this forgets the subject for good; say --yes to do it"));
     }
     let open = open(desk, &who, keep).await?;
     if !desk.enrolling().forget(&who).await? {
-        return Err(Failure::no_user("nothing is known about this subject"));
+        return Err(unknown());
     }
     let fates = end(desk, &who, open).await?;
     if json {
@@ -291,7 +291,7 @@ async fn unlock(desk: &Desk, who: &Who, what: Option<Counted>, json: bool) -> Re
 }
 
 async fn factors(desk: &Desk, who: &Who, json: bool) -> Result<(), Failure> {
-    let who = known(desk, who).await?;
+    let who = shown(desk, who).await?;
     let enrolments = desk.stock.store.recall(&who).await?.enrolments;
     if json {
         return say(&Value::from(enrolments.iter().map(enrolment_json).collect::<Vec<_>>()).to_string());
@@ -315,9 +315,19 @@ async fn revoke(desk: &Desk, who: &Who, id: EnrolmentId, keep: bool, json: bool)
     tell(&fates)
 }
 
+/// As [`known`], for a command that only looks: that somebody looked a person up is recorded.
+async fn shown(desk: &Desk, who: &Who) -> Result<Pseudonym, Failure> {
+    let Some(user) = &who.user else { return known(desk, who).await };
+    let account = desk.account(who.directory.as_deref(), user).await?;
+    desk.stock.names.shown(&account, &desk.audit()).await?.ok_or_else(unknown)
+}
+
+fn unknown() -> Failure {
+    Failure::no_user("nothing is known about this subject")
+}
+
 /// The anonymous id; asking gives out no new one.
 async fn known(desk: &Desk, who: &Who) -> Result<Pseudonym, Failure> {
-    let unknown = || Failure::no_user("nothing is known about this subject");
     match (&who.user, &who.subject) {
         (Some(user), _) => {
             let account = desk.account(who.directory.as_deref(), user).await?;

@@ -1,7 +1,7 @@
 //! `[[expect]]`: what the rules are meant to do with a login, to be tried by whoever changes them.
 
 use crate::base::report::{Complaint, Complaints, Place, Source, positions};
-use crate::base::table::{Reader, Written};
+use crate::base::table::{Node, Reader, Value, Written};
 use crate::base::text::safe;
 use crate::config::check::{Drafts, suggestion, twice};
 use crate::config::rule::conditions::inputs;
@@ -17,6 +17,9 @@ pub(in crate::config) struct Draft {
     client: Option<Written<String>>,
     rule: Option<Written<String>>,
 }
+
+/// The word for what nobody knows.
+const UNKNOWN: &str = "unknown";
 
 /// Reads one; `reader` is already called by its name.
 pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
@@ -47,7 +50,7 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>) -> Draft {
         listener: reader.text("listener").map(|text| text.value.into()),
         from: from(reader),
         country: country(reader),
-        asn: reader.number("asn", 1..=u32::MAX, "the number of an autonomous system").into(),
+        asn: asn(reader),
         at: dates::at(reader, "at"),
         first: first(reader),
         enrolled: enrolled(reader),
@@ -82,7 +85,7 @@ fn subject(reader: &mut Reader<'_, '_>) -> Option<ExpectedSubject> {
 /// Without it the address is unknown, as a client's that tells none.
 fn from(reader: &mut Reader<'_, '_>) -> UserAt {
     let Some(text) = reader.text("from") else { return UserAt::Unknown };
-    if text.value == "unknown" {
+    if text.value == UNKNOWN {
         return UserAt::Unknown;
     }
     match text.value.parse() {
@@ -96,13 +99,28 @@ fn from(reader: &mut Reader<'_, '_>) -> UserAt {
 }
 
 fn country(reader: &mut Reader<'_, '_>) -> Input<crate::login::policy::facts::Country> {
-    let Some(text) = reader.text("country") else { return Input::Unknown };
+    let Some(text) = reader.text("country") else { return Input::Pending };
+    if text.value == UNKNOWN {
+        return Input::Unknown;
+    }
     let country = inputs::country(text.value);
     if country.is_none() {
         let what = format!("country: \"{}\" is no country", safe(text.value));
-        reader.wrong(&text.place, what, "two letters of ISO 3166-1, such as \"TR\" or \"DE\"");
+        reader.wrong(
+            &text.place,
+            what,
+            "two letters of ISO 3166-1, such as \"TR\" or \"DE\", or \"unknown\"",
+        );
     }
     country.into()
+}
+
+fn asn(reader: &mut Reader<'_, '_>) -> Input<u32> {
+    if matches!(reader.node("asn"), Some(Node { value: Value::Text(text), .. }) if text == UNKNOWN) {
+        return Input::Unknown;
+    }
+    let hint = "the number of an autonomous system, or \"unknown\"";
+    reader.number("asn", 1..=u32::MAX, hint).map_or(Input::Pending, Input::Known)
 }
 
 fn first(reader: &mut Reader<'_, '_>) -> Option<crate::login::policy::First> {

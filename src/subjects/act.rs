@@ -7,6 +7,7 @@ use crate::base::clock::Clock;
 use crate::gateway::ports::{Audit, AuditRecord};
 use crate::login::factor::FactorKind;
 use crate::login::identity::Pseudonym;
+use crate::login::policy::Validity;
 use crate::login::verdict::Fault;
 
 /// Writes the records of administrative acts.
@@ -23,6 +24,15 @@ pub(super) struct Act<'a> {
     pub(super) event: &'static str,
     pub(super) who: Option<&'a Pseudonym>,
     pub(super) factor: Option<FactorKind>,
+    /// From when and until when somebody may log in from now on.
+    pub(super) valid: Option<Validity>,
+}
+
+impl<'a> Act<'a> {
+    /// An act upon a subject, or upon none, of which nothing else is to be told.
+    pub(super) const fn of(event: &'static str, who: Option<&'a Pseudonym>) -> Self {
+        Self { event, who, factor: None, valid: None }
+    }
 }
 
 impl Acts {
@@ -58,6 +68,7 @@ impl Acts {
         self.audit.record(&AuditRecord {
             pseudonym: act.who.cloned(),
             factor: act.factor,
+            valid: act.valid,
             ..AuditRecord::bare(self.clock.now().unix, act.event, stage, outcome, reason)
         })
     }

@@ -45,7 +45,7 @@ impl Disconnecting {
     ///
     /// A fault of store or audit.
     pub async fn end(&self, who: &Pseudonym, open: Vec<OpenSession>) -> Result<Fates, Fault> {
-        let act = Act { event: "admin.disconnect", who: Some(who), factor: None };
+        let act = Act::of("admin.disconnect", Some(who));
         self.acts.carry_out(act, self.tell(open), word).await
     }
 

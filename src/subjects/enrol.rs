@@ -10,6 +10,7 @@ use crate::gateway::ports::{Audit, Counted, NewEnrolment, Place, SecondFactor, S
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, EnrolmentId, Mark, Parameters, Progress};
 use crate::login::identity::Pseudonym;
+use crate::login::policy::Validity;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::subjects::act::{Act, Acts};
 
@@ -204,7 +205,7 @@ impl Enrolling {
     pub async fn revoke(&self, who: &Pseudonym, id: EnrolmentId) -> Result<bool, Fault> {
         let record = self.store.recall(who).await?;
         let factor = record.enrolments.iter().find(|e| e.id == id).map(Enrolment::kind);
-        let act = Act { event: "admin.revoke", who: Some(who), factor };
+        let act = Act { factor, ..Act::of("admin.revoke", Some(who)) };
         self.acts.carry_out(act, self.store.revoke(who, id), |gone| found(*gone, "revoked")).await
     }
 
@@ -215,7 +216,7 @@ impl Enrolling {
     ///
     /// A fault of store or audit.
     pub async fn forget(&self, who: &Pseudonym) -> Result<bool, Fault> {
-        let act = Act { event: "admin.forget", who: Some(who), factor: None };
+        let act = Act::of("admin.forget", Some(who));
         self.acts.carry_out(act, self.store.forget(who), |gone| found(*gone, "forgotten")).await
     }
 
@@ -229,7 +230,7 @@ impl Enrolling {
             Counted::Password | Counted::FamiliarPassword | Counted::Directory | Counted::Unproven => None,
             Counted::Factor(kind) => Some(kind),
         };
-        let act = Act { event: "admin.unlock", who: Some(who), factor };
+        let act = Act { factor, ..Act::of("admin.unlock", Some(who)) };
         let deed = self.store.forget_failures(who, what, true);
         self.acts.carry_out(act, deed, |released| found(*released, "released")).await
     }
@@ -245,7 +246,7 @@ impl Enrolling {
         from: Option<UnixTime>,
         until: Option<UnixTime>,
     ) -> Result<bool, Fault> {
-        let act = Act { event: "admin.validity", who: Some(who), factor: None };
+        let act = Act { valid: Some(Validity { from, until }), ..Act::of("admin.validity", Some(who)) };
         let word = if from.or(until).is_some() { "bounded" } else { "unbounded" };
         let deed = self.store.set_validity(who, from, until);
         self.acts.carry_out(act, deed, |known| found(*known, word)).await
@@ -300,7 +301,7 @@ impl Enrolling {
         enrolment: Enrolment,
         replaces: bool,
     ) -> Result<(), Fault> {
-        let act = Act { event, who: Some(who), factor: Some(enrolment.kind()) };
+        let act = Act { factor: Some(enrolment.kind()), ..Act::of(event, Some(who)) };
         let Enrolment { id, parameters, sealed, progress, created } = enrolment;
         let new = NewEnrolment { id, parameters, sealed, progress, created, replaces };
         let word = if replaces { "replaced" } else { "enrolled" };

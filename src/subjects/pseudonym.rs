@@ -79,6 +79,19 @@ impl Names {
         Ok(self.look_up(&digests).await?.map(|(pseudonym, _)| pseudonym))
     }
 
+    /// As [`Names::known`], for somebody who is shown the id. It leads from a name to all records of a person, so it is
+    /// recorded like the way back (F-008).
+    ///
+    /// # Errors
+    ///
+    /// A fault of store or audit.
+    pub async fn shown(&self, account: &Account, audit: &Arc<dyn Audit>) -> Result<Option<Pseudonym>, Fault> {
+        let Some(who) = self.known(account).await? else { return Ok(None) };
+        let acts = Acts { audit: audit.clone(), clock: self.clock.clone() };
+        let deed = async { Ok(Some(who.clone())) };
+        acts.carry_out(Act::of("admin.show", Some(&who)), deed, |_| "shown").await
+    }
+
     /// The person behind `who`; `None` for an unknown id. Asking is an act of its own and recorded (F-008).
     ///
     /// # Errors
@@ -91,7 +104,7 @@ impl Names {
             let identity = self.vault.open(Place::Identity(who), &row.identity)?;
             read_identity(&identity).map(Some)
         };
-        let act = Act { event: "admin.name", who: Some(who), factor: None };
+        let act = Act::of("admin.name", Some(who));
         acts.carry_out(act, deed, |person| if person.is_some() { "named" } else { "unknown" }).await
     }
 

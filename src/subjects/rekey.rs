@@ -21,6 +21,15 @@ pub struct Rekeying {
     acts: Acts,
 }
 
+/// What becomes of the key file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyChange {
+    /// It gets a key more.
+    Added,
+    /// It keeps the newest alone.
+    Dropped,
+}
+
 /// How far it has come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Report {
@@ -78,9 +87,26 @@ impl Rekeying {
         page: usize,
         progress: impl FnMut(&Report),
     ) -> Result<Report, Fault> {
-        let act = Act { event: "admin.rekey", who: None, factor: None };
+        let act = Act::of("admin.rekey", None);
         let word = |report: &Report| if report.is_complete() { "complete" } else { "incomplete" };
         self.acts.carry_out(act, self.pages(after, page.max(1), progress), word).await
+    }
+
+    /// Changes the key file, which is what `deed` does, and records it.
+    ///
+    /// # Errors
+    ///
+    /// A fault of the audit, or that of the deed.
+    pub async fn change(
+        &self,
+        what: KeyChange,
+        deed: impl Future<Output = Result<(), Fault>>,
+    ) -> Result<(), Fault> {
+        let (event, word) = match what {
+            KeyChange::Added => ("admin.key-add", "added"),
+            KeyChange::Dropped => ("admin.key-drop", "dropped"),
+        };
+        self.acts.carry_out(Act::of(event, None), deed, |()| word).await
     }
 
     async fn pages(

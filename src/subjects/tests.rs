@@ -12,6 +12,7 @@ use crate::factor;
 use crate::factor::provision::Provisioner;
 use crate::gateway::ports::{Audit, AuditRecord, Store, Vault};
 use crate::login::identity::{Account, Groups, Standing};
+use crate::login::policy::Validity;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::store::seal::KeyRing;
 use crate::store::sqlite::Sqlite;
@@ -96,6 +97,11 @@ impl Lab {
             format!("{} {} {} {} {factor}", r.event, r.stage, r.outcome, r.reason)
         };
         records.iter().map(line).collect()
+    }
+
+    /// The dates of every record.
+    pub(super) fn dates(&self) -> Vec<Option<Validity>> {
+        self.acts.records.lock().unwrap().iter().map(|record| record.valid).collect()
     }
 
     /// All that lies in the store's files.

@@ -9,6 +9,7 @@ use crate::cli::desk::settings;
 use crate::cli::exit::Failure;
 use crate::cli::explain::told;
 use crate::cli::policy::recorded::Recorded;
+use crate::cli::policy::whereabouts::Whereabouts;
 use crate::cli::terminal::say;
 use crate::login::explain::{moment, rules};
 
@@ -28,6 +29,7 @@ pub(super) fn run(config: &Path, attempt: &str, file: Option<&PathBuf>, json: bo
     let account = policy.exemptions.iter().find(|exemption| Some(&exemption.name) == named);
     let aliases: Vec<Box<str>> = account.map(|exemption| exemption.account.clone()).into_iter().collect();
     let facts = recorded.facts(&client.login, policy.named_groups(), &aliases);
+    let facts = Whereabouts::open(&settings.geo)?.look_up(facts);
     let rules = rules(policy, &facts);
     let decision = policy.decide(&facts);
     if json {

@@ -16,12 +16,12 @@ pub(super) struct WhatIf {
     /// The first credential: password, trusted, chap, ms-chap, ms-chap-v2, eap or certificate.
     #[arg(long, value_name = "KIND", value_parser = first)]
     pub(super) first_credential: Option<First>,
-    /// The country of the user's address, by its two letters.
+    /// The country of the user's address, by its two letters, or "unknown"; without it, what the databases say.
     #[arg(long, value_name = "CODE", value_parser = country)]
-    country: Option<Country>,
-    /// The autonomous system of the user's address.
-    #[arg(long, value_name = "NUMBER")]
-    asn: Option<u32>,
+    country: Option<Input<Country>>,
+    /// The autonomous system of the user's address, or "unknown"; without it, what the databases say.
+    #[arg(long, value_name = "NUMBER", value_parser = asn)]
+    asn: Option<Input<u32>>,
     /// A group that the user is in as well; may be repeated.
     #[arg(long, value_name = "NAME")]
     group: Vec<String>,
@@ -46,9 +46,22 @@ fn first(word: &str) -> Result<First, String> {
     })
 }
 
-fn country(text: &str) -> Result<Country, String> {
-    Country::new(text).ok_or_else(|| "two letters, such as TR".to_owned())
+fn country(text: &str) -> Result<Input<Country>, String> {
+    if text == UNKNOWN {
+        return Ok(Input::Unknown);
+    }
+    Country::new(text).map(Input::Known).ok_or_else(|| "two letters, such as TR, or \"unknown\"".to_owned())
 }
+
+fn asn(text: &str) -> Result<Input<u32>, String> {
+    if text == UNKNOWN {
+        return Ok(Input::Unknown);
+    }
+    text.parse().map(Input::Known).map_err(|_| "a number, such as 64496, or \"unknown\"".to_owned())
+}
+
+/// The word for what nobody knows.
+const UNKNOWN: &str = "unknown";
 
 impl WhatIf {
     /// The kinds that are enrolled.
@@ -64,12 +77,9 @@ impl WhatIf {
         so.iter().cloned().chain(self.group.iter().map(|name| group_key(name))).collect()
     }
 
-    /// Where the user is; what nobody says is unknown.
+    /// Where the user is.
     pub(super) fn place(&self, so: Place) -> Place {
-        Place {
-            country: self.country.map_or(so.country, Input::Known),
-            asn: self.asn.map_or(so.asn, Input::Known),
-        }
+        Place { country: self.country.unwrap_or(so.country), asn: self.asn.unwrap_or(so.asn) }
     }
 
     /// What was before. `today` counts days from the epoch.

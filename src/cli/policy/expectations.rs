@@ -11,6 +11,7 @@ use crate::base::random::SystemRandom;
 use crate::cli::desk::settings;
 use crate::cli::exit::Failure;
 use crate::cli::explain::told;
+use crate::cli::policy::whereabouts::{Whereabouts, or};
 use crate::cli::terminal::say;
 use crate::config::settings::{DirectoryKind, Expectation, ExpectedSubject, Settings};
 use crate::daemon::assemble::{self, Directories};
@@ -122,7 +123,8 @@ fn connected(settings: &mut Settings) -> Result<Vec<Trial>, Failure> {
     let guard = runtime.enter();
     let directories = assemble::directories(settings, &clock, &SystemRandom)?;
     drop(guard);
-    runtime.block_on(all(settings, &People { directories }))
+    let whereabouts = Whereabouts::open(&settings.geo)?;
+    runtime.block_on(all(settings, &People { directories, whereabouts }))
 }
 
 fn tried(settings: &Settings, directories: Directories) -> Result<Vec<Trial>, Failure> {
@@ -130,7 +132,8 @@ fn tried(settings: &Settings, directories: Directories) -> Result<Vec<Trial>, Fa
         return Ok(Vec::new());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(all(settings, &People { directories }))
+    let whereabouts = Whereabouts::open(&settings.geo)?;
+    runtime.block_on(all(settings, &People { directories, whereabouts }))
 }
 
 async fn all(settings: &Settings, people: &People) -> Result<Vec<Trial>, Failure> {
@@ -148,6 +151,8 @@ async fn all(settings: &Settings, people: &People) -> Result<Vec<Trial>, Failure
 struct People {
     /// Directories that may be asked.
     directories: Directories,
+    /// Where they are.
+    whereabouts: Whereabouts,
 }
 
 impl People {
@@ -177,7 +182,7 @@ impl People {
         let facts = Facts {
             listener: expectation.listener.as_deref().into(),
             user: expectation.from,
-            place: Place { country: expectation.country, asn: expectation.asn },
+            place: self.place(expectation),
             first: Input::Known(expectation.first.unwrap_or_else(|| usual(client))),
             subject: Input::Known((&who, &groups)),
             aliases: &aliases,
@@ -186,6 +191,12 @@ impl People {
             ..Facts::of(client, at)
         };
         Ok(judged(settings, expectation, &facts))
+    }
+
+    /// What the expectation says, and what the databases say where it says nothing.
+    fn place(&self, expectation: &Expectation) -> Place {
+        let found = self.whereabouts.of(expectation.from);
+        Place { country: or(expectation.country, found.country), asn: or(expectation.asn, found.asn) }
     }
 
     async fn account(&self, client: &Client, name: &str) -> Result<Result<Account, Tried>, Failure> {

@@ -42,7 +42,7 @@ pub(super) struct Args {
 pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
     let (now, then) = (settings(config)?, settings(&args.with)?);
     let path = place(config, args.audit.as_ref())?;
-    let judge = Judge::new(&now, &then);
+    let judge = Judge::new(&now, &then)?;
     let mut report = Report::default();
     let beside = rotated(&path);
     for file in beside.files.iter().chain([&path]) {

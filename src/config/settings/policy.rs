@@ -69,9 +69,9 @@ pub struct Expectation {
     pub listener: Option<Arc<str>>,
     /// The user's address.
     pub from: UserAt,
-    /// Its country, in place of what the database says.
+    /// Its country, in place of what the database says; pending where nothing is said.
     pub country: Input<Country>,
-    /// Its autonomous system, in place of what the database says.
+    /// Its autonomous system, in place of what the database says; pending where nothing is said.
     pub asn: Input<u32>,
     /// When; `None`: now.
     pub at: Option<UnixTime>,

@@ -15,7 +15,7 @@ use crate::config::settings::{
 use crate::config::show::{list, path, table, word};
 use crate::login::factor::FactorKinds;
 use crate::login::policy::{
-    Condition, Exemption, Network, Requirement, Rule, Say, TimeWindow, UserAt, Validity, Window,
+    Condition, Exemption, Input, Network, Requirement, Rule, Say, TimeWindow, UserAt, Validity, Window,
 };
 
 type Pairs = Vec<(&'static str, Value)>;
@@ -134,8 +134,8 @@ fn expectation(expected: &Expectation) -> Value {
         UserAt::Within(_) | UserAt::Unknown => "unknown".to_owned(),
     };
     pairs.push(("from", from.into()));
-    pairs.extend(expected.country.known().map(|country| ("country", country.to_string().into())));
-    pairs.extend(expected.asn.known().map(|asn| ("asn", i64::from(asn).into())));
+    pairs.extend(said(expected.country, |country| country.to_string().into()).map(|to| ("country", to)));
+    pairs.extend(said(expected.asn, |asn| i64::from(asn).into()).map(|to| ("asn", to)));
     pairs.extend(expected.at.map(|at| ("at", moment(at))));
     pairs.extend(expected.first.map(|first| ("first-credential", first.word().into())));
     pairs.extend(expected.enrolled.known().map(|kinds| ("enrolled", enrolled(kinds, kinds.is_empty()))));
@@ -145,6 +145,15 @@ fn expectation(expected: &Expectation) -> Value {
     pairs.extend(expected.then.map(|requirement| ("then", then(requirement))));
     pairs.extend(expected.rule.as_ref().map(|rule| ("rule", (**rule).into())));
     table(pairs)
+}
+
+/// What an expectation says of something that a database may say otherwise.
+fn said<T>(input: Input<T>, show: impl FnOnce(T) -> Value) -> Option<Value> {
+    match input {
+        Input::Known(value) => Some(show(value)),
+        Input::Unknown => Some("unknown".into()),
+        Input::Pending => None,
+    }
 }
 
 fn conditions(parts: &[Condition]) -> Pairs {

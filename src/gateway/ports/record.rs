@@ -7,7 +7,7 @@ use crate::base::clock::UnixTime;
 use crate::login::attempt::AttemptId;
 use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::identity::Pseudonym;
-use crate::login::policy::Seen;
+use crate::login::policy::{Seen, Validity};
 
 /// One verdict, one act of an administrator, one operation of an exempt account, one alarm, or the beginning or end of a
 /// session, as the audit keeps it. No names, no secrets (F-007).
@@ -48,6 +48,8 @@ pub struct AuditRecord {
     pub network: Option<IpAddr>,
     /// Octets from the user and to him, at the end of a session.
     pub octets: Option<(u64, u64)>,
+    /// From when and until when a subject may log in, where an administrator has set it.
+    pub valid: Option<Validity>,
     /// What the rules saw of a login.
     pub seen: Option<Seen>,
     /// From the first message to the verdict, in microseconds; of a session, how long it was open.
@@ -82,6 +84,7 @@ impl AuditRecord {
             source: None,
             network: None,
             octets: None,
+            valid: None,
             seen: None,
             elapsed_us: 0,
         }

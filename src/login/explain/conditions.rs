@@ -89,7 +89,9 @@ fn why(condition: &Condition, facts: &Facts<'_>) -> String {
         }
         Condition::Directory(names) => one_of(&quoted(&facts.client.directory), names),
         Condition::Subject(list) => match facts.subject {
-            Input::Known((who, _)) => one_of(who.as_str(), list.iter().map(ToString::to_string)),
+            // Its own id would lead from the name that was asked about to all records of a person.
+            Input::Known((who, _)) if list.contains(who) => "it is one that is named".into(),
+            Input::Known(_) => format!("it is none of {} that are named", list.len()),
             Input::Unknown | Input::Pending => NOBODY.into(),
         },
         Condition::Group(list) => groups(facts, list),

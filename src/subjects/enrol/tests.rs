@@ -209,6 +209,9 @@ fn days_of_a_subject_are_set_under_record_and_not_without_d_117() {
         "admin.validity ended done nothing-there -",
     ];
     assert_eq!(lab.recorded(), expected);
+    let dates = lab.dates();
+    assert_eq!(dates[..2], [Some(Validity { from: None, until }); 2], "asked and ended");
+    assert_eq!(dates[2..], [Some(Validity::default()); 2]);
     lab.acts.broken.store(true, Ordering::SeqCst);
     assert!(wait(enrolling.set_validity(&who, None, None)).is_err());
     assert_eq!(wait(lab.store().recall(&who)).unwrap().history.valid_until, until, "nothing has changed");

@@ -139,6 +139,20 @@ fn the_way_back_to_a_name_is_a_recorded_act_and_nothing_happens_when_it_cannot_b
 }
 
 #[test]
+fn whoever_is_shown_the_id_of_a_name_is_recorded_and_is_not_shown_it_otherwise_f_008() {
+    let lab = Lab::new();
+    let names = lab.names(&[]);
+    let anna = account("corp", b"guid-1", "Anna Example");
+    let id = subject(&names, anna.clone()).unwrap();
+    let audit: Arc<dyn Audit> = lab.acts.clone();
+    assert_eq!(wait(names.shown(&anna, &audit)), Ok(Some(id)));
+    assert_eq!(wait(names.shown(&account("corp", b"guid-2", "Nobody"), &audit)), Ok(None));
+    assert_eq!(lab.recorded(), ["admin.show asked done asked -", "admin.show ended done shown -"]);
+    lab.acts.broken.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(wait(names.shown(&anna, &audit)).unwrap_err().kind, FaultKind::AuditUnavailable);
+}
+
+#[test]
 fn the_files_of_the_store_hold_no_name_and_no_directory_id_f_003() {
     let lab = Lab::new();
     let (id, display): (&[u8], _) = (b"f81d4fae-7dec-11d0", "Anna Karenina");

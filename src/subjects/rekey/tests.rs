@@ -121,6 +121,29 @@ fn what_open_sessions_are_known_by_opens_with_the_newest_key_alone_f_018() {
 }
 
 #[test]
+fn a_key_comes_and_goes_under_record_and_not_without_d_117() {
+    let lab = Lab::new();
+    let done = std::cell::Cell::new(0);
+    let deed = async || {
+        done.set(done.get() + 1);
+        Ok(())
+    };
+    assert_eq!(wait(lab.rekeying().change(KeyChange::Added, deed())), Ok(()));
+    let full = async { Err(Fault::new(FaultKind::Internal, "the disk is full")) };
+    assert!(wait(lab.rekeying().change(KeyChange::Dropped, full)).is_err());
+    let expected = [
+        "admin.key-add asked done asked -",
+        "admin.key-add ended done added -",
+        "admin.key-drop asked done asked -",
+        "admin.key-drop ended unable internal -",
+    ];
+    assert_eq!(lab.recorded(), expected);
+    lab.acts.broken.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(wait(lab.rekeying().change(KeyChange::Dropped, deed())).is_err());
+    assert_eq!(done.get(), 1, "what cannot be recorded does not happen");
+}
+
+#[test]
 fn no_network_of_an_old_key_stays_when_everything_is_sealed_anew_f_018() {
     let mut lab = filled();
     let (home, office) = ("203.0.113.0/24".parse().unwrap(), "192.0.2.0/24".parse().unwrap());

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::cli::exit::Failure;
 use crate::cli::policy::recorded::Recorded;
 use crate::cli::policy::replay::case::{By, Guesses, Outcome, Side, Silent};
+use crate::cli::policy::whereabouts::Whereabouts;
 use crate::config::settings::{ClientSettings, Settings};
 use crate::login::client::Client;
 use crate::login::policy::exempt::Fit;
@@ -33,21 +35,26 @@ pub(super) struct Judge<'a> {
 
 struct Whole<'a> {
     side: Side<'a>,
+    whereabouts: Whereabouts,
     clients: HashMap<&'a str, &'a Client>,
 }
 
 impl<'a> Whole<'a> {
-    fn new(settings: &'a Settings) -> Self {
+    fn new(settings: &'a Settings) -> Result<Self, Failure> {
         let named = |client: &'a ClientSettings| (&*client.login.name, &*client.login);
-        Self { side: Side::new(&settings.policy), clients: settings.clients.iter().map(named).collect() }
+        Ok(Self {
+            side: Side::new(&settings.policy),
+            whereabouts: Whereabouts::open(&settings.geo)?,
+            clients: settings.clients.iter().map(named).collect(),
+        })
     }
 }
 
 impl<'a> Judge<'a> {
     /// The settings that hold, and the other ones.
-    pub(super) fn new(now: &'a Settings, then: &'a Settings) -> Self {
+    pub(super) fn new(now: &'a Settings, then: &'a Settings) -> Result<Self, Failure> {
         let named = now.policy.exemptions.iter().map(|exemption| &*exemption.account).collect();
-        Self { now: Whole::new(now), then: Whole::new(then), named }
+        Ok(Self { now: Whole::new(now)?, then: Whole::new(then)?, named })
     }
 
     /// How this login fares.
@@ -61,7 +68,7 @@ impl<'a> Judge<'a> {
         let aliases: Vec<Box<str>> = account.map(|exemption| exemption.account.clone()).into_iter().collect();
         let facts = |whole: &Whole<'a>| {
             let client = whole.clients.get(&*recorded.client)?;
-            Some(recorded.facts(client, asked, &aliases))
+            Some(whole.whereabouts.look_up(recorded.facts(client, asked, &aliases)))
         };
         match (facts(&self.now), facts(&self.then)) {
             (None, _) => Verdict::CannotTell("the settings that hold have no such client".into()),

@@ -1,6 +1,7 @@
 //! Logins of the past before rules that differ.
 
 use super::*;
+use crate::config::settings::GeoSettings;
 use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::policy::{Condition, Exemption, Network, Requirement, Rule};
 use serde_json::{Value, json};
@@ -23,9 +24,18 @@ fn record(more: &Value) -> Recorded {
 
 fn judged(now: &Policy, then: &Policy, recorded: &Recorded) -> Verdict {
     let client = Client::new("vpn", "staff");
-    let whole = |policy| Whole { side: Side::new(policy), clients: [("vpn", &client)].into() };
+    let whole = |policy| Whole {
+        side: Side::new(policy),
+        whereabouts: nowhere(),
+        clients: [("vpn", &client)].into(),
+    };
     let named = now.exemptions.iter().map(|exemption| &*exemption.account).collect();
     Judge { now: whole(now), then: whole(then), named }.look(recorded)
+}
+
+/// Without databases.
+fn nowhere() -> Whereabouts {
+    Whereabouts::open(&GeoSettings::default()).unwrap()
 }
 
 fn group(name: &str, key: &str, then: Requirement) -> Rule {
@@ -111,8 +121,8 @@ fn of_an_unknown_name_nothing_changes_and_a_client_that_is_gone_is_told() {
     let nobody = record(&json!({ "subject": null, "groups": null, "outcome": "reject" }));
     assert_eq!(judged(&now, &then, &nobody), Verdict::Same);
     let client = Client::new("vpn", "staff");
-    let here = Whole { side: Side::new(&now), clients: [("vpn", &client)].into() };
-    let gone = Whole { side: Side::new(&then), clients: HashMap::new() };
+    let here = Whole { side: Side::new(&now), whereabouts: nowhere(), clients: [("vpn", &client)].into() };
+    let gone = Whole { side: Side::new(&then), whereabouts: nowhere(), clients: HashMap::new() };
     let judge = Judge { now: here, then: gone, named: BTreeSet::new() };
     let Verdict::Changes(_, new) = judge.look(&record(&json!({}))) else { panic!("no change") };
     assert_eq!(new.by, By::NoClient);
