@@ -2,6 +2,7 @@
 
 mod dice;
 mod made;
+pub mod rules;
 mod seen;
 
 use std::sync::Arc;
