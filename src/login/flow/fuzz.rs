@@ -1,6 +1,7 @@
 //! Drives a flow with events made from random bytes; the body of a fuzz target and of a property test.
 
 mod dice;
+pub mod guard;
 mod made;
 pub mod rules;
 mod seen;
