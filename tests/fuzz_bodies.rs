@@ -169,7 +169,7 @@ proptest! {
     fn lines_that_are_nearly_a_prefix_are_read_or_complained_about(
         lines in prop::collection::vec(r"[ \t\u{feff}]?([0-9]{1,3}\.[0-9]{1,3}\.0\.0|(::ffff:)?10\.0\.0\.0|2001:db8::|::)?(/[0-9]{1,3})?( ?#.{0,4})?\r?", 0..6),
     ) {
-        let _reached = fuzz_data::prefixes(&lines.join("\n"));
+        let _reached = fuzz_data::prefixes(&format!("{}\n", lines.join("\n")));
     }
 
     #[test]

@@ -252,7 +252,8 @@ pub(crate) fn prefixes(text: &str) -> Reached {
         written.map(|word| word.trim().trim_start_matches('\u{feff}')).filter(|word| !word.is_empty())
     };
     if !out.errors.is_empty() {
-        assert!(found.len() < words().count(), "a complaint about a file that was read whole");
+        let nothing = text.trim().is_empty();
+        assert!(nothing || found.len() < words().count(), "a complaint about a file that was read whole");
         return ["refused"].into();
     }
     assert_eq!(found.len(), words().count(), "a line is left out, and nobody says so");
