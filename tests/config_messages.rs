@@ -20,6 +20,8 @@ use doorward::frontend::ldap::limits::LdapLimits;
 use doorward::frontend::ldap::listener::{Encryption, PlainBinds};
 use doorward::frontend::radius::clients::MessageAuthenticator;
 use doorward::login::client::{Capabilities, CodeEntry, Order, PrimaryKind, Typed, WhenUnable};
+use doorward::login::factor::FactorKind;
+use doorward::login::policy::fault::FaultMode;
 use doorward::login::policy::{Condition, Options, Requirement, Say};
 use doorward::login::throttle::FlowLimits;
 
@@ -704,6 +706,25 @@ calendar = \"holidays\"
 then = \"refuse\"
 say = \"not-now\"
 
+[[on-fault]]
+name = \"store-move\"
+owner = \"network team\"
+reason = \"the store moves\"
+client = \"vpn-1\"
+client-group = \"vpn\"
+group = \"Operators\"
+valid-from = 2026-11-20
+valid-until = 2026-12-01
+then = \"recent-confirmation\"
+within = \"12h\"
+
+[[on-fault]]
+name = \"paper\"
+owner = \"network team\"
+reason = \"the store moves\"
+valid-until = 2026-12-01
+then = { use = \"recovery\", prompt = \"On paper:\" }
+
 [[expect]]
 name = \"Office hours, from the office\"
 user = \"alice\"
@@ -787,6 +808,7 @@ fn what_is_shown_says_everything_can_be_read_again_and_holds_no_secret() {
         ("network", file::NETWORK),
         ("window", file::WINDOW),
         ("calendar", file::CALENDAR),
+        ("on-fault", file::ON_FAULT),
         ("expect", file::EXPECT),
         ("reply", file::REPLY),
     ] {
@@ -905,6 +927,11 @@ fn a_rule_of_old_has_the_meaning_it_had_and_one_with_every_key_has_each_of_its_c
     let vpn = &settings.clients[0].login;
     assert_eq!((vpn.groups.len(), vpn.order), (2, Order::FactorFirst));
     assert_eq!(settings.limits.failures.remember_networks, 30);
+    let [recent, paper] = settings.policy.faults.as_slice() else { panic!("two fault modes") };
+    assert!(matches!(recent.then, FaultMode::RecentConfirmation(time) if time.as_secs() == 12 * 3600));
+    assert!(
+        matches!(&paper.then, FaultMode::Use { kinds, prompt } if kinds.only() == Some(FactorKind::Recovery) && prompt.as_deref() == Some("On paper:"))
+    );
     let named: Vec<_> = settings.expectations.iter().map(|one| (&*one.name, one.then)).collect();
     assert_eq!(named.len(), 3);
     assert_eq!(named[1], ("a group", Some(Requirement::Refuse)));

@@ -23,6 +23,8 @@ mod code_first;
 mod exempt;
 #[path = "flows/fake.rs"]
 mod fake;
+#[path = "flows/faulty.rs"]
+mod faulty;
 #[path = "flows/lockout.rs"]
 mod lockout;
 #[path = "flows/rates.rs"]

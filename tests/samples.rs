@@ -143,6 +143,7 @@ fn what_is_commented_out_in_the_sample_is_the_default() {
             "window",
             "calendar",
             "geo",
+            "on-fault",
             "expect",
         ];
         for examples in examples {

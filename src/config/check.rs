@@ -11,7 +11,7 @@ use crate::base::table::nearest;
 use crate::base::text::safe;
 use crate::config::sets::Sets;
 use crate::config::settings::GeoSettings;
-use crate::config::{client, directory, exemption, expect, listener, reply, rule, show, upstream};
+use crate::config::{client, directory, exemption, expect, fault, listener, reply, rule, show, upstream};
 use crate::frontend::radius::clients::MessageAuthenticator;
 
 /// Secrets that everybody tries first (D-111).
@@ -53,6 +53,7 @@ pub(in crate::config) struct Drafts<'a> {
     pub(in crate::config) clients: &'a [client::Draft],
     pub(in crate::config) exemptions: &'a [exemption::Draft],
     pub(in crate::config) rules: &'a [rule::Draft],
+    pub(in crate::config) faults: &'a [fault::Draft],
     pub(in crate::config) expectations: &'a [expect::Draft],
     pub(in crate::config) replies: &'a [reply::Draft],
     pub(in crate::config) sets: &'a Sets,

@@ -10,7 +10,7 @@ use crate::config::load::called;
 use crate::config::secret::Surroundings;
 use crate::config::settings::{GeoSettings, Pseudonyms, RadiusSettings};
 use crate::config::{
-    accounting, client, directory, exemption, expect, listener, reply, rule, sections, sets, upstream,
+    accounting, client, directory, exemption, expect, fault, listener, reply, rule, sections, sets, upstream,
 };
 
 /// All of them, as far as they are compared or told of each other.
@@ -25,6 +25,7 @@ pub(in crate::config) struct Drafted {
     pub(in crate::config) clients: Vec<client::Draft>,
     pub(in crate::config) exemptions: Vec<exemption::Draft>,
     pub(in crate::config) rules: Vec<rule::Draft>,
+    pub(in crate::config) faults: Vec<fault::Draft>,
     pub(in crate::config) expectations: Vec<expect::Draft>,
     pub(in crate::config) replies: Vec<reply::Draft>,
     pub(in crate::config) radius: RadiusSettings,
@@ -60,6 +61,7 @@ impl Drafted {
             clients,
             exemptions: exemptions(root),
             rules: rules(root, &sets),
+            faults: faults(root, &sets),
             sets,
             expectations: expectations(root),
             replies: replies(root),
@@ -79,6 +81,7 @@ impl Drafted {
             clients: &self.clients,
             exemptions: &self.exemptions,
             rules: &self.rules,
+            faults: &self.faults,
             expectations: &self.expectations,
             replies: &self.replies,
             sets: &self.sets,
@@ -158,6 +161,15 @@ fn rules(root: &mut Reader<'_, '_>, sets: &sets::Sets) -> Vec<rule::Draft> {
     let read = |table| {
         let who = called("rule", table);
         rule::settle(&mut Reader::new(table, who, crate::config::file::RULE, root.out()), sets)
+    };
+    tables.into_iter().map(read).collect()
+}
+
+fn faults(root: &mut Reader<'_, '_>, sets: &sets::Sets) -> Vec<fault::Draft> {
+    let tables = root.tables("on-fault");
+    let read = |table| {
+        let who = called("on-fault", table);
+        fault::settle(&mut Reader::new(table, who, crate::config::file::ON_FAULT, root.out()), sets)
     };
     tables.into_iter().map(read).collect()
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::table::{Reader, Written};
-use crate::base::text::{is_hidden, safe};
+use crate::base::text::safe;
 use crate::config::check::{Drafts, suggestion, twice};
 use crate::config::client::{self, check_name, prefixes};
+use crate::config::fault::told;
 use crate::config::rule::dates;
 use crate::config::settings::{ClientProtocol, DirectoryKind};
 use crate::config::{directory, show};
@@ -21,8 +22,6 @@ use crate::login::policy::exempt::ExemptionKind;
 pub(in crate::config) const KINDS: [(&str, ExemptionKind); 2] =
     [("service", ExemptionKind::Service), ("break-glass", ExemptionKind::BreakGlass)];
 
-/// Longest `owner` and `reason`, in bytes.
-const LONGEST: usize = 200;
 /// The words of `may`.
 const MAY: [(&str, May); 2] = [("bind", May::Bind), ("search", May::Search)];
 
@@ -44,17 +43,6 @@ pub(in crate::config) struct Draft {
     sources: Vec<Place>,
     /// Where `may` names "search".
     search: Option<Place>,
-}
-
-/// Reads a text for people that must be given.
-fn told<'a>(reader: &mut Reader<'a, '_>, key: &str, hint: &str) -> &'a str {
-    let Some(text) = reader.need_text(key, hint) else { return "" };
-    let fits = (1..=LONGEST).contains(&text.value.trim().len()) && !text.value.chars().any(is_hidden);
-    if !fits {
-        let what = format!("{key} must be 1 to {LONGEST} bytes of visible text on one line");
-        reader.wrong(&text.place, what, hint);
-    }
-    text.value
 }
 
 /// Reads one exemption; `reader` is already called by its name.

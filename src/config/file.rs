@@ -22,7 +22,7 @@ pub const SINGLE: [(&str, &[&str]); 12] = [
 ];
 
 /// Tables that stand any number of times; those of later files come after those of earlier ones.
-pub const REPEATED: [(&str, &[&str]); 11] = [
+pub const REPEATED: [(&str, &[&str]); 12] = [
     ("directory", DIRECTORY_LDAP),
     ("upstream", UPSTREAM),
     ("listener", LISTENER),
@@ -32,12 +32,13 @@ pub const REPEATED: [(&str, &[&str]); 11] = [
     ("calendar", CALENDAR),
     ("exemption", EXEMPTION),
     ("rule", RULE),
+    ("on-fault", ON_FAULT),
     ("expect", EXPECT),
     ("reply", REPLY),
 ];
 
 /// Tables inside tables, by the path to them.
-pub const INNER: [(&str, &[&str]); 16] = [
+pub const INNER: [(&str, &[&str]); 17] = [
     ("directory", DIRECTORY_FILE),
     ("directory.other-domain", OTHER_DOMAIN),
     ("client", CLIENT_LDAP),
@@ -50,6 +51,7 @@ pub const INNER: [(&str, &[&str]); 16] = [
     ("audit.network-prefix", NETWORK_PREFIX),
     ("window.hours", WINDOW_HOURS),
     ("rule.time", RULE_TIME),
+    ("on-fault.then", FAULT_THEN),
     ("rule.then", RULE_THEN),
     ("reply.attributes", REPLY_ATTRIBUTE),
     ("secret", SECRET),
@@ -332,6 +334,21 @@ pub const WINDOW: &[&str] = &["name", "zone", "hours"];
 pub const WINDOW_HOURS: &[&str] = &["days", "from", "to"];
 /// `[[calendar]]`
 pub const CALENDAR: &[&str] = &["name", "zone", "days", "times", "file"];
+/// `[[on-fault]]`
+pub const ON_FAULT: &[&str] = &[
+    "name",
+    "owner",
+    "reason",
+    "client",
+    "client-group",
+    "group",
+    "valid-from",
+    "valid-until",
+    "then",
+    "within",
+];
+/// `on-fault.then`
+pub const FAULT_THEN: &[&str] = &["use", "prompt"];
 /// `[[expect]]`
 pub const EXPECT: &[&str] = &[
     "name",

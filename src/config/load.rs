@@ -19,7 +19,8 @@ use crate::config::file::{REPEATED, SINGLE};
 use crate::config::secret::{Surroundings, reason};
 use crate::config::settings::Settings;
 use crate::config::{
-    accounting, demands, exemption, expect, lint, listener, reach, relayed, reply, rule, sections, upstream,
+    accounting, demands, exemption, expect, fault, lint, listener, reach, relayed, reply, rule, sections,
+    upstream,
 };
 use crate::login::policy::Policy;
 
@@ -212,7 +213,7 @@ fn settle(
         upstreams: all.upstreams.into_iter().map(|draft| draft.settings).collect(),
         listeners: all.listeners.into_iter().map(|draft| draft.settings).collect(),
         clients: all.clients.into_iter().map(|draft| draft.settings).collect(),
-        policy: policy(all.rules, all.exemptions),
+        policy: policy(all.rules, all.exemptions, all.faults),
         networks: all.sets.networks.into_iter().map(|draft| draft.settings).collect(),
         windows: all.sets.windows.into_iter().map(|draft| draft.settings).collect(),
         calendars: all.sets.calendars.into_iter().map(|draft| draft.settings).collect(),
@@ -225,10 +226,15 @@ fn settle(
 }
 
 /// The rules with what stands beside them.
-fn policy(rules: Vec<rule::Draft>, exemptions: Vec<exemption::Draft>) -> Arc<Policy> {
+fn policy(
+    rules: Vec<rule::Draft>,
+    exemptions: Vec<exemption::Draft>,
+    faults: Vec<fault::Draft>,
+) -> Arc<Policy> {
     Arc::new(Policy {
         rules: rules.into_iter().map(|draft| draft.rule).collect(),
         exemptions: exemptions.into_iter().map(|draft| draft.exemption).collect(),
+        faults: faults.into_iter().map(|draft| draft.fault).collect(),
         ..Policy::default()
     })
 }
@@ -250,6 +256,7 @@ fn compare(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
     upstream::check(drafts, out);
     relayed::check(drafts, out);
     exemption::check(drafts, out);
+    fault::check(drafts, out);
     expect::check(drafts, out);
     reply::check(drafts, out);
     lint::lint(drafts, now, out);

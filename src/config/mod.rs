@@ -11,6 +11,7 @@ mod drafted;
 mod environment;
 mod exemption;
 mod expect;
+mod fault;
 pub mod file;
 pub mod icalendar;
 mod ldap;

@@ -66,7 +66,7 @@ pub struct Settings {
     pub listeners: Vec<LdapListener>,
     /// `[[client]]`, with different names; each names a directory that is there, and no two could both be meant.
     pub clients: Vec<ClientSettings>,
-    /// `[[rule]]` and `[[exemption]]`
+    /// `[[rule]]`, `[[exemption]]` and `[[on-fault]]`
     pub policy: Arc<Policy>,
     /// `[[network]]`, with different names.
     pub networks: Vec<NetworkSettings>,

@@ -13,6 +13,7 @@ pub use crate::login::explain::rules::{Role, RuleTold, rules};
 use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::identity::Standing;
 use crate::login::policy::exempt::Fit;
+use crate::login::policy::fault::FaultMode;
 use crate::login::policy::{Clause, Decision, Demand, Facts, Policy};
 use crate::login::relay::Method;
 
@@ -23,6 +24,8 @@ pub struct Explanation {
     pub rules: Vec<RuleTold>,
     /// Each exemption that names the account.
     pub exemptions: Vec<(Arc<str>, &'static str)>,
+    /// What would be done if no factor could be checked: the first fault mode that fits.
+    pub fault: Option<(Arc<str>, String)>,
     /// What is demanded.
     pub decision: Decision,
     /// When the hours end of whom it lets in.
@@ -52,7 +55,9 @@ pub fn explain(policy: &Policy, client: &Client, facts: &Facts<'_>, known: Known
         fits.filter_map(|(name, fit)| Some((name.clone(), fitting(fit, refused)?))).collect();
     let path = path(client, facts, known, &decision);
     let ends = policy.ends(&decision, facts).filter(|_| !refused);
-    Explanation { rules: rules(policy, facts), exemptions, ends, decision, path }
+    let fault = policy.faults.iter().find(|rule| rule.fits(facts));
+    let fault = fault.map(|rule| (rule.name.clone(), mode(&rule.then)));
+    Explanation { rules: rules(policy, facts), exemptions, ends, fault, decision, path }
 }
 
 /// How an exemption fared; `None` when it is about somebody else.
@@ -67,6 +72,21 @@ const fn fitting(fit: Fit, refused: bool) -> Option<&'static str> {
         Fit::SourceUnknown => {
             Some("no: it is for this account, but the address of the client's connection is not known")
         }
+    }
+}
+
+/// What is done in place of refusing.
+#[must_use]
+pub fn mode(then: &FaultMode) -> String {
+    match then {
+        FaultMode::Use { kinds, .. } => format!("{} may be shown in its place", words(*kinds)),
+        FaultMode::RecentConfirmation(within) => {
+            format!(
+                "a factor that was confirmed at this client and from this network within {} s counts again",
+                within.as_secs()
+            )
+        }
+        FaultMode::FirstFactorOnly => "the first credential is enough".into(),
     }
 }
 

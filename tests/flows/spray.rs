@@ -52,7 +52,7 @@ impl World {
         }
     }
 
-    fn checks(&self) -> usize {
+    pub(crate) fn checks(&self) -> usize {
         self.directory.checks.load(Ordering::SeqCst)
     }
 

@@ -229,7 +229,7 @@ impl Audit for Notebook {
 }
 
 pub(crate) struct World {
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) directory: Arc<People>,
     pub(crate) upstream: Arc<Boxed>,
@@ -237,6 +237,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) gateway: Arc<Gateway>,
+    pub(crate) enrolling: Enrolling,
     pub(crate) client: Client,
     /// Of alice.
     pub(crate) who: Pseudonym,
@@ -315,7 +316,7 @@ impl World {
         };
         let gateway = Arc::new(Gateway::new(parts, live));
         Self {
-            _folder: folder,
+            folder,
             clock,
             directory,
             upstream,
@@ -323,6 +324,7 @@ impl World {
             store,
             vault,
             gateway,
+            enrolling,
             client: client(),
             who,
         }

@@ -123,6 +123,9 @@ pub(super) fn people(told: &Told) -> Result<(), Failure> {
         }
         Some(Err(why)) => say(&format!("  rejected where it would be accepted: {why}"))?,
     }
+    if let Some((name, mode)) = &explanation.fault {
+        say(&format!("  if no factor can be checked, fault mode \"{name}\": {mode}"))?;
+    }
     notes.iter().try_for_each(|note| say(&format!("  but {note}; \"doorward subject unlock\" releases it")))
 }
 
@@ -148,6 +151,7 @@ pub(super) fn programs(told: &Told) -> Result<(), Failure> {
         "remember_seconds": decision.remember.map(|life| life.as_secs()),
         "session_seconds": decision.session.map(|life| life.as_secs()),
         "session_ends": explanation.ends.map(|at| moment(at.0)),
+        "fault_mode": explanation.fault.as_ref().map(|(name, mode)| json!({ "name": &**name, "then": mode })),
         "path": explanation.path,
         "methods": ways.iter().cloned().collect::<BTreeMap<_, _>>(),
         "notes": notes,

@@ -1,4 +1,4 @@
-//! `doorward policy exemptions`: which exemptions are used, from where, and which are worth a look.
+//! `doorward policy exemptions`: which exemptions and fault modes are used, from where, and which are worth a look.
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,14 @@ use crate::base::text::safe;
 use crate::cli::audit::files::{each_record, place, rotated};
 use crate::cli::desk::settings;
 use crate::cli::exit::Failure;
-use crate::cli::policy::uses::{Mark, Times, Use, Uses};
+use crate::cli::policy::uses::{Mark, ModeUse, Times, Use, Uses};
 use crate::cli::terminal::say;
-use crate::login::explain::moment;
+use crate::login::explain::{mode, moment};
 use crate::login::policy::exempt::ExemptionKind;
+use crate::login::policy::fault::FaultRule;
 use crate::login::policy::{Exemption, Policy, Validity};
 
-/// Say how each exemption was used and which are worth a look.
+/// Say how each exemption and each fault mode was used and which are worth a look.
 ///
 /// Reads the audit file and those that a rotation has put beside it, unless they are packed.
 #[derive(Debug, clap::Args)]
@@ -38,7 +39,8 @@ pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
     let settings = settings(config)?;
     let policy = &*settings.policy;
     let path = place(config, args.file.as_ref())?;
-    let mut uses = Uses::of(policy.exemptions.iter().map(|exemption| &*exemption.name));
+    let exemptions = policy.exemptions.iter().map(|exemption| &*exemption.name);
+    let mut uses = Uses::of(exemptions, policy.faults.iter().map(|rule| &*rule.name));
     let beside = rotated(&path);
     for file in beside.files.iter().chain([&path]) {
         each_record(file, |_, record| uses.look(record, args.since))?;
@@ -72,7 +74,32 @@ fn tell_people(policy: &Policy, uses: &Uses, packed: &[String], now: Timestamp) 
             say(&format!("  {}: {}", mark.word(), mark.advice()))?;
         }
     }
+    uses.faults.iter().try_for_each(|(name, used)| tell_mode(policy, name, used, now))
+}
+
+fn tell_mode(policy: &Policy, name: &str, used: &ModeUse, now: Timestamp) -> Result<(), Failure> {
+    let rule = policy.faults.iter().find(|rule| *rule.name == *name);
+    say(&format!("fault mode \"{}\"", safe(name)))?;
+    if let Some(rule) = rule {
+        say(&format!("  owner: {}\n  reason: {}\n  valid: {}", rule.owner, rule.reason, valid(rule.valid)))?;
+        say(&format!("  when no factor can be checked: {}", mode(&rule.then)))?;
+    }
+    say(&format!("  let in {}", told(used.accepted)))?;
+    if used.refused.count > 0 {
+        say(&format!("  not let in {}", told(used.refused)))?;
+    }
+    for mark in mode_marks(rule, now) {
+        say(&format!("  {}: {}", mark.word(), mark.advice()))?;
+    }
     Ok(())
+}
+
+/// What is worth a look of a fault mode: nothing says that one must be used.
+fn mode_marks(rule: Option<&FaultRule>, now: Timestamp) -> Vec<Mark> {
+    match rule {
+        Some(rule) => Mark::of_end(rule.valid.until, now).into_iter().collect(),
+        None => vec![Mark::NotConfigured],
+    }
 }
 
 fn named<'a>(policy: &'a Policy, name: &str) -> Option<&'a Exemption> {
@@ -140,11 +167,13 @@ fn told(times: Times) -> String {
 
 fn tell_programs(policy: &Policy, uses: &Uses, packed: &[String], now: Timestamp) -> Result<(), Failure> {
     let exemptions = uses.exemptions.iter().map(|(name, used)| one(named(policy, name), name, used, now));
+    let faults = uses.faults.iter().map(|(name, used)| one_mode(policy, name, used, now));
     let report = json!({
         "from": uses.span.map(|(first, _)| first.to_string()),
         "to": uses.span.map(|(_, last)| last.to_string()),
         "not_read": packed,
         "exemptions": exemptions.collect::<Vec<_>>(),
+        "fault_modes": faults.collect::<Vec<_>>(),
     });
     say(&report.to_string())
 }
@@ -179,4 +208,20 @@ fn with(mut value: Value, times: Times) -> Value {
         fields.insert("last".into(), times.span.map(|(_, last)| last.to_string()).into());
     }
     value
+}
+
+fn one_mode(policy: &Policy, name: &str, used: &ModeUse, now: Timestamp) -> Value {
+    let rule = policy.faults.iter().find(|rule| *rule.name == *name);
+    json!({
+        "on_fault": name,
+        "owner": rule.map(|rule| &*rule.owner),
+        "reason": rule.map(|rule| &*rule.reason),
+        "then": rule.map(|rule| mode(&rule.then)),
+        "valid_from": rule.and_then(|rule| rule.valid.from).map(|at| moment(at.0)),
+        "valid_until": rule.and_then(|rule| rule.valid.until).map(|at| moment(at.0)),
+        "accepted": used.accepted.count,
+        "last_accepted": used.accepted.span.map(|(_, last)| last.to_string()),
+        "not_accepted": used.refused.count,
+        "marks": mode_marks(rule, now).into_iter().map(Mark::word).collect::<Vec<_>>(),
+    })
 }

@@ -49,6 +49,8 @@ impl Recorded {
         let shared = |key| word(record, key).map(Arc::from);
         // Records of earlier versions hold nothing of what the rules saw.
         let tells = word(record, "protocol").is_some();
+        // Where the store was away, what stands in it was unknown and not left out.
+        let missing = if word(record, "on_fault").is_some() { Gap::Unknown } else { Gap::Pending };
         let left_out = |known| if tells { Input::Unknown } else { known };
         let listener = text("listener").map_or(left_out(Input::Pending), Input::Known);
         Some(Self {
@@ -61,13 +63,13 @@ impl Recorded {
             demand: text("demand"),
             exemption: shared("exemption").or_else(|| shared("missed_exemption")),
             source: word(record, "source").and_then(|source| source.parse().ok()),
-            enrolled: pending(kinds(record)),
+            enrolled: missing.or(kinds(record)),
             who: word(record, "subject").and_then(Pseudonym::new),
             listener,
             user: user(record),
             place: place(record),
             first: pending(word(record, "method").and_then(first)),
-            past: pending(past(record)),
+            past: missing.or(past(record)),
             groups: strings(record, "groups").map(|keys| keys.map(Into::into).collect()),
             none: Groups::new(),
         })
@@ -99,6 +101,23 @@ impl Recorded {
             past: self.past,
             enrolled: self.enrolled,
             ..Facts::of(client, self.at)
+        }
+    }
+}
+
+/// What it means that a record is silent.
+#[derive(Clone, Copy)]
+enum Gap {
+    Unknown,
+    Pending,
+}
+
+impl Gap {
+    fn or<T>(self, value: Option<T>) -> Input<T> {
+        match (value, self) {
+            (Some(value), _) => Input::Known(value),
+            (None, Self::Unknown) => Input::Unknown,
+            (None, Self::Pending) => Input::Pending,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What became of each exemption: how it was used, from where, and what speaks against it.
+//! What became of each exemption and each fault mode: how it was used, from where, and what speaks against it.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,24 @@ const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Most names, and most places of each, that are told apart: the file may be damaged.
 const MOST: usize = 1000;
 
-/// All exemptions, by name.
+/// All exemptions and fault modes, by name.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
     /// By name.
     pub(super) exemptions: BTreeMap<String, Use>,
+    /// Fault modes by name.
+    pub(super) faults: BTreeMap<String, ModeUse>,
     /// First and last record that was read.
     pub(super) span: Option<(Timestamp, Timestamp)>,
+}
+
+/// One fault mode.
+#[derive(Debug, Default)]
+pub(super) struct ModeUse {
+    /// Logins that it let in.
+    pub(super) accepted: Times,
+    /// Logins that came under it and were not let in.
+    pub(super) refused: Times,
 }
 
 /// One exemption.
@@ -112,10 +123,18 @@ impl Times {
 }
 
 impl Uses {
-    /// No uses of the exemptions that the settings have.
-    pub(super) fn of<'a>(configured: impl IntoIterator<Item = &'a str>) -> Self {
+    /// No uses of the exemptions and the fault modes that the settings have.
+    pub(super) fn of<'a>(
+        exemptions: impl IntoIterator<Item = &'a str>,
+        faults: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
         let one = |name: &str| (name.to_owned(), Use { configured: true, ..Use::default() });
-        Self { exemptions: configured.into_iter().map(one).collect(), span: None }
+        let mode = |name: &str| (name.to_owned(), ModeUse::default());
+        Self {
+            exemptions: exemptions.into_iter().map(one).collect(),
+            faults: faults.into_iter().map(mode).collect(),
+            span: None,
+        }
     }
 
     /// Takes a record in, unless it is from before `since`.
@@ -139,6 +158,13 @@ impl Uses {
                 (Some("exempt-operation"), _) => used.refused.one_more(at),
                 (Some(_) | None, _) => {}
             }
+        }
+        if event == Some("login")
+            && let Some(used) =
+                word(record, "on_fault").and_then(|name| of_key(&mut self.faults, name.to_owned()))
+        {
+            let times = if outcome == Some("accept") { &mut used.accepted } else { &mut used.refused };
+            times.one_more(at);
         }
         let missed = word(record, "missed_exemption").map(ToOwned::to_owned);
         if let Some(used) = missed.and_then(|name| of_key(&mut self.exemptions, name)) {
@@ -204,7 +230,7 @@ mod tests {
     }
 
     fn after(records: &[Value]) -> Uses {
-        let mut uses = Uses::of(["wiki-service"]);
+        let mut uses = Uses::of(["wiki-service"], ["store-move"]);
         records.iter().for_each(|record| uses.look(record, None));
         uses
     }
@@ -218,6 +244,20 @@ mod tests {
         assert_eq!(marks(&[]), [Mark::Unused]);
         assert_eq!(marks(&[bind("2026-10-22", "192.0.2.7")]), [Mark::Unused]);
         assert_eq!(marks(&[bind("2026-10-23", "192.0.2.7")]), []);
+    }
+
+    #[test]
+    fn logins_under_a_fault_mode_are_counted_by_whether_it_let_them_in_and_alarms_are_none() {
+        let login = |on: &str, event: &str, outcome: &str| json!({ "time": format!("{on}T12:00:00Z"), "event": event, "outcome": outcome, "on_fault": "store-move" });
+        let uses = after(&[
+            login("2026-11-20", "login", "accept"),
+            login("2026-11-21", "login", "accept"),
+            login("2026-11-22", "login", "unable"),
+            login("2026-11-22", "alarm", "raised"),
+        ]);
+        let used = &uses.faults["store-move"];
+        assert_eq!(used.accepted, Times { count: 2, span: Some((day("2026-11-20"), day("2026-11-21"))) });
+        assert_eq!(used.refused.count, 1);
     }
 
     #[test]
@@ -273,7 +313,7 @@ mod tests {
     fn what_was_not_let_in_is_counted_apart_and_nothing_from_before_counts() {
         let mut wrong = bind("2026-11-21", "192.0.2.7");
         wrong["outcome"] = "reject".into();
-        let mut uses = Uses::of(["wiki-service"]);
+        let mut uses = Uses::of(["wiki-service"], ["store-move"]);
         for record in [bind("2026-11-01", "192.0.2.9"), wrong, bind("2026-11-21", "192.0.2.7")] {
             uses.look(&record, Some(day("2026-11-20")));
         }

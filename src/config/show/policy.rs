@@ -14,6 +14,7 @@ use crate::config::settings::{
 };
 use crate::config::show::{list, path, table, word};
 use crate::login::factor::FactorKinds;
+use crate::login::policy::fault::{FaultMode, FaultRule};
 use crate::login::policy::{
     Condition, Exemption, Input, Network, Requirement, Rule, Say, TimeWindow, UserAt, Validity, Window,
 };
@@ -33,6 +34,7 @@ pub(super) fn put(settings: &Settings, root: &mut Table) {
     tables("calendar", settings.calendars.iter().map(calendar).collect());
     tables("exemption", policy.exemptions.iter().map(|one| exemption(one, &settings.clients)).collect());
     tables("rule", policy.rules.iter().map(rule).collect());
+    tables("on-fault", policy.faults.iter().map(fault).collect());
     tables("expect", settings.expectations.iter().map(expectation).collect());
     let databases = [("country", &settings.geo.country), ("asn", &settings.geo.asn)];
     let databases = databases.into_iter().filter_map(|(key, file)| Some((key, path(file.as_ref()?))));
@@ -119,6 +121,31 @@ fn then(then: Requirement) -> Value {
         Requirement::OneOf(factors) => table(vec![("require", kinds(factors))]),
         Requirement::AllOf(factors) => table(vec![("require-all", kinds(factors))]),
     }
+}
+
+fn fault(fault: &FaultRule) -> Value {
+    let mut pairs: Pairs = vec![
+        ("name", (*fault.name).into()),
+        ("owner", (*fault.owner).into()),
+        ("reason", (*fault.reason).into()),
+    ];
+    pairs.extend(conditions(fault.when.parts()));
+    pairs.extend(validity(&fault.valid));
+    pairs.push((
+        "then",
+        match &fault.then {
+            FaultMode::FirstFactorOnly => "first-factor-only".into(),
+            FaultMode::RecentConfirmation(_) => "recent-confirmation".into(),
+            FaultMode::Use { kinds: factors, prompt } => {
+                let prompt = prompt.as_ref().map(|text| ("prompt", (**text).into()));
+                table([("use", kinds(*factors))].into_iter().chain(prompt).collect())
+            }
+        },
+    ));
+    if let FaultMode::RecentConfirmation(within) = fault.then {
+        pairs.push(("within", friendly(within).into()));
+    }
+    table(pairs)
 }
 
 fn expectation(expected: &Expectation) -> Value {

@@ -174,3 +174,21 @@ fn every_rule_is_told_in_order_with_what_it_does_to_the_decision() {
     let refuses = Policy::new(vec![Rule::new("asn", unknown(), Requirement::Refuse)]);
     assert_eq!(roles(&refuses), [Role::RefusesUnknown]);
 }
+
+#[test]
+fn a_fault_mode_is_told_while_it_holds() {
+    let client = client();
+    let mut policy = Policy::new(Vec::new());
+    policy.faults.push(crate::login::policy::fault::FaultRule {
+        name: "store away".into(),
+        owner: "ops".into(),
+        reason: "move".into(),
+        when: Condition::ALWAYS,
+        valid: crate::login::policy::Validity { from: None, until: Some(UnixTime(1000)) },
+        then: FaultMode::FirstFactorOnly,
+    });
+    let known = Known { standing: None, enrolled: FactorKinds::ALL, method: None };
+    let at = |at| explain(&policy, &client, &Facts::of(&client, UnixTime(at)), known).fault;
+    assert_eq!(at(0), Some(("store away".into(), "the first credential is enough".into())));
+    assert_eq!(at(1000), None, "it has ended");
+}
