@@ -106,6 +106,9 @@ impl Site {
         let users = format!("{user}password = \"{HASH}\"\n");
         site.write("users.toml", &users, 0o600);
         site.write("office.txt", "192.0.2.0/24 # the old floor\n", 0o644);
+        site.write("empty.txt", "# all gone\n", 0o644);
+        site.write("garbage.txt", &"not a prefix\n".repeat(12), 0o644);
+        site.write("garbage.ics", "<html>sign in</html>\r\n", 0o644);
         site.write("holidays.ics", "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n", 0o644);
         site.write("users-open.toml", &users, 0o640);
         site.write("secrets/users", &users, 0o440);

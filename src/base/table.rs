@@ -272,7 +272,12 @@ impl<'a, 'o> Reader<'a, 'o> {
     pub fn tables(&mut self, key: &str) -> Vec<&'a Table> {
         let Some(node) = self.node(key) else { return Vec::new() };
         let Value::List(nodes) = &node.value else {
-            self.kind_wrong(key, node, "a list of tables", format!("write [[{key}]] with two brackets"));
+            self.kind_wrong(
+                key,
+                node,
+                "a list of tables",
+                format!("write [[{key}]] with two brackets, or {key} = [{{ … }}]"),
+            );
             return Vec::new();
         };
         let mut tables = Vec::with_capacity(nodes.len());

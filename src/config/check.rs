@@ -59,6 +59,8 @@ pub(in crate::config) struct Drafts<'a> {
     pub(in crate::config) sets: &'a Sets,
     pub(in crate::config) geo: &'a GeoSettings,
     pub(in crate::config) remembers_networks: bool,
+    /// Anonymous ids are drawn, and not kept by the site.
+    pub(in crate::config) draws_ids: bool,
 }
 
 /// Compares the tables with each other.

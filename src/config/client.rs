@@ -201,6 +201,16 @@ pub(in crate::config) fn prefixes(reader: &mut Reader<'_, '_>, key: &str) -> (Ve
     (prefixes, places)
 }
 
+/// An address that ends in 0 is most likely a network whose length was forgotten.
+fn bare_network(reader: &mut Reader<'_, '_>, key: &str, text: &Written<&str>) {
+    let Ok(address) = text.value.parse::<std::net::Ipv4Addr>() else { return };
+    if address.octets().last() == Some(&0) {
+        let what = format!("{key}: \"{address}\" is one address, and looks like a network");
+        let hint = format!("write the length of the network, such as {address}/24, or else {address}/32");
+        reader.doubt(&text.place, what, hint);
+    }
+}
+
 /// Reads an address prefix that stands under `key`.
 pub(in crate::config) fn prefix(
     reader: &mut Reader<'_, '_>,
@@ -208,7 +218,10 @@ pub(in crate::config) fn prefix(
     text: &Written<&str>,
 ) -> Option<Prefix> {
     match text.value.parse::<Prefix>() {
-        Ok(prefix) => Some(prefix),
+        Ok(prefix) => {
+            bare_network(reader, key, text);
+            Some(prefix)
+        }
         Err(NotAPrefix::Syntax) => {
             let what = format!("{key}: \"{}\" is not an address or prefix", safe(text.value));
             reader.wrong(

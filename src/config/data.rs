@@ -25,6 +25,9 @@ use crate::login::policy::window::NamedCalendar;
 /// No file of prefixes has more lines than this.
 pub const MOST_LINES: usize = 1_000_000;
 
+/// So many lines of a file that are no prefixes are told one by one.
+const MOST_TOLD: usize = 10;
+
 /// No file of prefixes is longer than this many bytes.
 const LONGEST_PREFIXES: u64 = 64 * 1024 * 1024;
 
@@ -128,6 +131,7 @@ pub fn prefixes(source: usize, text: &str, out: &mut Complaints) -> Vec<Prefix> 
             "the file may still be written; where nobody is meant, say so in a line that begins with #";
         out.error(Complaint::wrong(&place, "there is nothing in it").hint(hint));
     }
+    let (mut wrong, mut last) = (0_usize, None);
     for (number, line) in text.split_inclusive('\n').enumerate() {
         let written = line.split('#').next().unwrap_or("");
         let written_at = start.saturating_add(written.len().saturating_sub(written.trim_start().len()));
@@ -148,7 +152,15 @@ pub fn prefixes(source: usize, text: &str, out: &mut Complaints) -> Vec<Prefix> 
             out.error(Complaint::wrong(&place, "the last line has no end").hint(hint));
             break;
         }
-        match word.parse::<Prefix>() {
+        let prefix = word.parse::<Prefix>();
+        if prefix.is_err() {
+            wrong = wrong.saturating_add(1);
+            if wrong > MOST_TOLD {
+                last = Some(place);
+                continue;
+            }
+        }
+        match prefix {
             Ok(prefix) => found.push(prefix),
             Err(NotAPrefix::Syntax) => {
                 let what = format!("\"{}\" is not an address or prefix", safe(word));
@@ -162,6 +174,11 @@ pub fn prefixes(source: usize, text: &str, out: &mut Complaints) -> Vec<Prefix> 
         if out.is_full() {
             break;
         }
+    }
+    if let Some(last) = last {
+        let more = wrong.saturating_sub(MOST_TOLD);
+        let what = format!("this line and {} before it are no prefixes either", more.saturating_sub(1));
+        out.error(Complaint::wrong(&last, what).hint("is it the right file?"));
     }
     found
 }

@@ -87,6 +87,7 @@ impl Drafted {
             sets: &self.sets,
             geo: &self.geo,
             remembers_networks: self.remember_networks.is_some(),
+            draws_ids: matches!(self.pseudonyms, Pseudonyms::Random),
         }
     }
 

@@ -7,6 +7,7 @@
 mod cover;
 mod exempt;
 mod loose;
+mod misread;
 mod never;
 mod sets;
 mod unheard;
@@ -26,11 +27,13 @@ pub(in crate::config) fn lint(drafts: &Drafts<'_>, now: UnixTime, out: &mut Comp
     cover::check(drafts, out);
     loose::check(drafts, now, out);
     unheard::check(drafts, out);
+    misread::check(drafts, now, out);
     exempt::check(drafts, now, out);
     // What was left out for a mistake would seem to be the reason here.
     if sound {
         never::check(drafts, now, out);
         sets::check(drafts, out);
+        misread::sets(drafts, now, out);
     }
     out.warnings.iter_mut().skip(before).for_each(|doubt| doubt.lint = true);
 }

@@ -25,7 +25,7 @@ use crate::config::{
 use crate::login::policy::Policy;
 
 /// No configuration file is longer than this many bytes.
-const LONGEST: u64 = 1024 * 1024;
+const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// No more files than this are read from `conf.d`.
 const MOST_FILES: usize = 1000;

@@ -26,6 +26,8 @@ pub(in crate::config) struct Draft {
     pub(in crate::config) grace_until: Option<Place>,
     pub(in crate::config) then: Option<Place>,
     pub(in crate::config) valid: Validity,
+    /// Nothing was wrong in it.
+    pub(in crate::config) sound: bool,
     /// Where the value of each key stands.
     pub(in crate::config) keys: BTreeMap<String, Place>,
 }
@@ -44,6 +46,7 @@ impl Draft {
 
 /// Reads one rule; `reader` is already called by its name.
 pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>, sets: &Sets) -> Draft {
+    let before = reader.out().errors.len();
     let name = reader.need_text("name", "the name stands in audit records and in explain");
     if let Some(name) = &name {
         check_name(reader, name);
@@ -56,8 +59,10 @@ pub(in crate::config) fn settle(reader: &mut Reader<'_, '_>, sets: &Sets) -> Dra
     }
     let when = Condition::All(parts);
     let outcome = outcome::read(reader, &when);
+    let sound = reader.out().errors.len() == before;
     let table = reader.whole_table();
     Draft {
+        sound,
         place: table.place.clone(),
         rule: Rule {
             name: name.as_ref().map_or("", |name| name.value).into(),

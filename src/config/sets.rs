@@ -85,6 +85,21 @@ pub(in crate::config) fn settle(root: &mut Reader<'_, '_>, mut around: Files<'_>
     }
 }
 
+/// Says of complaints about a file, which are those from `errors` and `warnings` on, which table names it.
+fn whose(reader: &mut Reader<'_, '_>, (errors, warnings): (usize, usize)) {
+    let Some(file) = reader.place_of("file") else { return };
+    let who = reader.who().to_owned();
+    let out = reader.out();
+    for complaint in out.errors.iter_mut().skip(errors).chain(out.warnings.iter_mut().skip(warnings)) {
+        if complaint.place.is_some() {
+            complaint.see.get_or_insert_with(|| file.clone());
+        } else {
+            complaint.what = format!("{who}: file: {}", complaint.what);
+            complaint.place = Some(file.clone());
+        }
+    }
+}
+
 fn differ(
     networks: &[Draft<NetworkSettings>],
     windows: &[Draft<Arc<Window>>],

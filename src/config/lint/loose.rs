@@ -8,7 +8,7 @@ use crate::config::lint::cover::{at_any_time, implies};
 use crate::config::lint::never::at_client;
 use crate::config::lint::{about, called};
 use crate::config::rule;
-use crate::login::client::Order;
+use crate::login::client::{Order, Protocol};
 use crate::login::policy::{Condition, Requirement, Truth};
 
 /// Rules further down than this are not compared with one about hours.
@@ -16,7 +16,7 @@ const MOST_BELOW: usize = 200;
 
 /// Warns of them.
 pub(super) fn check(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
-    for (number, draft) in drafts.rules.iter().enumerate() {
+    for (number, draft) in drafts.rules.iter().enumerate().filter(|(_, draft)| draft.sound) {
         asks_for_nothing(draft, out);
         if draft.rule.options.grace_until.is_some_and(|until| until <= now) {
             let hint = "people without a factor are rejected now; remove it";
@@ -132,6 +132,9 @@ fn several_cannot_be_shown(draft: &rule::Draft, drafts: &Drafts<'_>, out: &mut C
         called(draft),
         safe(&client.settings.login.name)
     );
-    let hint = "write require there, or let that client ask: code-entry = \"challenge\"";
+    let hint = match client.settings.login.protocol {
+        Protocol::Ldap => "write require there: LDAP has no way to ask",
+        Protocol::Radius => "write require there, or let that client ask: code-entry = \"challenge\"",
+    };
     out.warn(Complaint::wrong(draft.key("then"), what).hint(hint));
 }

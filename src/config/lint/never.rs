@@ -111,7 +111,7 @@ fn nowhere(draft: &rule::Draft, drafts: &Drafts<'_>, out: &mut Complaints) {
             "remove the rule, or add such a client",
         ),
         Some(Condition::Network(_)) => {
-            ("network", " can never match, its networks hold no prefix", "add one")
+            ("network", " can never match, its networks hold no prefix", "add one, or look into their files")
         }
         Some(Condition::Not(_)) => (
             "not",
@@ -195,15 +195,25 @@ fn never_known(draft: &rule::Draft, drafts: &Drafts<'_>, out: &mut Complaints) {
         );
         out.warn(crate::base::report::Complaint::wrong(place, what).hint(unknown));
     }
-    let looks = draft.rule.when.parts().iter().any(|part| matches!(part, Condition::Network(_)));
+    let looks = draft.rule.when.parts().iter().find_map(|part| {
+        let mut found = false;
+        part.each(&mut |one| found |= matches!(one, Condition::Network(_)));
+        let key = match part {
+            Condition::Any(_) => "any",
+            Condition::All(_) => "all",
+            Condition::Not(_) => "not",
+            _ => "network",
+        };
+        found.then_some(key)
+    });
     let mut here =
         drafts.clients.iter().filter(|client| at_client(&draft.rule.when, client) != Truth::No).peekable();
-    let Some(first) = here.peek().copied().filter(|_| looks) else { return };
+    let (Some(key), Some(first)) = (looks, here.peek().copied()) else { return };
     if here.all(|client| !client.settings.login.can.tells_address) {
         let what = format!(
             ": network is never known, client \"{}\" tells nobody's address",
             safe(&first.settings.login.name)
         );
-        out.warn(about(draft, "network", &what, unknown));
+        out.warn(about(draft, key, &what, unknown));
     }
 }

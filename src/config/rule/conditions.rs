@@ -122,7 +122,7 @@ pub(in crate::config) fn subjects(reader: &mut Reader<'_, '_>) -> Option<Vec<Pse
         match Pseudonym::new(text.value) {
             Some(pseudonym) => found.push(pseudonym),
             None => {
-                let what = format!("subject: \"{}\" is not a pseudonym", safe(text.value));
+                let what = format!("subject: \"{}\" is not an anonymous id", safe(text.value));
                 reader.wrong(
                     &text.place,
                     what,

@@ -91,6 +91,11 @@ fn time_of_day(reader: &mut Reader<'_, '_>, key: &str, ends: bool) -> Option<Tim
 pub(in crate::config) fn zone(reader: &mut Reader<'_, '_>) -> Option<TimeZone> {
     let text = reader.need_text("zone", "for example zone = \"Europe/Berlin\" or \"UTC\"")?;
     let zone = TimeZone::get(text.value).ok();
+    if zone.is_some()
+        && let Some(doubt) = doubtful_zone(text.value)
+    {
+        reader.doubt(&text.place, doubt, "name a place, such as \"Europe/Berlin\", or \"UTC\"");
+    }
     if zone.is_none() {
         let what = format!("zone: there is no time zone \"{}\"", safe(text.value));
         reader.wrong(
@@ -100,4 +105,20 @@ pub(in crate::config) fn zone(reader: &mut Reader<'_, '_>) -> Option<TimeZone> {
         );
     }
     zone
+}
+
+/// Names that are in the list of zones, and hardly stand for what they seem to.
+fn doubtful_zone(name: &str) -> Option<String> {
+    if ["EST", "MST", "HST"].iter().any(|fixed| name.eq_ignore_ascii_case(fixed)) {
+        return Some(format!("zone \"{}\" has no daylight saving", safe(name)));
+    }
+    let turned = name.get(..7).filter(|start| start.eq_ignore_ascii_case("etc/gmt"))?;
+    let (sign, hours) =
+        (name.get(turned.len()..)?.chars().next()?, name.get(turned.len().saturating_add(1)..)?);
+    let side = match sign {
+        '+' => "behind",
+        '-' => "ahead of",
+        _ => return None,
+    };
+    Some(format!("zone \"{}\" is {hours} h {side} UTC: in these names the sign is turned round", safe(name)))
 }

@@ -55,13 +55,23 @@ impl<'a> Names<'a> {
             if known.contains(&name.value.as_str()) {
                 continue;
             }
-            let hint = match known.is_empty() {
+            let other = match kind {
+                Named::Client if self.groups.contains(&name.value.as_str()) => Some(format!(
+                    "it is a group of clients: write client-group = [\"{}\"]",
+                    safe(&name.value)
+                )),
+                Named::ClientGroup if self.clients.contains(&name.value.as_str()) => {
+                    Some(format!("it is a client: write client = [\"{}\"]", safe(&name.value)))
+                }
+                _ => None,
+            };
+            let hint = other.unwrap_or_else(|| match known.is_empty() {
                 true if *kind == Named::ClientGroup => {
                     "groups are named in [[client]], groups = [\"…\"]".to_owned()
                 }
                 true => format!("there is no {word} at all"),
                 false => suggestion(&name.value, &known),
-            };
+            });
             let what = format!("{who}: there is no {word} \"{}\"", safe(&name.value));
             out.error(Complaint::wrong(&name.place, what).hint(hint));
         }

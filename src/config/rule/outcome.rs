@@ -60,7 +60,20 @@ pub(in crate::config) fn then(reader: &mut Reader<'_, '_>) -> Option<Requirement
         Value::Table(table) => required(reader, table),
         Value::Text(_) => {
             let text = reader.text("then")?;
-            reader.word("then", &text, &[("refuse", Requirement::Refuse), ("none", Requirement::None)])
+            match text.value {
+                "refuse" => Some(Requirement::Refuse),
+                "none" => Some(Requirement::None),
+                other => {
+                    let what = format!("then is \"{}\", it may be \"refuse\" or \"none\"", safe(other));
+                    let hint = if FactorKind::from_word(other).is_some() {
+                        format!("write then = {{ require = [\"{other}\"] }}")
+                    } else {
+                        WAYS.to_owned()
+                    };
+                    reader.wrong(&text.place, what, hint);
+                    None
+                }
+            }
         }
         Value::Whole(_) | Value::Flag(_) | Value::Date(_) | Value::List(_) | Value::Unfit => {
             reader.wrong(&node.place, format!("then is {}", node.value.kind()), WAYS);

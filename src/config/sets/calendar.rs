@@ -8,7 +8,7 @@ use crate::base::table::Reader;
 use crate::base::text::safe;
 use crate::config::client::check_name;
 use crate::config::rule::hours;
-use crate::config::sets::{Draft, Files};
+use crate::config::sets::{Draft, Files, whose};
 use crate::config::settings::CalendarSettings;
 use crate::login::policy::calendar::Span;
 
@@ -46,7 +46,9 @@ pub(super) fn settle(reader: &mut Reader<'_, '_>, around: &mut Files<'_>) -> Dra
     };
     let (days, times) = (written(reader, "days"), written(reader, "times"));
     let called = name.as_ref().map_or("", |name| name.value);
+    let before = (reader.out().errors.len(), reader.out().warnings.len());
     let calendar = around.gathering(reader.out()).calendar(called, &zone, &spans, file.as_deref());
+    whose(reader, before);
     Draft {
         settings: CalendarSettings { calendar, zone, days, times, spans, file },
         place: reader.whole_table().place.clone(),
@@ -66,7 +68,8 @@ fn read(
         match span(text.value, zone).filter(|(from, until)| from < until) {
             Some(span) => spans.push(span),
             None => {
-                let what = format!("{key}: \"{}\" is no span of time", safe(text.value));
+                let kind = if key == "days" { "no day, and no span of days" } else { "no span of time" };
+                let what = format!("{key}: \"{}\" is {kind}", safe(text.value));
                 reader.wrong(&text.place, what, hint);
             }
         }

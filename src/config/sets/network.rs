@@ -2,7 +2,7 @@
 
 use crate::base::table::Reader;
 use crate::config::client::{check_name, prefixes};
-use crate::config::sets::{Draft, Files};
+use crate::config::sets::{Draft, Files, whose};
 use crate::config::settings::NetworkSettings;
 
 /// Reads one; `reader` is already called by its name.
@@ -24,7 +24,9 @@ pub(super) fn settle(reader: &mut Reader<'_, '_>, around: &mut Files<'_>) -> Dra
     }
     let (prefixes, _) = prefixes(reader, "prefixes");
     let called = name.as_ref().map_or("", |name| name.value);
+    let before = (reader.out().errors.len(), reader.out().warnings.len());
     let network = around.gathering(reader.out()).network(called, &prefixes, file.as_deref());
+    whose(reader, before);
     Draft {
         settings: NetworkSettings { network, prefixes, file },
         place: reader.whole_table().place.clone(),
