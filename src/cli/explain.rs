@@ -99,7 +99,8 @@ fn time(text: &str) -> Result<UnixTime, String> {
         let zoned = civil.to_zoned(TimeZone::system()).map_err(|error| error.to_string())?;
         Ok(zoned.timestamp().as_millisecond())
     };
-    ms.or_else(|_| local()).map(UnixTime)
+    let told = |why: String| format!("{why}; for example 2026-12-24T18:00 here, or 2026-12-24T17:00Z");
+    ms.or_else(|_| local()).map(UnixTime).map_err(told)
 }
 
 /// Does it.

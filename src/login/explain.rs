@@ -170,8 +170,6 @@ fn second(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision,
         Demand::Show(clauses) => clauses.as_slice(),
         Demand::Refuse(_) => &[],
     };
-    let in_all = |kind: &FactorKind| clauses.iter().all(|clause| clause.kinds.contains(*kind));
-    let kinds: FactorKinds = FactorKind::ALL.into_iter().filter(in_all).collect();
     if clauses.is_empty() {
         path.push(match &decision.exemption {
             Some(name) => format!("accepted with the password alone: exemption \"{name}\""),
@@ -179,22 +177,25 @@ fn second(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision,
         });
         return;
     }
-    let fitting: FactorKinds = kinds.iter().filter(|kind| known.enrolled.contains(*kind)).collect();
-    if fitting.is_empty() {
-        let lasts = |clause: &Clause| clause.grace_until.is_some_and(|until| facts.at < until);
-        let grace = clauses.iter().all(lasts);
-        path.push(if grace {
-            "accepted with the password alone: nothing is enrolled and the rule grants time".into()
-        } else {
-            format!("rejected: none of {} is enrolled", words(kinds))
-        });
+    if let Some(step) = not_enrolled(clauses, known.enrolled, facts) {
+        path.push(step);
         return;
     }
-    if let Err(no_way) = entry(client, known.method).map(|way| path.push(way)) {
-        path.push(no_way);
-        return;
+    match entry(client, known.method) {
+        Ok(way) => path.push(way),
+        Err(no_way) => return path.push(no_way),
     }
-    path.push(format!("{WITH_A_CODE}: {}", words(fitting)));
+    let asks = client.entry.challenge
+        && if known.method.is_some() { client.can.prompts_relayed } else { client.can.prompts };
+    let at_once = |kind: &FactorKind| clauses.iter().all(|clause| clause.kinds.contains(*kind));
+    if clauses.len() > 1 && !asks && !known.enrolled.iter().any(|kind| at_once(&kind)) {
+        let client = &client.name;
+        return path.push(format!(
+            "rejected: codes of several kinds are needed, and client \"{client}\" cannot ask for the second"
+        ));
+    }
+    let codes: Vec<_> = clauses.iter().map(|clause| words(clause.kinds.and(known.enrolled))).collect();
+    path.push(format!("{WITH_A_CODE}: {}", codes.join(", and one of: ")));
     let counts_again = known.method.is_none() && client.entry.typed != Typed::Nothing;
     if let Some(life) = client.remember.filter(|_| counts_again) {
         path.push(format!(
@@ -202,6 +203,25 @@ fn second(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision,
             life.as_secs()
         ));
     }
+}
+
+/// What becomes of somebody who has no factor for one of the clauses; `None` when he has one for each.
+fn not_enrolled(clauses: &[Clause], enrolled: FactorKinds, facts: &Facts<'_>) -> Option<String> {
+    let missing = clauses.iter().find(|clause| clause.kinds.and(enrolled).is_empty())?;
+    let lasts = |clause: &Clause| clause.grace_until.is_some_and(|until| facts.at < until);
+    let kinds = match missing.kinds.only() {
+        Some(kind) => format!("no {}", kind.word()),
+        None => format!("none of {}", words(missing.kinds)),
+    };
+    Some(match (clauses.iter().all(lasts), enrolled.is_empty()) {
+        (true, true) => {
+            "accepted with the password alone: nothing is enrolled and the rule grants time".to_owned()
+        }
+        (true, false) => format!(
+            "rejected: {kinds} is enrolled; the time that the rule grants is for those who have enrolled nothing"
+        ),
+        (false, _) => format!("rejected: {kinds} is enrolled"),
+    })
 }
 
 /// How the code is given; as an error, that it cannot be.

@@ -178,8 +178,11 @@ pub(in crate::cli) fn then(demand: &Demand) -> Value {
 
 /// The same in words.
 pub(in crate::cli) fn demand(demand: &Demand) -> String {
-    let one_of = |clause: &Clause| {
-        format!("one of {}", clause.kinds.iter().map(FactorKind::word).collect::<Vec<_>>().join(", "))
+    let one_of = |clause: &Clause| match clause.kinds.only() {
+        Some(kind) => kind.word().to_owned(),
+        None => {
+            format!("one of {}", clause.kinds.iter().map(FactorKind::word).collect::<Vec<_>>().join(", "))
+        }
     };
     match demand {
         Demand::Refuse(_) => "refuse".to_owned(),

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
+use crate::base::clock::UnixTime;
 use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::policy::facts::Country;
 use crate::login::policy::window::NamedCalendar;
@@ -37,6 +40,12 @@ pub const fn word(truth: Truth) -> &'static str {
 /// What `condition` says of the login that `facts` are about, and why.
 #[must_use]
 pub fn looked(condition: &Condition, facts: &Facts<'_>) -> Looked {
+    // A table with one condition is that condition.
+    if let Condition::All(list) = condition
+        && let [one] = list.as_slice()
+    {
+        return looked(one, facts);
+    }
     let inner: Vec<Looked> = if let Condition::Not(one) = condition {
         vec![looked(one, facts)]
     } else if let Condition::All(list) | Condition::Any(list) = condition {
@@ -65,7 +74,8 @@ const fn key(condition: &Condition) -> &'static str {
         Condition::Asn(_) => "asn",
         Condition::Time(_) => "time",
         Condition::Calendar(_) => "calendar",
-        Condition::Valid(_) => "valid",
+        Condition::Valid(Validity { from: Some(_), until: None }) => "valid-from",
+        Condition::Valid(_) => "valid-until",
         Condition::FirstLogin(_) => "first-login",
         Condition::NewNetwork(_) => "new-network",
         Condition::LastLoginBefore(_) => "last-login-before",
@@ -210,25 +220,44 @@ fn place<T: ToString>(facts: &Facts<'_>, value: Option<String>, list: &[T]) -> S
 }
 
 fn hours(facts: &Facts<'_>, list: &[Arc<Window>]) -> String {
+    let mut zones = list.iter().flat_map(|window| window.hours.iter().map(|hours| &hours.zone));
     match list.iter().find(|window| window.contains(facts.at)) {
-        Some(window) => inside(facts, &[&*window.name], "inside the hours"),
-        None => inside(facts, &names(list, |window| &window.name), "outside the hours"),
+        Some(window) => {
+            let at = on_clock(facts.at, window.hours.first().map(|hours| &hours.zone));
+            inside(&at, &[&*window.name], "inside the hours")
+        }
+        None => {
+            let first = zones.next();
+            let at = on_clock(facts.at, first.filter(|first| zones.all(|zone| zone == *first)));
+            inside(&at, &names(list, |window| &window.name), "outside the hours")
+        }
     }
 }
 
 fn calendars(facts: &Facts<'_>, list: &[Arc<NamedCalendar>]) -> String {
     let with = |truth| list.iter().find(|one| one.calendar.contains(facts.at) == truth);
     match (with(Truth::Yes), with(Truth::Unknown)) {
-        (Some(named), _) => inside(facts, &[&*named.name], "inside the calendar"),
+        (Some(named), _) => inside(&moment(facts.at.0), &[&*named.name], "inside the calendar"),
         (None, Some(_)) => format!("no calendar tells of {}", moment(facts.at.0)),
-        (None, None) => inside(facts, &names(list, |named| &named.name), "outside the calendar"),
+        (None, None) => {
+            inside(&moment(facts.at.0), &names(list, |named| &named.name), "outside the calendar")
+        }
     }
 }
 
-fn inside(facts: &Facts<'_>, names: &[&str], what: &str) -> String {
+/// A moment on the clock that hours are of, with its weekday; in UTC without one.
+fn on_clock(at: UnixTime, zone: Option<&TimeZone>) -> String {
+    let zoned = |zone: &TimeZone| {
+        let stamp = jiff::Timestamp::from_second(at.0.div_euclid(1000)).ok()?;
+        Some(stamp.to_zoned(zone.clone()).strftime("%a %Y-%m-%dT%H:%M:%S%:z").to_string())
+    };
+    zone.and_then(zoned).unwrap_or_else(|| moment(at.0))
+}
+
+fn inside(at: &str, names: &[&str], what: &str) -> String {
     let name =
         names.iter().find(|name| !name.is_empty()).map_or(String::new(), |name| format!(" \"{name}\""));
-    format!("{} is {what}{name}", moment(facts.at.0))
+    format!("{at} is {what}{name}")
 }
 
 fn validity(facts: &Facts<'_>, validity: Validity) -> String {

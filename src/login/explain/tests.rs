@@ -192,3 +192,43 @@ fn a_fault_mode_is_told_while_it_holds() {
     assert_eq!(at(0), Some(("store away".into(), "the first credential is enough".into())));
     assert_eq!(at(1000), None, "it has ended");
 }
+
+/// The last step of a login of somebody who has `enrolled` these.
+fn ends(client: &Client, then: Requirement, grace: bool, enrolled: &[FactorKind]) -> String {
+    let options = Options { grace_until: grace.then_some(UnixTime(1)), ..Options::default() };
+    let rule = Rule { name: "all".into(), when: Condition::ALWAYS, then, options };
+    let (who, groups) = (Pseudonym::new("p1").unwrap(), Groups::new());
+    let facts = Facts { subject: Input::Known((&who, &groups)), ..Facts::of(client, UnixTime(0)) };
+    let enrolled = enrolled.iter().copied().collect();
+    let known = Known { standing: Some(Standing::Active), enrolled, method: None };
+    explain(&Policy::new(vec![rule]), client, &facts, known).path.pop().unwrap()
+}
+
+#[test]
+fn where_several_factors_are_required_each_is_told_and_who_lacks_one_is_rejected() {
+    use FactorKind::{Hotp, Recovery, Totp};
+    let both = Requirement::AllOf([Totp, Recovery].into_iter().collect());
+    let mut asks = client();
+    asks.entry = CodeEntry { challenge: true, typed: Typed::Nothing };
+    asks.can.prompts = true;
+    asks.remember = None;
+    assert_eq!(
+        ends(&asks, both, false, &[Totp, Hotp, Recovery]),
+        "accepted with a code of: totp, and one of: recovery"
+    );
+    assert_eq!(ends(&asks, both, false, &[Totp]), "rejected: no recovery is enrolled");
+    assert_eq!(
+        ends(&client(), both, false, &[Totp, Recovery]),
+        "rejected: codes of several kinds are needed, and client \"wiki\" cannot ask for the second"
+    );
+    let either = Requirement::OneOf([Totp, Recovery].into_iter().collect());
+    assert_eq!(ends(&asks, either, false, &[Hotp]), "rejected: none of totp, recovery is enrolled");
+}
+
+#[test]
+fn grace_is_told_only_of_those_who_have_enrolled_nothing_as_it_is_granted() {
+    let one = Requirement::OneOf([FactorKind::Totp].into_iter().collect());
+    assert!(ends(&client(), one, true, &[]).ends_with("nothing is enrolled and the rule grants time"));
+    let other = ends(&client(), one, true, &[FactorKind::Hotp]);
+    assert!(other.starts_with("rejected: no totp is enrolled; the time that the rule grants"), "{other}");
+}

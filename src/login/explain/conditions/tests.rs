@@ -1,11 +1,13 @@
 //! Each condition says what it looked at.
 
+use jiff::civil::{Time, Weekday};
+
 use super::*;
 use crate::base::clock::UnixTime;
 use crate::login::client::Client;
 use crate::login::identity::{Groups, Pseudonym};
 use crate::login::policy::calendar::Calendar;
-use crate::login::policy::{Past, Place};
+use crate::login::policy::{Past, Place, TimeWindow};
 
 fn network(name: &str, prefixes: &[&str]) -> Arc<Network> {
     Arc::new(Network::new(name, prefixes.iter().map(|prefix| prefix.parse().unwrap()).collect()))
@@ -74,7 +76,40 @@ fn times_are_told_in_utc_with_the_name_of_what_they_are_in() {
     assert_eq!(told(&calendar(0, 100_000_000), &facts), inside);
     assert!(told(&calendar(0, 1), &facts).ends_with("is outside the calendar \"holidays\""));
     let ended = Condition::Valid(Validity { from: None, until: Some(UnixTime(1000)) });
-    assert_eq!(told(&ended, &facts), "valid: no, it ended at 1970-01-01T00:00:01Z");
+    assert_eq!(told(&ended, &facts), "valid-until: no, it ended at 1970-01-01T00:00:01Z");
+}
+
+#[test]
+fn hours_are_told_on_their_own_clock_with_the_weekday() {
+    let client = Client::new("vpn-1", "staff");
+    let facts = Facts::of(&client, UnixTime(90_000_123));
+    let hours = |zone: &str, from: i8, to: i8| TimeWindow {
+        days: vec![Weekday::Friday],
+        from: Time::constant(from, 0, 0, 0),
+        to: Time::constant(to, 0, 0, 0),
+        zone: TimeZone::get(zone).unwrap(),
+    };
+    let window = |name: &str, hours| Arc::new(Window { name: name.into(), hours });
+    let day = window("day", vec![hours("Asia/Kolkata", 6, 8)]);
+    let inside = "time: yes, Fri 1970-01-02T06:30:00+05:30 is inside the hours \"day\"";
+    assert_eq!(told(&Condition::Time(vec![day]), &facts), inside);
+    let evening = || window("evening", vec![hours("Asia/Kolkata", 20, 22)]);
+    let outside = "time: no, Fri 1970-01-02T06:30:00+05:30 is outside the hours \"evening\"";
+    assert_eq!(told(&Condition::Time(vec![evening()]), &facts), outside);
+    let elsewhere = window("west", vec![hours("America/New_York", 1, 2)]);
+    let two = told(&Condition::Time(vec![evening(), elsewhere]), &facts);
+    assert!(two.starts_with("time: no, 1970-01-02T01:00:00Z is outside"), "on no clock of the two: {two}");
+}
+
+#[test]
+fn a_table_with_one_condition_is_told_as_that_condition() {
+    let client = Client::new("vpn-1", "staff");
+    let facts = Facts::of(&client, UnixTime(0));
+    let wiki = Condition::All(vec![Condition::Client(vec!["wiki".into()])]);
+    let not = looked(&Condition::Not(Box::new(wiki)), &facts);
+    assert_eq!((not.key, not.truth), ("not", Truth::Yes));
+    let inner: Vec<_> = not.inner.iter().map(|one| (one.key, one.why.as_str())).collect();
+    assert_eq!(inner, [("client", "it is \"vpn-1\", not wiki")]);
 }
 
 #[test]
