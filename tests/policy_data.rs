@@ -147,6 +147,7 @@ fn what_cannot_be_read_leaves_everything_as_it_was() {
         "{line}"
     );
     assert!(let_in(&mut vpn, "203.0.113.1"), "the old prefixes hold");
+    lab.wait_for_page("/metrics", "\ndoorward_rule_files_refused 1\n");
     assert!(!let_in(&mut vpn, "10.0.0.1"));
 
     fs::remove_file(lab.path("office.txt")).unwrap();
@@ -155,6 +156,7 @@ fn what_cannot_be_read_leaves_everything_as_it_was() {
 
     fs::write(lab.path("office.txt"), "203.0.113.0/24\n").unwrap();
     wait_for_another(&lab, "policy.data-reloaded", 0);
+    lab.wait_for_page("/metrics", "\ndoorward_rule_files_refused 0\n");
     replace(&lab.path("asn.mmdb"), b"nothing of the kind");
     let line = wait_for_another(&lab, "policy.data-refused", 2);
     assert!(line.contains("asn.mmdb is no database in the MaxMind format"), "{line}");

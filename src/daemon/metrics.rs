@@ -11,6 +11,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::daemon::reload::Reloaded;
 use crate::frontend::ldap::listen::Front;
 use crate::gateway::drive::Gateway;
 use crate::gateway::ports::ServerState;
@@ -31,8 +32,8 @@ pub struct Sources {
     pub ldap: Arc<Front>,
     /// Subjects, enrolments and open sessions, as last read; `None` while the store does not answer.
     pub totals: Arc<dyn Fn() -> Option<[u64; 3]> + Send + Sync>,
-    /// Successful and failed reloads.
-    pub reloads: Arc<dyn Fn() -> (u64, u64) + Send + Sync>,
+    /// Successful and failed reloads, and whether files of the rules are.
+    pub reloads: Arc<dyn Fn() -> Reloaded + Send + Sync>,
 }
 
 impl fmt::Debug for Sources {
@@ -89,9 +90,11 @@ impl Collector for Sources {
             gauge(&mut encoder, "enrolments", "enrolments in the store", enrolments)?;
             gauge(&mut encoder, "sessions_open", "open sessions, as accounting tells", sessions)?;
         }
-        let (done, failed) = (self.reloads)();
+        let Reloaded { done, failed, files_refused } = (self.reloads)();
         let reloads = [("done", "", done), ("failed", "", failed)];
-        labelled(&mut encoder, "reloads", "reloads of the settings", &reloads)
+        labelled(&mut encoder, "reloads", "reloads of the settings", &reloads)?;
+        let help = "1 while files that rules look things up in have changed and could not be read: the rules keep what they had";
+        gauge(&mut encoder, "rule_files_refused", help, u64::from(files_refused))
     }
 }
 

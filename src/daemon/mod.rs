@@ -257,7 +257,7 @@ impl Daemon {
     async fn round(&mut self) {
         self.watch_the_clock();
         self.gateway.tidy();
-        self.watch.turn(&self.gateway, self.stock.clock.now()).await;
+        self.watch.turn(&self.gateway, &self.reloads, self.stock.clock.now()).await;
         self.signing.learn(&self.front).await;
         self.doors.watch_certificates(self.stock.clock.now());
         self.accounting.tidy(self.stock.clock.now());

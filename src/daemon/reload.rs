@@ -1,6 +1,6 @@
 //! New settings in place of old, or a reason why not.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::config::settings::Settings;
 use crate::daemon::watch::Watch;
@@ -11,13 +11,34 @@ use crate::daemon::{Daemon, Stopped, assemble, level, load, notify, open_files};
 pub struct Reloads {
     done: AtomicU64,
     failed: AtomicU64,
+    files_refused: AtomicBool,
+}
+
+/// What became of new settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reloaded {
+    /// How often they took effect.
+    pub done: u64,
+    /// How often they did not.
+    pub failed: u64,
+    /// Whether the files of the rules could not be read when they changed last.
+    pub files_refused: bool,
 }
 
 impl Reloads {
     /// How many took effect and how many did not.
     #[must_use]
-    pub fn counts(&self) -> (u64, u64) {
-        (self.done.load(Ordering::Relaxed), self.failed.load(Ordering::Relaxed))
+    pub fn counts(&self) -> Reloaded {
+        Reloaded {
+            done: self.done.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+            files_refused: self.files_refused.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether what rules look up is older than its files.
+    pub(in crate::daemon) fn note_files(&self, refused: bool) {
+        self.files_refused.store(refused, Ordering::Relaxed);
     }
 }
 
@@ -65,6 +86,7 @@ impl Daemon {
         let doors = self.doors.bind(&assemble::listeners(&settings))?;
         // Nothing below can fail.
         self.watch = Watch::new(&settings, self.stock.clock.now().unix);
+        self.reloads.note_files(false);
         self.stock.exchange(fresh);
         self.gateway.reload(live);
         self.status.change(place);

@@ -15,6 +15,7 @@ use crate::base::clock::{Now, UnixTime};
 use crate::config::data;
 use crate::config::settings::{CalendarSettings, GeoSettings, NetworkSettings, Settings};
 use crate::daemon::assemble;
+use crate::daemon::reload::Reloads;
 use crate::gateway::drive::Gateway;
 use crate::gateway::ports::places::Places;
 use crate::login::policy::Policy;
@@ -136,13 +137,13 @@ impl Watch {
     }
 
     /// Looks at the files when it is time to, and takes over what was read. Never waits for a file.
-    pub(super) async fn turn(&mut self, gateway: &Arc<Gateway>, now: Now) {
+    pub(super) async fn turn(&mut self, gateway: &Arc<Gateway>, reloads: &Reloads, now: Now) {
         if self.files.paths.is_empty() {
             return;
         }
         match self.task.take() {
             Some(task) if task.is_finished() => match task.await {
-                Ok(looked) => self.take(looked, gateway, now.steady),
+                Ok(looked) => self.take(looked, gateway, reloads, now.steady),
                 Err(error) => {
                     tracing::error!(event = "policy.data-refused", "looking at files broke off: {error}")
                 }
@@ -171,12 +172,15 @@ impl Watch {
         }));
     }
 
-    fn take(&mut self, looked: Looked, gateway: &Gateway, now: Instant) {
+    fn take(&mut self, looked: Looked, gateway: &Gateway, reloads: &Reloads, now: Instant) {
         let Looked { stamps, fresh } = looked;
         if fresh.is_some() {
             self.stale = Some(later(now));
         }
         self.known.looked(stamps, fresh.is_some());
+        if let Some((_, fresh)) = &fresh {
+            reloads.note_files(fresh.is_err());
+        }
         match fresh {
             None => {}
             Some((_, Err(problems))) => {
