@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::cli::audit::files::{each_record, place, time, word};
 use crate::cli::exit::Failure;
-use crate::cli::terminal::say;
+use crate::cli::terminal::{complain, say};
 
 /// Print records of the audit file, oldest first. They hold anonymous ids, never names.
 #[derive(Debug, clap::Args)]
@@ -29,6 +29,9 @@ pub(super) struct Args {
     /// Only with this reason.
     #[arg(long, value_name = "WORD")]
     reason: Option<String>,
+    /// Only logins with which a rule that is only tried out would have dealt otherwise.
+    #[arg(long)]
+    shadow: bool,
     /// Only of this login.
     #[arg(long, value_name = "ID")]
     attempt: Option<String>,
@@ -59,6 +62,9 @@ pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
             kept.push_back(if args.json { line } else { sentence(record) });
         }
     })?;
+    if kept.is_empty() {
+        complain(&format!("no record in {} fits", path.display()));
+    }
     kept.iter().try_for_each(|line| say(line))
 }
 
@@ -69,6 +75,7 @@ impl Args {
         };
         let recent = self.since.is_none_or(|since| time(record).is_some_and(|time| time >= since));
         recent
+            && (!self.shadow || word(record, "shadow_then").is_some())
             && is("event", &self.event)
             && is("subject", &self.subject)
             && is("client", &self.client)
@@ -94,8 +101,16 @@ fn sentence(record: &Value) -> String {
         part("stage"),
         part("attempt"),
     );
-    for (key, called) in [("exemption", "exemption"), ("missed_exemption", "missed"), ("source", "source")] {
+    let more = [
+        ("exemption", "exemption"),
+        ("missed_exemption", "missed"),
+        ("source", "source"),
+        ("shadow", "tried out"),
+        ("shadow_then", "would demand"),
+    ];
+    for (key, called) in more {
         if let Some(value) = word(record, key) {
+            let value = if value.is_empty() { "no rule" } else { value };
             sentence.push_str(&format!("  {called} {value}"));
         }
     }

@@ -133,6 +133,9 @@ secret = {{ file = "{folder}/vpn.secret" }}
 directory = "people"
 code-entry = ["separator", "challenge"]
 code-separator = ","
+[ldap]
+connections = 100
+connections-per-source = 100
 [[listener]]
 name = "ldap"
 protocol = "ldap"

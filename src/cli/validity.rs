@@ -8,7 +8,7 @@ use crate::base::clock::UnixTime;
 use crate::cli::desk::{Desk, Who};
 use crate::cli::exit::Failure;
 use crate::cli::subject::time;
-use crate::cli::terminal::say;
+use crate::cli::terminal::{complain, say};
 use crate::login::step::History;
 
 /// From when and until when; what is not named stays as it is.
@@ -41,7 +41,9 @@ pub(super) async fn set(desk: &Desk, who: &Who, bounds: &Bounds, json: bool) -> 
         && end <= begin
     {
         let (begin, end) = (time(begin), time(end));
-        return Err(Failure::usage(format!("{end} is not after {begin}; say both --from and --until")));
+        let what =
+            format!("the end, {end}, is not after the beginning, {begin}; say both --from and --until");
+        return Err(Failure::usage(what));
     }
     if !desk.enrolling().set_validity(&who, from, until).await? {
         return Err(Failure::no_user("nothing is known about this subject"));
@@ -52,7 +54,16 @@ pub(super) async fn set(desk: &Desk, who: &Who, bounds: &Bounds, json: bool) -> 
         report.extend(validity_json(&history));
         return say(&Value::from(report).to_string());
     }
-    say(&validity_text(&history).unwrap_or_else(|| "valid always".to_owned()))
+    say(&validity_text(&history).unwrap_or_else(|| "valid always".to_owned()))?;
+    let now = desk.stock.clock.now().unix;
+    if until.is_some_and(|end| end <= now) {
+        complain(
+            "that end has passed: no login from now on; what is open, \"doorward subject disconnect\" ends",
+        );
+    } else if from.is_some_and(|begin| now < begin) {
+        complain("no login before that");
+    }
+    Ok(())
 }
 
 /// Bounds in words; `None` without any.

@@ -88,7 +88,9 @@ pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
                 Tried::Failed(_) => say(&format!("failed: {}", trial.failure().unwrap_or_default()))?,
             }
         }
-        say(&format!("{} expectations, {failed} failed", trials.len()))?;
+        let count = trials.len();
+        let s = if count == 1 { "" } else { "s" };
+        say(&format!("{count} expectation{s}, {failed} failed"))?;
     }
     if failed > 0 { Err(Failure::config("")) } else { Ok(()) }
 }

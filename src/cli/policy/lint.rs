@@ -30,6 +30,9 @@ pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
         say(&json!({ "warnings": told }).to_string())?;
     } else {
         warnings.iter().try_for_each(|warning| say(&warning.to_string()))?;
+        if warnings.is_empty() {
+            say("nothing to look at")?;
+        }
     }
     if warnings.is_empty() { Ok(()) } else { Err(Failure::differs()) }
 }

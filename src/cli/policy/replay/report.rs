@@ -13,6 +13,10 @@ use crate::cli::policy::replay::judge::Verdict;
 use crate::cli::terminal::say;
 use crate::login::policy::{Demand, Input};
 
+fn logins(count: u64) -> String {
+    if count == 1 { "1 login".to_owned() } else { format!("{count} logins") }
+}
+
 /// Most kinds of change, and of reasons, that are told apart.
 const MOST: usize = 1000;
 /// Most logins that are named of each.
@@ -122,17 +126,17 @@ impl Report {
     /// Prints it for people.
     pub(super) fn people(&self) -> Result<(), Failure> {
         self.not_read.iter().try_for_each(|path| say(&format!("not read, since it is packed: {path}")))?;
-        say(&format!("{} logins, {} of them the same", self.logins, self.same))?;
+        say(&format!("{}, {} of them the same", logins(self.logins), self.same))?;
         for (change, found) in &self.changes {
             let (from, to) = (told(&change.from), told(&change.to));
-            say(&format!("{}: {} logins, {from} -> {to}", change.kind.word(), found.count))?;
+            say(&format!("{}: {}, {from} -> {to}", change.kind.word(), logins(found.count)))?;
             if found.shut_out > 0 {
                 say(&format!("  {} of them were let in and have nothing of that enrolled", found.shut_out))?;
             }
             examples(found)?;
         }
         for (why, found) in &self.cannot_tell {
-            say(&format!("cannot tell: {} logins, the record is silent: {}", found.count, safe(why)))?;
+            say(&format!("cannot tell: {}, the record is silent: {}", logins(found.count), safe(why)))?;
             examples(found)?;
         }
         if self.others > 0 {
