@@ -237,7 +237,7 @@ fn replay_lists_what_changes_by_rule_and_count_and_what_cannot_be_told_apart() {
         looser: 2 logins, rule \"rest\" (totp) -> rule \"office\" (no second factor)\n  \
         such as 0000000000000001, 0000000000000002\n\
         otherwise: 1 login, rule \"rest\" (totp) -> rule \"hotp\" (hotp)\n  \
-        1 of them were let in and have nothing of that enrolled\n  such as 0000000000000004\n\
+        let in before, without anything of that enrolled: 1\n  such as 0000000000000004\n\
         cannot tell: 1 login, the record is silent: rule \"office\" looks at network\n  \
         such as 0000000000000003\n";
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{}", complaint(&output));

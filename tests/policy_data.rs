@@ -290,7 +290,7 @@ fn logins_whose_records_have_no_place_are_looked_up_for_replay_and_explain() {
     let (path, with) = (path.to_str().unwrap(), with.to_str().unwrap());
     let output = lab.command(&["policy", "replay", "--audit", path, "--with", with], "");
     let told = lab::text(&output);
-    let expected = "stricter: 1 logins, rule \"at-home\" (no second factor) -> rule \"elsewhere\" (refuse)";
+    let expected = "stricter: 1 login, rule \"at-home\" (no second factor) -> rule \"elsewhere\" (refuse)";
     assert!(told.contains(expected) && !told.contains("cannot tell"), "{told}");
     let told = lab.must(&["explain", "--attempt", &attempt, "--file", path], "");
     assert!(told.contains("country: yes, it is TR"), "{told}");

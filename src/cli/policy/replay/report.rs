@@ -131,7 +131,7 @@ impl Report {
             let (from, to) = (told(&change.from), told(&change.to));
             say(&format!("{}: {}, {from} -> {to}", change.kind.word(), logins(found.count)))?;
             if found.shut_out > 0 {
-                say(&format!("  {} of them were let in and have nothing of that enrolled", found.shut_out))?;
+                say(&format!("  let in before, without anything of that enrolled: {}", found.shut_out))?;
             }
             examples(found)?;
         }
