@@ -3,8 +3,9 @@
 //!
 //! Only failed logins count, those with a wrong password and those with a name that nobody has; a wrong code does not,
 //! and a success takes nothing back. Those that nobody was asked about, since their account waits, count for the name
-//! alone: a handful of guesses makes an account wait, long before they have come from many sources. Names, passwords and sources are kept as keyed digests, for a window of minutes,
-//! and never leave the process. Of each of them no more is kept than it takes to know that it is over its limit.
+//! alone: a handful of guesses makes an account wait, long before they have come from many sources. Names, passwords and
+//! sources are kept as keyed digests, for a window of minutes, and never leave the process. Of each of them no more is kept
+//! than it takes to know that it is over its limit.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,15 +72,6 @@ impl Sign {
             Self::NamesFromSource => limits.names_per_source,
             Self::NamesWithPassword => limits.names_per_password,
             Self::SourcesOnName => limits.sources_per_name,
-        }
-    }
-
-    /// Whether somebody in a place where he logs in all the time is slowed like anybody else. From a source that
-    /// tries many names he is: whoever tries them is in that very place.
-    const fn slows_familiar(self) -> bool {
-        match self {
-            Self::NamesFromSource => true,
-            Self::NamesWithPassword | Self::SourcesOnName => false,
         }
     }
 }
@@ -216,8 +208,16 @@ impl Spray {
             return Speed::Normal;
         }
         let prints = self.prints(tried);
+        // In a place where somebody logs in all the time he is slowed only by its source: whoever tries many names from it is
+        // in that very place.
+        let is_slowed = |sign: Sign| match sign {
+            // People whom their client gives no address share one source: a stranger who fails with a few names would close
+            // the client to all of them. What he does is told; password and names are slowed as ever.
+            Sign::NamesFromSource => tried.attempt.origin.user.is_some(),
+            Sign::NamesWithPassword | Sign::SourcesOnName => !tried.familiar,
+        };
         let over = |sign: Sign| {
-            let key = prints.key(sign).filter(|_| !tried.familiar || sign.slows_familiar())?;
+            let key = prints.key(sign).filter(|_| is_slowed(sign))?;
             self.is_over(sign, key, now).then_some(key)
         };
         for sign in Sign::ALL {

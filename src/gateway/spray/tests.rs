@@ -222,6 +222,20 @@ fn all_addresses_of_one_ipv6_network_are_one_source_and_so_are_all_unknown_ones_
 }
 
 #[test]
+fn people_without_an_address_are_not_slowed_by_what_one_of_them_does_and_it_is_told() {
+    let watch = Watch::new();
+    let told: Vec<_> = (0..5).map(|n| watch.failed((&format!("b-{n}"), &format!("q {n}"), None))).collect();
+    assert_eq!(told[4], [Sign::NamesFromSource]);
+    for _ in 0..100 {
+        assert_eq!(watch.look(("anna", "right", None)), Speed::Normal);
+    }
+    let sprayed: Vec<_> = (0..4).map(|n| watch.failed((&format!("c-{n}"), "Winter2026!", None))).collect();
+    assert!(sprayed[3].contains(&Sign::NamesWithPassword), "{sprayed:?}");
+    let looked: Vec<_> = (0..100).map(|_| watch.look(("berta", "Winter2026!", None))).collect();
+    assert!(looked.contains(&Speed::Slowed(Sign::NamesWithPassword)), "one password is slowed all the same");
+}
+
+#[test]
 fn a_client_that_cannot_tell_addresses_has_no_source_that_all_its_people_would_share() {
     let mut watch = Watch::new();
     watch.client.can.tells_address = false;
