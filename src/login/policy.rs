@@ -84,14 +84,14 @@ impl Policy {
     }
 
     /// When the hours of `decision` end, which was made of `facts`: the first moment at which the deciding rule or one
-    /// that may narrow it no longer holds, or at which the exemption no longer does. `None`: that does not happen, or
-    /// not soon. Only who lets somebody in needs to know, and it takes longer than the decision.
+    /// that may narrow it no longer holds, at which one above it begins to refuse, or at which the exemption no longer
+    /// holds. `None`: that does not happen, or not soon. Only who lets somebody in needs to know, and it takes longer than the decision.
     #[must_use]
     pub fn ends(&self, decision: &Decision, facts: &Facts<'_>) -> Option<UnixTime> {
         let facts = &Facts { at: decision.at, ..*facts };
         let compiled = self.rules.compiled();
-        let ruled =
-            compiled.is_timed().then(|| self.hours_end(facts, compiled.look(facts).rules(false))).flatten();
+        let timed = compiled.is_timed();
+        let ruled = timed.then(|| self.hours_end(facts, compiled.look(facts).at_any_time(false))).flatten();
         sooner(ruled, self.exemption_ends(decision, facts))
     }
 
@@ -123,6 +123,9 @@ impl Policy {
         for (number, truth) in looked {
             let Some(rule) = self.rules.get(number) else { continue };
             match truth {
+                Truth::No if rule.then == Requirement::Refuse => {
+                    ends = sooner(ends, rule.begins(facts, ends))
+                }
                 Truth::No => {}
                 Truth::Yes => return sooner(ends, rule.ends(facts)),
                 Truth::Unknown => ends = sooner(ends, rule.ends(facts)),

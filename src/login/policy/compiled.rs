@@ -73,7 +73,12 @@ impl<'a> Look<'a> {
     /// condition says. Rules that are only tried out are among them when `tried` is set.
     ///
     /// A rule that is left out does not hold, or cannot be told to and would narrow nothing.
-    pub fn rules(&mut self, tried: bool) -> Rules<'_, 'a> {
+    pub fn rules(&mut self, tried: bool) -> impl Iterator<Item = (usize, Truth)> + use<'_, 'a> {
+        self.at_any_time(tried).filter(|(_, truth)| *truth != Truth::No)
+    }
+
+    /// The same with those that do not hold now and may at another time.
+    pub fn at_any_time(&mut self, tried: bool) -> Rules<'_, 'a> {
         let walk = self.index.walk(&mut self.seen, tried);
         Rules { checks: self.checks, walk, seen: &mut self.seen }
     }
@@ -91,12 +96,7 @@ impl Iterator for Rules<'_, '_> {
     type Item = (usize, Truth);
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let number = self.walk.next(self.seen)?;
-            let truth = self.checks.get(number)?.look(self.seen);
-            if truth != Truth::No {
-                return Some((number, truth));
-            }
-        }
+        let number = self.walk.next(self.seen)?;
+        Some((number, self.checks.get(number)?.look(self.seen)))
     }
 }

@@ -177,6 +177,19 @@ impl Condition {
         }
     }
 
+    /// What it says of a login of which the time is not known: [`Truth::No`] where it never holds.
+    #[must_use]
+    #[allow(clippy::wildcard_enum_match_arm, reason = "all but these are the same at any time")]
+    pub fn look_at_any_time(&self, facts: &Facts<'_>) -> Truth {
+        match self {
+            Self::All(list) => list.iter().fold(Truth::Yes, |all, one| all.and(one.look_at_any_time(facts))),
+            Self::Any(list) => list.iter().fold(Truth::No, |any, one| any.or(one.look_at_any_time(facts))),
+            Self::Not(condition) => condition.look_at_any_time(facts).not(),
+            Self::Time(_) | Self::Calendar(_) | Self::Valid(_) => Truth::Unknown,
+            other => other.look(facts),
+        }
+    }
+
     /// The first moment after `at` at which a condition about time inside of it may be otherwise than at `at`.
     #[must_use]
     pub fn next_boundary(&self, at: UnixTime) -> Option<UnixTime> {

@@ -101,9 +101,26 @@ impl Rule {
         // Nobody looks further ahead: to say that it never ends would be to say too much.
         Some(at)
     }
+
+    /// When it begins to hold, or not to be told not to, if it does not at the time of `facts` and nothing but the time
+    /// changes; `None`: never, or not before `limit`.
+    #[must_use]
+    pub fn begins(&self, facts: &Facts<'_>, limit: Option<UnixTime>) -> Option<UnixTime> {
+        if self.when.look_at_any_time(facts) == Truth::No {
+            return None;
+        }
+        let mut at = facts.at;
+        for _ in 0..LONGEST_CHAIN {
+            at = self.when.next_boundary(at).filter(|at| limit.is_none_or(|limit| *at < limit))?;
+            if self.when.look(&Facts { at, ..*facts }) != Truth::No {
+                return Some(at);
+            }
+        }
+        Some(at)
+    }
 }
 
-/// Of hours that follow each other without a gap for longer, no more is told than that they last until then.
+/// Of hours that follow each other for longer, no more is told than that they last, or do not begin, until then.
 const LONGEST_CHAIN: usize = 16;
 
 /// Rules in order become a decision: the first that holds decides, and those above it of which that cannot be told

@@ -288,6 +288,36 @@ fn a_session_ends_with_the_hours_of_the_deciding_rule_and_of_those_that_may_hold
 }
 
 #[test]
+fn a_session_ends_when_a_rule_above_begins_to_refuse_and_not_for_one_that_never_will_a_079() {
+    let valid = |from: &str| {
+        let from = Some(at(&format!("2026-11-21T{from}:00Z")));
+        Condition::Valid(Validity { from, until: from.map(|from| UnixTime(from.0 + 3_600_000)) })
+    };
+    let ends = |rules: Vec<Rule>| {
+        let policy = Policy::new(rules);
+        let decision = policy.decide(&facts(None, None)).unwrap();
+        let ends = policy.ends(&decision, &facts(None, None));
+        assert_eq!(ends, policy.ends_plainly(&decision, &facts(None, None)));
+        ends.map(|end| jiff::Timestamp::from_millisecond(end.0).unwrap().to_string())
+    };
+    let refuses = |when| rule("maintenance", when, Requirement::Refuse);
+    let rest = || rule("rest", Condition::ALWAYS, Requirement::OneOf(totp()));
+    let both = |one, other| Condition::All(vec![one, other]);
+    assert_eq!(ends(vec![refuses(valid("15:00")), rest()]).as_deref(), Some("2026-11-21T15:00:00Z"));
+    let two = vec![refuses(valid("15:00")), refuses(valid("14:00")), rest()];
+    assert_eq!(ends(two).as_deref(), Some("2026-11-21T14:00:00Z"), "whichever comes first");
+    assert_eq!(ends(vec![rest(), refuses(valid("15:00"))]), None, "below");
+    assert_eq!(ends(vec![refuses(valid("09:00")), rest()]), None, "over");
+    let elsewhere = Condition::Client(vec!["mail".into()]);
+    assert_eq!(ends(vec![refuses(both(elsewhere, valid("15:00"))), rest()]), None, "never here");
+    let may = Condition::Asn(vec![64496]);
+    let perhaps = vec![refuses(both(may, valid("15:00"))), rest()];
+    assert_eq!(ends(perhaps).as_deref(), Some("2026-11-21T15:00:00Z"), "it may refuse then");
+    let stricter = rule("strict", valid("15:00"), Requirement::AllOf(totp()));
+    assert_eq!(ends(vec![stricter, rest()]), None, "it would not refuse");
+}
+
+#[test]
 fn where_more_must_be_known_than_the_decision_was_made_of_a_session_ends_at_once() {
     let vpn = Condition::Group(vec![group_key("VPN Users")]);
     let hours = Condition::Valid(Validity { from: None, until: Some(at("2027-01-01T00:00:00Z")) });
