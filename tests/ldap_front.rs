@@ -9,6 +9,8 @@ mod clients;
 mod conversation;
 #[path = "ldap_front/exemptions.rs"]
 mod exemptions;
+#[path = "ldap_front/faulty.rs"]
+mod faulty;
 #[path = "support/gateway.rs"]
 mod gateway;
 #[path = "support/lab.rs"]

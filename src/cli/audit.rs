@@ -104,6 +104,7 @@ fn sentence(record: &Value) -> String {
     let more = [
         ("exemption", "exemption"),
         ("missed_exemption", "missed"),
+        ("on_fault", "on-fault"),
         ("source", "source"),
         ("shadow", "tried out"),
         ("shadow_then", "would demand"),

@@ -60,7 +60,7 @@ impl Elsewhere {
     }
 
     fn rename(&self, from: &str, to: &str) {
-        for table in ["subject", "counted_failure"] {
+        for table in ["subject", "failure"] {
             self.0.execute_batch(&format!("ALTER TABLE {table}{from} RENAME TO {table}{to}")).unwrap();
         }
     }

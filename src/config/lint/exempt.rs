@@ -57,11 +57,11 @@ fn helps_nobody(draft: &fault::Draft, drafts: &Drafts<'_>, out: &mut Complaints)
     let (lacks, hint) = match draft.fault.then {
         FaultMode::Use { .. } => (
             "cannot ask for another factor",
-            "name the other clients, or let that client ask: code-entry = \"challenge\"",
+            "name the clients that can: those with code-entry = \"challenge\"; over LDAP nobody can be asked",
         ),
         FaultMode::RecentConfirmation(_) | FaultMode::FirstFactorOnly => (
             "does not tell where its users are",
-            "name the other clients, or say where the address stands: user-address-from",
+            "name the clients that do: those with user-address-from; over LDAP nobody tells",
         ),
     };
     let what = format!(
