@@ -78,19 +78,20 @@ pub fn drive(bytes: &[u8]) -> (u32, u32) {
             familiar: kept.has_familiar && dice.below(4) == 3,
             is_right: dice.below(8) == 7,
             answers: dice.below(12) < 11,
-            until_heard: Duration::from_secs(u64::from(dice.below(20))),
-            until_answered: Duration::from_secs(u64::from(dice.below(2))),
+            until_heard: Duration::from_secs(u64::from(dice.below(10))),
+            until_answered: Duration::from_secs(u64::from(dice.below(11))),
         };
         let before = kept.rows;
         let reason = login.run(&policy, &clock, &mut directory, &mut kept, (&mut asked, &mut wrong));
         let spotless = before.familiar.row == 0 && directory.most() > 1;
         let kept_out = matches!(reason, Some(Reason::PasswordThrottled | Reason::LockoutGuard));
         assert!(!(login.familiar && spotless && kept_out), "strangers keep the owner out: {before:?}");
-        let pause = match dice.below(4) {
+        let pause = match dice.below(5) {
             0 => Duration::ZERO,
             1 => Duration::from_secs(u64::from(dice.roll())),
             2 => MINUTE * u32::from(dice.roll()),
-            _ => window,
+            3 => window,
+            _ => window.saturating_sub(Duration::from_secs(u64::from(dice.below(24)))),
         };
         clock.advance(pause);
     }
