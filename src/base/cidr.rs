@@ -31,11 +31,18 @@ impl FromStr for Prefix {
     type Err = NotAPrefix;
 
     /// Reads `a.b.c.d`, `a.b.c.d/n`, `x::y` or `x::y/n`. A bare address is the prefix of that one address.
+    ///
+    /// A number that begins with a zero is none: some programs read `010` as eight, others as ten.
     fn from_str(text: &str) -> Result<Self, NotAPrefix> {
-        if let Ok(address) = text.parse::<IpAddr>() {
+        let Some((address, bits)) = text.split_once('/') else {
+            let address = text.parse::<IpAddr>().map_err(|_| NotAPrefix::Syntax)?;
             return Ok(Self(IpNet::from(canonical(address))));
-        }
-        let net: IpNet = text.parse().map_err(|_| NotAPrefix::Syntax)?;
+        };
+        let address = address.parse::<IpAddr>().map_err(|_| NotAPrefix::Syntax)?;
+        let digits = !bits.is_empty() && bits.bytes().all(|b| b.is_ascii_digit());
+        let plain = digits && (bits == "0" || !bits.starts_with('0'));
+        let bits = bits.parse::<u8>().ok().filter(|_| plain).ok_or(NotAPrefix::Syntax)?;
+        let net = IpNet::new(address, bits).map_err(|_| NotAPrefix::Syntax)?;
         let trunc = net.trunc();
         if trunc.addr() != net.addr() {
             return Err(NotAPrefix::HostBits(Self(trunc)));
@@ -194,6 +201,18 @@ mod tests {
         assert_eq!(prefix("::ffff:203.0.113.0/120"), prefix("203.0.113.0/24"));
         assert!(prefix("::ffff:0:0/96").contains("192.0.2.1".parse().unwrap()));
         assert!(!prefix("::/0").is_v4() && !prefix("::fffe:0:0/95").is_v4());
+    }
+
+    /// Found by the fuzz target "prefixes".
+    #[test]
+    fn a_number_that_begins_with_a_zero_is_none_a_026() {
+        for text in
+            ["010.0.0.0/8", "10.0.00.0/8", "192.0.02.1", "::ffff:1.0.00.0/104", "10.0.0.0/08", "10.0.0.0/+8"]
+        {
+            assert_eq!(text.parse::<Prefix>(), Err(NotAPrefix::Syntax), "{text}");
+        }
+        assert_eq!(prefix("0.0.0.0/0").to_string(), "0.0.0.0/0");
+        assert_eq!(prefix("2001:0db8:00::/32").to_string(), "2001:db8::/32", "groups are hexadecimal anyhow");
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Gathering<'_> {
 pub fn prefixes(source: usize, text: &str, out: &mut Complaints) -> Vec<Prefix> {
     const HINT: &str = "one address or prefix on a line, such as 192.0.2.0/24 or 2001:db8::/32";
     let (mut found, mut start) = (Vec::new(), 0_usize);
-    if text.trim().is_empty() {
+    if text.trim().trim_start_matches('\u{feff}').is_empty() {
         let place = Place::new(source, &(0..text.len()));
         let hint =
             "the file may still be written; where nobody is meant, say so in a line that begins with #";
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_file_that_is_still_written_is_no_network() {
-        for nothing in ["", "\n", " \r\n"] {
+        for nothing in ["", "\n", " \r\n", "\u{feff}", "\u{feff}\n"] {
             let (_, errors) = read(nothing);
             assert!(errors.contains("there is nothing in it"), "{nothing:?}: {errors}");
         }

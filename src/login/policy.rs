@@ -85,9 +85,13 @@ impl Policy {
 
     /// When the hours of `decision` end, which was made of `facts`: the first moment at which the deciding rule or one
     /// that may narrow it no longer holds, at which one above it begins to refuse, or at which the exemption no longer
-    /// holds. `None`: that does not happen, or not soon. Only who lets somebody in needs to know, and it takes longer than the decision.
+    /// holds. `None`: that does not happen, or not soon; or nobody is let in. Only who lets somebody in needs to know, and
+    /// it takes longer than the decision.
     #[must_use]
     pub fn ends(&self, decision: &Decision, facts: &Facts<'_>) -> Option<UnixTime> {
+        if decision.demand.is_refusal() {
+            return None;
+        }
         let facts = &Facts { at: decision.at, ..*facts };
         let compiled = self.rules.compiled();
         let timed = compiled.is_timed();
@@ -112,6 +116,9 @@ impl Policy {
     /// As [`Policy::ends`], in the manner of [`Policy::decide_plainly`].
     #[must_use]
     pub fn ends_plainly(&self, decision: &Decision, facts: &Facts<'_>) -> Option<UnixTime> {
+        if decision.demand.is_refusal() {
+            return None;
+        }
         let facts = &Facts { at: decision.at, ..*facts };
         let rules = self.rules.iter().enumerate().filter(|(_, rule)| !rule.options.shadow);
         let ruled = self.hours_end(facts, rules.map(|(number, rule)| (number, rule.when.look(facts))));

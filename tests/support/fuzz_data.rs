@@ -165,11 +165,11 @@ fn events(bytes: &[u8]) -> Reached {
     }
     made.reverse();
     let backwards = Tried::of(&file(&made));
-    assert_eq!(
-        (backwards.spans(), backwards.read.known),
-        (together.spans(), together.read.known),
-        "{made:#?}"
-    );
+    assert_eq!(backwards.is_accepted(), together.is_accepted(), "{made:#?}");
+    if together.is_accepted() {
+        let (forwards, known) = (together.spans(), together.read.known);
+        assert_eq!((backwards.spans(), backwards.read.known), (forwards, known), "{made:#?}");
+    }
     reached
 }
 
@@ -252,7 +252,7 @@ pub(crate) fn prefixes(text: &str) -> Reached {
         written.map(|word| word.trim().trim_start_matches('\u{feff}')).filter(|word| !word.is_empty())
     };
     if !out.errors.is_empty() {
-        let nothing = text.trim().is_empty();
+        let nothing = text.trim().trim_start_matches('\u{feff}').is_empty();
         assert!(nothing || found.len() < words().count(), "a complaint about a file that was read whole");
         return ["refused"].into();
     }

@@ -328,3 +328,18 @@ fn where_more_must_be_known_than_the_decision_was_made_of_a_session_ends_at_once
     assert_eq!(policy.ends(&decision, &known), Some(at("2027-01-01T00:00:00Z")));
     assert_eq!(policy.ends(&decision, &facts(None, None)), Some(decision.at));
 }
+
+/// Found by the fuzz target "policy": what was compiled and what was not said something else of it.
+#[test]
+fn who_is_refused_for_what_may_hold_has_no_hours_whatever_is_not_known_yet() {
+    let turkey = Condition::Country(vec![Country::new("TR").unwrap()]);
+    let group = Condition::Group(vec![group_key("VPN Users")]);
+    let policy = Policy::new(vec![
+        rule("perhaps", turkey, Requirement::Refuse),
+        rule("vpn", group, Requirement::OneOf(totp())),
+    ]);
+    let early = facts(None, None);
+    let decision = policy.decide(&early).unwrap();
+    assert!(decision.demand.is_refusal());
+    assert_eq!((policy.ends(&decision, &early), policy.ends_plainly(&decision, &early)), (None, None));
+}
