@@ -40,7 +40,7 @@ use crate::daemon::stock::Stock;
 use crate::daemon::watch::Watch;
 use crate::frontend::ldap::listen::Front as LdapFront;
 use crate::frontend::radius::udp::Front;
-use crate::gateway::drive::{Gateway, Parts};
+use crate::gateway::drive::Gateway;
 use crate::login::verdict::Fault;
 
 /// Between two rounds of housekeeping.
@@ -157,7 +157,7 @@ impl Daemon {
         let stock = Arc::new(Stock::open(&settings).await?);
         let clients = assemble::clients(&settings)?;
         let live = assemble::live(&mut settings, None, &stock.clock, &stock.random)?;
-        let gateway = Arc::new(Gateway::new(parts(&stock), live));
+        let gateway = Arc::new(Gateway::new(stock.parts(), live));
         let front = Front::new(clients, gateway.clone(), stock.clock.clone(), stock.random.clone());
         let front = Arc::new(front);
         let signing = Signing::read(stock.store.clone()).await?;
@@ -291,18 +291,6 @@ impl Daemon {
         );
         let cut_off = radius.saturating_add(ldap).saturating_add(accounting);
         tracing::info!(event = "daemon.stopped", cut_off, "stopped");
-    }
-}
-
-fn parts(stock: &Stock) -> Parts {
-    Parts {
-        store: stock.store.clone(),
-        naming: stock.naming(),
-        factors: stock.factors(),
-        audit: stock.audit.clone(),
-        vault: stock.keys.clone(),
-        clock: stock.clock.clone(),
-        random: stock.random.clone(),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::base::clock::{Clock, SystemClock, UnixTime};
 use crate::base::random::{Random, SystemRandom};
 use crate::config::settings::{AuditSettings, AuditTarget, KeyFile, LogFormat, Settings};
 use crate::daemon::keys::{self, Keys};
+use crate::gateway::drive::Parts;
 use crate::gateway::ports::sessions::Sessions;
 use crate::gateway::ports::{Audit, AuditRecord, Naming, SecondFactor, Store, Vault};
 use crate::login::verdict::{Fault, FaultKind};
@@ -93,6 +94,20 @@ impl Stock {
     pub fn factors(&self) -> Vec<Arc<dyn SecondFactor>> {
         let vault: Arc<dyn Vault> = self.keys.clone();
         crate::factor::all(&vault)
+    }
+
+    /// What the gateway works with.
+    #[must_use]
+    pub fn parts(&self) -> Parts {
+        Parts {
+            store: self.store.clone(),
+            naming: self.naming(),
+            factors: self.factors(),
+            audit: self.audit.clone(),
+            vault: self.keys.clone(),
+            clock: self.clock.clone(),
+            random: self.random.clone(),
+        }
     }
 
     /// The anonymous ids as a port.

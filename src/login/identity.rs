@@ -276,6 +276,26 @@ pub struct Account {
     pub lockout: Option<Lockout>,
 }
 
+impl Account {
+    /// One that may be used, and of which nothing is known but its name.
+    #[must_use]
+    pub fn new(directory: &str, id: &[u8], name: &str) -> Self {
+        Self {
+            directory: directory.into(),
+            id: id.into(),
+            display: name.into(),
+            handle: name.into(),
+            groups: Groups::new(),
+            standing: Standing::Active,
+            number: None,
+            aliases: Vec::new(),
+            stamp: Box::default(),
+            attributes: Attributes::default(),
+            lockout: None,
+        }
+    }
+}
+
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Account")

@@ -11,7 +11,7 @@ use crate::base::random::SeededRandom;
 use crate::factor;
 use crate::factor::provision::Provisioner;
 use crate::gateway::ports::{Audit, AuditRecord, Store, Vault};
-use crate::login::identity::{Account, Groups, Standing};
+use crate::login::identity::Account;
 use crate::login::policy::Validity;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::store::seal::KeyRing;
@@ -112,19 +112,7 @@ impl Lab {
 }
 
 pub(super) fn account(directory: &str, id: &[u8], display: &str) -> Account {
-    Account {
-        directory: directory.into(),
-        id: id.into(),
-        display: display.into(),
-        handle: "cn=x".into(),
-        groups: Groups::new(),
-        standing: Standing::Active,
-        number: None,
-        aliases: Vec::new(),
-        stamp: Box::default(),
-        lockout: None,
-        attributes: Default::default(),
-    }
+    Account { display: display.into(), ..Account::new(directory, id, "cn=x") }
 }
 
 pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {

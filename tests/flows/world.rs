@@ -20,7 +20,7 @@ use doorward::gateway::ports::{
 };
 use doorward::gateway::spray::{Spray, SprayLimits};
 use doorward::login::attempt::{Answer, Attempt, AttemptId, ChallengeId, Origin};
-use doorward::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
+use doorward::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed};
 use doorward::login::credential::PrimaryCredential;
 use doorward::login::factor::{OtpAlgorithm, Parameters};
 use doorward::login::identity::{Account, Groups, LoginName, Pseudonym, Standing};
@@ -124,19 +124,7 @@ impl Directory for People {
         self.finds.fetch_add(1, Ordering::SeqCst);
         let _open = self.find_gate.acquire().await.unwrap();
         let alice = self.alice.lock().unwrap();
-        let account = |handle: &str| Account {
-            directory: "staff".into(),
-            id: Box::from(format!("the id of {handle}").as_bytes()),
-            display: handle.into(),
-            handle: handle.into(),
-            groups: Groups::new(),
-            standing: Standing::Active,
-            number: None,
-            aliases: Vec::new(),
-            stamp: Box::default(),
-            lockout: None,
-            attributes: Default::default(),
-        };
+        let account = |handle: &str| Account::new("staff", format!("the id of {handle}").as_bytes(), handle);
         Ok(match name.prepared() {
             "alice" => Some(Account {
                 groups: alice.groups.clone(),
@@ -425,18 +413,11 @@ pub(crate) fn name(text: &str) -> LoginName {
 
 pub(crate) fn client() -> Client {
     Client {
-        name: "vpn".into(),
-        directory: "staff".into(),
-        primary: PrimaryKind::Directory,
         entry: CodeEntry { challenge: true, typed: Typed::Nothing },
         prompt: "Code:".into(),
         can: Capabilities { prompts: true, prompts_relayed: false, tells_address: true },
-        login_timeout: Duration::from_secs(20),
-        challenge_life: Duration::from_secs(120),
         reject_delay: Duration::ZERO,
-        when_unable: WhenUnable::Silence,
-        remember: None,
-        ..Client::new("", "")
+        ..Client::new("vpn", "staff")
     }
 }
 

@@ -25,7 +25,7 @@ use doorward::daemon::stock::Stock;
 use doorward::frontend::ldap::listen;
 use doorward::frontend::radius::socket;
 use doorward::frontend::radius::udp::Front;
-use doorward::gateway::drive::{Gateway, Parts};
+use doorward::gateway::drive::Gateway;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -61,7 +61,7 @@ impl House {
         stock.clock = clock.clone();
         let clients = assemble::clients(&settings).unwrap();
         let live = assemble::live(&mut settings, None, &stock.clock, &stock.random).unwrap();
-        let gateway = Arc::new(Gateway::new(parts(&stock), live));
+        let gateway = Arc::new(Gateway::new(stock.parts(), live));
         let (stop, stopped) = watch::channel(false);
 
         let front = Front::new(clients, gateway.clone(), stock.clock.clone(), stock.random.clone());
@@ -91,17 +91,5 @@ impl House {
     pub fn advance_to(&self, seconds: u64) {
         let now = self.clock.now().unix.since(BEGIN);
         self.advance(Duration::from_secs(seconds).checked_sub(now).expect("a time ahead"));
-    }
-}
-
-fn parts(stock: &Stock) -> Parts {
-    Parts {
-        store: stock.store.clone(),
-        naming: stock.naming(),
-        factors: stock.factors(),
-        audit: stock.audit.clone(),
-        vault: stock.keys.clone(),
-        clock: stock.clock.clone(),
-        random: stock.random.clone(),
     }
 }

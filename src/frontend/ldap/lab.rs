@@ -21,7 +21,7 @@ use crate::login::factor::{
     Sealed,
 };
 use crate::login::flow::Flow;
-use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing, Subject};
+use crate::login::identity::{Account, LoginName, Pseudonym, Subject};
 use crate::login::policy::{
     Condition, Exemption, Options, Place, Policy, Requirement, Rule, TimeWindow, Window,
 };
@@ -119,19 +119,8 @@ fn attempt(now: Now) -> Attempt {
 
 /// Runs a login in which everything that is asked for goes well.
 pub(crate) fn log_in(attempt: Attempt, policy: Policy, record: &Record, now: Now) -> Verdict {
-    let account = Account {
-        directory: "main".into(),
-        id: Box::default(),
-        display: "anna".into(),
-        handle: ANNA.into(),
-        groups: Groups::new(),
-        standing: Standing::Active,
-        number: None,
-        aliases: vec![ANNA.into()],
-        stamp: Box::default(),
-        lockout: None,
-        attributes: Default::default(),
-    };
+    let account =
+        Account { aliases: vec![ANNA.into()], handle: ANNA.into(), ..Account::new("main", b"", "anna") };
     let subject = Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) };
     let mut flow = Flow::new(attempt, Arc::new(policy), FlowLimits::default());
     let mut event = Event::Began;

@@ -14,7 +14,7 @@ use crate::gateway::drive::{Ended, Reply};
 use crate::login::attempt::{Answer, Attempt, AttemptId, ChallengeId};
 use crate::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
 use crate::login::flow::Flow;
-use crate::login::identity::{Account, Groups, Pseudonym, Standing, Subject};
+use crate::login::identity::{Account, Pseudonym, Subject};
 use crate::login::policy::{Condition, Options, Place, Policy, Requirement, Rule};
 use crate::login::step::{Event, Outcome, Record, Step};
 use crate::login::telling::Telling;
@@ -85,19 +85,7 @@ pub(crate) fn granted(telling: Option<Telling>) -> Reply {
         Arc::new(Policy { rules: vec![rule].into(), ..Policy::default() }),
         FlowLimits::default(),
     );
-    let account = Account {
-        directory: "main".into(),
-        id: Box::default(),
-        display: "anna".into(),
-        handle: "anna".into(),
-        groups: Groups::new(),
-        standing: Standing::Active,
-        number: None,
-        aliases: Vec::new(),
-        stamp: Box::default(),
-        lockout: None,
-        attributes: Default::default(),
-    };
+    let account = Account::new("main", b"", "anna");
     let subject = Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) };
     let mut step = flow.advance(Event::Began, clock.now());
     let known = Outcome::Record(Ok(Record::default()));

@@ -8,21 +8,9 @@ fn number(n: u32) -> NonZeroU32 {
 }
 
 fn client(name: &Arc<str>) -> Client {
-    use crate::login::client::{Capabilities, CodeEntry, PrimaryKind, Typed, WhenUnable};
-    Client {
-        name: name.clone(),
-        directory: "staff".into(),
-        primary: PrimaryKind::Directory,
-        entry: CodeEntry { challenge: true, typed: Typed::Nothing },
-        prompt: "Code:".into(),
-        can: Capabilities { prompts: true, prompts_relayed: false, tells_address: true },
-        login_timeout: Duration::from_secs(20),
-        challenge_life: Duration::from_secs(60),
-        reject_delay: Duration::ZERO,
-        when_unable: WhenUnable::Silence,
-        remember: None,
-        ..Client::new("", "")
-    }
+    use crate::login::client::Capabilities;
+    let can = Capabilities { prompts: true, prompts_relayed: false, tells_address: true };
+    Client { can, ..Client::new(name, "staff") }
 }
 
 fn admission(clock: &Arc<ManualClock>) -> (Admission, Arc<str>) {

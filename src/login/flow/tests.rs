@@ -1,11 +1,11 @@
 use super::*;
 use crate::base::clock::{Clock, ManualClock, UnixTime};
 use crate::login::attempt::{Answer, AttemptId, Origin};
-use crate::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed, WhenUnable};
+use crate::login::client::{Capabilities, Client, CodeEntry, PrimaryKind, Typed};
 use crate::login::factor::{
     Enrolment, EnrolmentId, FactorKinds, FactorOutcome, OtpAlgorithm, Parameters, Progress, Sealed,
 };
-use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing};
+use crate::login::identity::{Account, LoginName, Pseudonym, Standing};
 use crate::login::policy::{Condition, Exemption, Network, Options, Place, Requirement, Rule};
 use crate::login::relay::{Heard, Method, Passage, Said};
 use crate::login::step::{Changed, PrimaryOutcome};
@@ -46,18 +46,11 @@ fn case() -> Case {
     Case {
         clock: ManualClock::at(T0),
         client: Client {
-            name: "vpn-1".into(),
-            directory: "staff".into(),
-            primary: PrimaryKind::Directory,
             entry: CodeEntry { challenge: true, typed: Typed::Nothing },
             prompt: "Code:".into(),
             can: Capabilities { prompts: true, prompts_relayed: false, tells_address: true },
-            login_timeout: Duration::from_secs(20),
-            challenge_life: Duration::from_secs(120),
             reject_delay: Duration::ZERO,
-            when_unable: WhenUnable::Silence,
-            remember: None,
-            ..Client::new("", "")
+            ..Client::new("vpn-1", "staff")
         },
         policy: Policy::default(),
         credential: password("hunter2"),
@@ -119,17 +112,9 @@ fn subject_with(standing: Standing, id: &str) -> Subject {
     Subject {
         pseudonym: Pseudonym::new(id).unwrap(),
         account: Arc::new(Account {
-            directory: "staff".into(),
-            id: Box::from(&b"1"[..]),
-            display: "Alice".into(),
-            handle: "alice".into(),
-            groups: Groups::new(),
             standing,
-            number: None,
             aliases: vec![ALIAS.into()],
-            stamp: Box::default(),
-            lockout: None,
-            attributes: Default::default(),
+            ..Account::new("staff", b"1", "alice")
         }),
     }
 }

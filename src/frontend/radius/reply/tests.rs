@@ -1,7 +1,6 @@
 use super::*;
 use crate::frontend::radius::reply::source::{FromAccount, Take};
 use crate::frontend::radius::reply::target::{Form, Refused, Untellable};
-use crate::login::identity::Standing;
 use crate::wire::radius::attribute::{Attributes, vendor_attributes};
 use crate::wire::radius::encode::Unfit;
 
@@ -9,19 +8,11 @@ use crate::wire::radius::encode::Unfit;
 fn account(groups: &[&str], attributes: &[(&str, &[&str])]) -> Account {
     let values = |texts: &&[&str]| texts.iter().map(|text| text.as_bytes().into()).collect();
     Account {
-        directory: "corp".into(),
-        id: Box::from(*b"1"),
-        display: "".into(),
-        handle: "".into(),
         groups: groups.iter().map(|group| Box::from(*group)).collect(),
-        standing: Standing::Active,
-        number: None,
-        aliases: Vec::new(),
-        stamp: Box::default(),
-        lockout: None,
         attributes: Arc::new(
             attributes.iter().map(|(name, texts)| (Box::from(*name), values(texts))).collect(),
         ),
+        ..Account::new("corp", b"1", "")
     }
 }
 

@@ -15,7 +15,7 @@ use crate::login::credential::Code as TypedCode;
 use crate::login::factor::{
     Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Parameters, Progress, Proof, Sealed, Try,
 };
-use crate::login::identity::{Account, Groups, LoginName, Pseudonym, Standing, Subject};
+use crate::login::identity::{Account, LoginName, Pseudonym, Subject};
 use crate::login::step::{PrimaryOutcome, Record};
 use crate::login::throttle::Limits;
 use crate::login::verdict::{Fault, FaultKind};
@@ -29,19 +29,7 @@ pub(super) struct World {
 }
 
 fn account() -> Account {
-    Account {
-        directory: "main".into(),
-        id: Box::from(*b"1"),
-        display: "anna".into(),
-        handle: "anna".into(),
-        groups: Groups::new(),
-        standing: Standing::Active,
-        number: None,
-        aliases: Vec::new(),
-        stamp: Box::default(),
-        lockout: None,
-        attributes: Default::default(),
-    }
+    Account::new("main", b"1", "anna")
 }
 
 fn not_asked() -> Fault {
