@@ -15,31 +15,11 @@ mod lab;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use doorward::wire::radius::packet::Code;
-use lab::{Lab, PASSWORD, SEED, quiet_step, text, totp};
+use lab::{Lab, PASSWORD, SEED, code, command_in as doorward, complaint, quiet_step, text, totp};
 use serde_json::Value;
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or(-1)
-}
-
-fn complaint(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// The program in `folder`, with its `doorward.toml`.
-fn doorward(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_doorward"))
-        .arg("--config")
-        .arg(folder.join("doorward.toml"))
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
 
 /// A second program's configuration beside the lab's: the same, but for its store and its address.
 fn beside(lab: &Lab, store: &str, listen: &str) -> tempfile::TempDir {

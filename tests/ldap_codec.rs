@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use ber_forms::element;
 use doorward::wire::ldap::ask::{
     Asked, BadFilter, Bind, Compared, ExtendedRequest, Method, Modified, Request,
 };
@@ -14,6 +15,8 @@ use doorward::wire::ldap::message::{CANCEL, Message, PASSWORD_MODIFY, PROXIED_AU
 use doorward::wire::ldap::passage::{Ended, Passage, Piece};
 use proptest::prelude::*;
 
+#[path = "support/ber_forms.rs"]
+mod ber_forms;
 #[path = "support/fuzz_ldap.rs"]
 mod fuzz_ldap;
 
@@ -428,21 +431,6 @@ fn an_answer_of_ten_mebibytes_passes_in_the_memory_of_its_head() {
         Passage::new(VALUE as u64).feed(&head, |_| Ok::<(), ()>(())),
         Err(Ended::Broken(BadFrame::TooLong { .. }))
     ));
-}
-
-/// A length in its shortest form, or in up to eight octets.
-fn length(octets: usize, form: usize) -> Vec<u8> {
-    let bytes = (octets as u64).to_be_bytes();
-    let needed = bytes.iter().skip_while(|octet| **octet == 0).count();
-    if form == 0 && octets < 0x80 {
-        return vec![u8::try_from(octets).unwrap()];
-    }
-    let count = form.clamp(needed.max(1), 8);
-    [&[0x80 | u8::try_from(count).unwrap()], &bytes[8 - count..]].concat()
-}
-
-fn element(tag: u8, form: usize, body: &[u8]) -> Vec<u8> {
-    [&[tag][..], &length(body.len(), form), body].concat()
 }
 
 /// Any message that is valid: number, tag of the operation, octets.

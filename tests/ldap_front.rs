@@ -1,6 +1,8 @@
 //! The finished program in front of OpenLDAP: what a connection may and may not do.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code")]
 
+#[path = "support/ber_forms.rs"]
+mod ber_forms;
 #[path = "ldap_front/binds.rs"]
 mod binds;
 #[path = "ldap_front/clients.rs"]
@@ -36,7 +38,6 @@ mod tls;
 use doorward::base::clock::{Clock, SystemClock};
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::message::{START_TLS, op};
-use doorward::wire::ldap::request::{Scope, Search, search};
 use gateway::{Gateway, Wish};
 use raw_ldap::{PATIENCE, Raw, extended, simple_bind};
 use support::slapd::PASSWORD;
@@ -78,17 +79,7 @@ impl<D> Gateway<D> {
 }
 
 fn subtree(id: u32) -> Vec<u8> {
-    let filter = Filter::Present("objectClass");
-    let request = Search {
-        base: BASE,
-        scope: Scope::Subtree,
-        size_limit: 0,
-        time_limit: 0,
-        filter: &filter,
-        attributes: &["1.1"],
-        page: None,
-    };
-    search(id, &request).to_vec()
+    raw_ldap::subtree(id, BASE, &Filter::Present("objectClass"), &["1.1"])
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::message::{START_TLS, op};
-use doorward::wire::ldap::request::{Scope, Search, search, start_tls};
+use doorward::wire::ldap::request::start_tls;
 use gateway::{Gateway, Wish};
 use raw_ldap::{PATIENCE, Raw, extended, message, simple_bind};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -122,17 +122,7 @@ fn whole_root_dse(id: u32) -> Vec<u8> {
 }
 
 fn subtree(id: u32) -> Vec<u8> {
-    let filter = Filter::Present("objectClass");
-    let request = Search {
-        base: BASE,
-        scope: Scope::Subtree,
-        size_limit: 0,
-        time_limit: 0,
-        filter: &filter,
-        attributes: &[],
-        page: None,
-    };
-    search(id, &request).to_vec()
+    raw_ldap::subtree(id, BASE, &Filter::Present("objectClass"), &[])
 }
 
 /// Elements inside elements, as many as fit.

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::message::op;
-use doorward::wire::ldap::request::{Scope, Search, search, unbind};
+use doorward::wire::ldap::request::unbind;
 use lab::{Lab, private_file};
 use raw_ldap::{PATIENCE, Raw, simple_bind};
 use socket2::{Domain, Socket, Type};
@@ -124,17 +124,7 @@ fn evil_search(id: u32) -> Vec<u8> {
 }
 
 fn search_with(id: u32, value: &[u8]) -> Vec<u8> {
-    let filter = Filter::Equal("cn", value);
-    let request = Search {
-        base: EVIL,
-        scope: Scope::Subtree,
-        size_limit: 0,
-        time_limit: 0,
-        filter: &filter,
-        attributes: &[],
-        page: None,
-    };
-    search(id, &request).to_vec()
+    raw_ldap::subtree(id, EVIL, &Filter::Equal("cn", value), &[])
 }
 
 /// Everything that comes until the end of the connection.

@@ -6,8 +6,8 @@
 mod lab;
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+
+use lab::command_in as doorward;
 
 const PAGE: &str = include_str!("../docs/policies.md");
 
@@ -54,16 +54,6 @@ fn recipes() -> Vec<(&'static str, &'static str)> {
             (title, rules.split_once("```").unwrap().0)
         })
         .collect()
-}
-
-fn doorward(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_doorward"))
-        .arg("--config")
-        .arg(folder.join("doorward.toml"))
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
 }
 
 /// A folder with the clients and these rules.

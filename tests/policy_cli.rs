@@ -12,30 +12,9 @@
 mod lab;
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
 
-use lab::{Lab, text};
+use lab::{Lab, code, command_in as doorward, complaint, text};
 use serde_json::Value;
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or(-1)
-}
-
-fn complaint(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// The program in `folder`, with its `doorward.toml`.
-fn doorward(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_doorward"))
-        .arg("--config")
-        .arg(folder.join("doorward.toml"))
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap()
-}
 
 // ---- explain -----------------------------------------------------------------------------------------
 

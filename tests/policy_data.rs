@@ -69,8 +69,7 @@ const ALWAYS: &str =
     "BEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20200101\r\nDTEND;VALUE=DATE:20990101\r\nEND:VEVENT\r\n";
 
 fn systems(number: u32) -> Vec<u8> {
-    let entry = mmdb::Value::Map(vec![("autonomous_system_number", mmdb::Value::Number(number))]);
-    mmdb::database("Test-ASN", &[("198.51.100.0", 24, entry)])
+    mmdb::systems(&[("198.51.100.0", 24, number)])
 }
 
 fn start() -> Lab {

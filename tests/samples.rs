@@ -66,8 +66,7 @@ fn load(text: &str) -> Result<(Settings, String), String> {
     write(&dir.path().join("doorward.toml"), &text.replace("/etc/doorward/", &here));
     write(&dir.path().join("corp-ca.pem"), &authority());
     fs::write(dir.path().join("country.mmdb"), mmdb::countries(&[("192.0.2.0", 24, "TR")])).unwrap();
-    let entry = mmdb::Value::Map(vec![("autonomous_system_number", mmdb::Value::Number(64496))]);
-    fs::write(dir.path().join("asn.mmdb"), mmdb::database("Test-ASN", &[("192.0.2.0", 24, entry)])).unwrap();
+    fs::write(dir.path().join("asn.mmdb"), mmdb::systems(&[("192.0.2.0", 24, 64496)])).unwrap();
     write(&dir.path().join("office.txt"), "198.51.100.0/24 # the new floor\n");
     write(&dir.path().join("holidays.ics"), "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n");
     let (certificate, key) = certificate();

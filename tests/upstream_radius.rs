@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use doorward::base::clock::{Clock, SystemClock};
-use doorward::base::random::{Random, SystemRandom};
+use doorward::base::random::SystemRandom;
 use doorward::base::secret::Secret;
 use doorward::login::verdict::{Fault, FaultKind};
 use doorward::upstream::radius::{
@@ -27,6 +27,7 @@ use doorward::wire::radius::authenticator::Proof;
 use doorward::wire::radius::packet::Code;
 use doorward::wire::radius::password::reveal;
 use support::radius_server::{Came, RadiusServer, SOON, shared, unsigned};
+use support::upstream::{self, start};
 
 const SECRET: &str = "the upstream's secret";
 
@@ -51,22 +52,7 @@ fn patient() -> Pace {
 }
 
 fn settings(servers: &[SocketAddr], pace: Pace) -> Settings {
-    Settings {
-        name: "nps".into(),
-        servers: servers.to_vec(),
-        secret: shared(SECRET),
-        signed_only: true,
-        service: Service::Access,
-        status_server: false,
-        nas_identifier: "doorward".into(),
-        pace,
-    }
-}
-
-fn start(settings: &Settings) -> Servers {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    Servers::start(settings, &clock, &random)
+    upstream::settings(servers.to_vec(), SECRET, pace)
 }
 
 fn until(later: Duration) -> Instant {

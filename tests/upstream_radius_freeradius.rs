@@ -18,38 +18,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use doorward::base::clock::{Clock, SystemClock};
-use doorward::base::random::{Random, SystemRandom};
-use doorward::base::secret::Secret;
-use doorward::gateway::ports::upstream::{Question, Upstream};
+use doorward::base::random::SystemRandom;
+use doorward::gateway::ports::upstream::Upstream;
 use doorward::login::relay::{Heard, Held, Passage, Said};
 use doorward::login::step::PrimaryOutcome;
 use doorward::login::verdict::{Fault, FaultKind};
 use doorward::primary::radius::Relay;
-use doorward::upstream::radius::passage::{Answered, Forwarded};
-use doorward::upstream::radius::{Kind, Line, Pace, Request, Servers, Service, Settings, Standing};
-use doorward::wire::radius::build::{Buffer, RequestBuilder};
-use doorward::wire::radius::packet::{Code, MAX_LEN, Packet};
+use doorward::upstream::radius::passage::Answered;
+use doorward::upstream::radius::{Kind, Line, Pace, Request, Settings, Standing};
+use doorward::wire::radius::packet::Code;
 use mschap::Peer;
 use support::freeradius::{FreeRadius, NEXT_CODE, NEXT_CODE_PLEASE, NO_SUCH_SESSION, PASSWORD, SECRET, Wish};
 use support::radius_server::{SOON, shared};
+use support::upstream;
 
 fn settings(servers: &[SocketAddr], secret: &str, pace: Pace) -> Settings {
-    Settings {
-        name: "freeradius".into(),
-        servers: servers.to_vec(),
-        secret: shared(secret),
-        signed_only: true,
-        service: Service::Access,
-        status_server: true,
-        nas_identifier: "doorward".into(),
-        pace,
-    }
+    let settings = upstream::settings(servers.to_vec(), secret, pace);
+    Settings { name: "freeradius".into(), status_server: true, ..settings }
 }
 
 fn start(settings: &Settings) -> Relay {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    Relay::new(Servers::start(settings, &clock, &random))
+    Relay::new(upstream::start(settings))
 }
 
 fn patient() -> Pace {
@@ -74,12 +63,7 @@ fn attribute(kind: u8, value: &[u8]) -> Vec<u8> {
 }
 
 fn passage(user: &str, more: &[u8]) -> Passage {
-    let mut buffer: Buffer = [0; MAX_LEN];
-    let mut request = RequestBuilder::new(&mut buffer, Code::AccessRequest, 3, [5; 16]).unwrap();
-    request.attribute(1, user.as_bytes()).unwrap();
-    request.raw(more).unwrap();
-    let bytes = request.sign(&shared("the device's secret")).unwrap();
-    Passage::new(Forwarded::read(&Packet::parse(bytes).unwrap(), None))
+    upstream::passage(&[&attribute(1, user.as_bytes()), more].concat())
 }
 
 async fn ask(
@@ -88,8 +72,7 @@ async fn ask(
     password: Option<&str>,
     earlier: Option<&Held>,
 ) -> Result<Heard, Fault> {
-    let password = password.map(|text| Secret::copied(text.as_bytes()));
-    relay.ask(Question { passage, password: password.as_ref(), earlier }, until()).await
+    upstream::ask(relay, passage, password, earlier, until()).await
 }
 
 async fn log_in(relay: &Relay, user: &str, password: &str) -> Result<Said, Fault> {

@@ -11,42 +11,28 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use doorward::base::clock::{Clock, SystemClock};
-use doorward::base::random::{Random, SystemRandom};
 use doorward::base::secret::Secret;
-use doorward::gateway::ports::upstream::{Question, Upstream};
 use doorward::login::relay::{Heard, Held, Passage, Said};
 use doorward::login::step::PrimaryOutcome;
 use doorward::login::verdict::{Fault, FaultKind};
 use doorward::primary::radius::Relay;
-use doorward::upstream::radius::passage::{Answered, Forwarded};
-use doorward::upstream::radius::{Pace, Servers, Service, Settings};
-use doorward::wire::radius::build::{Buffer, RequestBuilder};
+use doorward::upstream::radius::Pace;
+use doorward::upstream::radius::passage::Answered;
 use doorward::wire::radius::hidden;
-use doorward::wire::radius::packet::{Code, MAX_LEN, Packet};
+use doorward::wire::radius::packet::Code;
 use doorward::wire::radius::password::reveal;
 use support::radius_server::{Came, RadiusServer, SOON, shared};
+use support::upstream::{self, passage};
 
 const SECRET: &str = "the upstream's secret";
 const ANNA: [u8; 6] = [1, 6, b'a', b'n', b'n', b'a'];
 
 fn relay(servers: &[&RadiusServer], pace: Pace) -> Relay {
-    let settings = Settings {
-        name: "nps".into(),
-        servers: servers.iter().map(|server| server.address).collect(),
-        secret: shared(SECRET),
-        signed_only: true,
-        service: Service::Access,
-        status_server: false,
-        nas_identifier: "doorward".into(),
-        pace,
-    };
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let random: Arc<dyn Random> = Arc::new(SystemRandom);
-    Relay::new(Servers::start(&settings, &clock, &random))
+    let servers = servers.iter().map(|server| server.address).collect();
+    Relay::new(upstream::start(&upstream::settings(servers, SECRET, pace)))
 }
 
 fn patient() -> Pace {
@@ -62,24 +48,13 @@ fn until() -> Instant {
     SystemClock.now().steady + SOON
 }
 
-/// What a device's request brings.
-fn passage(attributes: &[u8]) -> Passage {
-    let device = shared("the device's secret");
-    let mut buffer: Buffer = [0; MAX_LEN];
-    let mut request = RequestBuilder::new(&mut buffer, Code::AccessRequest, 3, [5; 16]).unwrap();
-    request.raw(attributes).unwrap();
-    let bytes = request.sign(&device).unwrap();
-    Passage::new(Forwarded::read(&Packet::parse(bytes).unwrap(), None))
-}
-
 async fn ask(
     relay: &Relay,
     passage: &Passage,
     password: Option<&str>,
     earlier: Option<&Held>,
 ) -> Result<Heard, Fault> {
-    let password = password.map(|text| Secret::copied(text.as_bytes()));
-    relay.ask(Question { passage, password: password.as_ref(), earlier }, until()).await
+    upstream::ask(relay, passage, password, earlier, until()).await
 }
 
 fn answers(

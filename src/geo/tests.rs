@@ -28,8 +28,7 @@ fn at(databases: &Databases, address: &str) -> Place {
 }
 
 fn systems() -> Vec<u8> {
-    let entry = |number| Value::Map(vec![("autonomous_system_number", Value::Number(number))]);
-    database("Test-ASN", &[("192.0.2.0", 24, entry(64496)), ("2001:db8::", 32, entry(64497))])
+    mmdb::systems(&[("192.0.2.0", 24, 64496), ("2001:db8::", 32, 64497)])
 }
 
 #[test]

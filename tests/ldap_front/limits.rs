@@ -10,7 +10,7 @@ use doorward::wire::ldap::request::{Scope, abandon, unbind};
 use crate::gateway::{Behind, Gateway, Wish};
 use crate::lab::{PASSWORD as FILE_PASSWORD, hash_password, private_file};
 use crate::puppet::{Puppet, held};
-use crate::raw_ldap::{Raw, message, simple_bind};
+use crate::raw_ldap::{Raw, message, replace, simple_bind};
 use crate::support::authority::Authority;
 use crate::support::fake_directory::{Act, entry, result};
 use crate::support::slapd::{PASSWORD, Slapd};
@@ -110,22 +110,7 @@ fn a_connection_that_was_left_clean_serves_the_next_bind_and_no_other_does_b_024
 fn before_a_bind_messages_are_small_and_afterwards_a_photo_passes_b_003() {
     let Some(gateway) = Gateway::start() else { return };
     let photo = vec![0xd8; 2 << 20];
-    let change = |id| {
-        message(id, |writer| {
-            writer.nested(op::MODIFY_REQUEST, |modify| {
-                modify.bytes(4, ANNA.as_bytes());
-                modify.nested(0x30, |changes| {
-                    changes.nested(0x30, |change| {
-                        change.integer(10, 2);
-                        change.nested(0x30, |attribute| {
-                            attribute.bytes(4, b"jpegPhoto");
-                            attribute.nested(0x31, |values| values.bytes(4, &photo));
-                        });
-                    });
-                });
-            });
-        })
-    };
+    let change = |id| replace(id, ANNA, b"jpegPhoto", &photo);
     let mut stranger = gateway.connect();
     stranger.send(&change(1));
     let notice = stranger.must_answer();

@@ -14,6 +14,7 @@ use doorward::wire::ldap::request::{Page, Scope, Search, search};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 
+use crate::ber_forms::element;
 use crate::gateway::{Gateway, Wish};
 use crate::puppet::Puppet;
 use crate::raw_ldap::{Answer, Raw, extended, message};
@@ -133,21 +134,6 @@ fn recorded_answers_reach_the_application_octet_for_octet() {
         passed += 1;
     }
     assert!(passed >= 25, "{passed}");
-}
-
-/// A length in its shortest form, or in up to eight octets.
-fn length(octets: usize, form: usize) -> Vec<u8> {
-    let bytes = (octets as u64).to_be_bytes();
-    let needed = bytes.iter().skip_while(|octet| **octet == 0).count();
-    if form == 0 && octets < 0x80 {
-        return vec![u8::try_from(octets).unwrap()];
-    }
-    let count = form.clamp(needed.max(1), 8);
-    [&[0x80 | u8::try_from(count).unwrap()], &bytes[8 - count..]].concat()
-}
-
-fn element(tag: u8, form: usize, body: &[u8]) -> Vec<u8> {
-    [&[tag][..], &length(body.len(), form), body].concat()
 }
 
 fn form() -> impl Strategy<Value = usize> {

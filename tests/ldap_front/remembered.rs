@@ -1,12 +1,11 @@
 //! A confirmed factor that counts again for a while (B-046).
 
 use doorward::wire::ldap::ber::Writer;
-use doorward::wire::ldap::message::op;
 
 use crate::gateway::{Gateway, Wish, hotp};
 use crate::lab::private_file;
 use crate::puppet::Puppet;
-use crate::raw_ldap::{Raw, extended, message, simple_bind};
+use crate::raw_ldap::{Raw, extended, replace, simple_bind};
 use crate::support::slapd::PASSWORD;
 use crate::{ANNA, BASE};
 
@@ -117,22 +116,7 @@ fn a_password_is_changed_on_the_strength_of_a_fresh_code_alone_b_031() {
         });
         extended(id, "1.3.6.1.4.1.4203.1.11.1", Some(&value.finish()))
     };
-    let by_attribute = |id: u32| {
-        message(id, |writer| {
-            writer.nested(op::MODIFY_REQUEST, |modify| {
-                modify.bytes(4, ANNA.as_bytes());
-                modify.nested(0x30, |changes| {
-                    changes.nested(0x30, |change| {
-                        change.integer(10, 2);
-                        change.nested(0x30, |attribute| {
-                            attribute.bytes(4, b"USERpassword;x-y");
-                            attribute.nested(0x31, |values| values.bytes(4, PASSWORD.as_bytes()));
-                        });
-                    });
-                });
-            });
-        })
-    };
+    let by_attribute = |id: u32| replace(id, ANNA, b"USERpassword;x-y", PASSWORD.as_bytes());
     let field = gateway.password("anna");
     let mut raw = gateway.connect();
     assert_eq!(bind(&gateway, &mut raw, &field), (0, "confirmed".into()));

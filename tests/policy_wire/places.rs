@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::lab::{self, PASSWORD};
-use crate::mmdb::{self, Value};
+use crate::mmdb;
 use crate::site::{Doors, Heard, program_in};
 
 const RULES: &str = r#"
@@ -41,14 +41,13 @@ fn a_rule_sees_country_and_system_of_the_address_and_the_audit_tells_which() {
         ("2001:db8:1::", 48, "TR"),
     ]);
     fs::write(dir.path().join("country.mmdb"), countries).unwrap();
-    let system = |number| Value::Map(vec![("autonomous_system_number", Value::Number(number))]);
     let systems = [
-        ("198.51.100.0", 24, system(64496)),
-        ("127.0.1.0", 24, system(64496)),
-        ("2001:db8:1::", 48, system(64496)),
-        ("203.0.113.0", 24, system(64497)),
+        ("198.51.100.0", 24, 64496),
+        ("127.0.1.0", 24, 64496),
+        ("2001:db8:1::", 48, 64496),
+        ("203.0.113.0", 24, 64497),
     ];
-    fs::write(dir.path().join("asn.mmdb"), mmdb::database("Test-ASN", &systems)).unwrap();
+    fs::write(dir.path().join("asn.mmdb"), mmdb::systems(&systems)).unwrap();
     let lab = program_in(dir, "", RULES);
     let alices = lab.generator("alice");
 

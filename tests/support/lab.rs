@@ -137,6 +137,19 @@ fn doorward(dir: &Path) -> Command {
     command
 }
 
+/// A command of the program on the `doorward.toml` of a folder.
+pub fn command_in(folder: &Path, args: &[&str]) -> Output {
+    doorward(folder).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+pub fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+pub fn complaint(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
 impl Lab {
     /// The program with alice and bob in a file, and one client with `client_extra` keys; `more` is put
     /// behind it: rules, limits.

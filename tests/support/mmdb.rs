@@ -118,6 +118,14 @@ pub(crate) fn database(kind: &'static str, entries: &[(&str, u32, Value)]) -> Ve
     out
 }
 
+/// A database of autonomous systems as MaxMind makes them.
+pub(crate) fn systems(entries: &[(&str, u32, u32)]) -> Vec<u8> {
+    let entry = |number| Value::Map(vec![("autonomous_system_number", Value::Number(number))]);
+    let entries: Vec<_> =
+        entries.iter().map(|(address, bits, number)| (*address, *bits, entry(*number))).collect();
+    database("Test-ASN", &entries)
+}
+
 /// A database of countries as MaxMind makes them.
 pub(crate) fn countries(entries: &[(&str, u32, &'static str)]) -> Vec<u8> {
     let entry = |code| Value::Map(vec![("country", Value::Map(vec![("iso_code", Value::Text(code))]))]);

@@ -32,6 +32,7 @@ pub mod slapd;
 pub mod slow;
 pub mod sssd;
 pub mod terminal;
+pub mod upstream;
 
 use std::path::PathBuf;
 

@@ -298,6 +298,30 @@ pub fn simple_bind(id: u32, name: &str, password: &str) -> Vec<u8> {
     })
 }
 
+/// A search of everything below.
+pub fn subtree(id: u32, base: &str, filter: &Filter<'_>, attributes: &[&str]) -> Vec<u8> {
+    let (scope, size_limit, time_limit, page) = (Scope::Subtree, 0, 0, None);
+    search(id, &Search { base, scope, size_limit, time_limit, filter, attributes, page }).to_vec()
+}
+
+/// A ModifyRequest that puts one value in place of those of an attribute.
+pub fn replace(id: u32, dn: &str, attribute: &[u8], value: &[u8]) -> Vec<u8> {
+    message(id, |writer| {
+        writer.nested(op::MODIFY_REQUEST, |modify| {
+            modify.bytes(4, dn.as_bytes());
+            modify.nested(0x30, |changes| {
+                changes.nested(0x30, |change| {
+                    change.integer(10, 2);
+                    change.nested(0x30, |one| {
+                        one.bytes(4, attribute);
+                        one.nested(0x31, |values| values.bytes(4, value));
+                    });
+                });
+            });
+        });
+    })
+}
+
 /// A SASL BindRequest.
 pub fn sasl_bind(id: u32, mechanism: &str, credentials: Option<&[u8]>) -> Vec<u8> {
     message(id, |writer| {
