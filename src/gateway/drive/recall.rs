@@ -81,7 +81,9 @@ impl Gateway {
         for owed in self.memory.owed(who, now()) {
             match store.count_wrong_password(who, owed.at, &owed.how).await {
                 Ok(()) => self.memory.settled(who, &owed, now()),
-                Err(fault) if fault.kind == FaultKind::StoreUnavailable => return Err(fault),
+                Err(fault) if matches!(fault.kind, FaultKind::StoreUnavailable | FaultKind::Overloaded) => {
+                    return Err(fault);
+                }
                 // It does not know the subject any more.
                 Err(_) => self.memory.settled(who, &owed, now()),
             }

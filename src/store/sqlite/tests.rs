@@ -132,7 +132,7 @@ fn a_full_queue_is_a_fault_and_not_a_wait() {
             let waits = store.adopt(subject("p1"));
             let refused = async {
                 let fault = store.adopt(subject("p2")).await.unwrap_err();
-                assert_eq!(fault.kind, FaultKind::StoreUnavailable);
+                assert_eq!(fault.kind, FaultKind::Overloaded, "no fault mode is for that");
                 assert!(fault.what.contains("too many writes"), "{fault}");
                 release.send(()).unwrap();
             };

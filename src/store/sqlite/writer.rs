@@ -61,8 +61,9 @@ impl Writer {
         let ended = || Fault::new(FaultKind::StoreUnavailable, format!("{doing}: the store has been closed"));
         match self.jobs.as_ref().map(|jobs| jobs.try_send(Box::new(task))) {
             Some(Ok(())) => result.await.unwrap_or_else(|_| Err(ended())),
+            // Not away: whoever sends enough logins can fill it, and nobody must be let in with less for that.
             Some(Err(TrySendError::Full(_))) => Err(Fault::new(
-                FaultKind::StoreUnavailable,
+                FaultKind::Overloaded,
                 format!("{doing}: too many writes wait for the disk; it is slower than the logins that come"),
             )),
             Some(Err(TrySendError::Disconnected(_))) | None => Err(ended()),
