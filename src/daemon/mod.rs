@@ -182,7 +182,7 @@ impl Daemon {
         status.change(place);
         let drain = settings.drain_timeout;
         let seen = stock.clock.now();
-        let watch = Watch::new(&settings, seen.unix);
+        let watch = Watch::new(&settings, seen);
         Ok(Self {
             config,
             log,

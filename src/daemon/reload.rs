@@ -85,7 +85,7 @@ impl Daemon {
         let sockets = self.listeners.bind(&settings.radius.listen)?;
         let doors = self.doors.bind(&assemble::listeners(&settings))?;
         // Nothing below can fail.
-        self.watch = Watch::new(&settings, self.stock.clock.now().unix);
+        self.watch = Watch::new(&settings, self.stock.clock.now());
         self.reloads.note_files(false);
         self.stock.exchange(fresh);
         self.gateway.reload(live);

@@ -26,6 +26,10 @@ const LOOK: Duration = Duration::from_secs(2);
 /// What is written out of calendars ahead of time is written out anew after this.
 const STALE: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// What could not be read may be readable after this although no file has changed: for want of a place, or of an answer of
+/// a disk that is away.
+const RETRY: Duration = Duration::from_secs(10 * 60);
+
 /// What tells one state of a file from another; `None` where there is none.
 type Stamp = Option<State>;
 
@@ -47,7 +51,6 @@ pub(super) struct Watch {
     files: Arc<Files>,
     known: Known,
     next: Option<Instant>,
-    stale: Option<Instant>,
     task: Option<JoinHandle<Looked>>,
 }
 
@@ -67,6 +70,8 @@ struct Known {
     seen: Vec<Stamp>,
     /// They were read before they were looked at, and one of them may have been changed between the two.
     doubtful: bool,
+    /// When to read them although nothing has changed.
+    again: Option<Instant>,
 }
 
 /// Why files are read again.
@@ -74,7 +79,7 @@ struct Known {
 enum Why {
     /// One of them has changed.
     Changed,
-    /// What was written out of calendars ahead of time will be over one day.
+    /// What was written out of calendars ahead of time will be over one day; or they could not be read.
     Stale,
     /// One of them may have changed just after it was read.
     Doubtful,
@@ -82,29 +87,31 @@ enum Why {
 
 impl Known {
     /// As they are now, having been read a moment before.
-    fn new(stamps: Vec<Stamp>, now: UnixTime) -> Self {
+    fn new(stamps: Vec<Stamp>, now: Now) -> Self {
         let recently = i64::try_from(RECENT.as_secs()).unwrap_or(i64::MAX);
-        let since = now.seconds().saturating_sub(recently);
+        let since = now.unix.seconds().saturating_sub(recently);
         let doubtful = stamps.iter().flatten().any(|state| state.changed.0 >= since);
-        Self { seen: stamps.clone(), read: stamps, doubtful }
+        Self { seen: stamps.clone(), read: stamps, doubtful, again: now.steady.checked_add(STALE) }
     }
 
     /// Why they are to be read now, if they are.
-    fn wants(&self, stamps: &[Stamp], stale: bool) -> Option<Why> {
+    fn wants(&self, stamps: &[Stamp], now: Instant) -> Option<Why> {
         // A file that is still being written looks different the next time.
         if stamps == self.seen && stamps != self.read {
             Some(Why::Changed)
-        } else if stale {
+        } else if self.again.is_some_and(|again| again <= now) {
             Some(Why::Stale)
         } else {
             (self.doubtful && stamps == self.read).then_some(Why::Doubtful)
         }
     }
 
-    fn looked(&mut self, stamps: Vec<Stamp>, were_read: bool) {
-        if were_read {
+    /// They are like this now; `read` says whether they could be read, where that was tried.
+    fn looked(&mut self, stamps: Vec<Stamp>, read: Option<bool>, now: Instant) {
+        if let Some(well) = read {
             self.read.clone_from(&stamps);
             self.doubtful = false;
+            self.again = now.checked_add(if well { STALE } else { RETRY });
         }
         self.seen = stamps;
     }
@@ -127,13 +134,13 @@ struct Fresh {
 
 impl Watch {
     /// Watches the files that `settings` name, which were read just now.
-    pub(super) fn new(settings: &Settings, now: UnixTime) -> Self {
+    pub(super) fn new(settings: &Settings, now: Now) -> Self {
         let (networks, calendars, geo) =
             (settings.networks.clone(), settings.calendars.clone(), settings.geo.clone());
         let mut paths = data::files(&networks, &calendars);
         paths.extend([&geo.country, &geo.asn].into_iter().flatten().cloned());
         let files = Arc::new(Files { networks, calendars, geo, paths });
-        Self { known: Known::new(files.stamps(), now), files, next: None, stale: None, task: None }
+        Self { known: Known::new(files.stamps(), now), files, next: None, task: None }
     }
 
     /// Looks at the files when it is time to, and takes over what was read. Never waits for a file.
@@ -156,12 +163,10 @@ impl Watch {
 
     fn look(&mut self, gateway: &Arc<Gateway>, now: Now) {
         self.next = now.steady.checked_add(LOOK);
-        let stale = *self.stale.get_or_insert_with(|| later(now.steady));
-        let files = self.files.clone();
-        let (known, gateway, stale) = (self.known.clone(), gateway.clone(), stale <= now.steady);
+        let (files, known, gateway) = (self.files.clone(), self.known.clone(), gateway.clone());
         self.task = Some(tokio::task::spawn_blocking(move || {
             let before = files.stamps();
-            let Some(why) = known.wants(&before, stale) else {
+            let Some(why) = known.wants(&before, now.steady) else {
                 return Looked { stamps: before, fresh: None };
             };
             let fresh = files.read(&gateway.policy(), now.unix);
@@ -174,10 +179,7 @@ impl Watch {
 
     fn take(&mut self, looked: Looked, gateway: &Gateway, reloads: &Reloads, now: Instant) {
         let Looked { stamps, fresh } = looked;
-        if fresh.is_some() {
-            self.stale = Some(later(now));
-        }
-        self.known.looked(stamps, fresh.is_some());
+        self.known.looked(stamps, fresh.as_ref().map(|(_, read)| read.is_ok()), now);
         if let Some((_, fresh)) = &fresh {
             reloads.note_files(fresh.is_err());
         }
@@ -224,10 +226,6 @@ impl Files {
     }
 }
 
-fn later(now: Instant) -> Instant {
-    now.checked_add(STALE).unwrap_or(now)
-}
-
 fn stamp(path: &PathBuf) -> Stamp {
     let file = fs::metadata(path).ok()?;
     Some(State {
@@ -241,6 +239,7 @@ fn stamp(path: &PathBuf) -> Stamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::clock::{Clock, ManualClock};
 
     const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
@@ -250,27 +249,41 @@ mod tests {
 
     #[test]
     fn a_file_that_changes_is_read_when_it_has_been_the_same_twice() {
-        let mut known = Known::new(vec![state(5)], NOW);
-        assert_eq!(known.wants(&[state(5)], false), None);
-        assert_eq!(known.wants(&[state(6)], false), None, "it may still be written to");
-        known.looked(vec![state(6)], false);
-        assert_eq!(known.wants(&[state(7)], false), None);
-        known.looked(vec![state(7)], false);
-        assert_eq!(known.wants(&[state(7)], false), Some(Why::Changed));
-        known.looked(vec![state(7)], true);
-        assert_eq!(known.wants(&[state(7)], false), None);
-        assert_eq!(known.wants(&[state(7)], true), Some(Why::Stale));
+        let now = ManualClock::at(NOW).now();
+        let mut known = Known::new(vec![state(5)], now);
+        let now = now.steady;
+        assert_eq!(known.wants(&[state(5)], now), None);
+        assert_eq!(known.wants(&[state(6)], now), None, "it may still be written to");
+        known.looked(vec![state(6)], None, now);
+        assert_eq!(known.wants(&[state(7)], now), None);
+        known.looked(vec![state(7)], None, now);
+        assert_eq!(known.wants(&[state(7)], now), Some(Why::Changed));
+        known.looked(vec![state(7)], Some(true), now);
+        assert_eq!(known.wants(&[state(7)], now), None);
+    }
+
+    #[test]
+    fn what_could_be_read_is_read_again_after_a_month_and_what_could_not_after_minutes() {
+        let now = ManualClock::at(NOW).now();
+        let mut known = Known::new(vec![state(5)], now);
+        let now = now.steady;
+        for (could, life) in [(true, STALE), (false, RETRY), (true, STALE)] {
+            known.looked(vec![state(5)], Some(could), now);
+            assert_eq!(known.wants(&[state(5)], now + life - Duration::from_millis(1)), None);
+            assert_eq!(known.wants(&[state(5)], now + life), Some(Why::Stale));
+        }
     }
 
     #[test]
     fn a_file_that_was_changed_shortly_before_the_first_look_is_read_once_more() {
+        let now = ManualClock::at(NOW).now();
         let recent = NOW.seconds() - 59;
-        let mut known = Known::new(vec![state(5), state(recent)], NOW);
+        let mut known = Known::new(vec![state(5), state(recent)], now);
         let same = [state(5), state(recent)];
-        assert_eq!(known.wants(&same, false), Some(Why::Doubtful));
-        known.looked(same.to_vec(), true);
-        assert_eq!(known.wants(&same, false), None);
-        let long_ago = Known::new(vec![None, state(recent - 2)], NOW);
-        assert_eq!(long_ago.wants(&[None, state(recent - 2)], false), None);
+        assert_eq!(known.wants(&same, now.steady), Some(Why::Doubtful));
+        known.looked(same.to_vec(), Some(true), now.steady);
+        assert_eq!(known.wants(&same, now.steady), None);
+        let long_ago = Known::new(vec![None, state(recent - 2)], now);
+        assert_eq!(long_ago.wants(&[None, state(recent - 2)], now.steady), None);
     }
 }
