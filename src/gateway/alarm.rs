@@ -11,6 +11,7 @@ use crate::base::bounded::BoundedMap;
 use crate::base::clock::Clock;
 use crate::gateway::admit::keyed::{Rate, Ticks, rate};
 use crate::gateway::spray::{Found, Sign};
+use crate::login::attempt::Origin;
 use crate::login::identity::Pseudonym;
 
 /// The kinds of alarms.
@@ -128,8 +129,11 @@ pub enum Cause {
     Digest(u64),
     /// An account.
     Subject(Pseudonym),
-    /// Something of the configuration by its name, used by an account.
-    Named(Arc<str>, Option<Pseudonym>),
+    /// Something of the configuration by its name.
+    Named(Arc<str>),
+    /// The same, used by an account at a client and from somewhere: whoever uses it elsewhere a moment later may be
+    /// somebody else.
+    Used(Arc<str>, Option<Pseudonym>, Arc<str>, Origin),
 }
 
 impl From<Found> for Cause {
@@ -270,11 +274,16 @@ mod tests {
     }
 
     #[test]
-    fn each_use_of_an_account_for_emergencies_by_somebody_else_is_written() {
+    fn each_use_of_an_account_for_emergencies_by_somebody_else_or_from_elsewhere_is_written() {
         let (alarms, clock) = alarms();
-        for n in 0..1000 {
-            let cause = Cause::Named("fire".into(), Pseudonym::new(&format!("p{n}")));
-            assert_eq!(alarms.raise(Alarm::BreakGlass, cause, clock.now().steady), Raise::Write);
+        for n in 0..1000_u16 {
+            let [_, last] = n.to_be_bytes();
+            let origin = Origin { peer: [192, 0, 2, 1].into(), user: Some([198, 51, 100, last].into()) };
+            let who = Pseudonym::new(&format!("p{}", n / 256));
+            let cause = Cause::Used("fire".into(), who, "vpn".into(), origin);
+            let at = clock.now().steady;
+            assert_eq!(alarms.raise(Alarm::BreakGlass, cause.clone(), at), Raise::Write, "{n}");
+            assert_eq!(alarms.raise(Alarm::BreakGlass, cause, at), Raise::Nothing);
         }
     }
 

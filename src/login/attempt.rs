@@ -55,7 +55,7 @@ impl fmt::Debug for ChallengeId {
 }
 
 /// Where a login comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Origin {
     /// The client's own address, as seen by us.
     pub peer: IpAddr,

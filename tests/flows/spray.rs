@@ -367,6 +367,8 @@ async fn each_use_of_an_account_for_emergencies_is_an_alarm_and_of_a_service_whe
             assert_eq!(alarm.exemption.as_deref(), Some("wiki-service"));
             assert!(alarm.pseudonym.is_some());
         }
+        assert!(matches!(world.from(8, "svc-wiki", SERVICE_PASSWORD).await, Reply::Accept(_)));
+        assert_eq!(world.alarms().len(), 2 * expected.len(), "from elsewhere it may be somebody else");
     }
 }
 

@@ -83,13 +83,15 @@ impl Gateway {
             Some((ExemptionKind::Service, false)) | None => return,
         };
         let who = flow.subject().map(|subject| subject.pseudonym.clone());
-        self.raise(alarm, Cause::Named(name.clone(), who), flow, live);
+        let attempt = flow.attempt();
+        let cause = Cause::Used(name.clone(), who, attempt.client.name.clone(), attempt.origin);
+        self.raise(alarm, cause, flow, live);
     }
 
     /// Somebody was let in whose factor nobody could check: one alarm for all whom the same mode lets in.
     pub(super) fn fault_mode_used(&self, grant: &Grant, flow: &Flow, live: &Live) {
         if let Some(name) = grant.fault() {
-            self.raise(Alarm::FaultMode, Cause::Named(name.clone(), None), flow, live);
+            self.raise(Alarm::FaultMode, Cause::Named(name.clone()), flow, live);
         }
     }
 
