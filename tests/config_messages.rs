@@ -662,6 +662,15 @@ name = \"office\"
 prefixes = [\"198.51.100.0/24\", \"2001:db8:1::/48\"]
 file = \"office.txt\"
 
+[[network]]
+name = \"from-a-file\"
+file = \"office.txt\"
+
+[[calendar]]
+name = \"from-a-file\"
+zone = \"UTC\"
+file = \"holidays.ics\"
+
 [[window]]
 name = \"hours\"
 zone = \"Europe/Istanbul\"

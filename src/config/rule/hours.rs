@@ -50,7 +50,16 @@ pub(in crate::config) fn in_window(
 type Parts = (Option<Vec<Weekday>>, Option<Time>, Option<Time>);
 
 fn span(reader: &mut Reader<'_, '_>) -> Parts {
-    (days(reader), time_of_day(reader, "from", false), time_of_day(reader, "to", true))
+    let parts = (days(reader), time_of_day(reader, "from", false), time_of_day(reader, "to", true));
+    let (_, from, to) = &parts;
+    if from.is_some_and(|from| from != Time::midnight())
+        && from == to
+        && let Some(place) = reader.place_of("to")
+    {
+        let hint = "write another end; a whole day is from = \"00:00\", to = \"24:00\"";
+        reader.doubt(&place, "to is the same as from, so it lasts until then on the next day", hint);
+    }
+    parts
 }
 
 fn days(reader: &mut Reader<'_, '_>) -> Option<Vec<Weekday>> {

@@ -45,10 +45,10 @@ pub(super) fn put(settings: &Settings, root: &mut Table) {
 }
 
 fn network(settings: &NetworkSettings) -> Value {
-    let mut pairs: Pairs = vec![
-        ("name", (*settings.network.name).into()),
-        ("prefixes", list(settings.prefixes.iter().map(Prefix::to_string))),
-    ];
+    let mut pairs: Pairs = vec![("name", (*settings.network.name).into())];
+    if !settings.prefixes.is_empty() {
+        pairs.push(("prefixes", list(settings.prefixes.iter().map(Prefix::to_string))));
+    }
     pairs.extend(settings.file.as_ref().map(|file| ("file", path(file))));
     table(pairs)
 }
