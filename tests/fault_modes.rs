@@ -70,6 +70,8 @@ fn who_has_logged_in_gets_in_while_the_store_is_away_and_who_was_not_seen_does_n
     assert!(told.contains("fault mode \"store-move\"") && told.contains("let in 1, at "), "{told}");
 
     rename(&lab, "_elsewhere", "");
+    let told = lab.must(&["explain", "--client", "vpn", "--user", "alice"], "");
+    assert!(told.contains("fault mode \"store-move\": the first credential is enough"), "{told}");
     assert_eq!(vpn.ask("alice", PASSWORD).code, Code::AccessChallenge, "a code as ever");
 }
 

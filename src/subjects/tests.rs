@@ -21,7 +21,7 @@ use crate::subjects::pseudonym::Names;
 use crate::subjects::rekey::Rekeying;
 
 pub(super) struct Lab {
-    _folder: TempDir,
+    folder: TempDir,
     pub(super) store: Arc<Sqlite>,
     pub(super) random: Arc<SeededRandom>,
     pub(super) ring: KeyRing,
@@ -51,13 +51,19 @@ impl Lab {
         let store = Arc::new(Sqlite::open(&folder.path().join("store.db")).unwrap());
         let random = Arc::new(SeededRandom::new(4));
         Self {
-            _folder: folder,
+            folder,
             store,
             ring: KeyRing::generate(random.clone()).unwrap(),
             random,
             clock: Arc::new(ManualClock::at(UnixTime::from_seconds(1_800_000_000))),
             acts: Arc::default(),
         }
+    }
+
+    /// Its subjects are no longer where they were.
+    pub(super) fn break_store(&self) {
+        let store = rusqlite::Connection::open(self.folder.path().join("store.db")).unwrap();
+        store.execute_batch("ALTER TABLE subject RENAME TO subject_elsewhere").unwrap();
     }
 
     pub(super) fn vault(&self) -> Arc<dyn Vault> {

@@ -220,6 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn what_a_login_under_a_fault_mode_leaves_out_was_unknown_to_its_rules() {
+        let mut blind = record();
+        let keys = ["enrolled", "first_login", "new_network", "last_login_days"];
+        keys.iter().for_each(|key| _ = blind.as_object_mut().unwrap().remove(*key));
+        let read = |record: &Value| {
+            let recorded = Recorded::read(record).unwrap();
+            (recorded.enrolled, recorded.past)
+        };
+        assert_eq!(read(&blind), (Input::Pending, Input::Pending));
+        blind["on_fault"] = "store-move".into();
+        assert_eq!(read(&blind), (Input::Unknown, Input::Unknown));
+    }
+
+    #[test]
     fn other_records_are_no_logins() {
         let mut other = record();
         other["event"] = "session".into();

@@ -28,6 +28,21 @@ fn an_account_keeps_its_id_whatever_its_name_becomes_c_008() {
 }
 
 #[test]
+fn an_account_that_was_looked_up_is_known_for_a_week_while_the_store_is_away_and_no_other_d_117() {
+    let lab = Lab::new();
+    let names = lab.names(&[]);
+    let anna = || account("corp", b"guid-1", "Anna");
+    let id = subject(&names, anna()).unwrap();
+    lab.break_store();
+    assert_eq!(subject(&names, anna()), Ok(id));
+    let away = |names: &Names, account| subject(names, account).unwrap_err().kind;
+    assert_eq!(away(&names, account("corp", b"guid-2", "Anna")), FaultKind::StoreUnavailable);
+    assert_eq!(away(&lab.names(&[]), anna()), FaultKind::StoreUnavailable, "after a restart");
+    lab.clock.advance(SEEN);
+    assert_eq!(away(&names, anna()), FaultKind::StoreUnavailable);
+}
+
+#[test]
 fn a_random_id_is_p_and_nineteen_letters_and_digits() {
     let lab = Lab::new();
     let id = subject(&lab.names(&[]), account("corp", b"guid-1", "Anna")).unwrap();

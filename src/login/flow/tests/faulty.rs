@@ -194,9 +194,11 @@ fn a_directory_that_is_away_and_a_store_too_busy_for_one_subject_are_no_case_for
         let expected = if rejects { rejected(&step).is_some() } else { unable_by(&step) == Some(kind) };
         assert!(expected, "{step:?}");
     }
-    let (mut flow, _) = up_to_second(&case, vec![totp()]);
-    let step = case.worked(&mut flow, Outcome::Factor(Err(fault(FaultKind::Internal))));
-    assert_eq!(unable_by(&step), Some(FaultKind::Internal));
+    for kind in [FaultKind::Internal, FaultKind::Overloaded] {
+        let (mut flow, _) = up_to_second(&case, vec![totp()]);
+        let step = case.worked(&mut flow, Outcome::Factor(Err(fault(kind))));
+        assert_eq!(unable_by(&step), Some(kind));
+    }
 }
 
 #[test]
