@@ -54,7 +54,7 @@ pub fn explain(policy: &Policy, client: &Client, facts: &Facts<'_>, known: Known
     let exemptions: Vec<_> =
         fits.filter_map(|(name, fit)| Some((name.clone(), fitting(fit, refused)?))).collect();
     let path = path(client, facts, known, &decision);
-    let ends = policy.ends(&decision, facts).filter(|_| !refused);
+    let ends = policy.ends(&decision, facts);
     let fault = policy.faults.iter().find(|rule| rule.fits(facts));
     let fault = fault.map(|rule| (rule.name.clone(), mode(&rule.then)));
     Explanation { rules: rules(policy, facts), exemptions, ends, fault, decision, path }

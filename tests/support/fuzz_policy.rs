@@ -535,7 +535,7 @@ fn rule(number: usize, dice: &mut Dice<'_>) -> Rule {
         shadow: dice.one_in(5),
         remember: dice.one_in(3).then(|| hours(dice)),
         session: dice.one_in(3).then(|| hours(dice)),
-        reply: dice.one_in(6).then(|| dice.some(&REPLIES).into_iter().map(Arc::from).collect()),
+        reply: dice.one_in(3).then(|| dice.some(&REPLIES).into_iter().map(Arc::from).collect()),
         say: dice.pick(&Say::ALL),
     };
     let count = 1 + dice.below(3);

@@ -61,7 +61,7 @@ pub(super) fn run(config: &Path, attempt: &str, file: Option<&PathBuf>, json: bo
     told::rules(&rules)?;
     match decision {
         Some(decision) => {
-            let ends = policy.ends(&decision, &facts).filter(|_| !decision.demand.is_refusal());
+            let ends = policy.ends(&decision, &facts);
             told::decided(&decision, ends).iter().try_for_each(|line| say(line))
         }
         None => say("no rule decides: the record does not hold what one of them looks at"),

@@ -73,7 +73,7 @@ impl Check {
             Condition::Listener(list) => among(Kind::Listener, list, |name| words.listeners.of(name)),
             Condition::Directory(list) => among(Kind::Directory, list, |name| words.directories.of(name)),
             Condition::Subject(list) => among(Kind::Subject, list, |who| words.subjects.of(who)),
-            Condition::Group(list) => among(Kind::Group, list, |key| words.groups.of(key)),
+            Condition::Group(list) => among(Kind::Group, list, |key| words.group(key)),
             // In none of no networks is an address that is not known, either.
             Condition::Network(list) if list.is_empty() => Self::Any(Box::new([])),
             Condition::Network(list) => among(Kind::Network, list, |network| words.network(network)),

@@ -22,8 +22,6 @@ pub(super) struct Index {
     timed: bool,
     /// Rules that are only tried out.
     shadows: Option<Bits>,
-    /// The first rule that has a group for an anchor.
-    first_grouped: Option<usize>,
 }
 
 /// Rules that have something of one kind for an anchor.
@@ -64,7 +62,6 @@ impl Index {
             narrowing: Bits::none(count),
             timed: rules.iter().any(|rule| rule.when.is_timed()),
             shadows: None,
-            first_grouped: None,
         };
         for (number, (rule, anchors)) in rules.iter().zip(&mut all).enumerate() {
             if rule.narrows() {
@@ -85,9 +82,6 @@ impl Index {
 
     fn hang(&mut self, rule: usize, anchor: &Anchor) {
         for kind in &anchor.kinds {
-            if *kind == Kind::Group {
-                self.first_grouped.get_or_insert(rule);
-            }
             if let Some(anchored) = self.kinds.get_mut(*kind as usize) {
                 anchored.all.add(rule);
             }
@@ -132,13 +126,18 @@ impl Index {
         self.shadows.is_some()
     }
 
+    /// The first rule that has a group for an anchor and does not stand above `from`.
+    fn grouped_from(&self, from: usize) -> Option<usize> {
+        self.kinds.get(Kind::Group as usize)?.all.next(from)
+    }
+
     /// Starts to go through the rules that come into question.
     pub(super) fn walk<'a>(&'a self, seen: &mut Seen<'_>, tried: bool) -> Walk<'a> {
         let mut walk = Walk {
             index: self,
             found: self.always.clone(),
             at: 0,
-            groups_from: self.first_grouped,
+            groups_from: self.grouped_from(0),
             left_out: self.shadows.as_ref().filter(|_| !tried),
             unnarrowing: seen.is_pending(),
         };
@@ -155,7 +154,7 @@ pub(super) struct Walk<'a> {
     index: &'a Index,
     found: Bits,
     at: usize,
-    /// From this rule on, those that are found by a group have not been added yet.
+    /// From this rule on, those that have a group for an anchor have not been added yet.
     groups_from: Option<usize>,
     left_out: Option<&'a Bits>,
     /// Rules that narrow nothing matter even where it cannot be told whether they hold: one of them may need what is not
@@ -168,12 +167,17 @@ impl Walk<'_> {
     pub(super) fn next(&mut self, seen: &mut Seen<'_>) -> Option<usize> {
         loop {
             let next = self.found.next(self.at);
-            // Groups take longest: often a rule above the first one about them has decided.
+            // Groups take longest. Often a rule decides before it would have paid to look at all that somebody is in.
             if let Some(from) = self.groups_from
                 && next.is_none_or(|next| next >= from)
             {
-                self.groups_from = None;
-                self.add(Kind::Group, seen);
+                if seen.spares_groups(1) {
+                    self.found.add(from);
+                    self.groups_from = self.index.grouped_from(from.saturating_add(1));
+                } else {
+                    self.groups_from = None;
+                    self.add(Kind::Group, seen);
+                }
                 continue;
             }
             let next = next?;

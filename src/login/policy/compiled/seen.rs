@@ -27,6 +27,9 @@ pub(super) struct Seen<'a> {
     perhaps: Option<Bits>,
     /// Groups that somebody is in, and those of which that is not known.
     groups: Option<(Bits, Option<Bits>)>,
+    /// What may still be spent on single groups before it pays to look at all of them, counted in what it costs to look
+    /// at one of all.
+    spare: usize,
     open: Vec<Option<bool>>,
     marked: Vec<Option<Truth>>,
     clocks: Vec<Option<Option<DateTime>>>,
@@ -67,6 +70,7 @@ impl<'a> Seen<'a> {
             networks: Bits::default(),
             perhaps: None,
             groups: None,
+            spare: facts.subject.known().map_or(0, |(_, mine)| mine.len()),
             open: Vec::new(),
             marked: Vec::new(),
             clocks: Vec::new(),
@@ -142,8 +146,36 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// Whether so much is still spent without looking at all groups that somebody is in. What is spent never comes to
+    /// more than that would have cost, and somebody in a thousand groups is seldom asked about more than a few.
+    pub(super) fn spares_groups(&mut self, effort: usize) -> bool {
+        if self.groups.is_some() {
+            return false;
+        }
+        let left = self.spare.checked_sub(effort);
+        self.spare = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// Whether somebody is in one of these groups, each looked for by itself.
+    fn in_one_of(&self, list: &[usize], mine: &Groups) -> Truth {
+        let (names, told) = (&self.words.group_list, self.facts.groups_known);
+        let one = |number: &usize| match names.get(*number) {
+            Some(key) if mine.contains(key) => Truth::Yes,
+            Some(key) if told.is_some_and(|told| !told.contains(key)) => Truth::Unknown,
+            Some(_) | None => Truth::No,
+        };
+        list.iter().map(one).fold(Truth::No, Truth::or)
+    }
+
     /// Whether what the login has of a kind is among these numbers, in rising order.
     pub(super) fn among(&mut self, kind: Kind, list: &[usize]) -> Truth {
+        if kind == Kind::Group
+            && let Input::Known((_, mine)) = self.facts.subject
+            && self.spares_groups(list.len().saturating_mul(ORDERED))
+        {
+            return self.in_one_of(list, mine);
+        }
         let one_of = |set: &Bits| list.iter().any(|number| set.has(*number));
         match self.has(kind) {
             Has::One(number) => Truth::of(number.is_some_and(|number| list.binary_search(&number).is_ok())),

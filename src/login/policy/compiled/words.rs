@@ -27,6 +27,8 @@ pub(super) struct Words {
     pub(super) windows: Vec<Box<[Hours]>>,
     pub(super) calendars: Vec<Arc<NamedCalendar>>,
     pub(super) zones: Vec<TimeZone>,
+    /// Keys of groups, by their numbers.
+    pub(super) group_list: Vec<Box<str>>,
     network_list: Vec<Arc<Network>>,
     network_numbers: Numbers<usize>,
     window_numbers: Numbers<usize>,
@@ -42,6 +44,15 @@ pub(super) struct Hours {
 }
 
 impl Words {
+    /// Number of a group.
+    pub(super) fn group(&mut self, key: &Box<str>) -> usize {
+        let number = self.groups.of(key);
+        if number == self.group_list.len() {
+            self.group_list.push(key.clone());
+        }
+        number
+    }
+
     /// Number of a network. The same one has the same number, and so has nothing else.
     pub(super) fn network(&mut self, network: &Arc<Network>) -> usize {
         let number = self.network_numbers.of(&Arc::as_ptr(network).addr());
