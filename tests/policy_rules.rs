@@ -63,7 +63,7 @@ fn the_rules_that_are_made_decide_in_every_way() {
     let mut reached = Reached::new();
     let mut bytes = vec![0u8; 400];
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    for _ in 0..600 {
+    for _ in 0..1500 {
         for byte in &mut bytes {
             state ^= state << 13;
             state ^= state >> 7;

@@ -190,7 +190,7 @@ fn event(number: usize, roll: &mut impl FnMut(usize) -> usize) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Days and times, those that a change of the clocks skips or repeats, and the first and last years there are.
+/// Days and times, those that a change of the clocks skips or repeats, and the last there is.
 const STARTS: [&str; 14] = [
     ";VALUE=DATE:20261029",
     ";VALUE=DATE:20240229",
@@ -201,7 +201,7 @@ const STARTS: [&str; 14] = [
     ";TZID=America/New_York:20261101T013000",
     ";TZID=Australia/Lord_Howe:20261004T021500",
     ";TZID=Pacific/Apia:20111230T120000",
-    ";VALUE=DATE:00010101",
+    ";VALUE=DATE:20100101",
     ";VALUE=DATE:99991231",
     ";TZID=Europe/Istanbul:20261201T080000",
     ":99991231T235960",

@@ -117,6 +117,7 @@ struct Login {
 
 impl Login {
     /// Why it was rejected.
+    #[allow(clippy::panic, reason = "a failed invariant is what the fuzzer looks for")]
     fn run(
         &self,
         policy: &Arc<Policy>,
@@ -167,7 +168,12 @@ impl Login {
                         kept.forgive(flow.forgiven().familiar, flow.forgiven().directory);
                         Outcome::Counted(Ok(()))
                     }
-                    _ => Outcome::Counted(Ok(())),
+                    Work::NoteLogin(_) => Outcome::Counted(Ok(())),
+                    other @ (Work::Remember { .. }
+                    | Work::VerifyPrimary(None, _)
+                    | Work::AskUpstream(_)
+                    | Work::ChangePassword(..)
+                    | Work::Check(..)) => panic!("{other:?} where nothing asks for it"),
                 },
             });
         }

@@ -1,26 +1,23 @@
 //! Drives a flow under rules that demand several things, in an honest world: what is confirmed was shown, what is recalled
 //! is so. The promises are written down here without a look at how the flow keeps them.
 
-use std::net::IpAddr;
+mod made;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::clock::{Clock, ManualClock, Now, UnixTime};
 use crate::base::secret::Secret;
-use crate::login::attempt::{Answer, Attempt, AttemptId, Origin};
-use crate::login::client::{Capabilities, Client, CodeEntry, Order, PrimaryKind, Typed};
+use crate::login::attempt::{Answer, Attempt};
+use crate::login::client::{Order, PrimaryKind};
 use crate::login::credential::{PrimaryCredential, split};
-use crate::login::factor::{
-    Enrolment, EnrolmentId, FactorKind, FactorKinds, FactorOutcome, OtpAlgorithm, Parameters, Progress,
-    Proof, Sealed,
-};
+use crate::login::factor::{Enrolment, FactorKind, FactorKinds, FactorOutcome, Proof};
 use crate::login::flow::Flow;
 use crate::login::flow::fuzz::dice::Dice;
 use crate::login::flow::fuzz::made::name;
-use crate::login::identity::{Account, Groups, Pseudonym, Standing, Subject};
-use crate::login::policy::{Condition, Country, Options, Place, Policy, Requirement, Rule};
+use crate::login::flow::fuzz::rules::made::{Demanded, attempt, record, rules, subject};
 use crate::login::relay::{Heard, Held, Passage, Said};
-use crate::login::step::{Before, Event, History, Outcome, PrimaryOutcome, Record, Step, Work};
+use crate::login::step::{Event, History, Outcome, PrimaryOutcome, Record, Step, Work};
 use crate::login::throttle::FlowLimits;
 use crate::login::verdict::{Basis, Grant, Reason, Verdict};
 
@@ -37,16 +34,6 @@ pub struct End {
     pub code_first: bool,
     /// How many factors were confirmed in it.
     pub shown: usize,
-}
-
-/// What the rules demand and say, worked out by hand.
-#[derive(Default)]
-struct Demanded {
-    refused: bool,
-    /// One factor of each of these, and until when somebody without any is let in all the same.
-    clauses: Vec<(FactorKinds, Option<UnixTime>)>,
-    remember: Option<Duration>,
-    session: Option<Duration>,
 }
 
 /// A login and the truth about it.
@@ -193,6 +180,7 @@ impl World<'_> {
         }
     }
 
+    #[allow(clippy::panic, reason = "a failed invariant is what the fuzzer looks for")]
     fn work(&mut self, work: &Work, now: Now) -> Event {
         Event::Worked(match work {
             Work::FindSubject => {
@@ -215,9 +203,11 @@ impl World<'_> {
             }
             Work::AskUpstream(password) => {
                 password.iter().for_each(|password| self.sends(password, now));
-                let said = match self.judged() {
-                    PrimaryOutcome::Correct => Said::Yes { name: None },
-                    other => Said::No(other),
+                let judged = self.judged();
+                let said = if judged == PrimaryOutcome::Correct {
+                    Said::Yes { name: None }
+                } else {
+                    Said::No(judged)
                 };
                 Outcome::Upstream(Ok(Heard { said, held: Held::new("held") }))
             }
@@ -234,7 +224,10 @@ impl World<'_> {
                 self.settled = Some(now.unix);
                 Outcome::Counted(Ok(()))
             }
-            _ => Outcome::Counted(Ok(())),
+            Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) => Outcome::Counted(Ok(())),
+            Work::Remember { .. } | Work::ChangePassword(..) => {
+                panic!("{work:?} where nothing is away and no password has expired")
+            }
         })
     }
 
@@ -372,7 +365,7 @@ impl World<'_> {
             Basis::Remembered(kind) => {
                 self.enrolled().contains(kind) && (self.counts_again() || self.counts_here())
             }
-            _ => false,
+            Basis::Exempt | Basis::FaultFirstFactor | Basis::FaultRecent(_) | Basis::FaultFactor(_) => false,
         };
         assert!(
             holds,
@@ -402,219 +395,5 @@ impl World<'_> {
     }
 }
 
-/// Up to two rules, the first of which may hold or not; and what they demand together.
-fn rules(dice: &mut Dice<'_>) -> (Demanded, Policy) {
-    let mut demanded = Demanded::default();
-    let mut rules = Vec::new();
-    let (first, second) = (dice.below(3) == 2, requirement(dice));
-    if first {
-        let mut then = requirement(dice);
-        while then == Requirement::Refuse {
-            then = Requirement::None;
-        }
-        let options = options(dice);
-        if then != Requirement::None {
-            demanded.add(then, &options);
-        }
-        let country = Country::new("TR").map(|country| Condition::Country(vec![country]));
-        rules.extend(country.map(|when| Rule { options, ..Rule::new("perhaps", when, then) }));
-    }
-    let sure = options(dice);
-    demanded.refused = second == Requirement::Refuse;
-    demanded.session = [demanded.session, sure.session].into_iter().flatten().min();
-    demanded.remember = match (demanded.clauses.is_empty(), demanded.remember, sure.remember) {
-        (true, _, sure) => sure,
-        (false, Some(perhaps), Some(sure)) => Some(perhaps.min(sure)),
-        (false, ..) => None,
-    };
-    let session = demanded.session;
-    demanded.add(second, &sure);
-    demanded.session = session;
-    rules.push(Rule { options: sure, ..Rule::new("sure", Condition::ALWAYS, second) });
-    (demanded, Policy::new(rules))
-}
-
-impl Demanded {
-    /// Adds what a rule demands, and what it says where nothing was said before.
-    fn add(&mut self, then: Requirement, options: &Options) {
-        let until = options.grace_until;
-        match then {
-            Requirement::OneOf(kinds) => self.clauses.push((kinds, until)),
-            Requirement::AllOf(kinds) => {
-                self.clauses.extend(kinds.iter().map(|kind| (FactorKinds::NONE.with(kind), until)));
-            }
-            Requirement::None | Requirement::Refuse => {}
-        }
-        self.remember = self.remember.or(options.remember);
-        self.session = self.session.or(options.session);
-    }
-}
-
-fn requirement(dice: &mut Dice<'_>) -> Requirement {
-    let kinds: FactorKinds = FactorKind::ALL.into_iter().filter(|_| dice.below(3) > 0).collect();
-    match dice.below(10) {
-        0 => Requirement::None,
-        1 => Requirement::Refuse,
-        2..=5 => Requirement::OneOf(kinds),
-        _ => Requirement::AllOf(kinds),
-    }
-}
-
-fn options(dice: &mut Dice<'_>) -> Options {
-    let seconds = |dice: &mut Dice<'_>| Duration::from_secs(u64::from(dice.roll()));
-    Options {
-        grace_until: dice.coin().then(|| T0.plus(seconds(dice))),
-        remember: dice.coin().then(|| seconds(dice)),
-        session: dice.coin().then(|| seconds(dice)),
-        ..Options::default()
-    }
-}
-
-fn attempt(dice: &mut Dice<'_>, obliging: bool, began: Now) -> Attempt {
-    let primary = match dice.below(5) {
-        0 => PrimaryKind::CheckedByClient,
-        1 | 2 => PrimaryKind::Upstream,
-        _ => PrimaryKind::Directory,
-    };
-    let typed = if dice.coin() && !obliging { Typed::Appended { digits: 6 } } else { Typed::Nothing };
-    let challenge = obliging || dice.below(6) > 0;
-    let client = Client {
-        primary,
-        order: if dice.coin() { Order::FactorFirst } else { Order::PasswordFirst },
-        entry: CodeEntry { challenge, typed },
-        can: Capabilities {
-            prompts: obliging || dice.below(6) > 0,
-            prompts_relayed: true,
-            tells_address: true,
-        },
-        login_timeout: Duration::from_secs(20),
-        challenge_life: Duration::from_secs(120),
-        upstream: (primary == PrimaryKind::Upstream).then(|| "upstream".into()),
-        ..Client::new("client", "directory")
-    };
-    let code = if dice.coin() && !obliging { "123456" } else { "" };
-    let credential = match primary {
-        PrimaryKind::CheckedByClient => {
-            PrimaryCredential::CheckedByClient((!code.is_empty()).then(|| Secret::copied(code.as_bytes())))
-        }
-        _ if dice.below(16) == 15 && !obliging => PrimaryCredential::Password(Secret::copied(b"123456")),
-        _ => PrimaryCredential::Password(Secret::copied(format!("pw{code}").as_bytes())),
-    };
-    Attempt {
-        id: AttemptId([0; 8]),
-        passage: (primary == PrimaryKind::Upstream).then(|| Passage::new(())),
-        client: Arc::new(client),
-        name: name("alice"),
-        credential,
-        origin: Origin { peer: IpAddr::from([127, 0, 0, 1]), user: Some(IpAddr::from([192, 0, 2, 7])) },
-        device: Box::default(),
-        listener: None,
-        hint: None,
-        place: Place::NOWHERE,
-        began,
-    }
-}
-
-#[allow(clippy::unwrap_used, reason = "constants")]
-fn subject() -> Subject {
-    let account = Account {
-        directory: "directory".into(),
-        id: Box::from(&b"1"[..]),
-        display: "Alice".into(),
-        handle: "alice".into(),
-        groups: Groups::new(),
-        standing: Standing::Active,
-        number: None,
-        aliases: Vec::new(),
-        stamp: Box::default(),
-        lockout: None,
-        attributes: Default::default(),
-    };
-    Subject { pseudonym: Pseudonym::new("p1").unwrap(), account: Arc::new(account) }
-}
-
-/// What is known of the subject; it may be something else each time that it is looked up.
-fn record(dice: &mut Dice<'_>, obliging: bool) -> Record {
-    let all = [
-        Parameters::Totp { algorithm: OtpAlgorithm::Sha1, digits: 6, period: 30 },
-        Parameters::Hotp { digits: 6 },
-        Parameters::Recovery,
-    ];
-    let nothing = dice.below(4) == 3;
-    let has = |dice: &mut Dice<'_>| obliging || (!nothing && dice.below(4) > 0);
-    let enrolments = all.into_iter().filter(|_| has(dice)).map(|parameters| Enrolment {
-        id: EnrolmentId([1; 16]),
-        parameters,
-        sealed: Sealed { key_id: 1, bytes: Box::default() },
-        progress: Progress::UNUSED,
-        created: UnixTime(0),
-    });
-    let enrolments = enrolments.collect();
-    if obliging {
-        return Record { enrolments, ..Record::default() };
-    }
-    let edge = |dice: &mut Dice<'_>| {
-        let seconds = i64::from(dice.roll()) - 64;
-        (dice.below(4) == 3).then(|| UnixTime::from_seconds(1_800_000_000 + seconds))
-    };
-    let history = History {
-        valid_from: edge(dice),
-        valid_until: edge(dice),
-        last_day: None,
-        has_networks: dice.coin(),
-        familiar: dice.below(4) == 3,
-        ..History::default()
-    };
-    let before = dice.below(4) == 3;
-    let kinds: FactorKinds = FactorKind::ALL.into_iter().filter(|_| dice.below(3) > 0).collect();
-    let age = Duration::from_secs(u64::from(dice.roll()));
-    Record {
-        enrolments,
-        history,
-        remembered: FactorKind::ALL.into_iter().find(|_| dice.below(6) == 5),
-        before: before.then_some(Before { kinds, age }),
-        over_rate: dice.below(12) == 11,
-        spent: dice.below(12) == 11,
-        ..Record::default()
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::base::random::{Random, SeededRandom};
-
-    #[test]
-    fn random_logins_end_in_every_way_in_both_orders() {
-        let random = SeededRandom::new(7);
-        let mut ends = BTreeSet::new();
-        for _ in 0..20_000 {
-            let mut bytes = [0; 160];
-            random.fill(&mut bytes).unwrap();
-            ends.extend(drive(&bytes).map(|end| (end.basis, end.code_first)));
-            ends.extend(drive(&bytes).filter(|end| end.shown > 1).map(|_| (Some("several"), false)));
-            ends.extend(oblige(&bytes).map(|end| (end.basis, end.code_first)));
-        }
-        let bases = [None, Some("confirmed"), Some("grace"), Some("remembered"), Some("rule-asks-none")];
-        let both = bases.into_iter().flat_map(|basis| [(basis, false), (basis, true)]);
-        assert_eq!(ends, both.chain([(Some("several"), false)]).collect());
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn nobody_gets_in_without_each_of_the_factors_that_the_rules_demand(bytes in prop::collection::vec(any::<u8>(), 0..160)) {
-            drive(&bytes);
-        }
-
-        #[test]
-        fn whoever_has_all_that_is_demanded_and_does_as_he_should_is_let_in(bytes in prop::collection::vec(any::<u8>(), 0..160)) {
-            oblige(&bytes);
-        }
-    }
-}
+mod tests;
