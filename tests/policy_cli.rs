@@ -255,6 +255,38 @@ then = { require = ["totp"] }
 "#;
 
 #[test]
+fn an_expectation_without_a_time_that_is_met_by_the_hour_alone_is_told_before_it_fails() {
+    let rule = |name: &str, first: usize| {
+        let span = |hour: usize| {
+            let (from, to) = (format!("{hour:02}:00"), format!("{:02}:00", (hour + 1) % 24));
+            format!("{{ days = [\"mon-sun\"], from = \"{from}\", to = \"{to}\", zone = \"UTC\" }}")
+        };
+        let spans: Vec<_> = (first..24).step_by(2).map(span).collect();
+        format!("[[rule]]\nname = \"{name}\"\ntime = [{}]\nthen = \"refuse\"\n", spans.join(", "))
+    };
+    let expect = |name: &str, keys: &str| {
+        format!("[[expect]]\nname = \"{name}\"\nclient = \"vpn\"\ngroup = \"x\"\n{keys}\n")
+    };
+    let rules = format!("{}{}", rule("even", 0), rule("odd", 1));
+    let sure = expect("refused", "then = \"refuse\"")
+        + &expect("at ten", "rule = \"even\"\nat = \"2026-11-20T10:30:00Z\"");
+    let lab = Lab::start("", &format!("{rules}{sure}"));
+    let told = lab.must(&["policy", "test"], "");
+    assert_eq!(told, "met: refused\nmet: at ten\n2 expectations, 0 failed\n");
+
+    // One of these two is met in the hour of this test, and the other one in the next.
+    let by_the_hour = expect("even", "rule = \"even\"") + &expect("odd", "rule = \"odd\"");
+    let lab = Lab::start("", &format!("{rules}{by_the_hour}"));
+    let told = text(&lab.command(&["policy", "test"], ""));
+    assert!(told.contains("2 expectations, 1 failed"), "{told}");
+    assert_eq!(told.matches("met now: ").count(), 1, "{told}");
+    let doubt = "it says no time (at), and at ";
+    assert!(told.contains(doubt) && told.contains("it would fail: expected by rule"), "{told}");
+    let checked = complaint(&lab.command(&["check"], ""));
+    assert!(checked.contains("warning: ") && checked.contains(doubt), "{checked}");
+}
+
+#[test]
 fn expectations_are_tried_by_test_and_by_check_and_a_failure_says_where_and_why() {
     let lab = Lab::start("", &format!("{RULES}{EXPECTED}"));
     let told = lab.must(&["policy", "test"], "");

@@ -68,10 +68,11 @@ pub(super) fn check(config: &Path, args: &CheckArgs) -> Result<(), Failure> {
     };
     let trials = settings.as_ref().map_or(Ok(Vec::new()), offline)?;
     let failed: Vec<String> = trials.iter().filter_map(Trial::failure).collect();
-    let Probed { faults, servers, upstreams, lockouts, doubts } = match settings {
+    let Probed { faults, servers, upstreams, lockouts, mut doubts } = match settings {
         Some(mut settings) if args.connect => probe(&mut settings)?,
         _ => Probed::default(),
     };
+    doubts.extend(trials.iter().filter_map(Trial::doubt));
     if args.json {
         let text =
             |findings: &[daemon::Warning]| findings.iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -18,7 +18,7 @@ use crate::daemon::assemble::{self, Directories};
 use crate::directory::file::FileDirectory;
 use crate::gateway::ports::Directory;
 use crate::login::client::{Client, PrimaryKind};
-use crate::login::explain::{Looked, Role, rules, word};
+use crate::login::explain::{Looked, Role, moment, rules, word};
 use crate::login::identity::{Account, Groups, LoginName, Pseudonym};
 use crate::login::policy::{Decision, Demand, Facts, First, Input, Options, Past, Place, Rule};
 
@@ -40,6 +40,11 @@ pub(super) struct Args {
     json: bool,
 }
 
+const HOURS_OF_A_WEEK: i64 = 7 * 24;
+
+/// Milliseconds of an hour.
+const HOUR: i64 = 60 * 60 * 1000;
+
 /// What became of one expectation.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Tried {
@@ -60,9 +65,17 @@ pub(in crate::cli) struct Trial {
     pub(in crate::cli) place: String,
     /// What became of it.
     pub(in crate::cli) tried: Tried,
+    /// It says no time, and is met now and not at another hour of the week: when, and what would come then.
+    other_hours: Option<String>,
 }
 
 impl Trial {
+    /// A message, if it is met only by the hour.
+    pub(in crate::cli) fn doubt(&self) -> Option<String> {
+        let why = self.other_hours.as_ref()?;
+        Some(format!("{}: expect \"{}\": {why}", self.place, self.name))
+    }
+
     /// A message, if it failed.
     pub(in crate::cli) fn failure(&self) -> Option<String> {
         match &self.tried {
@@ -83,7 +96,10 @@ pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
     } else {
         for trial in &trials {
             match &trial.tried {
-                Tried::Met => say(&format!("met: {}", trial.name))?,
+                Tried::Met => match &trial.other_hours {
+                    None => say(&format!("met: {}", trial.name))?,
+                    Some(why) => say(&format!("met now: {}: {why}", trial.name))?,
+                },
                 Tried::Skipped(why) => say(&format!("not tried: {}: {why}", trial.name))?,
                 Tried::Failed(_) => say(&format!("failed: {}", trial.failure().unwrap_or_default()))?,
             }
@@ -97,7 +113,7 @@ pub(super) fn run(config: &Path, args: &Args) -> Result<(), Failure> {
 
 fn one(trial: &Trial) -> Value {
     let (result, why) = match &trial.tried {
-        Tried::Met => ("met", None),
+        Tried::Met => ("met", trial.other_hours.as_ref()),
         Tried::Failed(why) => ("failed", Some(why)),
         Tried::Skipped(why) => ("not-tried", Some(why)),
     };
@@ -142,9 +158,9 @@ async fn all(settings: &Settings, people: &People) -> Result<Vec<Trial>, Failure
     let now = SystemClock.now().unix;
     let mut trials = Vec::with_capacity(settings.expectations.len());
     for expectation in &settings.expectations {
-        let tried = people.try_one(settings, expectation, now).await?;
+        let (tried, other_hours) = people.try_one(settings, expectation, now).await?;
         let (name, place) = (Arc::clone(&expectation.name), expectation.line.clone());
-        trials.push(Trial { name, place, tried });
+        trials.push(Trial { name, place, tried, other_hours });
     }
     Ok(trials)
 }
@@ -163,11 +179,12 @@ impl People {
         settings: &Settings,
         expectation: &Expectation,
         now: UnixTime,
-    ) -> Result<Tried, Failure> {
+    ) -> Result<(Tried, Option<String>), Failure> {
         let named = |name: &str| *name == *expectation.client;
         let client = settings.clients.iter().find(|client| named(&client.login.name));
         let Some(client) = client.map(|client| &*client.login) else {
-            return Ok(Tried::Skipped(format!("there is no client \"{}\"", expectation.client)));
+            let why = format!("there is no client \"{}\"", expectation.client);
+            return Ok((Tried::Skipped(why), None));
         };
         let nobody =
             Pseudonym::new("somebody").ok_or_else(|| Failure::software("no stand-in for a subject"))?;
@@ -177,7 +194,7 @@ impl People {
             Some(ExpectedSubject::Subject(who)) => (who.clone(), Groups::new(), Vec::new()),
             Some(ExpectedSubject::User(name)) => match self.account(client, name).await? {
                 Ok(account) => (nobody, account.groups, account.aliases),
-                Err(not_tried) => return Ok(not_tried),
+                Err(not_tried) => return Ok((not_tried, None)),
             },
         };
         let at = expectation.at.unwrap_or(now);
@@ -192,7 +209,9 @@ impl People {
             enrolled: expectation.enrolled,
             ..Facts::of(client, at)
         };
-        Ok(judged(settings, expectation, &facts))
+        let tried = judged(settings, expectation, &facts);
+        let depends = tried == Tried::Met && expectation.at.is_none();
+        Ok((tried, depends.then(|| otherwise(settings, expectation, &facts)).flatten()))
     }
 
     /// What the expectation says, and what the databases say where it says nothing.
@@ -263,6 +282,16 @@ fn judged(settings: &Settings, expectation: &Expectation, facts: &Facts<'_>) -> 
     expected.extend(expectation.rule.iter().map(|rule| format!("by rule \"{rule}\"")));
     let because = because(settings, expectation, facts, &decision);
     Tried::Failed(format!("expected {}, came {}{because}", expected.join(" "), came(&decision)))
+}
+
+/// The first hour of the coming week at which the expectation is not met, and what would come then.
+fn otherwise(settings: &Settings, expectation: &Expectation, facts: &Facts<'_>) -> Option<String> {
+    (1..=HOURS_OF_A_WEEK).find_map(|hours| {
+        let at = UnixTime(facts.at.0.saturating_add(hours.saturating_mul(HOUR)));
+        let Tried::Failed(why) = judged(settings, expectation, &Facts { at, ..*facts }) else { return None };
+        let example = moment(at.0);
+        Some(format!("it says no time (at), and at {example} it would fail: {why}"))
+    })
 }
 
 /// Whether the same must be shown; when a period of grace ends does not matter here.
