@@ -17,6 +17,7 @@ use doorward::gateway::alarm::Alarm;
 use doorward::gateway::ports::{AuditRecord, ExemptLogin};
 use doorward::login::attempt::AttemptId;
 use doorward::login::verdict::{FaultKind, Reason};
+use doorward::store::sqlite::{Field, INVENTORY, Nature};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -487,6 +488,23 @@ fn every_word_of_audit_metrics_and_log_is_in_the_manual() {
     for word in ldap::Refusal::ALL.iter().map(|word| word.code()) {
         assert!(operations.contains(&format!("\n| `{word}` |")), "{word} is not among the operations");
     }
+}
+
+#[test]
+fn every_column_of_the_store_is_in_the_page_about_data_and_nothing_else_f_001() {
+    let page = fs::read_to_string(root().join("docs/data.md")).unwrap();
+    let row = |field: &Field| {
+        let nature = match field.nature {
+            Nature::Sealed => "sealed",
+            Nature::Pseudonymous => "anonymous id",
+            Nature::Plain => "about nobody",
+        };
+        format!("| `{}.{}` | {} | {nature} | {} |", field.table, field.column, field.purpose, field.kept)
+    };
+    let expected: Vec<String> = INVENTORY.iter().map(row).collect();
+    let section = page.split("\n## The store\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let told: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(told, expected);
 }
 
 #[test]

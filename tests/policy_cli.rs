@@ -230,6 +230,43 @@ fn replay_lists_what_changes_by_rule_and_count_and_what_cannot_be_told_apart() {
     assert_eq!((code(&output), text(&output).trim()), (0, "5 logins, 5 of them the same"));
 }
 
+#[test]
+fn replay_looks_groups_up_that_no_record_holds_when_it_may_and_names_nobody_f_008() {
+    let lab = Lab::start("code-entry = \"separator\"", TOTP);
+    for user in ["alice", "bob"] {
+        lab.appliance().ask(user, "wrong");
+    }
+    let config = fs::read_to_string(lab.path("doorward.toml")).unwrap();
+    let users = "[[rule]]\nname = \"users\"\ngroup = \"VPN Users\"\nthen = \"refuse\"\n";
+    fs::write(lab.path("new.toml"), config.replace(TOTP, &format!("{users}{TOTP}"))).unwrap();
+    let new = lab.path("new.toml");
+    let replay = ["policy", "replay", "--with", new.to_str().unwrap()];
+    let told = text(&lab.command(&replay, ""));
+    let silent = "2 logins, 0 of them the same\n\
+                  cannot tell: 2 logins, the record is silent: rule \"users\" looks at group\n";
+    assert!(told.starts_with(silent), "{told}");
+    assert!(!lab.audit().iter().any(|record| record["event"] == "admin.replay"), "nobody was asked");
+
+    let people = fs::read_to_string(lab.path("users.toml")).unwrap();
+    lab::private_file(&lab.path("users.toml"), &people.replace("\"bob\"", "\"robert\""));
+    let output = lab.command(&[&replay[..], &["--connect"]].concat(), "");
+    let told = text(&output);
+    let expected = "groups as of now, where the records lack them: of 1 people\n\
+                    not found any more by the name of that time: 1 people\n\
+                    2 logins, 0 of them the same\n\
+                    stricter: 1 login, rule \"rest\" (totp) -> rule \"users\" (refuse)\n";
+    assert!(told.starts_with(expected) && told.contains("cannot tell: 1 login"), "{told}");
+    assert!(!told.contains("alice") && !told.contains("bob") && !told.contains("robert"), "{told}");
+    assert_eq!(code(&output), 1);
+    let acts = lab.audit().into_iter().filter(|record| record["event"] == "admin.replay");
+    let acts: Vec<_> = acts.map(|record| (record["stage"].clone(), record["reason"].clone())).collect();
+    assert_eq!(acts, [("asked".into(), "asked".into()), ("ended".into(), "looked-up".into())]);
+    let told = text(&lab.command(&[&replay[..], &["--connect", "--json"]].concat(), ""));
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let looked = serde_json::json!({ "people": 1, "not_found": 1, "logins_left_out": 0 });
+    assert_eq!(told["groups_of_now"], looked, "{told}");
+}
+
 // ---- expectations ------------------------------------------------------------------------------------
 
 const EXPECTED: &str = r#"

@@ -15,7 +15,9 @@ use crate::factor::provision::Provisioner;
 use crate::gateway::ports::{Audit, Naming, Vault};
 use crate::login::identity::{Account, LoginName, Pseudonym};
 use crate::login::rename::Renaming;
+use crate::login::verdict::FaultKind;
 use crate::subjects::enrol::{Enrolling, Tools};
+use crate::subjects::pseudonym::Person;
 use crate::wire::ldap::dn::Dn;
 
 /// How long a directory may take for one question of an administrator.
@@ -100,6 +102,23 @@ impl Desk {
             }
         }
         Err(Failure::no_user("the directory knows no such account"))
+    }
+
+    /// The account of somebody who was seen before, as the directory has it now. `None` when nobody has his name there any
+    /// more, or somebody else has it.
+    pub(super) async fn again(&self, person: &Person) -> Result<Option<Account>, Failure> {
+        let Some(directory) = self.directories.get(&*person.directory) else { return Ok(None) };
+        let Ok(names) = names(&person.display) else { return Ok(None) };
+        for name in names {
+            let now = self.stock.clock.now().steady;
+            match directory.find(&name, now.checked_add(PATIENCE).unwrap_or(now)).await {
+                Ok(Some(account)) if account.id == person.id => return Ok(Some(account)),
+                Ok(_) => {}
+                Err(fault) if fault.kind == FaultKind::UnclearAccount => {}
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+        Ok(None)
     }
 
     /// The anonymous id of an account; a new account gets one.

@@ -108,6 +108,30 @@ impl Names {
         acts.carry_out(act, deed, |person| if person.is_some() { "named" } else { "unknown" }).await
     }
 
+    /// The people behind several ids, for a question about all of them that names nobody; ids that lead to nobody are left
+    /// out. Recorded once, not for each of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Names::name_of`].
+    pub async fn people(
+        &self,
+        whose: impl IntoIterator<Item = Pseudonym>,
+        audit: &Arc<dyn Audit>,
+    ) -> Result<Vec<(Pseudonym, Person)>, Fault> {
+        let acts = Acts { audit: audit.clone(), clock: self.clock.clone() };
+        let deed = async {
+            let mut found = Vec::new();
+            for who in whose {
+                let Some(row) = self.store.subject(&who).await? else { continue };
+                let identity = self.vault.open(Place::Identity(&who), &row.identity)?;
+                found.push((who, read_identity(&identity)?));
+            }
+            Ok(found)
+        };
+        acts.carry_out(Act::of("admin.replay", None), deed, |_| "looked-up").await
+    }
+
     /// Under which of the digests the account is known, and that digest.
     async fn look_up(&self, digests: &[SubjectDigest]) -> Result<Option<(Pseudonym, SubjectDigest)>, Fault> {
         for digest in digests {

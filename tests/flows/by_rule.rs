@@ -4,12 +4,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use doorward::base::clock::{Clock, UnixTime};
 use doorward::gateway::drive::{Asker, Reply};
+use doorward::gateway::ports::{Counted, NewEnrolment};
 use doorward::login::attempt::Attempt;
 use doorward::login::client::Order;
-use doorward::login::factor::FactorKinds;
+use doorward::login::factor::{
+    EnrolmentId, FactorKind, FactorKinds, Parameters, Progress, Proof, Sealed, Try,
+};
 use doorward::login::identity::{Groups, Standing};
 use doorward::login::policy::{Condition, Options, Policy, Requirement, Rule};
+use doorward::login::throttle::Limits;
 use doorward::login::verdict::{Basis, Reason};
 
 use crate::world::{Alice, PASSWORD, Plan, World};
@@ -134,6 +139,76 @@ async fn whatever_changes_about_the_account_ends_it_for_good() {
         let _changed = run(&world, at_home(&world)).await;
         world.directory.change_alice(|alice| *alice = Alice::default());
         assert!(!counts(&world, at_home(&world)).await, "{what}");
+    }
+}
+
+async fn enrol(world: &World, n: u8, parameters: Parameters, replaces: bool) {
+    let enrolment = NewEnrolment {
+        id: EnrolmentId([n; 16]),
+        parameters,
+        sealed: Sealed { key_id: 99, bytes: [0; 49].into() },
+        progress: Progress::UNUSED,
+        created: UnixTime(0),
+        replaces,
+    };
+    world.store.enrol(&world.who, enrolment).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_factor_that_is_replaced_ends_its_places_for_good() {
+    let world = known().await;
+    let parameters = world.store.recall(&world.who).await.unwrap().enrolments[0].parameters;
+    assert!(counts(&world, at_home(&world)).await);
+    enrol(&world, 9, parameters, true).await;
+    assert!(!counts(&world, at_home(&world)).await, "the new one is asked for");
+}
+
+#[tokio::test]
+async fn of_two_factors_the_one_that_is_taken_away_ends_the_places_of_both() {
+    let world = World::with(plan(Some(8 * HOUR))).await;
+    enrol(&world, 9, Parameters::Recovery, false).await;
+    let Reply::Ask(id, _) = run(&world, at_home(&world)).await else { panic!("a question first") };
+    assert!(matches!(world.answer(id, &world.code()).await, Reply::Accept(_)));
+    assert!(counts(&world, at_home(&world)).await);
+    assert!(world.store.revoke(&world.who, EnrolmentId([9; 16])).await.unwrap());
+    assert!(!counts(&world, at_home(&world)).await);
+    enrol(&world, 9, Parameters::Recovery, false).await;
+    assert!(!counts(&world, at_home(&world)).await, "not when everything is as before again");
+}
+
+#[tokio::test]
+async fn whoever_is_forgotten_is_a_stranger_at_the_places_where_he_was_known() {
+    let world = known().await;
+    assert!(world.store.forget(&world.who).await.unwrap());
+    let reply = run(&world, at_home(&world)).await;
+    assert!(matches!(reply, Reply::Reject(Reason::NotEnrolled)), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_lock_that_is_released_leaves_the_places_alone_unless_their_owner_came_meanwhile() {
+    for came_meanwhile in [false, true] {
+        let world = known().await;
+        let kind = FactorKind::Totp;
+        let tries = [Try { enrolment: EnrolmentId([7; 16]), kind, mark: None }];
+        let limits = Limits { per_day: 1, ..Limits::FACTOR };
+        let now = world.clock.now().unix;
+        world.store.settle(&world.who, &tries, now, &limits, Proof::Proven).await.unwrap();
+        let record = world.store.recall(&world.who).await.unwrap();
+        assert!(record.codes.iter().any(|(of, failures)| *of == kind && failures.locked), "{record:?}");
+        if came_meanwhile {
+            assert!(!counts_or_is_refused(&world).await);
+        }
+        assert!(world.store.forget_failures(&world.who, Counted::Factor(kind), true).await.unwrap());
+        assert_eq!(counts(&world, at_home(&world)).await, !came_meanwhile);
+    }
+}
+
+/// Whether a login at home is let in by what is remembered; with a lock it is refused.
+async fn counts_or_is_refused(world: &World) -> bool {
+    match run(world, at_home(world)).await {
+        Reply::Accept(_) => true,
+        Reply::Ask(..) | Reply::Reject(_) => false,
+        other => panic!("{other:?}"),
     }
 }
 

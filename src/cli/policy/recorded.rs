@@ -36,6 +36,8 @@ pub(in crate::cli) struct Recorded {
     first: Input<First>,
     past: Input<Past>,
     groups: Option<Groups>,
+    /// Nothing about groups is missing, since what the record lacked was looked up.
+    all_groups: bool,
     none: Groups,
 }
 
@@ -71,6 +73,7 @@ impl Recorded {
             first: pending(word(record, "method").and_then(first)),
             past: missing.or(past(record)),
             groups: strings(record, "groups").map(|keys| keys.map(Into::into).collect()),
+            all_groups: false,
             none: Groups::new(),
         })
     }
@@ -96,12 +99,29 @@ impl Recorded {
             place: self.place,
             first: self.first,
             subject: self.who.as_ref().map_or(Input::Pending, |who| Input::Known((who, groups))),
-            groups_known: Some(known),
+            groups_known: (!self.all_groups).then_some(known),
             aliases,
             past: self.past,
             enrolled: self.enrolled,
             ..Facts::of(client, self.at)
         }
+    }
+}
+
+impl Recorded {
+    /// Whether it says of any group whether the subject was in it.
+    pub(in crate::cli) const fn has_groups(&self) -> bool {
+        self.groups.is_some()
+    }
+
+    /// Takes groups of now, where the record says nothing about them: it does of those in `asked`, if it holds any at all.
+    pub(in crate::cli) fn complete(&mut self, asked: &Groups, now: &Groups) {
+        let mut groups = self.groups.take();
+        let recorded = groups.is_some();
+        let others = now.iter().filter(|key| !(recorded && asked.contains(*key)));
+        groups.get_or_insert_default().extend(others.cloned());
+        self.groups = groups;
+        self.all_groups = true;
     }
 }
 
@@ -231,6 +251,29 @@ mod tests {
         assert_eq!(read(&blind), (Input::Pending, Input::Pending));
         blind["on_fault"] = "store-move".into();
         assert_eq!(read(&blind), (Input::Unknown, Input::Unknown));
+    }
+
+    #[test]
+    fn groups_of_now_stand_in_for_those_alone_that_nobody_asked_about() {
+        let client = Client::new("vpn-1", "staff");
+        let asked: Groups = ["vpn users".into(), "admins".into()].into();
+        let now: Groups = ["admins".into(), "choir".into()].into();
+        let looked = |record: &Value, key: &str| {
+            let mut recorded = Recorded::read(record).unwrap();
+            recorded.complete(&asked, &now);
+            Condition::Group(vec![key.into()]).look(&recorded.facts(&client, &asked, &[]))
+        };
+        let expected =
+            [("vpn users", Truth::Yes), ("admins", Truth::No), ("choir", Truth::Yes), ("x", Truth::No)];
+        for (key, truth) in expected {
+            assert_eq!(looked(&record(), key), truth, "{key}");
+        }
+        let mut old = record();
+        old.as_object_mut().unwrap().remove("groups");
+        let expected = [("vpn users", Truth::No), ("admins", Truth::Yes), ("choir", Truth::Yes)];
+        for (key, truth) in expected {
+            assert_eq!(looked(&old, key), truth, "{key} of a record without groups");
+        }
     }
 
     #[test]

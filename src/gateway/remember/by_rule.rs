@@ -84,8 +84,8 @@ impl Memory {
         Some(digest.end())
     }
 
-    /// Password, standing, groups, factors, and which of them are locked: whatever an administrator releases or takes
-    /// away ends it.
+    /// Password, standing, groups, factors, and which of them are locked: whatever an administrator takes away ends it,
+    /// and a lock that a login at one of the places meets. To release a lock or a wait is no change of these.
     pub(super) fn state_of_place(&self, flow: &Flow, record: &Record) -> Option<[u8; 32]> {
         let state = self.state(&flow.subject()?.account, &record.enrolments)?;
         let mut digest = Digest::new(self.key.as_ref()?, b"state of a place");

@@ -168,6 +168,22 @@ fn whoever_is_shown_the_id_of_a_name_is_recorded_and_is_not_shown_it_otherwise_f
 }
 
 #[test]
+fn a_question_about_many_is_recorded_once_and_leaves_out_who_is_not_known_f_008() {
+    let lab = Lab::new();
+    let names = lab.names(&[]);
+    let ids = [b"guid-1", b"guid-2"].map(|id| subject(&names, account("corp", id, "Anna")).unwrap());
+    let audit: Arc<dyn Audit> = lab.acts.clone();
+    let asked = ids.iter().cloned().chain(Pseudonym::new("nobody"));
+    let found = wait(names.people(asked, &audit)).unwrap();
+    let found: Vec<_> = found.iter().map(|(id, person)| (id, &*person.id)).collect();
+    assert_eq!(found, [(&ids[0], &b"guid-1"[..]), (&ids[1], &b"guid-2"[..])]);
+    assert_eq!(lab.recorded(), ["admin.replay asked done asked -", "admin.replay ended done looked-up -"]);
+    lab.acts.broken.store(true, std::sync::atomic::Ordering::SeqCst);
+    let refused = wait(names.people(ids, &audit)).map(|found| found.len()).map_err(|fault| fault.kind);
+    assert_eq!(refused, Err(FaultKind::AuditUnavailable));
+}
+
+#[test]
 fn the_files_of_the_store_hold_no_name_and_no_directory_id_f_003() {
     let lab = Lab::new();
     let (id, display): (&[u8], _) = (b"f81d4fae-7dec-11d0", "Anna Karenina");

@@ -8,6 +8,7 @@ use crate::cli::policy::replay::case::{By, Guesses, Outcome, Side, Silent};
 use crate::cli::policy::whereabouts::Whereabouts;
 use crate::config::settings::{ClientSettings, Settings};
 use crate::login::client::Client;
+use crate::login::identity::Groups;
 use crate::login::policy::exempt::Fit;
 use crate::login::policy::{Demand, Exempted, Facts, Policy};
 
@@ -57,9 +58,24 @@ impl<'a> Judge<'a> {
         Ok(Self { now: Whole::new(now)?, then: Whole::new(then)?, named })
     }
 
+    /// The groups that the rules of the records' time asked about.
+    pub(super) fn asked(&self) -> &Groups {
+        self.now.side.policy.named_groups()
+    }
+
+    /// Whether rules ask about a group of which this record says nothing.
+    pub(super) fn lacks_groups(&self, recorded: &Recorded) -> bool {
+        !recorded.has_groups() || !self.then.side.policy.named_groups().is_subset(self.asked())
+    }
+
+    /// Whether rules of either configuration ask about this group.
+    pub(super) fn names(&self, group: &str) -> bool {
+        [&self.now, &self.then].iter().any(|whole| whole.side.policy.named_groups().contains(group))
+    }
+
     /// How this login fares.
     pub(super) fn look(&self, recorded: &Recorded) -> Verdict {
-        let asked = self.now.side.policy.named_groups();
+        let asked = self.asked();
         let name = recorded.exemption.as_ref();
         let account = self.now.side.policy.exemptions.iter().find(|exemption| Some(&exemption.name) == name);
         if name.is_some() && account.is_none() {

@@ -9,6 +9,7 @@ use crate::cli::exit::Failure;
 use crate::cli::explain::told::demand;
 use crate::cli::policy::recorded::Recorded;
 use crate::cli::policy::replay::case::{By, Outcome};
+use crate::cli::policy::replay::groups;
 use crate::cli::policy::replay::judge::Verdict;
 use crate::cli::terminal::say;
 use crate::login::policy::{Demand, Input};
@@ -27,6 +28,8 @@ const EXAMPLES: usize = 3;
 pub(super) struct Report {
     /// Files that could not be read.
     pub(super) not_read: Vec<String>,
+    /// Groups that were looked up.
+    pub(super) groups: Option<groups::Found>,
     logins: u64,
     same: u64,
     changes: BTreeMap<Change, Found>,
@@ -126,6 +129,7 @@ impl Report {
     /// Prints it for people.
     pub(super) fn people(&self) -> Result<(), Failure> {
         self.not_read.iter().try_for_each(|path| say(&format!("not read, since it is packed: {path}")))?;
+        self.groups.iter().flat_map(groups::Found::lines).try_for_each(|line| say(&line))?;
         say(&format!("{}, {} of them the same", logins(self.logins), self.same))?;
         for (change, found) in &self.changes {
             let (from, to) = (told(&change.from), told(&change.to));
@@ -160,7 +164,7 @@ impl Report {
         let report = json!({
             "logins": self.logins, "same": self.same, "not_read": self.not_read,
             "changes": changes.collect::<Vec<_>>(), "cannot_tell": silent.collect::<Vec<_>>(),
-            "others": self.others,
+            "others": self.others, "groups_of_now": self.groups.as_ref().map(groups::Found::json),
         });
         say(&report.to_string())
     }
