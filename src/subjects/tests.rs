@@ -112,7 +112,7 @@ impl Lab {
 
     /// All that lies in the store's files.
     pub(super) fn dump(&self) -> Vec<u8> {
-        let files = std::fs::read_dir(self._folder.path()).unwrap();
+        let files = std::fs::read_dir(self.folder.path()).unwrap();
         files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
     }
 }
