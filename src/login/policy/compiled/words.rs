@@ -45,6 +45,7 @@ pub(super) struct Hours {
 
 impl Words {
     /// Number of a group.
+    #[allow(clippy::borrowed_box, reason = "numbers are kept by the whole key")]
     pub(super) fn group(&mut self, key: &Box<str>) -> usize {
         let number = self.groups.of(key);
         if number == self.group_list.len() {
