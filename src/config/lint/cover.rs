@@ -5,18 +5,22 @@ use crate::base::report::{Complaint, Complaints};
 use crate::base::text::safe;
 use crate::config::check::Drafts;
 use crate::config::lint::called;
+use crate::config::lint::never::at_client;
 use crate::config::{client, rule};
-use crate::login::policy::{Condition, Network, Requirement, TimeWindow, Validity, Window};
+use crate::login::policy::{Condition, Network, Requirement, TimeWindow, Truth, Validity, Window};
 
 /// With very many rules not all of them are compared with all others: a start must not take long.
 const MOST_COMPARED: usize = 3_000_000;
+
+/// The same where each client of a rule is looked at by itself.
+const MOST_BY_CLIENT: usize = 300_000;
 
 /// Longer lists are not compared entry by entry.
 const LONGEST_LIST: usize = 1000;
 
 /// Warns of them.
 pub(super) fn check(drafts: &Drafts<'_>, out: &mut Complaints) {
-    let mut compared = 0_usize;
+    let (mut compared, mut by_client) = (0_usize, 0_usize);
     // What was left out of a rule for a mistake makes it seem wider than it is.
     for (number, draft) in drafts.rules.iter().enumerate().filter(|(_, draft)| draft.sound) {
         let mut above =
@@ -25,14 +29,20 @@ pub(super) fn check(drafts: &Drafts<'_>, out: &mut Complaints) {
             compared = compared.saturating_add(1);
             compared <= MOST_COMPARED && implies(&draft.rule.when, &other.rule.when, drafts.clients)
         });
-        let Some(covering) = covering else { continue };
+        let Some(covering) = covering else {
+            client_by_client(number, draft, drafts, &mut by_client, out);
+            continue;
+        };
         let name = safe(&covering.rule.name);
         let (what, hint) = if covering.rule.when.parts().is_empty() {
             (
                 format!("{} is never reached, rule \"{name}\" before it matches always", called(draft)),
                 "the first rule that matches decides; swap them",
             )
-        } else if draft.rule.then != Requirement::None && can_be_unknown(&covering.rule.when) {
+        } else if draft.rule.then != Requirement::None
+            && can_be_unknown(&draft.rule.when)
+            && can_be_unknown(&covering.rule.when)
+        {
             (
                 format!(
                     "{} decides only when it cannot be told whether it matches, rule \"{name}\" before it matches \
@@ -54,8 +64,49 @@ pub(super) fn check(drafts: &Drafts<'_>, out: &mut Complaints) {
     }
 }
 
+/// Warns of a rule that is covered by others together: by one of them at each of its clients.
+fn client_by_client(
+    number: usize,
+    draft: &rule::Draft,
+    drafts: &Drafts<'_>,
+    compared: &mut usize,
+    out: &mut Complaints,
+) {
+    let here = drafts.clients.iter().filter(|client| at_client(&draft.rule.when, client) != Truth::No);
+    let mut covering: Option<&rule::Draft> = None;
+    for client in here {
+        if *compared >= MOST_BY_CLIENT {
+            return;
+        }
+        let at = Condition::Client(vec![client.settings.login.name.clone()]);
+        let parts = std::iter::once(at).chain(draft.rule.when.parts().iter().cloned());
+        let narrow = Condition::All(parts.collect());
+        let mut above =
+            drafts.rules.iter().take(number).filter(|other| other.sound && !other.rule.options.shadow);
+        let found = above.find(|other| {
+            *compared = compared.saturating_add(1);
+            *compared <= MOST_BY_CLIENT && implies(&narrow, &other.rule.when, drafts.clients)
+        });
+        let Some(found) = found else { return };
+        covering.get_or_insert(found);
+    }
+    let Some(covering) = covering else { return };
+    let decides = if draft.rule.then != Requirement::None && can_be_unknown(&draft.rule.when) {
+        "decides only when it cannot be told whether it matches"
+    } else {
+        "is never reached"
+    };
+    let what = format!(
+        "{} {decides}, at each of its clients a rule before it matches whenever it does, the first is \"{}\"",
+        called(draft),
+        safe(&covering.rule.name)
+    );
+    let hint = "the first rule that matches decides; put the narrower one first, or remove it";
+    out.warn(Complaint::wrong(draft.at(), what).see(covering.at()).hint(hint));
+}
+
 /// Whether it looks at something that may not be known of a login.
-fn can_be_unknown(when: &Condition) -> bool {
+pub(super) fn can_be_unknown(when: &Condition) -> bool {
     let mut unknown = false;
     when.each(&mut |one| {
         unknown |= matches!(
@@ -82,10 +133,54 @@ pub(super) fn implies(narrow: &Condition, wide: &Condition, clients: &[client::D
         (Condition::All(parts), _) => parts.iter().any(|part| implies(part, wide, clients)),
         (Condition::Any(ways), _) => !ways.is_empty() && ways.iter().all(|way| implies(way, wide, clients)),
         (_, Condition::Any(ways)) => ways.iter().any(|way| implies(narrow, way, clients)),
-        (Condition::Not(narrow), Condition::Not(wide)) => implies(wide, narrow, clients),
+        (_, Condition::Not(wide)) => excludes(narrow, wide, clients),
         (Condition::Client(names), _) => at_clients(names, wide, clients),
         _ => same_kind(narrow, wide),
     }
+}
+
+/// Whether `other` certainly does not hold whenever `one` does.
+pub(super) fn excludes(one: &Condition, other: &Condition, clients: &[client::Draft]) -> bool {
+    match (one, other) {
+        (_, Condition::Not(other)) => implies(one, other, clients),
+        (Condition::Not(one), _) => implies(other, one, clients),
+        (Condition::All(parts), _) => parts.iter().any(|part| excludes(part, other, clients)),
+        (_, Condition::All(parts)) => parts.iter().any(|part| excludes(one, part, clients)),
+        (Condition::Any(ways), _) => !ways.is_empty() && ways.iter().all(|way| excludes(way, other, clients)),
+        (_, Condition::Any(ways)) => !ways.is_empty() && ways.iter().all(|way| excludes(one, way, clients)),
+        (Condition::Client(one), Condition::Client(other))
+        | (Condition::Listener(one), Condition::Listener(other))
+        | (Condition::Directory(one), Condition::Directory(other)) => apart(one, other),
+        (Condition::Protocol(one), Condition::Protocol(other)) => apart(one, other),
+        (Condition::Country(one), Condition::Country(other)) => apart(one, other),
+        (Condition::Asn(one), Condition::Asn(other)) => apart(one, other),
+        (Condition::First(one), Condition::First(other)) => apart(one, other),
+        (Condition::Network(one), Condition::Network(other)) => networks_apart(one, other),
+        (Condition::AddressUnknown, Condition::Network(_) | Condition::Country(_) | Condition::Asn(_))
+        | (Condition::Network(_) | Condition::Country(_) | Condition::Asn(_), Condition::AddressUnknown) => {
+            true
+        }
+        (Condition::FirstLogin(one), Condition::FirstLogin(other))
+        | (Condition::NewNetwork(one), Condition::NewNetwork(other)) => one != other,
+        _ => false,
+    }
+}
+
+fn apart<T: PartialEq>(one: &[T], other: &[T]) -> bool {
+    one.len() <= LONGEST_LIST && other.len() <= LONGEST_LIST && !one.iter().any(|each| other.contains(each))
+}
+
+fn networks_apart(one: &[std::sync::Arc<Network>], other: &[std::sync::Arc<Network>]) -> bool {
+    let prefixes = |list: &[std::sync::Arc<Network>]| -> Vec<Prefix> {
+        list.iter()
+            .flat_map(|network| network.prefixes())
+            .take(LONGEST_LIST.saturating_add(1))
+            .copied()
+            .collect()
+    };
+    let (one, other) = (prefixes(one), prefixes(other));
+    let are_compared = one.len() <= LONGEST_LIST && other.len() <= LONGEST_LIST;
+    are_compared && !one.iter().any(|prefix| other.iter().any(|against| against.overlaps(prefix)))
 }
 
 /// What is fixed at a client holds for each of them.
@@ -178,10 +273,18 @@ fn lasts_within(narrow: &Validity, wide: &Validity) -> bool {
     from && until
 }
 
+/// Whether it is about hours or calendars, and about nothing else.
+pub(super) fn is_timed(condition: &Condition) -> bool {
+    match condition {
+        Condition::Time(_) | Condition::Calendar(_) => true,
+        Condition::Not(one) => is_timed(one),
+        Condition::All(list) | Condition::Any(list) => !list.is_empty() && list.iter().all(is_timed),
+        _ => false,
+    }
+}
+
 /// The conditions of a rule without those about time.
 pub(super) fn at_any_time(draft: &rule::Draft) -> Condition {
-    let timeless = |part: &&Condition| {
-        !matches!(part, Condition::Time(_) | Condition::Calendar(_) | Condition::Valid(_))
-    };
+    let timeless = |part: &&Condition| !is_timed(part) && !matches!(part, Condition::Valid(_));
     Condition::All(draft.rule.when.parts().iter().filter(timeless).cloned().collect())
 }

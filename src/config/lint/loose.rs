@@ -4,7 +4,7 @@ use crate::base::clock::UnixTime;
 use crate::base::report::{Complaint, Complaints};
 use crate::base::text::safe;
 use crate::config::check::Drafts;
-use crate::config::lint::cover::{at_any_time, implies};
+use crate::config::lint::cover::{at_any_time, implies, is_timed};
 use crate::config::lint::never::at_client;
 use crate::config::lint::{about, called};
 use crate::config::rule;
@@ -17,18 +17,24 @@ const MOST_BELOW: usize = 200;
 /// Warns of them.
 pub(super) fn check(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
     for (number, draft) in drafts.rules.iter().enumerate().filter(|(_, draft)| draft.sound) {
-        asks_for_nothing(draft, out);
+        let below = drafts.rules.iter().skip(number.saturating_add(1));
+        asks_for_nothing(draft, below.clone(), drafts, out);
         if draft.rule.options.grace_until.is_some_and(|until| until <= now) {
             let hint = "people without a factor are rejected now; remove it";
             out.warn(about(draft, "grace-until", ": grace-until has passed", hint));
         }
-        looser_at_other_times(draft, drafts.rules.iter().skip(number.saturating_add(1)), drafts, out);
+        looser_at_other_times(draft, below, drafts, out);
         codes_come_first(draft, drafts, out);
         several_cannot_be_shown(draft, drafts, out);
     }
 }
 
-fn asks_for_nothing(draft: &rule::Draft, out: &mut Complaints) {
+fn asks_for_nothing<'a>(
+    draft: &rule::Draft,
+    below: impl Iterator<Item = &'a rule::Draft>,
+    drafts: &Drafts<'_>,
+    out: &mut Complaints,
+) {
     let parts = draft.rule.when.parts();
     let nothing = draft.rule.then == Requirement::None;
     let grace = draft.rule.options.grace_until.is_some();
@@ -39,21 +45,53 @@ fn asks_for_nothing(draft: &rule::Draft, out: &mut Complaints) {
         }
         return;
     }
-    let timed = |part: &Condition| matches!(part, Condition::Time(_) | Condition::Calendar(_));
-    let only_time = parts.iter().any(timed)
-        && parts.iter().all(|part| timed(part) || matches!(part, Condition::Valid(_)));
-    if only_time && (nothing || grace) {
-        let what = if nothing {
-            " asks at certain times for nothing, whoever logs in, wherever and from anywhere"
-        } else {
-            " gives grace at certain times, whoever logs in, wherever and from anywhere"
-        };
-        let hint = "who has the password waits for the hour; add client, group or network";
-        out.warn(about(draft, "then", what, hint));
+    let only = |fits: &dyn Fn(&Condition) -> bool| {
+        parts.iter().any(is_timed) && parts.iter().all(|part| is_timed(part) || fits(part))
+    };
+    let only_time = only(&|part| matches!(part, Condition::Valid(_)));
+    let only_there = only(&is_about_the_client) && !refuses_otherwise(draft, below, drafts);
+    if (only_time || only_there) && (nothing || grace) {
+        let what = format!(
+            " {}, whoever logs in, {}from anywhere",
+            if nothing { "asks at certain times for nothing" } else { "gives grace at certain times" },
+            if only_time { "wherever and " } else { "" },
+        );
+        let hint = "who has the password waits for the hour; add group or network";
+        out.warn(about(draft, "then", &what, hint));
     } else if nothing && !parts.iter().any(is_about_a_place) {
         let what = " asks for nothing, at every client and from everywhere";
         out.warn(about(draft, "then", what, "add client or network"));
     }
+}
+
+/// Says nothing of people and of where they are.
+fn is_about_the_client(part: &Condition) -> bool {
+    match part {
+        Condition::Client(_)
+        | Condition::ClientGroup(_)
+        | Condition::Listener(_)
+        | Condition::Protocol(_)
+        | Condition::Directory(_)
+        | Condition::First(_)
+        | Condition::Valid(_) => true,
+        Condition::Not(one) => is_about_the_client(one),
+        Condition::All(list) | Condition::Any(list) => {
+            list.iter().all(|one| is_timed(one) || is_about_the_client(one))
+        }
+        _ => false,
+    }
+}
+
+/// At all other times nobody gets in there: these are opening hours.
+fn refuses_otherwise<'a>(
+    draft: &rule::Draft,
+    below: impl Iterator<Item = &'a rule::Draft>,
+    drafts: &Drafts<'_>,
+) -> bool {
+    let always = at_any_time(draft);
+    let mut below = below.take(MOST_BELOW).filter(|other| !other.rule.options.shadow);
+    let next = below.find(|other| implies(&always, &other.rule.when, drafts.clients));
+    next.is_some_and(|other| other.rule.then == Requirement::Refuse)
 }
 
 fn is_about_a_place(part: &Condition) -> bool {
@@ -74,12 +112,7 @@ fn looser_at_other_times<'a>(
     drafts: &Drafts<'_>,
     out: &mut Complaints,
 ) {
-    let timed = draft
-        .rule
-        .when
-        .parts()
-        .iter()
-        .any(|part| matches!(part, Condition::Time(_) | Condition::Calendar(_)));
+    let timed = draft.rule.when.parts().iter().any(is_timed);
     let requires = matches!(draft.rule.then, Requirement::OneOf(_) | Requirement::AllOf(_));
     if !timed || !requires || draft.rule.options.shadow {
         return;

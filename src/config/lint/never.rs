@@ -4,10 +4,11 @@ use crate::base::clock::UnixTime;
 use crate::base::report::Complaints;
 use crate::base::text::safe;
 use crate::config::check::Drafts;
+use crate::config::lint::cover::{can_be_unknown, excludes};
 use crate::config::lint::{about, called};
 use crate::config::{client, rule};
 use crate::login::client::{PrimaryKind, Protocol};
-use crate::login::policy::{Condition, First, Truth};
+use crate::login::policy::{Condition, First, Requirement, Truth};
 
 /// What repeats has been seen when so much time has gone by, in milliseconds: a week and a day.
 const REPEATS: i64 = 8 * 24 * 60 * 60 * 1000;
@@ -15,6 +16,9 @@ const REPEATS: i64 = 8 * 24 * 60 * 60 * 1000;
 /// No more changes than these are looked at for one rule, and for all of them.
 const MOST_CHANGES: usize = 2_000;
 const MOST_CHANGES_OF_ALL: usize = 50_000;
+
+/// Of rules with more conditions than these not all are compared with each other.
+const MOST_PARTS: usize = 100;
 
 /// Warns of them.
 pub(super) fn check(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
@@ -26,8 +30,8 @@ pub(super) fn check(drafts: &Drafts<'_>, now: UnixTime, out: &mut Complaints) {
         } else if !opens_again(&draft.rule.when, now, &mut changes) {
             let hint = "its hours, calendars and dates have no moment in common that is still to come";
             out.warn(about(draft, "name", " never matches at any time", hint));
-        } else {
-            nowhere(draft, drafts, out);
+        } else if !nowhere(draft, drafts, out) {
+            contradicts_itself(draft, drafts, out);
         }
         never_known(draft, drafts, out);
     }
@@ -86,15 +90,38 @@ fn at_time(condition: &Condition, at: UnixTime) -> Truth {
     }
 }
 
+/// Conditions that cannot hold together, whoever comes from wherever.
+fn contradicts_itself(draft: &rule::Draft, drafts: &Drafts<'_>, out: &mut Complaints) {
+    let mut parts: Vec<&Condition> = Vec::new();
+    for part in draft.rule.when.parts() {
+        parts.extend(part.parts());
+    }
+    if parts.len() > MOST_PARTS {
+        return;
+    }
+    let apart = |(number, one): (usize, &&Condition)| {
+        parts.iter().take(number).any(|other| excludes(one, other, drafts.clients))
+    };
+    if !parts.iter().enumerate().any(apart) {
+        return;
+    }
+    let what = if draft.rule.then != Requirement::None && can_be_unknown(&draft.rule.when) {
+        " matches only where that cannot be told, its conditions exclude each other"
+    } else {
+        " can never match, its conditions exclude each other"
+    };
+    out.warn(about(draft, "name", what, "all conditions of a rule must hold; for one of several write any"));
+}
+
 /// No client, or nothing that its clients send, fits.
-fn nowhere(draft: &rule::Draft, drafts: &Drafts<'_>, out: &mut Complaints) {
+fn nowhere(draft: &rule::Draft, drafts: &Drafts<'_>, out: &mut Complaints) -> bool {
     let clients = drafts.clients;
     if clients.is_empty() || draft.gathered.names.iter().any(|(_, name)| name.value.is_empty()) {
-        return;
+        return false;
     }
     let never = |part: &Condition| clients.iter().all(|client| at_client(part, client) == Truth::No);
     if !never(&draft.rule.when) {
-        return;
+        return false;
     }
     // A name that nothing has is an error of its own.
     let alone = draft.rule.when.parts().iter().find(|part| never(part));
@@ -118,7 +145,7 @@ fn nowhere(draft: &rule::Draft, drafts: &Drafts<'_>, out: &mut Complaints) {
             " can never match, what it excludes is everything",
             "leave something that is not excluded",
         ),
-        Some(Condition::Client(_) | Condition::ClientGroup(_) | Condition::Directory(_)) => return,
+        Some(Condition::Client(_) | Condition::ClientGroup(_) | Condition::Directory(_)) => return true,
         _ => (
             "name",
             " can never match, no client fits all of its conditions",
@@ -126,6 +153,7 @@ fn nowhere(draft: &rule::Draft, drafts: &Drafts<'_>, out: &mut Complaints) {
         ),
     };
     out.warn(about(draft, key, what, hint));
+    true
 }
 
 /// What it says at a client, when nothing else is known.

@@ -14,7 +14,7 @@ const MOST_ABOVE: usize = 1000;
 
 /// Warns of them.
 pub(super) fn check(drafts: &Drafts<'_>, out: &mut Complaints) {
-    for (number, draft) in drafts.rules.iter().enumerate() {
+    for (number, draft) in drafts.rules.iter().enumerate().filter(|(_, draft)| draft.sound) {
         let says = draft.rule.options.say;
         if says == Say::Failed || draft.rule.when.needs_subject() {
             continue;
@@ -37,7 +37,11 @@ fn waits(above: &rule::Draft, draft: &rule::Draft, clients: &[client::Draft]) ->
     let (narrow, wide) = (&draft.rule.when, &above.rule.when);
     let look = Look { narrow, clients };
     let is_reached = !implies(narrow, wide, clients);
-    !above.rule.options.shadow && wide.needs_subject() && is_reached && look.is_never(wide, false)
+    above.sound
+        && !above.rule.options.shadow
+        && wide.needs_subject()
+        && is_reached
+        && look.is_never(wide, false)
 }
 
 /// What conditions say of logins that `narrow` is about, as long as nobody was looked up.
