@@ -292,6 +292,21 @@ then = { require = ["totp"] }
 "#;
 
 #[test]
+fn check_says_which_expectations_it_could_not_try_without_a_directory() {
+    let lab = Lab::start("", "");
+    let directory = "[[directory]]\nname = \"people\"\nkind = \"ldap\"\nservers = [\"127.0.0.1:9\"]\ntls = \"none\"\n\
+                     base-dn = \"dc=lab,dc=test\"\n[[client]]\nname = \"other\"\naddresses = [\"192.0.2.9\"]\n\
+                     secret = { file = \"vpn.secret\" }\ndirectory = \"people\"\n";
+    let expect = "[[expect]]\nname = \"anna\"\nclient = \"other\"\nuser = \"anna\"\nthen = \"refuse\"\n";
+    std::fs::create_dir(lab.path("conf.d")).unwrap();
+    std::fs::write(lab.path("conf.d/people.toml"), format!("{directory}{expect}")).unwrap();
+    let told = lab.must(&["check"], "");
+    let wanted = "1 expectation not tried, since a directory must be asked: doorward policy test --connect\n\
+                  the settings are good\n";
+    assert_eq!(told, wanted);
+}
+
+#[test]
 fn an_expectation_without_a_time_that_is_met_by_the_hour_alone_is_told_before_it_fails() {
     let rule = |name: &str, first: usize| {
         let span = |hour: usize| {

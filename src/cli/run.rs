@@ -96,6 +96,13 @@ pub(super) fn check(config: &Path, args: &CheckArgs) -> Result<(), Failure> {
             say(&format!("upstream \"{upstream}\": {}", servers.join(", ")))?;
         }
         faults.iter().for_each(|fault| complain(fault));
+        let skipped = trials.iter().filter(|trial| trial.is_skipped()).count();
+        if skipped > 0 {
+            let what = count(skipped, "expectation");
+            say(&format!(
+                "{what} not tried, since a directory must be asked: doorward policy test --connect"
+            ))?;
+        }
     }
     if !errors.is_empty() {
         return Err(Failure::config(if args.json { String::new() } else { count(errors.len(), "mistake") }));

@@ -70,6 +70,11 @@ pub(in crate::cli) struct Trial {
 }
 
 impl Trial {
+    /// Whether it was not tried.
+    pub(in crate::cli) const fn is_skipped(&self) -> bool {
+        matches!(self.tried, Tried::Skipped(_))
+    }
+
     /// A message, if it is met only by the hour.
     pub(in crate::cli) fn doubt(&self) -> Option<String> {
         let why = self.other_hours.as_ref()?;
