@@ -82,6 +82,13 @@ impl World {
         id
     }
 
+    /// Alice was seen, nobody knows where.
+    async fn seen(then: FaultMode) -> Self {
+        let world = Self::with(plan(then)).await;
+        let _asked = world.question().await;
+        world
+    }
+
     /// Alice logs in at home, with a code.
     async fn confirmed(then: FaultMode) -> Self {
         let world = Self::with(plan(then)).await;
@@ -265,7 +272,7 @@ async fn a_factor_that_was_locked_and_a_subject_whose_time_is_over_stay_so_while
 
 #[tokio::test]
 async fn guesses_are_counted_in_memory_under_the_same_limits_and_the_store_hears_of_them_b_087() {
-    let world = World::confirmed(FaultMode::FirstFactorOnly).await;
+    let world = World::seen(FaultMode::FirstFactorOnly).await;
     let store = Elsewhere::new(&world);
     store.breaks();
     let before = world.checks();
@@ -287,7 +294,7 @@ async fn guesses_are_counted_in_memory_under_the_same_limits_and_the_store_hears
 
 #[tokio::test]
 async fn a_wait_in_memory_ends_and_a_right_password_ends_its_row() {
-    let world = World::confirmed(FaultMode::FirstFactorOnly).await;
+    let world = World::seen(FaultMode::FirstFactorOnly).await;
     let store = Elsewhere::new(&world);
     store.breaks();
     for _ in 0..4 {
@@ -300,8 +307,8 @@ async fn a_wait_in_memory_ends_and_a_right_password_ends_its_row() {
         assert!(matches!(reply, Reply::Reject(Reason::WrongPassword)), "a new row begins: {reply:?}");
     }
     store.mends();
-    let _asked = world.asked_at_home().await;
-    assert_eq!(world.wrong_passwords().await, 3, "the store hears nothing of the row that has ended");
+    let _asked = world.question().await;
+    assert_eq!(world.wrong_passwords().await, 0, "three that the right password ends again");
 }
 
 #[tokio::test]
@@ -319,9 +326,23 @@ async fn the_lock_out_guard_holds_while_the_store_is_away_b_087() {
     assert_eq!(world.checks() - before, 2, "one short of the threshold");
 }
 
+#[tokio::test]
+async fn strangers_leave_the_last_try_to_the_owner_while_the_store_is_away_d_108() {
+    let world = World::confirmed(FaultMode::FirstFactorOnly).await;
+    Elsewhere::new(&world).breaks();
+    let before = world.checks();
+    for n in 0..6 {
+        let reply = world.begin("alice", format!("guess {n}").as_bytes()).await;
+        let expected = if n < 3 { Reason::WrongPassword } else { Reason::LockoutGuard };
+        assert!(matches!(reply, Reply::Reject(why) if why == expected), "{n}: {reply:?}");
+    }
+    assert_eq!(world.checks() - before, 3);
+    assert_eq!(basis(&world.home(PASSWORD).await), Some(Basis::FaultFirstFactor));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parallel_guesses_while_the_store_is_away_reach_the_directory_four_times_b_087() {
-    let world = Arc::new(World::confirmed(FaultMode::FirstFactorOnly).await);
+    let world = Arc::new(World::seen(FaultMode::FirstFactorOnly).await);
     Elsewhere::new(&world).breaks();
     let before = world.checks();
     let tries: Vec<_> = (0..40)

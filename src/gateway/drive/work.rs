@@ -88,7 +88,11 @@ impl Gateway {
         let user = flow.attempt().origin.user.filter(|_| keep > 0);
         let digests = user.map(|user| self.parts.vault.network_digests(who, network_of(user)));
         let newest = digests.and_then(|digests| digests.first().copied());
-        self.parts.store.note_login(who, day_of(self.parts.clock.now().unix), newest, keep).await
+        let now = self.parts.clock.now();
+        let day = day_of(now.unix);
+        self.parts.store.note_login(who, day, newest, keep).await?;
+        self.memory.note_login(who, day, newest, now.steady);
+        Ok(())
     }
 
     /// What the directory says about the password counts at once for what is remembered. One that it has found wrong a

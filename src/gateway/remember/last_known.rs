@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use crate::base::bounded::BoundedMap;
 use crate::base::cidr::Prefix;
 use crate::base::clock::{Now, UnixTime};
-use crate::gateway::ports::WrongPassword;
+use crate::gateway::ports::{SubjectDigest, WrongPassword};
 use crate::gateway::remember::by_rule::{Place, recall_in};
 use crate::gateway::remember::{Digest, MOST_OF_ONE, Memory, equal};
 use crate::login::factor::{Enrolment, FactorKinds, Sealed};
 use crate::login::flow::{Flow, Forgiven};
 use crate::login::identity::Pseudonym;
-use crate::login::step::{Before, Record};
+use crate::login::step::{Before, KnownNetwork, Record};
 use crate::login::throttle::lockout::Rows;
 use crate::login::throttle::{Failures, after_success};
 
@@ -25,6 +25,9 @@ pub(super) const LONGEST: Duration = Flow::LONGEST_MEMORY;
 /// Most wrong passwords of which the store is still to hear; of more the last ones. So many in a row keep everybody waiting
 /// for the longest time there is.
 const MOST_OWED: usize = 16;
+
+/// Most networks of one of them: as many as the store keeps.
+const MOST_NETWORKS: usize = 16;
 
 /// What is known of each subject.
 pub(super) type LastKnown = BoundedMap<Pseudonym, Known>;
@@ -57,6 +60,25 @@ impl Memory {
         recent.retain(|place| is_as_before(place) && now.saturating_duration_since(place.since) < LONGEST);
         let known = Known { record: without_seeds(record), recent, owed };
         subjects.insert(subject.pseudonym.clone(), known, now);
+    }
+
+    /// The store has noted that `who` was let in on this day, from this network.
+    pub(in crate::gateway) fn note_login(
+        &self,
+        who: &Pseudonym,
+        day: i64,
+        network: Option<SubjectDigest>,
+        now: Instant,
+    ) {
+        let mut subjects = self.last_known_of_all();
+        let Some(known) = subjects.get_mut(who, now) else { return };
+        let history = &mut known.record.history;
+        history.last_day = history.last_day.max(Some(day));
+        let Some(SubjectDigest { key_id, digest }) = network else { return };
+        history.networks.retain(|one| (one.key_id, one.digest) != (key_id, digest));
+        history.networks.sort_unstable_by_key(|one| std::cmp::Reverse(one.day));
+        history.networks.truncate(MOST_NETWORKS.saturating_sub(1));
+        history.networks.push(KnownNetwork { key_id, digest, day });
     }
 
     /// What was known of `who` last.
