@@ -293,3 +293,6 @@ fn grouped(list: &[Box<str>], groups: &Groups, known: Option<&Groups>) -> Truth 
     };
     list.iter().fold(Truth::No, |any, key| any.or(in_one(key.as_ref())))
 }
+
+#[cfg(test)]
+mod tests;

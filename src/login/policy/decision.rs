@@ -232,3 +232,50 @@ impl Decision {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::login::factor::FactorKind;
+
+    fn clause(kinds: &[FactorKind], grace: Option<i64>) -> Clause {
+        Clause { kinds: kinds.iter().copied().collect(), grace_until: grace.map(UnixTime) }
+    }
+
+    #[test]
+    fn a_clause_implies_another_when_it_is_as_narrow_and_its_grace_ends_no_later() {
+        let (totp, either) = (&[FactorKind::Totp][..], &[FactorKind::Totp, FactorKind::Hotp][..]);
+        for (one, other, implied) in [
+            (clause(totp, None), clause(either, None), true),
+            (clause(either, None), clause(totp, None), false),
+            (clause(totp, None), clause(totp, Some(5)), true),
+            (clause(totp, Some(5)), clause(totp, None), false),
+            (clause(totp, Some(5)), clause(totp, Some(5)), true),
+            (clause(totp, Some(4)), clause(either, Some(5)), true),
+            (clause(totp, Some(6)), clause(either, Some(5)), false),
+        ] {
+            assert_eq!(one.implies(&other), implied, "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn of_clauses_that_imply_each_other_the_narrowest_is_left() {
+        let (totp, either) = (&[FactorKind::Totp][..], &[FactorKind::Totp, FactorKind::Hotp][..]);
+        let show = |clauses: &[Clause]| Demand::Show(clauses.to_vec());
+        let wide = show(&[clause(either, None)]);
+        let narrow = show(&[clause(totp, None)]);
+        assert_eq!(wide.clone().and(narrow.clone()), narrow);
+        assert_eq!(narrow.clone().and(wide), narrow);
+        let other = show(&[clause(&[FactorKind::Recovery], None)]);
+        let both = show(&[clause(totp, None), clause(&[FactorKind::Recovery], None)]);
+        assert_eq!(narrow.and(other), both);
+    }
+
+    #[test]
+    fn of_two_refusals_the_first_says_why() {
+        let refuse = |say| Demand::Refuse(say);
+        assert_eq!(refuse(Say::NotNow).and(refuse(Say::NotHere)), refuse(Say::NotNow));
+        assert_eq!(Demand::NOTHING.and(refuse(Say::NotHere)), refuse(Say::NotHere));
+        assert!(!Demand::NOTHING.implies(&refuse(Say::Failed)));
+    }
+}

@@ -252,6 +252,20 @@ mod tests {
     }
 
     #[test]
+    fn an_exemption_holds_from_its_first_moment_and_no_longer_at_its_last() {
+        let mut policy = rules(Requirement::OneOf(FactorKinds::ALL));
+        let now = UnixTime::from_seconds(1_800_000_000);
+        let near = |by: i64| Some(UnixTime(now.0 + by));
+        for (from, until, exempt) in
+            [(near(0), near(1), true), (near(1), None, false), (None, near(0), false), (None, None, true)]
+        {
+            policy.exemptions[0].valid = Validity { from, until };
+            let decision = decide(&policy, DN, "wiki", Some("192.0.2.7"));
+            assert_eq!(decision.exemption.is_some(), exempt, "{from:?} {until:?}");
+        }
+    }
+
+    #[test]
     fn nobody_is_exempt_before_it_is_known_who_it_is() {
         let policy = rules(Requirement::OneOf(FactorKinds::ALL));
         let wiki = Client::new("wiki", "staff");

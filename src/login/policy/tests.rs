@@ -343,3 +343,32 @@ fn who_is_refused_for_what_may_hold_has_no_hours_whatever_is_not_known_yet() {
     assert!(decision.demand.is_refusal());
     assert_eq!((policy.ends(&decision, &early), policy.ends_plainly(&decision, &early)), (None, None));
 }
+
+#[test]
+fn all_of_some_factors_is_a_demand_for_each() {
+    let kinds: FactorKinds = [FactorKind::Totp, FactorKind::Recovery].into_iter().collect();
+    let alone = |kind| Clause { kinds: [kind].into_iter().collect(), grace_until: None };
+    let demand = |then| rule("one", Condition::ALWAYS, then).demand();
+    assert_eq!(
+        demand(Requirement::AllOf(kinds)),
+        Demand::Show(vec![alone(FactorKind::Totp), alone(FactorKind::Recovery)])
+    );
+    assert_eq!(demand(Requirement::OneOf(kinds)), Demand::one_of(kinds));
+}
+
+#[test]
+fn of_hours_that_follow_each_other_without_a_gap_no_more_is_told_than_sixteen_edges_a_079() {
+    let every = Weekday::Monday.cycle_forward().take(7).collect::<Vec<_>>();
+    let halves = vec![hours(&every, 0, 12, "UTC"), hours(&every, 12, 0, "UTC")];
+    let when = Condition::Time(vec![Arc::new(Window { name: "".into(), hours: halves })]);
+    let ends = rule("hours", when, Requirement::None).ends(&facts(None, None));
+    assert_eq!(ends, Some(at("2026-11-29T12:00:00Z")), "eight days of two halves");
+}
+
+#[test]
+fn a_rule_that_is_tried_out_and_would_change_nothing_is_not_told() {
+    let mut tried = rule("tried", Condition::ALWAYS, Requirement::OneOf(totp()));
+    tried.options.shadow = true;
+    let rest = rule("rest", Condition::ALWAYS, Requirement::OneOf(totp()));
+    assert_eq!(Policy::new(vec![tried, rest]).decide(&facts(None, None)).unwrap().shadow, None);
+}
