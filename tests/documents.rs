@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use doorward::base::clock::UnixTime;
+use doorward::config::file::{LIMITS, LIMITS_CODES_PER_MINUTE, LIMITS_FACTOR, LIMITS_PASSWORD, LIMITS_SPRAY};
 use doorward::frontend::ldap::counters as ldap;
 use doorward::frontend::ldap::no_tls::NoTls;
 use doorward::frontend::radius::counters::{Dropped, Refusal, Sent};
@@ -139,6 +140,25 @@ fn every_attack_in_the_list_has_a_rule_and_a_test() {
         }
     }
     assert!(seen > 30 && bare.is_empty(), "{seen} rows; incomplete:\n{}", bare.join("\n"));
+}
+
+#[test]
+fn every_limit_that_can_be_set_stands_among_those_whose_tests_move_the_clock() {
+    let attacks = fs::read_to_string(root().join("docs/attacks.md")).unwrap();
+    let (_, section) = attacks.split_once("\n## Limits and locks\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let named: Vec<_> = section.lines().filter(|line| line.starts_with("| ")).flat_map(code_spans).collect();
+    let tables = [
+        ("limits.", LIMITS),
+        ("limits.password.", LIMITS_PASSWORD),
+        ("limits.factor.", LIMITS_FACTOR),
+        ("limits.codes-per-minute.", LIMITS_CODES_PER_MINUTE),
+        ("limits.spray.", LIMITS_SPRAY),
+    ];
+    let all = tables.iter().flat_map(|(table, keys)| keys.iter().map(move |key| format!("{table}{key}")));
+    let settings = all.filter(|key| !tables.iter().any(|(table, _)| *table == format!("{key}.")));
+    let missing: Vec<_> = settings.filter(|key| !named.contains(&key.as_str())).collect();
+    assert!(missing.is_empty(), "no test is named for {missing:?}");
 }
 
 #[test]

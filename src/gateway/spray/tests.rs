@@ -124,6 +124,26 @@ fn a_source_is_free_again_when_its_window_is_over() {
 }
 
 #[test]
+fn a_password_and_a_name_are_free_again_when_their_window_is_over() {
+    let watch = Watch::new();
+    let sprayed: Vec<_> = (0..5)
+        .map(|n| watch.failed((&format!("c-{n}"), "Winter2026!", Some(&format!("198.51.100.{n}")))))
+        .collect();
+    assert!(sprayed[4].contains(&Sign::NamesWithPassword), "{sprayed:?}");
+    let guessed: Vec<_> = (0..5)
+        .map(|n| watch.failed(("anna", &format!("guess {n}"), Some(&format!("192.0.2.{n}")))))
+        .collect();
+    assert!(guessed[4].contains(&Sign::SourcesOnName), "{guessed:?}");
+    let looks = |login: Login<'_>| (0..3).map(|_| watch.look(login)).last().unwrap();
+    let (spraying, guessing) = (("later", "Winter2026!", ELSEWHERE), ("anna", "right", ELSEWHERE));
+    watch.clock.advance(LIMITS.window - Duration::from_millis(1));
+    assert_eq!(looks(spraying), Speed::Slowed(Sign::NamesWithPassword), "not yet");
+    assert_eq!(looks(guessing), Speed::Slowed(Sign::SourcesOnName), "not yet");
+    watch.clock.advance(Duration::from_millis(1));
+    assert_eq!((looks(spraying), looks(guessing)), (Speed::Normal, Speed::Normal));
+}
+
+#[test]
 fn the_window_slides_and_slow_failures_of_many_people_are_no_spray() {
     let watch = Watch::new();
     // Four fall into any ten minutes.
