@@ -614,7 +614,11 @@ fn login(dice: &mut Dice<'_>) -> Login {
     let mut client = Client::new(dice.pick(&CLIENTS), dice.pick(&DIRECTORIES));
     client.groups = (0..dice.below(3)).map(|_| Arc::from(dice.pick(&CLIENT_GROUPS))).collect();
     client.protocol = dice.pick(&Protocol::ALL);
-    let groups: Groups = (0..dice.below(4)).map(|_| Box::from(dice.pick(&GROUPS))).collect();
+    let mut groups: Groups = (0..dice.below(4)).map(|_| Box::from(dice.pick(&GROUPS))).collect();
+    if dice.one_in(3) {
+        // So many that those that rules name are looked for one by one.
+        groups.extend((0..60).map(|number| format!("choir {number}").into()));
+    }
     let told: Groups = GROUPS.iter().map(|group| Box::from(*group)).filter(|_| dice.one_in(2)).collect();
     let user = match dice.below(6) {
         0 => UserAt::Unknown,
