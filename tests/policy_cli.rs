@@ -298,8 +298,8 @@ fn check_says_which_expectations_it_could_not_try_without_a_directory() {
                      base-dn = \"dc=lab,dc=test\"\n[[client]]\nname = \"other\"\naddresses = [\"192.0.2.9\"]\n\
                      secret = { file = \"vpn.secret\" }\ndirectory = \"people\"\n";
     let expect = "[[expect]]\nname = \"anna\"\nclient = \"other\"\nuser = \"anna\"\nthen = \"refuse\"\n";
-    std::fs::create_dir(lab.path("conf.d")).unwrap();
-    std::fs::write(lab.path("conf.d/people.toml"), format!("{directory}{expect}")).unwrap();
+    fs::create_dir(lab.path("conf.d")).unwrap();
+    fs::write(lab.path("conf.d/people.toml"), format!("{directory}{expect}")).unwrap();
     let told = lab.must(&["check"], "");
     let wanted = "1 expectation not tried, since a directory must be asked: doorward policy test --connect\n\
                   the settings are good\n";
