@@ -59,6 +59,21 @@ impl Elsewhere {
         self.rename("_elsewhere", "");
     }
 
+    /// What is there can be read, and no failure can be written, as on a full disk.
+    fn fills(&self) {
+        for deed in ["INSERT", "UPDATE", "DELETE"] {
+            let body = "BEGIN SELECT there_is_no_room(); END";
+            let name = format!("full_{deed}");
+            self.0.execute_batch(&format!("CREATE TRIGGER {name} BEFORE {deed} ON failure {body}")).unwrap();
+        }
+    }
+
+    fn has_room(&self) {
+        for deed in ["INSERT", "UPDATE", "DELETE"] {
+            self.0.execute_batch(&format!("DROP TRIGGER full_{deed}")).unwrap();
+        }
+    }
+
     fn rename(&self, from: &str, to: &str) {
         for table in ["subject", "failure"] {
             self.0.execute_batch(&format!("ALTER TABLE {table}{from} RENAME TO {table}{to}")).unwrap();
@@ -290,6 +305,53 @@ async fn guesses_are_counted_in_memory_under_the_same_limits_and_the_store_hears
     let reply = world.begin("alice", b"guess").await;
     assert!(matches!(reply, Reply::Reject(Reason::PasswordThrottled)), "{reply:?}");
     assert_eq!(world.wrong_passwords().await, 4, "each is told once");
+}
+
+#[tokio::test]
+async fn guesses_that_a_full_disk_does_not_take_are_counted_in_memory_b_087() {
+    let world = World::seen(FaultMode::FirstFactorOnly).await;
+    let store = Elsewhere::new(&world);
+    store.fills();
+    let before = world.checks();
+    for n in 0..10 {
+        let reply = world.begin("alice", format!("guess {n}").as_bytes()).await;
+        match n {
+            0 => assert!(is_away(&reply), "the record was read, and cannot be written: {reply:?}"),
+            1..4 => assert!(matches!(reply, Reply::Reject(Reason::WrongPassword)), "{n}: {reply:?}"),
+            _ => assert!(matches!(reply, Reply::Reject(Reason::PasswordThrottled)), "{n}: {reply:?}"),
+        }
+    }
+    assert_eq!(world.checks() - before, 4);
+    assert!(matches!(world.begin("alice", PASSWORD).await, Reply::Reject(Reason::PasswordThrottled)));
+    store.has_room();
+    assert!(matches!(world.begin("alice", PASSWORD).await, Reply::Reject(Reason::PasswordThrottled)));
+    assert_eq!(world.wrong_passwords().await, 4);
+}
+
+#[tokio::test]
+async fn without_a_mode_nobody_is_asked_about_a_second_guess_that_cannot_be_counted_b_087() {
+    let world = World::new().await;
+    let _asked = world.question().await;
+    let store = Elsewhere::new(&world);
+    store.fills();
+    let before = world.checks();
+    for n in 0..5 {
+        assert!(is_away(&world.begin("alice", format!("guess {n}").as_bytes()).await), "{n}");
+    }
+    assert_eq!(world.checks() - before, 1);
+    store.has_room();
+    let _asked = world.question().await;
+}
+
+#[tokio::test]
+async fn what_the_store_counted_before_it_went_away_counts_to_the_last_guess_b_087() {
+    let world = World::seen(FaultMode::FirstFactorOnly).await;
+    for _ in 0..4 {
+        assert!(matches!(world.begin("alice", b"wrong").await, Reply::Reject(Reason::WrongPassword)));
+    }
+    Elsewhere::new(&world).breaks();
+    let reply = world.begin("alice", PASSWORD).await;
+    assert!(matches!(reply, Reply::Reject(Reason::PasswordThrottled)), "{reply:?}");
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! What is known of a subject, from the store; and, where a fault mode holds because that is away, from memory.
 
+use crate::base::clock::Now;
 use crate::gateway::drive::work::network_of;
 use crate::gateway::drive::{Gateway, Live};
 use crate::gateway::ports::{Counted, WrongPassword};
+use crate::gateway::remember::Memory;
 use crate::gateway::turns::{Room, Turn, Way};
 use crate::login::flow::{Flow, Forgiven};
 use crate::login::identity::Pseudonym;
@@ -81,9 +83,7 @@ impl Gateway {
         for owed in self.memory.owed(who, now()) {
             match store.count_wrong_password(who, owed.at, &owed.how).await {
                 Ok(()) => self.memory.settled(who, &owed, now()),
-                Err(fault) if matches!(fault.kind, FaultKind::StoreUnavailable | FaultKind::Overloaded) => {
-                    return Err(fault);
-                }
+                Err(fault) if is_unheard(&fault) => return Err(fault),
                 // It does not know the subject any more.
                 Err(_) => self.memory.settled(who, &owed, now()),
             }
@@ -117,40 +117,65 @@ impl Gateway {
         history.noted = last.is_some_and(|day| day >= today);
     }
 
-    /// One more wrong password; in memory where the store is away, which hears of it as soon as it is back.
+    /// One more wrong password. Where the store cannot hear of it now, it does before it is asked about its subject again:
+    /// whatever cannot be counted, nobody is asked about.
     pub(super) async fn count_wrong_password(
         &self,
         who: &Pseudonym,
         flow: &Flow,
         live: &Live,
     ) -> Result<(), Fault> {
-        let now = self.parts.clock.now();
         let how = WrongPassword {
             familiar: flow.whence().familiar,
             limits: live.limits.password,
             directory_window: flow.bounds().window,
         };
+        let now = self.parts.clock.now();
+        let mut guess = Guess { memory: &self.memory, who, flow, now, how, is_owed: true };
         if flow.is_without_store() {
-            self.memory.count_wrong_password(who, &how, flow, now);
             return Ok(());
         }
-        self.parts.store.count_wrong_password(who, now.unix, &how).await
+        let counted = self.parts.store.count_wrong_password(who, now.unix, &how).await;
+        guess.is_owed = counted.as_ref().is_err_and(is_unheard);
+        counted
     }
 
     /// A right password ends what it ends.
     pub(super) async fn forgive(&self, who: &Pseudonym, flow: &Flow) -> Result<(), Fault> {
         let forgiven @ Forgiven { familiar, directory } = flow.forgiven();
-        if flow.is_without_store() {
-            self.memory.forgive(who, forgiven, self.parts.clock.now().steady);
-            return Ok(());
+        if !flow.is_without_store() {
+            let own = if familiar { Counted::FamiliarPassword } else { Counted::Password };
+            self.parts.store.forget_failures(who, own, false).await?;
+            if directory {
+                self.parts.store.forget_failures(who, Counted::Directory, false).await?;
+            }
         }
-        let own = if familiar { Counted::FamiliarPassword } else { Counted::Password };
-        self.parts.store.forget_failures(who, own, false).await?;
-        if directory {
-            self.parts.store.forget_failures(who, Counted::Directory, false).await?;
-        }
+        self.memory.forgive(who, forgiven, self.parts.clock.now().steady);
         Ok(())
     }
+}
+
+/// A wrong password that is being counted. It counts in memory as soon as this ends, also where the time of the login ends
+/// first: then the store may have heard of it all the same, and once too often is better than never.
+struct Guess<'a> {
+    memory: &'a Memory,
+    who: &'a Pseudonym,
+    flow: &'a Flow,
+    now: Now,
+    how: WrongPassword,
+    /// The store is still to hear of it.
+    is_owed: bool,
+}
+
+impl Drop for Guess<'_> {
+    fn drop(&mut self) {
+        self.memory.count_wrong_password(self.who, &self.how, self.is_owed, self.flow, self.now);
+    }
+}
+
+/// Whether the store may hear of it another time.
+const fn is_unheard(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::StoreUnavailable | FaultKind::Overloaded)
 }
 
 fn has_failed(record: &Record) -> bool {

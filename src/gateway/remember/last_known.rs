@@ -125,12 +125,13 @@ impl Memory {
         }
     }
 
-    /// Counts a wrong password while the store is away. The flow has just been told what is known of its subject, so
-    /// there is something to count it with.
+    /// Counts a wrong password; one that is owed, the store is still to hear of. The flow has just been told what is known
+    /// of its subject, so there is something to count it with.
     pub(in crate::gateway) fn count_wrong_password(
         &self,
         who: &Pseudonym,
         how: &WrongPassword,
+        is_owed: bool,
         flow: &Flow,
         now: Now,
     ) {
@@ -151,14 +152,16 @@ impl Memory {
         record.password = Some(rows.strange);
         record.familiar_password = Some(rows.familiar);
         record.directory = Some(rows.directory);
-        if known.owed.len() >= MOST_OWED {
-            known.owed.remove(0);
+        if is_owed {
+            if known.owed.len() >= MOST_OWED {
+                known.owed.remove(0);
+            }
+            known.owed.push(Owed { at: now.unix, how: *how });
         }
-        known.owed.push(Owed { at: now.unix, how: *how });
         subjects.insert(who.clone(), known, now.steady);
     }
 
-    /// A right password has come while the store is away. What the store has counted before stays there.
+    /// A right password has come. Where the store is away, what that has counted before stays there.
     pub(in crate::gateway) fn forgive(&self, who: &Pseudonym, forgiven: Forgiven, now: Instant) {
         let mut subjects = self.last_known_of_all();
         let Some(known) = subjects.get_mut(who, now) else { return };
