@@ -58,6 +58,20 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
         (now.saturating_duration_since(since) < self.age).then_some(value)
     }
 
+    /// Up to `many` of the keys that were put in as this number or later, in that order, each with its number. Whoever goes on
+    /// behind the last one comes to all of them.
+    #[must_use]
+    pub fn following(&self, number: u64, many: usize) -> Vec<(u64, K)> {
+        let behind = self.order.range(self.order.partition_point(|(one, _)| *one < number)..);
+        behind.filter(|(one, key)| self.number(key) == Some(*one)).take(many).cloned().collect()
+    }
+
+    /// As what `key` was put in; another number once something else is kept under it.
+    #[must_use]
+    pub fn number(&self, key: &K) -> Option<u64> {
+        self.entries.get(key).map(|(number, _, _)| *number)
+    }
+
     /// Number of entries, those not yet swept out included.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -139,6 +153,20 @@ mod tests {
             map.remove(&"same", now);
         }
         assert!(map.order.len() <= 16, "{}", map.order.len());
+    }
+
+    #[test]
+    fn whoever_goes_on_behind_the_last_number_comes_to_every_key_once() {
+        let now = SystemClock.now().steady;
+        let mut map = BoundedMap::new(8, Duration::from_secs(10));
+        for key in ["a", "b", "c", "d", "b"] {
+            map.insert(key, (), now);
+        }
+        map.remove(&"c", now);
+        let first = map.following(0, 2);
+        assert_eq!(first, [(0, "a"), (3, "d")]);
+        assert_eq!(map.following(4, 2), [(4, "b")]);
+        assert_eq!((map.following(5, 2), map.number(&"b"), map.number(&"c")), (vec![], Some(4), None));
     }
 
     #[test]

@@ -257,6 +257,7 @@ impl Daemon {
     async fn round(&mut self) {
         self.watch_the_clock();
         self.gateway.tidy();
+        self.gateway.look_again().await;
         self.watch.turn(&self.gateway, &self.reloads, self.stock.clock.now()).await;
         self.signing.learn(&self.front).await;
         self.doors.watch_certificates(self.stock.clock.now());

@@ -11,6 +11,7 @@ mod by_rule;
 mod last_known;
 
 use std::net::IpAddr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -71,6 +72,8 @@ pub(super) struct Memory {
     wrong: Mutex<BoundedMap<[u8; 32], Instant>>,
     places: Mutex<Places>,
     last_known: Mutex<LastKnown>,
+    /// Behind whom of these the store is asked next.
+    next_known: AtomicU64,
 }
 
 struct Entry {
@@ -101,6 +104,7 @@ impl Memory {
             wrong: Mutex::new(BoundedMap::new(MOST_WRONG, WRONG)),
             places: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST_PLACE)),
             last_known: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST_KNOWN)),
+            next_known: AtomicU64::new(0),
         }
     }
 

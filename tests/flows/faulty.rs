@@ -250,6 +250,61 @@ async fn whatever_changes_about_the_account_ends_a_confirmation_for_good() {
 }
 
 #[tokio::test]
+async fn what_an_administrator_took_away_is_gone_also_where_its_owner_did_not_log_in_since() {
+    let world = World::confirmed(recent()).await;
+    world.print_codes().await;
+    let _asked = world.asked_at_home().await;
+    let id = world.asked_at_home().await;
+    world.clock.advance(Duration::from_secs(30));
+    assert!(basis(&world.answer(id, &world.code()).await).is_some());
+    let store = Elsewhere::new(&world);
+    store.breaks();
+    world.gateway.look_again().await;
+    assert_eq!(basis(&world.home(PASSWORD).await), Some(Basis::FaultRecent(FactorKind::Totp)));
+    store.mends();
+    let factor = world.enrolled().await.into_iter().find(|one| one.kind() == FactorKind::Totp).unwrap();
+    assert!(world.enrolling.revoke(&world.who, factor.id).await.unwrap());
+    world.gateway.look_again().await;
+    store.breaks();
+    assert!(is_away(&world.home(PASSWORD).await));
+}
+
+#[tokio::test]
+async fn whose_time_was_ended_or_who_was_forgotten_before_the_store_went_away_stays_out() {
+    for is_forgotten in [false, true] {
+        let world = World::confirmed(FaultMode::FirstFactorOnly).await;
+        if is_forgotten {
+            assert!(world.store.forget(&world.who).await.unwrap());
+        } else {
+            let now = world.clock.now().unix;
+            world.store.set_validity(&world.who, None, Some(now)).await.unwrap();
+        }
+        world.gateway.look_again().await;
+        Elsewhere::new(&world).breaks();
+        let reply = world.home(PASSWORD).await;
+        match is_forgotten {
+            true => assert!(is_away(&reply), "{reply:?}"),
+            false => assert!(matches!(reply, Reply::Reject(Reason::OutsideValidity)), "{reply:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn to_look_again_forgets_no_guess_that_the_store_has_not_heard_of() {
+    let world = World::seen(FaultMode::FirstFactorOnly).await;
+    let store = Elsewhere::new(&world);
+    store.breaks();
+    for _ in 0..4 {
+        assert!(matches!(world.begin("alice", b"wrong").await, Reply::Reject(Reason::WrongPassword)));
+    }
+    store.mends();
+    world.gateway.look_again().await;
+    store.breaks();
+    let reply = world.begin("alice", PASSWORD).await;
+    assert!(matches!(reply, Reply::Reject(Reason::PasswordThrottled)), "{reply:?}");
+}
+
+#[tokio::test]
 async fn an_account_that_was_disabled_meanwhile_stays_out() {
     let world = World::confirmed(FaultMode::FirstFactorOnly).await;
     Elsewhere::new(&world).breaks();

@@ -5,6 +5,8 @@
 //! Wrong passwords that come while the store is away are counted here under the same limits, and the store hears of them
 //! before it is asked about their subject again. Seeds are not kept.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::base::bounded::BoundedMap;
@@ -13,7 +15,7 @@ use crate::base::clock::{Now, UnixTime};
 use crate::gateway::ports::{SubjectDigest, WrongPassword};
 use crate::gateway::remember::by_rule::{Place, recall_in};
 use crate::gateway::remember::{Digest, MOST_OF_ONE, Memory, equal};
-use crate::login::factor::{Enrolment, FactorKinds, Sealed};
+use crate::login::factor::{Enrolment, EnrolmentId, FactorKinds, Sealed};
 use crate::login::flow::{Flow, Forgiven};
 use crate::login::identity::Pseudonym;
 use crate::login::step::{Before, KnownNetwork, Record};
@@ -60,6 +62,41 @@ impl Memory {
         recent.retain(|place| is_as_before(place) && now.saturating_duration_since(place.since) < LONGEST);
         let known = Known { record: without_seeds(record), recent, owed };
         subjects.insert(subject.pseudonym.clone(), known, now);
+    }
+
+    /// The next few of those who are known, each with the number under which that is kept; all of them in turn.
+    pub(in crate::gateway) fn next_known(&self, many: usize) -> Vec<(u64, Pseudonym)> {
+        let next = self.next_known.load(Ordering::Relaxed);
+        let found = self.last_known_of_all().following(next, many);
+        let behind =
+            found.last().filter(|_| found.len() >= many).map_or(0, |(last, _)| last.saturating_add(1));
+        self.next_known.store(behind, Ordering::Relaxed);
+        found
+    }
+
+    /// Takes up what the store says of `who` without a login of his, unless there was one meanwhile. Whom it does not know any
+    /// more, nobody knows; where a factor is gone or locked, or there is another, nothing counts once more.
+    pub(in crate::gateway) fn renew(&self, who: &Pseudonym, number: u64, record: &Record, now: Instant) {
+        let mut subjects = self.last_known_of_all();
+        if subjects.number(who) != Some(number) {
+            return;
+        }
+        if record.history.first_seen.is_none() {
+            subjects.remove(who, now);
+            return;
+        }
+        let Some(known) = subjects.get_mut(who, now) else { return };
+        if factors_of(record) != factors_of(&known.record) {
+            known.recent.clear();
+        }
+        let mut record = without_seeds(record);
+        if !known.owed.is_empty() {
+            // More was counted than the store has heard of.
+            let counted = &known.record;
+            (record.password, record.familiar_password) = (counted.password, counted.familiar_password);
+            record.directory = counted.directory;
+        }
+        known.record = record;
     }
 
     /// The store has noted that `who` was let in on this day, from this network.
@@ -206,6 +243,12 @@ impl Memory {
         digest.part(subject.pseudonym.as_str().as_bytes());
         Some(digest.end())
     }
+}
+
+/// Which factors there are, and which kinds are locked.
+fn factors_of(record: &Record) -> (BTreeSet<EnrolmentId>, FactorKinds) {
+    let locked = record.codes.iter().filter(|(_, failures)| failures.locked);
+    (record.enrolments.iter().map(|one| one.id).collect(), locked.map(|(kind, _)| *kind).collect())
 }
 
 /// What is worth keeping: no seeds, and nothing that is only about one login.
