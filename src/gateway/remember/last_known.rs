@@ -31,8 +31,8 @@ const MOST_OWED: usize = 16;
 /// Most networks of one of them: as many as the store keeps.
 const MOST_NETWORKS: usize = 16;
 
-/// What is known of each subject.
-pub(super) type LastKnown = BoundedMap<Pseudonym, Known>;
+/// What is known of each subject; boxed, since a table doubles as it grows.
+pub(super) type LastKnown = BoundedMap<Pseudonym, Box<Known>>;
 
 /// What is known of one.
 pub(super) struct Known {
@@ -55,13 +55,13 @@ impl Memory {
     pub(in crate::gateway) fn keep_record(&self, flow: &Flow, record: &Record, now: Instant) {
         let Some(subject) = flow.subject() else { return };
         let state = self.state_of_place(flow, record);
+        let record = without_seeds(record);
         let mut subjects = self.last_known_of_all();
         let before = subjects.remove(&subject.pseudonym, now);
         let (mut recent, owed) = before.map_or_else(Default::default, |known| (known.recent, known.owed));
         let is_as_before = |place: &Place| state.is_some_and(|state| equal(&place.state, &state));
         recent.retain(|place| is_as_before(place) && now.saturating_duration_since(place.since) < LONGEST);
-        let known = Known { record: without_seeds(record), recent, owed };
-        subjects.insert(subject.pseudonym.clone(), known, now);
+        subjects.insert(subject.pseudonym.clone(), Box::new(Known { record, recent, owed }), now);
     }
 
     /// The next few of those who are known, each with the number under which that is kept; all of them in turn.
@@ -173,10 +173,9 @@ impl Memory {
         now: Now,
     ) {
         let mut subjects = self.last_known_of_all();
-        let mut known = subjects.remove(who, now.steady).unwrap_or_else(|| Known {
-            record: without_seeds(flow.record()),
-            recent: Vec::new(),
-            owed: Vec::new(),
+        let mut known = subjects.remove(who, now.steady).unwrap_or_else(|| {
+            let record = without_seeds(flow.record());
+            Box::new(Known { record, recent: Vec::new(), owed: Vec::new() })
         });
         let row = |failures: Option<Failures>| failures.unwrap_or(Failures::NONE);
         let record = &mut known.record;
