@@ -56,14 +56,7 @@ impl Memory {
         };
         let mut places = self.places();
         let mut known = places.remove(&subject.pseudonym, now).unwrap_or_default();
-        known.retain(|place| {
-            let lasts = now.saturating_duration_since(place.since) < LONGEST;
-            lasts && !place.over && !equal(&place.print, &print)
-        });
-        if known.len() >= MOST_OF_ONE {
-            known.remove(0);
-        }
-        known.push(Place { print, state, kinds, since: now, over: false });
+        keep_in(&mut known, Place { print, state, kinds, since: now, over: false });
         places.insert(subject.pseudonym.clone(), known, now);
     }
 
@@ -97,6 +90,18 @@ impl Memory {
         }
         Some(digest.end())
     }
+}
+
+/// Puts a place among those of one subject, instead of what was known of it and of what no longer counts.
+pub(super) fn keep_in(known: &mut Vec<Place>, place: Place) {
+    known.retain(|before| {
+        let lasts = place.since.saturating_duration_since(before.since) < LONGEST;
+        lasts && !before.over && !equal(&before.print, &place.print)
+    });
+    if known.len() >= MOST_OF_ONE {
+        known.remove(0);
+    }
+    known.push(place);
 }
 
 /// What was confirmed at the place with this print, as long as this state is as it was then. Where it is not, nothing

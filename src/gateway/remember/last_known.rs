@@ -13,8 +13,8 @@ use crate::base::bounded::BoundedMap;
 use crate::base::cidr::Prefix;
 use crate::base::clock::{Now, UnixTime};
 use crate::gateway::ports::{SubjectDigest, WrongPassword};
-use crate::gateway::remember::by_rule::{Place, recall_in};
-use crate::gateway::remember::{Digest, MOST_OF_ONE, Memory, equal};
+use crate::gateway::remember::by_rule::{Place, keep_in, recall_in};
+use crate::gateway::remember::{Digest, Memory, equal};
 use crate::login::factor::{Enrolment, EnrolmentId, FactorKinds, Sealed};
 use crate::login::flow::{Flow, Forgiven};
 use crate::login::identity::Pseudonym;
@@ -148,11 +148,7 @@ impl Memory {
         };
         let mut subjects = self.last_known_of_all();
         let Some(known) = subjects.get_mut(&subject.pseudonym, now) else { return };
-        known.recent.retain(|place| !place.over && !equal(&place.print, &print));
-        if known.recent.len() >= MOST_OF_ONE {
-            known.recent.remove(0);
-        }
-        known.recent.push(Place { print, state, kinds, since: now, over: false });
+        keep_in(&mut known.recent, Place { print, state, kinds, since: now, over: false });
     }
 
     /// Nothing counts once more that was confirmed of `who`.

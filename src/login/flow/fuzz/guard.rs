@@ -14,7 +14,7 @@ use crate::login::credential::PrimaryCredential;
 use crate::login::flow::Flow;
 use crate::login::flow::fuzz::dice::Dice;
 use crate::login::flow::fuzz::made::name;
-use crate::login::identity::{Account, Groups, Pseudonym, Standing, Subject};
+use crate::login::identity::{Account, Pseudonym, Subject};
 use crate::login::policy::{Condition, Place, Policy, Requirement, Rule};
 use crate::login::step::{Event, History, Outcome, PrimaryOutcome, Record, Step, Work};
 use crate::login::throttle::lockout::{Rows, Whence};
@@ -228,19 +228,7 @@ fn attempt(clock: &ManualClock) -> Attempt {
 
 #[allow(clippy::unwrap_used, reason = "constants")]
 fn subject(lockout: Option<Lockout>) -> Subject {
-    let account = Account {
-        directory: "directory".into(),
-        id: Box::from(&b"1"[..]),
-        display: "Alice".into(),
-        handle: "alice".into(),
-        groups: Groups::new(),
-        standing: Standing::Active,
-        number: None,
-        aliases: Vec::new(),
-        stamp: Box::default(),
-        lockout,
-        attributes: Default::default(),
-    };
+    let account = Account { lockout, ..Account::new("directory", b"1", "alice") };
     Subject { pseudonym: Pseudonym::new("p1").unwrap(), account: Arc::new(account) }
 }
 

@@ -15,7 +15,7 @@ use crate::login::factor::{
 use crate::login::flow::fuzz::dice::Dice;
 use crate::login::flow::fuzz::made::name;
 use crate::login::flow::fuzz::rules::T0;
-use crate::login::identity::{Account, Groups, Pseudonym, Standing, Subject};
+use crate::login::identity::{Account, Pseudonym, Subject};
 use crate::login::policy::{Condition, Country, Options, Place, Policy, Requirement, Rule};
 use crate::login::relay::Passage;
 use crate::login::step::{Before, History, Record};
@@ -145,19 +145,7 @@ pub(super) fn attempt(dice: &mut Dice<'_>, obliging: bool, began: Now) -> Attemp
 
 #[allow(clippy::unwrap_used, reason = "constants")]
 pub(super) fn subject() -> Subject {
-    let account = Account {
-        directory: "directory".into(),
-        id: Box::from(&b"1"[..]),
-        display: "Alice".into(),
-        handle: "alice".into(),
-        groups: Groups::new(),
-        standing: Standing::Active,
-        number: None,
-        aliases: Vec::new(),
-        stamp: Box::default(),
-        lockout: None,
-        attributes: Default::default(),
-    };
+    let account = Account::new("directory", b"1", "alice");
     Subject { pseudonym: Pseudonym::new("p1").unwrap(), account: Arc::new(account) }
 }
 
