@@ -176,8 +176,8 @@ async fn a_125_a_133_when_the_first_is_held_the_second_is_asked_and_probes_bring
     }
     let mark = second.mark();
     assert!(confirms(&log_in(&relay, "alice", PASSWORD).await.unwrap(), "alice"), "without waiting for it");
-    let heard = second.wait_for(mark, "Sent Access-Accept");
-    assert!(heard.iter().any(|line| line.contains("alice")), "{heard:?}");
+    // Its last words about bob may be written behind the mark: it is her name that counts.
+    second.wait_for(mark, "alice");
     first.go_on();
     let deadline = until();
     while relay.status().next().unwrap().standing != Standing::Up {
