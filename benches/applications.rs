@@ -1,7 +1,6 @@
 //! Applications that bind as their users over LDAP, in front of a directory that costs nothing, or of OpenLDAP's.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::request::Scope;
@@ -86,6 +85,7 @@ fn lines(runtime: &tokio::runtime::Runtime, door: &Door, kept: bool, window: usi
 
 /// Everybody of a crowd takes a turn once per round, each time with a later code; then some, one by one.
 struct Case {
+    goal: &'static str,
     name: &'static str,
     door: Door,
     kept: bool,
@@ -96,7 +96,8 @@ struct Case {
 impl Case {
     fn run(self, report: &mut Report, pid: u32) {
         let crowd = self.users.start..self.users.end - SINGLES;
-        report.add((0..ROUNDS).map(|round| self.round(pid, crowd.clone(), round, MANY_AT_ONCE)));
+        let each = report.add((0..ROUNDS).map(|round| self.round(pid, crowd.clone(), round, MANY_AT_ONCE)));
+        report.figures.add(self.goal, each);
         report.add([self.round(pid, crowd.end..self.users.end, 0, 1)]);
     }
 
@@ -105,9 +106,8 @@ impl Case {
         // First, since it may wait for the next step, and a connection that says nothing is closed.
         let turns = turns(users, round, self.turn);
         let lines = lines(&runtime, &self.door, self.kept, window);
-        let before = machine::cpu(pid);
-        let (score, _, _lines) = asking::take_turns(&runtime, lines, turns);
-        Row { case: self.name, window, cpu: machine::cpu(pid) - before, score }
+        let ((score, _, _lines), cpu) = table::with_cpu(pid, || asking::take_turns(&runtime, lines, turns));
+        Row { case: self.name, window, cpu, score }
     }
 }
 
@@ -116,17 +116,17 @@ pub fn binds(report: &mut Report) {
     let all = 3 * (CROWD + SINGLES) + TLS_CROWD + SINGLES;
     let stage = Stage::set(all);
     let (plain, tls) = (stage.plain(), stage.tls());
-    let cases: [(&str, &Door, bool, Turn, usize); 4] = [
-        ("LDAP bind, kept connections", &plain, true, bind_alone, CROWD),
-        ("LDAP connect, bind, unbind", &plain, false, bind_alone, CROWD),
-        ("LDAP service bind, search, user's bind, kept", &plain, true, search_and_bind, CROWD),
-        ("LDAPS connect, bind, unbind", &tls, false, bind_alone, TLS_CROWD),
+    let cases: [(&str, &str, &Door, bool, Turn, usize); 4] = [
+        ("L1", "LDAP bind, kept connections", &plain, true, bind_alone, CROWD),
+        ("L2", "LDAP connect, bind, unbind", &plain, false, bind_alone, CROWD),
+        ("L3", "LDAP service bind, search, user's bind, kept", &plain, true, search_and_bind, CROWD),
+        ("L4", "LDAPS connect, bind, unbind", &tls, false, bind_alone, TLS_CROWD),
     ];
     let mut from = 0;
-    for (name, door, kept, turn, crowd) in cases {
+    for (goal, name, door, kept, turn, crowd) in cases {
         let users = from..from + crowd + SINGLES;
         from = users.end;
-        Case { name, door: door.clone(), kept, turn, users }.run(report, stage.lab.pid());
+        Case { goal, name, door: door.clone(), kept, turn, users }.run(report, stage.lab.pid());
     }
 }
 
@@ -145,30 +145,29 @@ pub fn added(report: &mut Report) {
     people::enrol(&mut lab, (0..SLAPD_CROWD).map(|n| known[&name(n)].clone().into_bytes()));
     lab.run();
     let door = Door::plain(lab.ldap_address("plain"));
-    let case =
-        Case { name: "LDAP bind, kept, slapd", door, kept: true, turn: bind_alone, users: 0..SLAPD_CROWD };
+    let users = 0..SLAPD_CROWD;
+    let case = Case { goal: "L5", name: "LDAP bind, kept, slapd", door, kept: true, turn: bind_alone, users };
     let most = case.round(lab.pid(), 0..SLAPD_CROWD, 0, MANY_AT_ONCE);
     let rate = most.score.rate() / 2.0;
     report.add([most]);
-    let paced = |what, address, field: &str, before: Duration| {
+    let paced = |case, address, field: &str| {
         let asks: Vec<Ask> = (0..SLAPD_CROWD).map(|n| asking::bind(&dn(&name(n)), field)).collect();
-        let score = asking::ask_paced(address, &asks, rate, 8);
-        Row { case: what, window: 8, cpu: machine::cpu(lab.pid()) - before, score }
+        let (score, cpu) = table::with_cpu(lab.pid(), || asking::ask_paced(address, &asks, rate, 8));
+        Row { case, window: 8, cpu, score }
     };
     let (plain, bare) = (lab.ldap_address("plain"), server.parse().unwrap());
-    let best = |rows: [Row; 2]| rows.into_iter().min_by(|a, b| a.score.p50().total_cmp(&b.score.p50()));
-    let bare = |_| paced("LDAP bind at half load, slapd alone", bare, PASSWORD, machine::cpu(lab.pid()));
-    let ours = |round| {
-        let field = people::field(round, QUIET);
-        paced("LDAP bind at half load, through us", plain, &field, machine::cpu(lab.pid()))
-    };
+    let p50 = |row: &Row| row.score.waits.quantile(0.5);
+    let best = |rows: [Row; 2]| rows.into_iter().min_by(|a, b| p50(a).total_cmp(&p50(b)));
+    let bare = |_| paced("LDAP bind at half load, slapd alone", bare, PASSWORD);
+    let ours = |round| paced("LDAP bind at half load, through us", plain, &people::field(round, QUIET));
     let bare = best([0, 1].map(bare)).unwrap();
     let ours = best([0, 1].map(ours)).unwrap();
-    let at = |part| ours.score.quantile(part) - bare.score.quantile(part);
-    let figure = format!("{:.0} us, {:.0} us", at(0.5), at(0.99));
+    let at = |part| ours.score.waits.quantile(part) - bare.score.waits.quantile(part);
+    let (half, most) = (at(0.5), at(0.99));
     report.add([bare]);
     report.add([ours]);
-    table::figure("added to a bind at half load, p50 and p99", &figure);
+    table::figure("added to a bind at half load, p50 and p99", &format!("{half:.0} us, {most:.0} us"));
+    report.figures.add("L5", half);
 }
 
 /// Searches of somebody who is bound.
@@ -188,10 +187,10 @@ pub fn relay(report: &mut Report) {
     let all = Filter::Present("objectClass");
     let round = |case, runtime: &tokio::runtime::Runtime, lines: &mut Vec<Line>, ask: &Ask, count| {
         let (window, turns) = (lines.len(), vec![vec![ask.clone()]; count]);
-        let before = machine::cpu(pid);
-        let (score, sum, kept) = asking::take_turns(runtime, std::mem::take(lines), turns);
+        let turn = || asking::take_turns(runtime, std::mem::take(lines), turns);
+        let ((score, sum, kept), cpu) = table::with_cpu(pid, turn);
         *lines = kept;
-        (Row { case, window, cpu: machine::cpu(pid) - before, score }, sum)
+        (Row { case, window, cpu, score }, sum)
     };
     let runtime = asking::runtime();
     let mut lines = bound(&runtime, &stage.plain(), BOUND);

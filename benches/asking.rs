@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::histogram::Histogram;
 use crate::load::Score;
 
 /// What is answered sooner or not at all.
@@ -165,13 +167,12 @@ pub fn take_turns(
         for task in tasks {
             let (done, line) = task.await.unwrap();
             lines.push(line);
-            score.waits.extend(done.waits);
+            score.waits.join(&done.waits);
             score.wrong += done.wrong;
             sum.messages += done.sum.messages;
             sum.octets += done.sum.octets;
         }
         score.elapsed = SystemClock.now().steady - began;
-        score.waits.sort_unstable();
         (score, sum, lines)
     })
 }
@@ -183,7 +184,7 @@ struct Turns {
 
 #[derive(Default)]
 struct Done {
-    waits: Vec<Duration>,
+    waits: Histogram,
     wrong: usize,
     sum: Answered,
 }
@@ -200,7 +201,7 @@ async fn work_off(mut line: Line, turns: Arc<Turns>) -> (Done, Line) {
                 peer.leave().await;
             }
         }
-        done.waits.push(SystemClock.now().steady - began);
+        done.waits.add(SystemClock.now().steady - began);
     }
     (done, line)
 }
@@ -253,24 +254,26 @@ pub fn runtime() -> tokio::runtime::Runtime {
 }
 
 /// Asks at a fixed rate, from as many threads as there are connections, each of which sends at times of its own and
-/// then waits for its answer. Late answers make the next request late, and the rate that was reached tells so.
+/// then waits for its answer. An answer's time runs from when its request should have been sent, so that one that is late
+/// makes those after it late as well.
 pub fn ask_paced(address: SocketAddr, asks: &[Ask], rate: f64, connections: usize) -> Score {
     let began = SystemClock.now().steady + Duration::from_millis(20);
-    let waits: Vec<(Vec<Duration>, usize)> = std::thread::scope(|scope| {
+    let waits: Vec<(Histogram, usize)> = std::thread::scope(|scope| {
         let one = |first: usize| {
             let mine = asks.iter().enumerate().skip(first).step_by(connections);
             scope.spawn(move || {
+                // The kernel may wake this thread when it should, and not up to 50 us later.
+                let _exact = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
                 let mut stream = std::net::TcpStream::connect(address).unwrap();
                 stream.set_nodelay(true).unwrap();
                 stream.set_read_timeout(Some(PATIENCE)).unwrap();
-                let mut waits = (Vec::new(), 0);
+                let mut waits = (Histogram::default(), 0);
                 for (n, ask) in mine {
                     let due = began + Duration::from_secs_f64(n as f64 / rate);
                     std::thread::sleep(due.saturating_duration_since(SystemClock.now().steady));
-                    let sent = SystemClock.now().steady;
                     stream.write_all(&ask.bytes).unwrap();
                     let success = read_result(&mut stream);
-                    waits.0.push(SystemClock.now().steady - sent);
+                    waits.0.add(SystemClock.now().steady - due);
                     waits.1 += usize::from(!success);
                 }
                 waits
@@ -281,10 +284,9 @@ pub fn ask_paced(address: SocketAddr, asks: &[Ask], rate: f64, connections: usiz
     });
     let mut score = Score { elapsed: SystemClock.now().steady - began, ..Score::default() };
     for (some, wrong) in waits {
-        score.waits.extend(some);
+        score.waits.join(&some);
         score.wrong += wrong;
     }
-    score.waits.sort_unstable();
     score
 }
 

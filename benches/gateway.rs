@@ -17,6 +17,8 @@
 
 mod applications;
 mod asking;
+mod goals;
+mod histogram;
 #[path = "../tests/support/lab.rs"]
 mod lab;
 mod load;
@@ -31,11 +33,13 @@ mod support;
 mod table;
 
 use std::fs::File;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use doorward::base::clock::{Clock, SystemClock};
 use doorward::wire::radius::packet::Code;
+use goals::Figures;
 use lab::Lab;
 use load::{Manner, Shot, fire};
 use support::slapd::Slapd;
@@ -46,14 +50,15 @@ use table::Row;
 const ROUNDS: i64 = 3;
 /// Requests under way in the cases that look for the most there can be.
 const MANY: usize = 128;
-/// No volley sends for longer.
-const LIMIT: Duration = Duration::from_secs(20);
 /// Seconds that a volley may take without leaving its time step.
 const QUIET: i64 = 12;
 
 /// Users who log in all at once, and after them those who log in one after another.
-const CROWD: usize = 9_500;
+const CROWD: usize = 5_000;
 const SINGLES: usize = 500;
+/// Users who log in at a fixed rate, so many in a second.
+const EVEN: usize = 4_500;
+const RATE: f64 = 5_000.0;
 /// The same of the LDAP server, and how many are in one group of it.
 const LDAP_CROWD: usize = 3000;
 const GROUP: usize = 100;
@@ -81,17 +86,21 @@ const CASES: [(&str, Case); 9] = [
 #[derive(Default)]
 struct Report {
     rows: Vec<Row>,
+    figures: Figures,
     json: bool,
 }
 
 impl Report {
-    fn add(&mut self, rows: impl IntoIterator<Item = Row>) {
+    /// Takes the best of some rounds of a case; its microseconds of CPU for each request.
+    fn add(&mut self, rows: impl IntoIterator<Item = Row>) -> f64 {
         let best = rows.into_iter().min_by_key(|row| (!row.is_sound(), row.cpu)).unwrap();
         table::line(&best);
         if self.json {
             table::json(&best);
         }
+        let each = best.cpu_us();
         self.rows.push(best);
+        each
     }
 }
 
@@ -110,6 +119,7 @@ fn main() -> ExitCode {
         println!("this measures the optimised program: cargo bench --bench gateway");
         return ExitCode::SUCCESS;
     }
+    histogram::check();
     machine::open_files();
     let all = words.iter().all(|word| word.starts_with("--"));
     let mut report = Report { json: has("--json"), ..Report::default() };
@@ -122,6 +132,10 @@ fn main() -> ExitCode {
             case(&mut report);
         }
     }
+    report.figures.print();
+    if report.json {
+        report.figures.json();
+    }
     if report.rows.iter().all(Row::is_sound) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -130,12 +144,15 @@ fn measure(
     case: &'static str,
     (pid, server): (u32, std::net::SocketAddr),
     shots: &[Shot],
-    window: usize,
-    expect: Option<Code>,
+    manner: Manner<'_>,
 ) -> Row {
-    let before = machine::cpu(pid);
-    let score = fire(server, shots, Manner { window, expect, limit: LIMIT });
-    Row { case, window, cpu: machine::cpu(pid) - before, score }
+    let (score, cpu) = table::with_cpu(pid, || fire(server, shots, manner));
+    Row { case, window: manner.window, cpu, score }
+}
+
+/// As many as the window holds at any time, each of which must be answered with `expect`.
+fn closed(window: usize, expect: Option<Code>) -> Manner<'static> {
+    Manner { window, expect, ..Manner::default() }
 }
 
 fn of(lab: &Lab) -> (u32, std::net::SocketAddr) {
@@ -146,9 +163,9 @@ fn of(lab: &Lab) -> (u32, std::net::SocketAddr) {
 fn floor(report: &mut Report) {
     let echo = machine::Echo::start();
     let shots = people::probes();
-    let round = |_| measure("echo of datagrams", (echo.pid(), echo.address), &shots, MANY, None);
+    let round = |_| measure("echo of datagrams", (echo.pid(), echo.address), &shots, closed(MANY, None));
     report.add((0..ROUNDS).map(round));
-    report.add([measure("echo of datagrams", (echo.pid(), echo.address), &shots[..2000], 1, None)]);
+    report.add([measure("echo of datagrams", (echo.pid(), echo.address), &shots[..2000], closed(1, None))]);
     let dir = people::folder();
     let ways: [(&str, bool, Sync); 3] = [
         ("fdatasync of 4 KiB at the end of a file", false, File::sync_data),
@@ -168,23 +185,52 @@ fn status(report: &mut Report) {
     let round = |_| {
         // What a device may ask for in a second is used up by each round.
         std::thread::sleep(Duration::from_millis(1100));
-        measure("Status-Server", of(&lab), &people::probes(), MANY, alive)
+        measure("Status-Server", of(&lab), &people::probes(), closed(MANY, alive))
     };
-    report.add((0..ROUNDS).map(round));
+    let each = report.add((0..ROUNDS).map(round));
+    report.figures.add("R5", each);
     std::thread::sleep(Duration::from_millis(1100));
-    report.add([measure("Status-Server", of(&lab), &people::probes()[..2000], 1, alive)]);
+    report.add([measure("Status-Server", of(&lab), &people::probes()[..2000], closed(1, alive))]);
 }
 
-/// Everybody in the crowd logs in once per round, each time with a later code; then some, one by one.
-fn log_in(report: &mut Report, case: &'static str, lab: &Lab, crowd: usize, rounds: i64, prefix: &str) {
+/// Everybody in the crowd logs in once per round, each time with a later code; then some, one by one. The CPU time of one
+/// login among many.
+fn log_in(
+    report: &mut Report,
+    case: &'static str,
+    lab: &Lab,
+    crowd: usize,
+    rounds: i64,
+    prefix: &str,
+) -> f64 {
     let accept = Some(Code::AccessAccept);
     let round = |round| {
         let shots = people::logins(0..crowd, round - 1, QUIET, prefix);
-        measure(case, of(lab), &shots, MANY, accept)
+        measure(case, of(lab), &shots, closed(MANY, accept))
     };
-    report.add((0..rounds).map(round));
+    let each = report.add((0..rounds).map(round));
     let singles = people::logins(crowd..crowd + SINGLES, 0, QUIET, prefix);
-    report.add([measure(case, of(lab), &singles, 1, accept)]);
+    report.add([measure(case, of(lab), &singles, closed(1, accept))]);
+    each
+}
+
+/// A fixed number of logins in a second, evenly and whatever is answered meanwhile.
+fn evenly(report: &mut Report, lab: &Lab, users: Range<usize>) {
+    let accept = Some(Code::AccessAccept);
+    let manner = Manner { rate: Some(RATE), spin: true, ..closed(people::MOST_AT_ONCE, accept) };
+    let round = |round| {
+        let shots = people::logins(users.clone(), round - 1, QUIET, "");
+        measure("code alone, at 5,000/s", of(lab), &shots, manner)
+    };
+    let each = report.add((0..ROUNDS).map(round));
+    let score = &report.rows[report.rows.len() - 1].score;
+    let (half, most) = (score.waits.quantile(0.5), score.waits.quantile(0.99));
+    let late = |part| score.lateness.quantile(part);
+    let lateness = format!("{:.0} us, {:.0} us", late(0.5), late(0.99));
+    table::figure("  in this, how late requests were sent, p50 and p99", &lateness);
+    for (id, figure) in [("R1b", each), ("R1c p50", half), ("R1c p99", most)] {
+        report.figures.add(id, figure);
+    }
 }
 
 /// Starts the gateway, which is stopped, a few times, and leaves it running.
@@ -202,12 +248,18 @@ fn start(lab: &mut Lab, what: &str) {
 }
 
 fn trusted(report: &mut Report) {
-    let mut lab = people::trusted(CROWD + SINGLES);
-    people::enrol(&mut lab, people::file_ids(CROWD + SINGLES));
+    let all = CROWD + SINGLES + EVEN;
+    let mut lab = people::trusted(all);
+    people::enrol(&mut lab, people::file_ids(all));
     start(&mut lab, "start to ready, 10,000 enrolments and 10,000 users in a file");
     let ready = machine::peak_memory(lab.pid());
     table::figure("peak memory when ready, 10,000 users in its file", &format!("{ready:.0} MiB"));
-    log_in(report, "code alone, 10,000 enrolments", &lab, CROWD, ROUNDS, "");
+    let resident = machine::memory(lab.pid()) * 1024.0 / 1e6;
+    table::figure("resident when ready, 10,000 users in its file", &format!("{resident:.1} MB"));
+    report.figures.add("M1", resident);
+    let each = log_in(report, "code alone, 10,000 enrolments", &lab, CROWD, ROUNDS, "");
+    report.figures.add("R1", each);
+    evenly(report, &lab, CROWD + SINGLES..CROWD + SINGLES + EVEN);
     table::figure("peak memory, 10,000 enrolments", &format!("{:.0} MiB", machine::peak_memory(lab.pid())));
 }
 

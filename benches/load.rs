@@ -1,20 +1,25 @@
 //! The asking side: many devices behind one socket, a bounded number of requests under way at any time.
 
 use std::collections::{HashMap, VecDeque};
-use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::num::NonZeroU64;
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use doorward::base::clock::{Clock, SystemClock};
 use doorward::base::secret::Secret;
 use doorward::wire::radius::authenticator::SharedSecret;
 use doorward::wire::radius::build::RequestBuilder;
-use doorward::wire::radius::dictionary::{CALLING_STATION_ID, USER_NAME};
+use doorward::wire::radius::dictionary::{CALLING_STATION_ID, STATE, USER_NAME};
 use doorward::wire::radius::packet::{Code, MAX_LEN, Packet};
-use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use nix::errno::Errno;
+use nix::libc::{in_addr, in_pktinfo};
+use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, sendmmsg};
+use quinn_udp::{RecvMeta, UdpSocketState};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::histogram::Histogram;
 use crate::lab;
 
 /// One reply in so many is checked with the shared secret; all are checked for what they say.
@@ -23,9 +28,11 @@ const SAMPLE: usize = 16;
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// So often; then it counts as lost.
 const MOST_SENDS: u8 = 4;
-/// Datagrams taken in one call, and room for each: the kernel may join those of one sender.
-const BATCH: usize = 8;
+/// Datagrams sent and taken in one call, and room for each: the kernel may join those of one sender.
+pub const BATCH: usize = 32;
 const ROOM: usize = 65_535;
+/// Nothing is sent for longer, unless said.
+pub const LONGEST: Duration = Duration::from_secs(20);
 
 /// A request, ready to be sent from one of the addresses of loopback.
 pub struct Shot {
@@ -38,33 +45,24 @@ pub struct Shot {
 pub struct Score {
     /// From the first request to the last reply.
     pub elapsed: Duration,
-    /// Of every answered request, from when it was first sent; in rising order.
-    pub waits: Vec<Duration>,
+    /// Of every answered request, from when it was first sent, or from when it should have been sent.
+    pub waits: Histogram,
+    /// At a fixed rate, how much later than planned requests were sent.
+    pub lateness: Histogram,
     /// Replies that said something else than expected, or did not prove the secret.
     pub wrong: usize,
     /// Requests that were never answered.
     pub lost: usize,
     /// Requests that had to be sent more than once.
     pub again: usize,
+    /// When they are kept: the reply to each shot, in the order of the shots.
+    pub replies: Vec<Vec<u8>>,
 }
 
 impl Score {
     /// Answers in a second.
     pub fn rate(&self) -> f64 {
         self.waits.len() as f64 / self.elapsed.as_secs_f64()
-    }
-
-    /// The wait that half of the requests did not exceed, in microseconds.
-    pub fn p50(&self) -> f64 {
-        self.quantile(0.5)
-    }
-
-    /// The wait that this part of the requests did not exceed, in microseconds.
-    pub fn quantile(&self, part: f64) -> f64 {
-        let at = (self.waits.len() as f64 * part) as usize;
-        self.waits
-            .get(at.min(self.waits.len().saturating_sub(1)))
-            .map_or(0.0, |wait| wait.as_secs_f64() * 1e6)
     }
 }
 
@@ -80,12 +78,13 @@ pub fn probe(from: Ipv4Addr, identifier: u8, secret: &SharedSecret) -> Shot {
     Shot { from, bytes: request.sign(secret).unwrap().to_vec() }
 }
 
-/// An Access-Request with PAP, for a user who comes from an address of his own.
+/// An Access-Request with PAP, for a user who comes from an address of his own; with a State it is an answer.
 pub fn login(
     from: Ipv4Addr,
     identifier: u8,
     user: (&str, Ipv4Addr),
     password: &str,
+    state: Option<&[u8]>,
     secret: &SharedSecret,
 ) -> Shot {
     let mut buffer = [0; MAX_LEN];
@@ -94,6 +93,9 @@ pub fn login(
     request.attribute(USER_NAME, user.0.as_bytes()).unwrap();
     request.password(password.as_bytes(), secret).unwrap();
     request.attribute(CALLING_STATION_ID, user.1.to_string().as_bytes()).unwrap();
+    if let Some(state) = state {
+        request.attribute(STATE, state).unwrap();
+    }
     Shot { from, bytes: request.sign(secret).unwrap().to_vec() }
 }
 
@@ -104,123 +106,138 @@ fn authenticator() -> [u8; 16] {
 }
 
 /// How a volley is fired.
-#[derive(Clone, Copy)]
-pub struct Manner {
+#[derive(Clone, Copy, Default)]
+pub struct Manner<'a> {
     /// Requests under way at any time.
     pub window: usize,
+    /// So many are sent in a second, evenly and whatever is answered meanwhile; `None` sends as soon as there is room.
+    pub rate: Option<f64>,
+    /// Never sleep: neither the time to wake up before sending nor that after a reply is then in the times.
+    pub spin: bool,
     /// What every reply must say; `None` takes any bytes that carry the request's identifier.
     pub expect: Option<Code>,
-    /// After this no further request is sent.
-    pub limit: Duration,
+    /// What every reply must be, octet by octet.
+    pub alike: Option<&'a [Vec<u8>]>,
+    /// Whether to hand the replies back.
+    pub keep: bool,
+    /// After this no further request is sent; nothing sends for longer than [`LONGEST`].
+    pub limit: Option<Duration>,
 }
 
-/// Sends all `shots`, each as soon as there is room in the window, and waits for their replies. No two shots
-/// may have the same address and identifier.
-pub fn fire(server: SocketAddr, shots: &[Shot], manner: Manner) -> Score {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { Volley::new(server, shots, manner).run().await })
+/// Sends all `shots`, each as soon as there is room in the window or when its time has come, and waits for their replies.
+/// No two shots that are under way at one time may have the same address and identifier.
+pub fn fire(server: SocketAddr, shots: &[Shot], manner: Manner<'_>) -> Score {
+    Volley::new(server, shots, manner).run()
 }
 
 /// A request under way.
 struct Flight {
     shot: usize,
     first: Instant,
+    /// When it will be sent again.
+    again: Instant,
     sends: u8,
 }
 
 struct Volley<'a> {
-    server: SocketAddr,
     shots: &'a [Shot],
-    manner: Manner,
+    manner: Manner<'a>,
     secret: SharedSecret,
-    socket: UdpSocket,
+    began: Instant,
+    sender: Sender,
     state: UdpSocketState,
-    flying: HashMap<(IpAddr, u8), Flight>,
+    flying: HashMap<(Ipv4Addr, u8), Flight>,
     /// When to look whether a request was answered; one entry for each sending, in rising order.
-    due: VecDeque<(Instant, (IpAddr, u8))>,
+    due: VecDeque<(Instant, (Ipv4Addr, u8))>,
     next: usize,
     score: Score,
 }
 
 impl<'a> Volley<'a> {
-    fn new(server: SocketAddr, shots: &'a [Shot], manner: Manner) -> Self {
-        let socket = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let state = UdpSocketState::new((&socket).into()).unwrap();
+    fn new(server: SocketAddr, shots: &'a [Shot], manner: Manner<'a>) -> Self {
+        let sender = Sender::new(server);
+        let state = UdpSocketState::new((&sender.socket).into()).unwrap();
+        let replies = if manner.keep { vec![Vec::new(); shots.len()] } else { Vec::new() };
+        // The kernel may wake this thread when it should, and not up to 50 us later.
+        let _exact = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
         Self {
-            server,
             shots,
             manner,
             secret: secret(),
-            socket: UdpSocket::from_std(socket).unwrap(),
+            began: now(),
+            sender,
             state,
             flying: HashMap::new(),
             due: VecDeque::new(),
             next: 0,
-            score: Score { waits: Vec::with_capacity(shots.len()), ..Score::default() },
+            score: Score { replies, ..Score::default() },
         }
     }
 
-    async fn run(mut self) -> Score {
-        // Until the runtime has heard from the kernel once it takes the socket for blocked.
-        self.socket.writable().await.unwrap();
-        let began = SystemClock.now().steady;
-        let end = began + self.manner.limit;
+    fn run(mut self) -> Score {
         let mut buffers: [Vec<u8>; BATCH] = std::array::from_fn(|_| vec![0; ROOM]);
+        let end = self.began + self.manner.limit.unwrap_or(LONGEST);
         loop {
-            let now = SystemClock.now().steady;
-            while now < end && self.flying.len() < self.manner.window && self.next < self.shots.len() {
-                self.send_next();
+            let now = now();
+            if now < end {
+                self.send_next(now);
             }
-            if self.flying.is_empty() {
+            let over = self.next == self.shots.len() || now >= end;
+            if self.flying.is_empty() && over {
                 break;
             }
-            let wait = tokio::time::timeout(AGAIN_AFTER / 4, self.socket.readable()).await;
-            if let Ok(ready) = wait {
-                ready.unwrap();
-                self.take(&mut buffers);
+            if !self.manner.spin {
+                self.wait(if over { None } else { self.planned(self.next) });
             }
+            self.take(&mut buffers);
             self.send_again();
         }
-        self.score.elapsed = SystemClock.now().steady - began;
+        self.score.elapsed = now() - self.began;
         self.score.lost += self.shots.len() - self.next;
-        self.score.waits.sort_unstable();
         self.score
     }
 
-    fn send_next(&mut self) {
-        let shot = self.next;
-        self.next += 1;
-        let key = (IpAddr::V4(self.shots[shot].from), self.shots[shot].bytes[1]);
-        let first = SystemClock.now().steady;
-        let other = self.flying.insert(key, Flight { shot, first, sends: 1 });
-        assert!(other.is_none(), "two requests with one address and identifier");
-        self.due.push_back((first + AGAIN_AFTER, key));
-        self.send(shot);
+    /// When a shot should leave; `None` where there is no plan.
+    fn planned(&self, shot: usize) -> Option<Instant> {
+        Some(self.began + Duration::from_secs_f64(shot as f64 / self.manner.rate?))
     }
 
-    /// What the kernel does not take now counts as lost on the way.
-    fn send(&self, shot: usize) {
-        let Shot { from, bytes } = &self.shots[shot];
-        let transmit = Transmit {
-            destination: self.server,
-            ecn: None,
-            contents: bytes,
-            segment_size: None,
-            src_ip: Some(IpAddr::V4(*from)),
-        };
-        let sent =
-            self.socket.try_io(Interest::WRITABLE, || self.state.try_send((&self.socket).into(), &transmit));
-        if let Err(fault) = sent {
-            assert_eq!(fault.kind(), io::ErrorKind::WouldBlock, "{fault}");
+    /// Sends what there is room for, or what is due, in runs of one sender.
+    fn send_next(&mut self, now: Instant) {
+        while self.next < self.shots.len() {
+            let begin = self.next;
+            let from = self.shots[begin].from;
+            while self.next - begin < BATCH
+                && self.flying.len() < self.manner.window
+                && self.shots.get(self.next).is_some_and(|shot| shot.from == from)
+                && self.planned(self.next).is_none_or(|at| at <= now)
+            {
+                let first = self.planned(self.next).unwrap_or(now);
+                if self.manner.rate.is_some() {
+                    self.score.lateness.add(now - first);
+                }
+                let key = (from, self.shots[self.next].bytes[1]);
+                let again = now + AGAIN_AFTER;
+                let other = self.flying.insert(key, Flight { shot: self.next, first, again, sends: 1 });
+                assert!(other.is_none(), "two requests with one address and identifier");
+                self.due.push_back((again, key));
+                self.next += 1;
+            }
+            if self.next == begin {
+                return;
+            }
+            self.sender.send(&self.shots[begin..self.next]);
         }
     }
 
     fn send_again(&mut self) {
-        let now = SystemClock.now().steady;
+        let now = now();
         while let Some((due, key)) = self.due.front().copied().filter(|(due, _)| *due <= now) {
             self.due.pop_front();
-            let Some(flight) = self.flying.get_mut(&key) else { continue };
+            // It may have been answered, and its identifier given to another one.
+            let Some(flight) = self.flying.get_mut(&key).filter(|flight| flight.again == due) else {
+                continue;
+            };
             if flight.sends >= MOST_SENDS {
                 self.flying.remove(&key);
                 self.score.lost += 1;
@@ -228,36 +245,53 @@ impl<'a> Volley<'a> {
             }
             self.score.again += usize::from(flight.sends == 1);
             flight.sends += 1;
+            flight.again = now + AGAIN_AFTER;
             let shot = flight.shot;
-            self.due.push_back((due + AGAIN_AFTER, key));
-            self.send(shot);
+            self.due.push_back((flight.again, key));
+            self.sender.send(&self.shots[shot..=shot]);
+        }
+    }
+
+    /// Until something can be read, or until then.
+    fn wait(&self, until: Option<Instant>) {
+        let most = now() + AGAIN_AFTER / 4;
+        let time = until.map_or(most, |until| until.min(most)).saturating_duration_since(now());
+        let time = Timespec::try_from(time).unwrap();
+        let mut sockets = [PollFd::new(&self.sender.socket, PollFlags::IN)];
+        match poll(&mut sockets, Some(&time)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(fault) => panic!("{fault}"),
         }
     }
 
     fn take(&mut self, buffers: &mut [Vec<u8>; BATCH]) {
         let mut metas = [RecvMeta::default(); BATCH];
         let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
-        let received = self
-            .socket
-            .try_io(Interest::READABLE, || self.state.recv((&self.socket).into(), &mut slices, &mut metas));
-        let count = match received {
+        let count = match self.state.recv((&self.sender.socket).into(), &mut slices, &mut metas) {
             Ok(count) => count,
             Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => return,
             Err(fault) => panic!("{fault}"),
         };
-        let now = SystemClock.now().steady;
+        let now = now();
         for (buffer, meta) in buffers.iter().zip(&metas).take(count) {
+            let Some(IpAddr::V4(to)) = meta.dst_ip else { panic!("a reply to nobody") };
             for reply in buffer[..meta.len].chunks(meta.stride.max(1)) {
-                self.judge(now, meta.dst_ip.unwrap(), reply);
+                self.judge(now, to, reply);
             }
         }
     }
 
-    fn judge(&mut self, now: Instant, to: IpAddr, reply: &[u8]) {
+    fn judge(&mut self, now: Instant, to: Ipv4Addr, reply: &[u8]) {
         // The second answer to a request that was sent twice finds nobody.
         let Some(flight) = self.flying.remove(&(to, reply[1])) else { return };
         let request = &self.shots[flight.shot].bytes;
-        self.score.waits.push(now.saturating_duration_since(flight.first));
+        self.score.waits.add(now.saturating_duration_since(flight.first));
+        if let Some(alike) = self.manner.alike {
+            self.score.wrong += usize::from(alike[flight.shot] != reply);
+        }
+        if self.manner.keep {
+            self.score.replies[flight.shot] = reply.to_vec();
+        }
         let Some(expect) = self.manner.expect else { return };
         let right = match Packet::parse(reply) {
             Ok(packet) if packet.code() == expect => {
@@ -269,4 +303,53 @@ impl<'a> Volley<'a> {
         };
         self.score.wrong += usize::from(!right);
     }
+}
+
+/// A socket that sends from any address of loopback, many datagrams in one call.
+pub struct Sender {
+    socket: UdpSocket,
+    server: SockaddrIn,
+    headers: MultiHeaders<SockaddrIn>,
+}
+
+impl Sender {
+    pub fn new(server: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        // A burst of replies must not be lost on our side.
+        let _as_much_as_allowed = socket2::SockRef::from(&socket).set_recv_buffer_size(8 << 20);
+        let SocketAddr::V4(server) = server else { panic!("{server}: loopback of IPv4 alone is asked") };
+        let room = nix::cmsg_space!(in_pktinfo);
+        Self { socket, server: server.into(), headers: MultiHeaders::preallocate(BATCH, Some(room)) }
+    }
+
+    /// Sends these, at most [`BATCH`] and all from the address of the first. What the kernel does not take now counts as
+    /// lost on the way.
+    pub fn send(&mut self, shots: &[Shot]) {
+        let from = u32::from(shots[0].from).to_be();
+        let info = in_pktinfo {
+            ipi_ifindex: 0,
+            ipi_spec_dst: in_addr { s_addr: from },
+            ipi_addr: in_addr { s_addr: 0 },
+        };
+        let slices: Vec<[IoSlice<'_>; 1]> = shots.iter().map(|shot| [IoSlice::new(&shot.bytes)]).collect();
+        let to = vec![Some(self.server); shots.len()];
+        let control = [ControlMessage::Ipv4PacketInfo(&info)];
+        let sent = sendmmsg(
+            self.socket.as_raw_fd(),
+            &mut self.headers,
+            &slices,
+            to,
+            control,
+            MsgFlags::MSG_DONTWAIT,
+        );
+        match sent.map(|_sent| ()) {
+            Ok(()) | Err(Errno::EAGAIN | Errno::ENOBUFS) => {}
+            Err(fault) => panic!("{fault}"),
+        }
+    }
+}
+
+fn now() -> Instant {
+    SystemClock.now().steady
 }

@@ -1,5 +1,6 @@
 //! What the machine itself can do, and what it says about a process.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Seek, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,18 +16,47 @@ pub const ECHO: &str = "--echo";
 /// Bytes that an echo sends back; about an Access-Accept.
 const ECHOED: usize = 60;
 
-/// CPU time of a process so far, user and system (proc(5)).
-pub fn cpu(pid: u32) -> Duration {
+/// CPU time that a process has used so far, as far as can be told.
+pub struct Cpu {
+    /// User and system of the whole process, in hundredths of a second (proc(5)).
+    coarse: Duration,
+    /// Of each of its threads, in nanoseconds (`schedstat`, Documentation/scheduler/sched-stats.rst of the kernel).
+    threads: BTreeMap<u32, Duration>,
+}
+
+impl Cpu {
+    pub fn of(pid: u32) -> Self {
+        let thread = |entry: io::Result<fs::DirEntry>| {
+            let path = entry.ok()?.path();
+            let text = fs::read_to_string(path.join("schedstat")).ok()?;
+            let nanos = text.split(' ').next()?.parse().ok()?;
+            Some((path.file_name()?.to_str()?.parse().ok()?, Duration::from_nanos(nanos)))
+        };
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap().filter_map(thread).collect();
+        Self { coarse: ticks(pid), threads }
+    }
+
+    /// What was used since: to the nanosecond, or, when a thread has ended and taken its account along, to a hundredth of
+    /// a second.
+    pub fn until(&self, later: &Self) -> Duration {
+        if self.threads.keys().any(|thread| !later.threads.contains_key(thread)) {
+            return later.coarse - self.coarse;
+        }
+        later.threads.values().sum::<Duration>() - self.threads.values().sum::<Duration>()
+    }
+
+    /// What the process has used since.
+    pub fn since(&self, pid: u32) -> Duration {
+        self.until(&Self::of(pid))
+    }
+}
+
+fn ticks(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     // The name of the program may hold anything, but ends with the last parenthesis; behind it stands field 3.
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
-    Duration::from_secs(ticks) / ticks_per_second()
-}
-
-fn ticks_per_second() -> u32 {
-    let output = Command::new("getconf").arg("CLK_TCK").output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+    Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second()).unwrap()
 }
 
 /// Most memory that a process ever had, in MiB (VmHWM).

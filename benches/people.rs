@@ -3,11 +3,13 @@
 use std::fmt::Write;
 use std::fs;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use doorward::daemon::stock::Stock;
 use doorward::gateway::ports::{Store, Vault};
+use doorward::wire::radius::authenticator::SharedSecret;
 use tempfile::TempDir;
 
 use crate::lab::{self, Lab};
@@ -16,9 +18,12 @@ use crate::responder::SERVICE;
 use crate::store;
 use crate::support::authority::Authority;
 
-/// Devices that send logins, and logins of each in one volley: no identifier is used twice.
+/// Devices that send logins.
 const DEVICES: usize = 100;
-const LOGINS_EACH: usize = 256;
+/// Each sends so many of them in one call.
+const RUN: usize = 8;
+/// More than so many may not be under way: then identifiers could be used twice.
+pub const MOST_AT_ONCE: usize = DEVICES * 256 / 2;
 /// Devices that send Status-Server; each is a client of its own, because a client may ask 50 times a second.
 pub const PROBERS: usize = 2000;
 /// What each of them may ask for in one second.
@@ -48,7 +53,7 @@ pub fn entry_uuid(n: usize) -> String {
 }
 
 /// Where the n-th user comes from.
-fn home(n: usize) -> Ipv4Addr {
+pub fn home(n: usize) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + u32::try_from(n).unwrap())
 }
 
@@ -227,21 +232,33 @@ pub fn crowd_out(lab: &Lab, all: usize) {
 
 /// Logins of these users with the code of the step `distance` from now, from many devices. A step that
 /// ends within `seconds` is waited out.
-pub fn logins(users: std::ops::Range<usize>, distance: i64, seconds: i64, prefix: &str) -> Vec<Shot> {
-    assert!(users.len() <= DEVICES * LOGINS_EACH);
+pub fn logins(users: Range<usize>, distance: i64, seconds: i64, prefix: &str) -> Vec<Shot> {
     let code = lab::totp(lab::SEED, lab::quiet_step(seconds) + distance);
     let (password, secret) = (format!("{prefix}{code}"), load::secret());
-    let shot = |(at, n): (usize, usize)| {
-        let identifier = u8::try_from(at / DEVICES).unwrap();
-        load::login(device(2, at % DEVICES), identifier, (&name(n), home(n)), &password, &secret)
-    };
-    users.enumerate().map(shot).collect()
+    users.enumerate().map(|(at, n)| login(at, &name(n), home(n), &password, None, &secret)).collect()
+}
+
+/// The request that is number `at` in its volley.
+pub fn login(
+    at: usize,
+    name: &str,
+    home: Ipv4Addr,
+    password: &str,
+    state: Option<&[u8]>,
+    secret: &SharedSecret,
+) -> Shot {
+    let (device_at, turn) = (at / RUN % DEVICES, at / RUN / DEVICES);
+    let identifier = u8::try_from((turn * RUN + at % RUN) % 256).unwrap();
+    load::login(device(2, device_at), identifier, (name, home), password, state, secret)
 }
 
 /// Status-Server requests, as many as all devices may send in one second.
 pub fn probes() -> Vec<Shot> {
     let secret = load::secret();
-    let shot = |at: usize| load::probe(device(1, at % PROBERS), u8::try_from(at / PROBERS).unwrap(), &secret);
+    let shot = |at: usize| {
+        let identifier = u8::try_from(at % PROBES_EACH).unwrap();
+        load::probe(device(1, at / PROBES_EACH), identifier, &secret)
+    };
     (0..PROBERS * PROBES_EACH).map(shot).collect()
 }
 

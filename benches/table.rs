@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use crate::load::Score;
+use crate::machine::Cpu;
 
 /// The figures of one case.
 pub struct Row {
     pub case: &'static str,
+    /// Requests under way at any time; with a fixed rate, how many there may be.
     pub window: usize,
     /// CPU time of the measured process alone.
     pub cpu: Duration,
@@ -28,7 +30,7 @@ impl Row {
 /// Prints the head of the table of cases.
 pub fn head() {
     println!(
-        "{:<44} {:>7} {:>8} {:>10} {:>9} {:>9} {:>11}",
+        "{:<48} {:>7} {:>8} {:>10} {:>9} {:>9} {:>11}",
         "case", "at once", "requests", "requests/s", "p50 us", "p99 us", "CPU us each"
     );
 }
@@ -36,15 +38,8 @@ pub fn head() {
 /// Prints a case.
 pub fn line(row: &Row) {
     let Row { case, window, score, .. } = row;
-    print!("{case:<44} {window:>7} {:>8} {:>10.0}", score.waits.len(), score.rate());
-    print!(" {:>9.0} {:>9.0}", score.quantile(0.5), score.quantile(0.99));
-    // The kernel counts in hundredths of a second.
-    let precise = row.cpu >= Duration::from_millis(100);
-    if precise {
-        print!(" {:>11.1}", row.cpu_us())
-    } else {
-        print!(" {:>11}", "-")
-    }
+    print!("{case:<48} {window:>7} {:>8} {:>10.0}", score.waits.len(), score.rate());
+    print!(" {:>9.0} {:>9.0} {:>11.1}", score.waits.quantile(0.5), score.waits.quantile(0.99), row.cpu_us());
     if score.again > 0 {
         print!("  ({} sent more than once)", score.again);
     }
@@ -67,12 +62,20 @@ pub fn json(row: &Row) {
         "at_once": row.window,
         "requests": score.waits.len(),
         "per_second": score.rate(),
-        "p50_us": score.quantile(0.5),
-        "p99_us": score.quantile(0.99),
+        "p50_us": score.waits.quantile(0.5),
+        "p99_us": score.waits.quantile(0.99),
+        "longest_us": score.waits.most().as_secs_f64() * 1e6,
         "cpu_us": row.cpu_us(),
         "again": score.again,
         "wrong": score.wrong,
         "lost": score.lost,
     });
     println!("{value}");
+}
+
+/// Does something and gives what it returns with the CPU time that the process `pid` used meanwhile.
+pub fn with_cpu<T>(pid: u32, work: impl FnOnce() -> T) -> (T, Duration) {
+    let before = Cpu::of(pid);
+    let result = work();
+    (result, before.since(pid))
 }

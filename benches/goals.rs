@@ -1,0 +1,176 @@
+//! What each case may cost: the goals, and how far they are reached.
+
+/// What is to be measured.
+pub struct Goal {
+    /// Short name, as in `docs/performance.md`.
+    pub id: &'static str,
+    pub what: &'static str,
+    pub unit: &'static str,
+    /// What a figure must not exceed; `None` where another figure of the same run says it.
+    pub must: Option<f64>,
+    /// What it should not exceed.
+    pub aim: Option<f64>,
+}
+
+/// A goal with one figure that must be reached and one that should be.
+const fn goal(id: &'static str, what: &'static str, unit: &'static str, must: f64, aim: f64) -> Goal {
+    Goal { id, what, unit, must: Some(must), aim: Some(aim) }
+}
+
+/// A goal with the first figure alone.
+const fn bound(id: &'static str, what: &'static str, unit: &'static str, must: f64) -> Goal {
+    Goal { id, what, unit, must: Some(must), aim: None }
+}
+
+/// A goal that is not to be worse than R1.
+const fn as_r1(id: &'static str, what: &'static str) -> Goal {
+    Goal { id, what, unit: US, must: None, aim: None }
+}
+
+/// Microseconds of CPU per request, user and system, of all threads of the program.
+const US: &str = "us";
+/// The id to which some others are compared.
+const R1: &str = "R1";
+/// The only one of which more is better.
+const R8: &str = "R8";
+
+/// All of them, in the order of the table.
+pub const GOALS: [Goal; 37] = [
+    goal(R1, "code alone, used once, audit, limits, duplicates", US, 10.0, 7.5),
+    goal("R1b", "the same at a fixed 5,000/s", US, 18.0, 14.0),
+    goal("R1c p50", "the same, latency", "us of time", 80.0, 65.0),
+    goal("R1c p99", "the same, latency", "us of time", 300.0, 180.0),
+    goal("R2", "challenge login, both packets", US, 22.0, 16.0),
+    goal("R5", "Status-Server", US, 6.0, 5.0),
+    goal("R6", "PAP, LDAP search and bind, code", US, 33.0, 25.0),
+    goal("R7", "relay to another RADIUS server", US, 16.0, 12.0),
+    goal(R8, "logins per second and core, from R1", "1/s", 100_000.0, 130_000.0),
+    as_r1("R9 wrong code", "refused login: wrong code"),
+    as_r1("R9 nobody", "refused login: a name that nobody has"),
+    bound("R10", "duplicate of an answered request", US, 4.0),
+    goal("R11 stranger", "dropped: unknown source", US, 4.0, 3.5),
+    goal("R11 forged", "dropped: Message-Authenticator wrong", US, 4.0, 3.5),
+    goal("R11 malformed", "dropped: no RADIUS packet", US, 4.0, 3.5),
+    goal("L1", "LDAP bind with a code, kept connections", US, 20.0, 16.0),
+    goal("L2", "LDAP connect, bind with a code, unbind", US, 60.0, 50.0),
+    goal("L3", "LDAP service bind, search, user's bind, kept", US, 60.0, 48.0),
+    goal("L4", "LDAPS connect, bind with a code, unbind", US, 190.0, 165.0),
+    goal("L5", "added to a bind at half load, p50", "us of time", 150.0, 100.0),
+    goal("D1", "using a code up so that it survives a crash, many at once", US, 1.0, 0.5),
+    goal("M1", "resident after start, 10,000 users in a file", "MB", 20.0, 12.0),
+    goal("M2 file", "1,000,000 users in a file, enrolled, after logins", "MB", 300.0, 120.0),
+    goal("M2 LDAP", "1,000,000 enrolments, people in LDAP, after logins", "MB", 300.0, 120.0),
+    bound("M3", "growth over the time at full load", "MB", 32.0),
+    goal("S1 10,000", "start to first answer, 10,000 users in a file", "ms", 50.0, 20.0),
+    goal("S1 1,000,000", "the same, 1,000,000 users in a file", "ms", 1500.0, 500.0),
+    goal("S1 LDAP", "the same, 1,000,000 enrolments, people in LDAP", "ms", 1500.0, 500.0),
+    goal(
+        "S2 silence",
+        "longest wait for an answer during a reload, 1,000,000 users in a file",
+        "ms",
+        20.0,
+        5.0,
+    ),
+    bound("S2 memory", "resident after a reload, as a multiple of before", "times", 1.1),
+    bound("soak lost", "requests never answered", "requests", 0.0),
+    bound("soak growth", "resident at the end less that after a tenth of the time", "MB", 32.0),
+    bound("soak p99", "p99 of the last minutes, as a multiple of the first", "times", 2.0),
+    bound("R10 audit", "audit records of a login that was sent five times", "records", 1.0),
+    bound("R11 log", "lines in the log for a hundred thousand dropped datagrams", "lines", 10.0),
+    bound("R11 memory", "resident growth with them", "MB", 8.0),
+    bound("R10 answers", "duplicates not answered alike", "requests", 0.0),
+];
+
+/// How far a goal is reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reached {
+    Aim,
+    Must,
+    No,
+}
+
+impl Reached {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Aim => "aim",
+            Self::Must => "must",
+            Self::No => "not reached",
+        }
+    }
+}
+
+/// The figures of this run beside the goals.
+#[derive(Default)]
+pub struct Figures(Vec<(&'static Goal, f64)>);
+
+impl Figures {
+    /// Adds one; R8 comes with R1.
+    pub fn add(&mut self, id: &str, figure: f64) {
+        let goal = GOALS.iter().find(|goal| goal.id == id).unwrap_or_else(|| panic!("no goal {id}"));
+        self.0.push((goal, figure));
+        if id == R1 {
+            self.add(R8, 1e6 / figure);
+        }
+    }
+
+    fn must(&self, goal: &Goal) -> Option<f64> {
+        let r1 = || self.0.iter().find(|(goal, _)| goal.id == R1).map(|(_, figure)| *figure);
+        goal.must.or_else(r1)
+    }
+
+    fn reached(&self, goal: &Goal, figure: f64) -> Option<Reached> {
+        let holds = |limit: f64| if goal.id == R8 { figure >= limit } else { figure <= limit };
+        let must = self.must(goal)?;
+        Some(match goal.aim.unwrap_or(must) {
+            aim if holds(aim) => Reached::Aim,
+            _ if holds(must) => Reached::Must,
+            _ => Reached::No,
+        })
+    }
+
+    /// Prints all that was measured as a table in Markdown, in the order of the goals.
+    pub fn print(&self) {
+        if self.0.is_empty() {
+            return;
+        }
+        println!("\n| | case | ours | must | aim | reached |\n|---|---|---:|---:|---:|---|");
+        for (goal, figure) in self.in_order() {
+            let show = |limit: Option<f64>| limit.map_or("–".to_owned(), short);
+            let reached = self.reached(goal, figure).map_or("–", Reached::word);
+            let (ours, must, aim) = (short(figure), show(self.must(goal)), show(goal.aim));
+            let Goal { id, what, unit, .. } = goal;
+            println!("| {id} | {what}, {unit} | {ours} | {must} | {aim} | {reached} |");
+        }
+    }
+
+    /// Prints a line of JSON for each.
+    pub fn json(&self) {
+        for (goal, figure) in self.in_order() {
+            let value = serde_json::json!({
+                "goal": goal.id,
+                "what": goal.what,
+                "unit": goal.unit,
+                "figure": figure,
+                "must": self.must(goal),
+                "aim": goal.aim,
+                "reached": self.reached(goal, figure).map(Reached::word),
+            });
+            println!("{value}");
+        }
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = (&'static Goal, f64)> {
+        GOALS
+            .iter()
+            .flat_map(|goal| self.0.iter().filter(move |(measured, _)| measured.id == goal.id).copied())
+    }
+}
+
+fn short(figure: f64) -> String {
+    match figure {
+        f if f >= 1000.0 => format!("{f:.0}"),
+        f if f >= 100.0 || f == f.round() => format!("{f:.0}"),
+        f if f >= 10.0 => format!("{f:.1}"),
+        f => format!("{f:.2}"),
+    }
+}
