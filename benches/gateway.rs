@@ -17,6 +17,7 @@
 
 mod applications;
 mod asking;
+mod devices;
 mod goals;
 mod histogram;
 #[path = "../tests/support/lab.rs"]
@@ -70,10 +71,13 @@ type Case = fn(&mut Report);
 /// Waits until a file is on the disk.
 type Sync = fn(&File) -> std::io::Result<()>;
 
-const CASES: [(&str, Case); 9] = [
+const CASES: [(&str, Case); 12] = [
     ("floor", floor),
     ("status", status),
     ("trusted", trusted),
+    ("odd", devices::odd),
+    ("directory", devices::directory),
+    ("upstream", devices::upstream),
     ("million", million),
     ("ldap", ldap),
     ("binds", applications::binds),
@@ -109,6 +113,10 @@ fn main() -> ExitCode {
     let has = |word: &str| words.iter().any(|given| given == word);
     if has(machine::ECHO) {
         machine::echo();
+        return ExitCode::SUCCESS;
+    }
+    if has(responder::UPSTREAM) {
+        responder::accept();
         return ExitCode::SUCCESS;
     }
     if has(responder::DIRECTORY) {

@@ -127,7 +127,12 @@ pub struct Manner<'a> {
 /// Sends all `shots`, each as soon as there is room in the window or when its time has come, and waits for their replies.
 /// No two shots that are under way at one time may have the same address and identifier.
 pub fn fire(server: SocketAddr, shots: &[Shot], manner: Manner<'_>) -> Score {
-    Volley::new(server, shots, manner).run()
+    fire_from(&mut Sender::new(server), shots, manner)
+}
+
+/// The same with a socket that others used before, so that a copy of a request is one.
+pub fn fire_from(sender: &mut Sender, shots: &[Shot], manner: Manner<'_>) -> Score {
+    Volley::new(sender, shots, manner).run()
 }
 
 /// A request under way.
@@ -144,7 +149,7 @@ struct Volley<'a> {
     manner: Manner<'a>,
     secret: SharedSecret,
     began: Instant,
-    sender: Sender,
+    sender: &'a mut Sender,
     state: UdpSocketState,
     flying: HashMap<(Ipv4Addr, u8), Flight>,
     /// When to look whether a request was answered; one entry for each sending, in rising order.
@@ -154,8 +159,7 @@ struct Volley<'a> {
 }
 
 impl<'a> Volley<'a> {
-    fn new(server: SocketAddr, shots: &'a [Shot], manner: Manner<'a>) -> Self {
-        let sender = Sender::new(server);
+    fn new(sender: &'a mut Sender, shots: &'a [Shot], manner: Manner<'a>) -> Self {
         let state = UdpSocketState::new((&sender.socket).into()).unwrap();
         let replies = if manner.keep { vec![Vec::new(); shots.len()] } else { Vec::new() };
         // The kernel may wake this thread when it should, and not up to 50 us later.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Seek, Write};
+use std::io::{self, Seek, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use doorward::base::clock::{Clock, SystemClock};
+
+use crate::responder::Again;
 
 /// The word on the command line that makes this program an echo of datagrams.
 pub const ECHO: &str = "--echo";
@@ -119,30 +120,19 @@ fn write_and_sync(file: &mut File, count: usize, sync: impl Fn(&File) -> io::Res
 
 /// A process that echoes datagrams; it ends when this is dropped.
 pub struct Echo {
-    child: Child,
+    child: Again,
     pub address: SocketAddr,
 }
 
 impl Echo {
     /// This program again, as an echo.
     pub fn start() -> Self {
-        let program = std::env::current_exe().unwrap();
-        let mut child =
-            Command::new(program).arg(ECHO).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, address: line.trim().parse().unwrap() }
+        let (child, address) = Again::start(ECHO);
+        Self { child, address }
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Echo {
-    fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _reaped = self.child.wait();
+        self.child.pid()
     }
 }
 

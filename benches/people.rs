@@ -58,7 +58,7 @@ pub fn home(n: usize) -> Ipv4Addr {
 }
 
 /// The n-th device of a kind; each kind has a /16 of loopback.
-fn device(kind: u8, n: usize) -> Ipv4Addr {
+pub fn device(kind: u8, n: usize) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(127, kind, 0, 1)) + u32::try_from(n).unwrap())
 }
 
@@ -85,10 +85,8 @@ fn uuid(n: usize) -> [u8; 16] {
     id
 }
 
-/// A gateway with `users` in a file, where clients have checked the password and send the code alone.
-/// Nobody is enrolled yet.
-pub fn trusted(users: usize) -> Lab {
-    let dir = folder();
+/// The users file of so many.
+fn write_users(path: &Path, users: usize) {
     let hash = lab::hash_password(PASSWORD);
     let mut text = String::new();
     for n in 0..users {
@@ -101,10 +99,22 @@ pub fn trusted(users: usize) -> Lab {
         )
         .unwrap();
     }
-    lab::private_file(&dir.path().join("users.toml"), &text);
+    lab::private_file(path, &text);
+}
+
+/// A gateway with `users` in a file, where clients have checked the password and send the code alone.
+/// Nobody is enrolled yet.
+pub fn trusted(users: usize) -> Lab {
+    in_file(users, "primary = \"trusted\"", "")
+}
+
+/// A gateway with `users` in a file; `keys` are the client's, `tables` stand behind all.
+pub fn in_file(users: usize, keys: &str, tables: &str) -> Lab {
+    let dir = folder();
     let path = dir.path().join("users.toml");
+    write_users(&path, users);
     let directory = format!("[[directory]]\nname = \"people\"\nkind = \"file\"\npath = {path:?}\n");
-    let config = format!("{LIMITS}{directory}{}", client(dir.path(), "primary = \"trusted\""));
+    let config = format!("{LIMITS}{directory}{}{tables}", client(dir.path(), keys));
     Lab::start_custom(dir, &config)
 }
 
@@ -146,6 +156,23 @@ pub fn bound(dir: TempDir, server: &str, ca_file: &Path) -> Lab {
     Lab::start_custom(dir, &config)
 }
 
+/// The same without TLS to the server, which knows groups itself; `keys` are the client's.
+pub fn answered(server: &str, keys: &str) -> Lab {
+    let dir = folder();
+    lab::private_file(&dir.path().join("service.secret"), PASSWORD);
+    let config = format!("{LIMITS}{}{}", asked_plainly(dir.path(), server), client(dir.path(), keys));
+    Lab::start_custom(dir, &config)
+}
+
+fn asked_plainly(dir: &Path, server: &str) -> String {
+    let password = dir.join("service.secret");
+    format!(
+        "[[directory]]\nname = \"people\"\nkind = \"ldap\"\nservers = [\"{server}\"]\ntls = \"none\"\n\
+         base-dn = \"dc=lab,dc=test\"\nbind-dn = \"{SERVICE}\"\nbind-password = {{ file = {password:?} }}\n\
+         group-lookup = \"member-of\"\n"
+    )
+}
+
 /// A gateway with listeners for applications, without TLS named `plain` and with it `ldaps`, which asks the
 /// LDAP server at `server` without TLS. One account of the application is exempt.
 pub fn fronted(dir: TempDir, server: &str, authority: &Authority) -> Lab {
@@ -155,10 +182,7 @@ pub fn fronted(dir: TempDir, server: &str, authority: &Authority) -> Lab {
     lab::private_file(&at("gateway.key"), &key);
     lab::private_file(&at("service.secret"), PASSWORD);
     let config = format!(
-        "{LIMITS}[ldap]\nconnections = 25000\nconnections-per-source = 25000\n\
-         [[directory]]\nname = \"people\"\nkind = \"ldap\"\nservers = [\"{server}\"]\ntls = \"none\"\n\
-         base-dn = \"dc=lab,dc=test\"\nbind-dn = \"{SERVICE}\"\nbind-password = {{ file = {:?} }}\n\
-         group-lookup = \"member-of\"\n\
+        "{LIMITS}[ldap]\nconnections = 25000\nconnections-per-source = 25000\n{}\
          [[listener]]\nname = \"plain\"\nprotocol = \"ldap\"\nlisten = [\"127.0.0.1:0\"]\n\
          plain-binds = \"loopback\"\n\
          [[listener]]\nname = \"ldaps\"\nprotocol = \"ldaps\"\nlisten = [\"127.0.0.1:0\"]\n\
@@ -167,7 +191,7 @@ pub fn fronted(dir: TempDir, server: &str, authority: &Authority) -> Lab {
          directory = \"people\"\ncode-entry = \"append\"\n\
          [[exemption]]\nname = \"wiki-service\"\nclient = [\"wiki\"]\naccount = \"{SERVICE}\"\n\
          source = [\"127.0.0.0/8\"]\nmay = [\"bind\", \"search\"]\nowner = \"web team\"\nreason = \"it looks people up\"\n",
-        at("service.secret"),
+        asked_plainly(dir.path(), server),
         at("gateway.pem"),
         at("gateway.key"),
     );

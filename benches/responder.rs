@@ -2,7 +2,7 @@
 //! work nor its disk is in our figures.
 
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 
 use doorward::wire::ldap::answer;
@@ -10,10 +10,12 @@ use doorward::wire::ldap::ask::{Asked, Bind, Method};
 use doorward::wire::ldap::frame::{CHUNK, Inbox};
 use doorward::wire::ldap::message::{Message, op};
 use doorward::wire::ldap::result::ResultCode;
+use doorward::wire::radius::build::{ReplyBuilder, ReplyTo};
+use doorward::wire::radius::packet::{Code, MAX_LEN, Packet};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::people;
+use crate::{load, people};
 
 /// The word on the command line that makes this program a directory.
 pub const DIRECTORY: &str = "--directory";
@@ -22,27 +24,73 @@ pub const MANY: &str = "ou=many,dc=lab,dc=test";
 /// The account of the application itself.
 pub const SERVICE: &str = "cn=service,dc=lab,dc=test";
 
-/// Such a process; it ends when this is dropped.
+/// The word that makes it a RADIUS server which accepts everybody.
+pub const UPSTREAM: &str = "--upstream";
+
+/// Such a directory; it ends when this is dropped.
 pub struct Responder {
-    child: Child,
+    _child: Again,
     pub address: SocketAddr,
 }
 
 impl Responder {
     pub fn start() -> Self {
-        let program = std::env::current_exe().unwrap();
-        let mut child =
-            Command::new(program).arg(DIRECTORY).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, address: line.trim().parse().unwrap() }
+        let (child, address) = Again::start(DIRECTORY);
+        Self { _child: child, address }
     }
 }
 
-impl Drop for Responder {
+/// A process that accepts every Access-Request; it ends when this is dropped.
+pub struct RadiusResponder {
+    _child: Again,
+    pub address: SocketAddr,
+}
+
+impl RadiusResponder {
+    pub fn start() -> Self {
+        let (child, address) = Again::start(UPSTREAM);
+        Self { _child: child, address }
+    }
+}
+
+/// This program once more, as something else that says first where it listens.
+pub struct Again(Child);
+
+impl Again {
+    pub fn start(word: &str) -> (Self, SocketAddr) {
+        let program = std::env::current_exe().unwrap();
+        let mut child =
+            Command::new(program).arg(word).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        (Self(child), line.trim().parse().unwrap())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.0.id()
+    }
+}
+
+impl Drop for Again {
     fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _reaped = self.child.wait();
+        let _gone = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+/// What the RADIUS server does.
+pub fn accept() {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    println!("{}", socket.local_addr().unwrap());
+    let (secret, mut request) = (load::secret(), [0; MAX_LEN]);
+    loop {
+        let (length, from) = socket.recv_from(&mut request).unwrap();
+        let packet = Packet::parse(&request[..length]).unwrap();
+        let mut buffer = [0; MAX_LEN];
+        let to = ReplyTo::from(&packet);
+        let reply = ReplyBuilder::new(&mut buffer, Code::AccessAccept, &to).unwrap();
+        // Whoever has gone meanwhile does not wait for it.
+        let _gone = socket.send_to(reply.sign(&secret).unwrap(), from);
     }
 }
 
