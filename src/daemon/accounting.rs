@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
+
 use crate::base::clock::Now;
 use crate::config::settings::Settings;
 use crate::daemon::listeners::{Bound, Listeners, Trade};
 use crate::daemon::stock::Stock;
-use crate::daemon::{Stopped, assemble};
+use crate::daemon::{Stopped, assemble, workers};
 use crate::frontend::radius::accounting::book::Book;
 use crate::frontend::radius::accounting::udp::Front;
 use crate::login::verdict::Fault;
@@ -24,7 +26,7 @@ pub(in crate::daemon) struct Accounting {
 }
 
 impl Accounting {
-    /// Nothing is served yet.
+    /// Nothing is served yet; what will be is served by the runtime that this is called in.
     ///
     /// # Errors
     ///
@@ -35,7 +37,9 @@ impl Accounting {
         let (clients, relay) = (assemble::clients(settings)?, assemble::accounting_relay(settings, stock)?);
         let front = Arc::new(Front::new(clients, relay, book, stock.clock.clone()));
         let trade = Trade::Accounting(front.clone());
-        let listeners = Listeners::new(trade, settings.radius.workers, settings.drain_timeout);
+        // Beside the workers, so that a rush of records does not stand in the way of logins.
+        let homes = vec![Handle::current(); workers::count(settings.radius.workers)];
+        let listeners = Listeners::new(trade, homes, settings.drain_timeout);
         Ok(Self { front, listeners, life: settings.accounting.session_life, tidied: None })
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::daemon::Stopped;
@@ -17,7 +18,7 @@ use crate::frontend::radius::udp::Front;
 /// Opens and closes sockets.
 pub struct Listeners {
     trade: Trade,
-    sockets: usize,
+    homes: Vec<Handle>,
     drain: Duration,
     open: HashMap<SocketAddr, Open>,
     tasks: Serving<SocketAddr>,
@@ -76,12 +77,10 @@ struct Open {
 }
 
 impl Listeners {
-    /// None open yet. Every address gets a socket per worker; 0 workers are one per core.
+    /// None open yet. Every address gets a socket in each of `homes`, the runtimes that serve them.
     #[must_use]
-    pub fn new(trade: Trade, workers: u32, drain: Duration) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let sockets = usize::try_from(workers).ok().filter(|n| *n > 0).unwrap_or(cores);
-        Self { trade, sockets, drain, open: HashMap::new(), tasks: Serving::default() }
+    pub fn new(trade: Trade, homes: Vec<Handle>, drain: Duration) -> Self {
+        Self { trade, homes, drain, open: HashMap::new(), tasks: Serving::default() }
     }
 
     /// Binds what is wanted and not open yet; nothing is served by that.
@@ -97,7 +96,7 @@ impl Listeners {
         }
         for address in new() {
             let listeners =
-                socket::bind(*address, self.sockets).map_err(|error| self.cannot_bind(*address, &error))?;
+                socket::bind(*address, &self.homes).map_err(|error| self.cannot_bind(*address, &error))?;
             fresh.push((*address, listeners));
         }
         Ok(Bound { wanted: wanted.to_vec(), fresh })
@@ -136,14 +135,14 @@ impl Listeners {
         let stop = watch::Sender::new(false);
         let bound = listeners.first().and_then(|l| l.local_addr().ok()).unwrap_or(address);
         self.trade.opened(bound, listeners.len());
-        for listener in listeners {
+        for (listener, home) in listeners.into_iter().zip(&self.homes) {
             let (stop, drain) = (stop.subscribe(), self.drain);
             match &self.trade {
                 Trade::Logins(front) => {
-                    self.tasks.spawn(address, listener.serve(front.clone(), stop, drain));
+                    self.tasks.spawn_on(home, address, listener.serve(front.clone(), stop, drain));
                 }
                 Trade::Accounting(front) => {
-                    self.tasks.spawn(address, listener.serve_accounting(front.clone(), stop, drain));
+                    self.tasks.spawn_on(home, address, listener.serve_accounting(front.clone(), stop, drain));
                 }
             }
         }

@@ -16,6 +16,7 @@ pub mod signing;
 pub mod status;
 pub mod stock;
 mod watch;
+mod workers;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ use crate::daemon::signing::Signing;
 use crate::daemon::status::{Fronts, Status};
 use crate::daemon::stock::Stock;
 use crate::daemon::watch::Watch;
+use crate::daemon::workers::Workers;
 use crate::frontend::ldap::listen::Front as LdapFront;
 use crate::frontend::radius::udp::Front;
 use crate::gateway::drive::Gateway;
@@ -143,6 +145,8 @@ pub struct Daemon {
     drain: Duration,
     /// Time of the last round.
     seen: Now,
+    /// The last to end: connections to directories may live there that others use as well.
+    _workers: Workers,
     _alone: Alone,
 }
 
@@ -163,8 +167,9 @@ impl Daemon {
         let signing = Signing::read(stock.store.clone()).await?;
         signing.tell(&front);
         let reloads = Arc::new(Reloads::default());
+        let workers = Workers::start(settings.radius.workers)?;
         let mut listeners =
-            Listeners::new(Trade::Logins(front.clone()), settings.radius.workers, settings.drain_timeout);
+            Listeners::new(Trade::Logins(front.clone()), workers.homes(), settings.drain_timeout);
         let sockets = listeners.bind(&settings.radius.listen)?;
         listeners.change(sockets);
         let mut accounting = Accounting::new(&settings, &stock)?;
@@ -199,6 +204,7 @@ impl Daemon {
             watch,
             drain,
             seen,
+            _workers: workers,
             _alone: alone,
         })
     }

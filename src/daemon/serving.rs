@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// Tasks that run as long as their socket is wanted; each says at its end how much it has cut off.
@@ -19,6 +20,16 @@ impl<K: Send + 'static> Serving<K> {
     /// Runs one more task for the socket `key`.
     pub(in crate::daemon) fn spawn(&mut self, key: K, serving: impl Future<Output = usize> + Send + 'static) {
         self.tasks.spawn(async move { (key, serving.await) });
+    }
+
+    /// The same on another runtime.
+    pub(in crate::daemon) fn spawn_on(
+        &mut self,
+        home: &Handle,
+        key: K,
+        serving: impl Future<Output = usize> + Send + 'static,
+    ) {
+        self.tasks.spawn_on(async move { (key, serving.await) }, home);
     }
 
     /// Waits for a task that ended though its socket `is_wanted` still, which is a mistake of ours, or that broke.

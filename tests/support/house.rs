@@ -65,7 +65,8 @@ impl House {
         let (stop, stopped) = watch::channel(false);
 
         let front = Front::new(clients, gateway.clone(), stock.clock.clone(), stock.random.clone());
-        let listener = socket::bind(settings.radius.listen[0], 1).unwrap().remove(0);
+        let listener =
+            socket::bind(settings.radius.listen[0], &[tokio::runtime::Handle::current()]).unwrap().remove(0);
         lab.radius = listener.local_addr().unwrap();
         runtime.spawn(listener.serve(Arc::new(front), stopped.clone(), Duration::ZERO));
 

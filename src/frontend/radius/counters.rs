@@ -46,6 +46,8 @@ words! {
         ProbedTooOften = "status-server-too-often",
         /// No place left to remember one more running request.
         Busy = "busy",
+        /// More new logins came than get done; replies to questions go before them.
+        Shed = "shed",
         /// All places for logins are taken.
         AdmissionFull = "admission-full",
         /// All of this client's places for logins are taken.

@@ -11,6 +11,7 @@ mod granted;
 pub mod method;
 pub mod passing;
 pub mod reply;
+mod running;
 pub mod session;
 pub mod socket;
 pub mod translate;

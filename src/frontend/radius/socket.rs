@@ -4,11 +4,13 @@
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+use tokio::runtime::Handle;
 
 use crate::base::clock::{Clock, Now};
 
@@ -29,9 +31,9 @@ pub struct Listener {
     state: UdpSocketState,
 }
 
-/// Binds `address` with `count` sockets (at least one), among which the kernel spreads the senders; the
-/// packets of one sender always come to the same one. An IPv6 address takes no IPv4 packets: each family is
-/// listed by itself. To be called inside the runtime.
+/// Binds `address` with a socket for each of `homes`, the runtimes that will serve them, one behind the other; without
+/// any, nothing is bound. The kernel spreads the senders among them; the packets of one sender always come to the same
+/// one. An IPv6 address takes no IPv4 packets: each family is listed by itself.
 ///
 /// The kernel does not fragment what these sockets send: a reply that is longer than the path's MTU, which
 /// takes more than a kilobyte of Proxy-State, is not sent and counted as `not-sent`.
@@ -39,19 +41,21 @@ pub struct Listener {
 /// # Errors
 ///
 /// What the operating system says, such as an address in use.
-pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<Listener>> {
-    let shared = count > 1;
+pub fn bind(address: SocketAddr, homes: &[Handle]) -> io::Result<Vec<Listener>> {
+    let shared = homes.len() > 1;
     let name: Arc<str> = address.to_string().into();
-    let first = Listener::open(name.clone(), address, shared)?;
-    let address = first.local_addr()?;
-    let mut all = vec![first];
-    while all.len() < count {
-        all.push(Listener::open(name.clone(), address, shared)?);
+    let (mut address, mut all) = (address, Vec::with_capacity(homes.len()));
+    for home in homes {
+        let _here = home.enter();
+        let listener = Listener::open(name.clone(), address, shared)?;
+        // Where any port was asked for, all of them have the one that the first got.
+        address = listener.local_addr()?;
+        all.push(listener);
     }
     Ok(all)
 }
 
-/// Room for what one call to the kernel brings; the default has none.
+/// Room for what one call to the kernel brings; the default has none. What was never written to takes no memory.
 #[derive(Default)]
 pub(super) struct Buffers([Vec<u8>; BATCH]);
 
@@ -121,36 +125,57 @@ impl Listener {
         mut take: impl FnMut(Now, Datagram<'_>),
     ) -> io::Result<()> {
         for _ in 0..BATCHES_IN_A_ROW {
-            let mut came = None;
-            let more = self.receive(buffers, |datagram| {
-                take(*came.get_or_insert_with(|| clock.now()), datagram);
-            })?;
-            if !more {
+            if !self.receive(buffers, clock, &mut take)? {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Hands what one call to the kernel brings to `take`; `false` when nothing was there.
-    fn receive(&self, buffers: &mut Buffers, mut take: impl FnMut(Datagram<'_>)) -> io::Result<bool> {
+    /// Hands what one call to the kernel brings to `take`; or the task of `cx` is woken when something comes.
+    pub(super) fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        buffers: &mut Buffers,
+        clock: &dyn Clock,
+        take: impl FnMut(Now, Datagram<'_>),
+    ) -> Poll<io::Result<()>> {
+        ready!(self.socket.poll_recv_ready(cx))?;
+        Poll::Ready(self.receive(buffers, clock, take).map(|_more| ()))
+    }
+
+    /// Hands what one call to the kernel brings to `take`; `false` when nothing more is there.
+    fn receive(
+        &self,
+        buffers: &mut Buffers,
+        clock: &dyn Clock,
+        mut take: impl FnMut(Now, Datagram<'_>),
+    ) -> io::Result<bool> {
         let mut metas = [RecvMeta::default(); BATCH];
         let mut slices = buffers.0.each_mut().map(|buffer| IoSliceMut::new(buffer));
         let Self { socket, state, .. } = self;
-        let received =
-            socket.try_io(Interest::READABLE, || state.recv(socket.into(), &mut slices, &mut metas));
-        let count = match received {
-            Ok(count) => count,
-            Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-            Err(fault) => return Err(fault),
-        };
+        let mut count = 0;
+        let received = socket.try_io(Interest::READABLE, || {
+            count = state.recv(socket.into(), &mut slices, &mut metas)?;
+            // The kernel gives fewer than were asked for when it has no more. Said so, it need not be asked again.
+            if count < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        if let Err(fault) = received
+            && fault.kind() != io::ErrorKind::WouldBlock
+        {
+            return Err(fault);
+        }
+        if count == 0 {
+            return Ok(false);
+        }
+        let now = clock.now();
         for (buffer, meta) in buffers.0.iter().zip(&metas).take(count) {
             let joined = buffer.get(..meta.len).unwrap_or_default();
             for bytes in joined.chunks(meta.stride.max(1)) {
-                take(Datagram { peer: meta.addr, local: meta.dst_ip, bytes });
+                take(now, Datagram { peer: meta.addr, local: meta.dst_ip, bytes });
             }
         }
-        Ok(true)
+        Ok(count == BATCH)
     }
 
     /// Sends a packet to `peer` from `local`, the address that was asked.

@@ -1,31 +1,43 @@
 //! The sockets: datagrams in, packets out, logins handed to the gateway.
 //!
-//! One task owns one socket and everything it remembers, so nothing here is locked. What can be answered
-//! at once is answered by that task; a login runs in a task of its own and its reply comes back.
+//! One task owns one socket, everything it remembers and the logins that came in by it, so nothing here is locked and
+//! nothing changes threads: what a datagram costs is mostly what it takes to wake somebody.
 
-use std::io;
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::coop::unconstrained;
+use tokio::time::Sleep;
 
 use crate::base::clock::{Clock, Now};
 use crate::base::random::{self, Random};
 use crate::frontend::complaints::{Complaints, Said};
 use crate::frontend::radius::clients::ClientTable;
 use crate::frontend::radius::counters::{Counters, Dropped, Refusal};
+use crate::frontend::radius::running::{Panicked, Running};
 use crate::frontend::radius::session::{Action, Outgoing, Session, Ticket};
 use crate::frontend::radius::socket::{Buffers, Datagram, Listener};
 use crate::frontend::radius::translate::{Arrival, Fresh};
-use crate::gateway::admit::Refused;
+use crate::gateway::admit::{Place, Refused};
 use crate::gateway::drive::{Asker, Ended, Gateway};
 use crate::login::attempt::{Answer, Attempt, ChallengeId};
 
 /// Pause after the kernel refused to give us anything.
 const AFTER_FAULT: Duration = Duration::from_millis(100);
+/// Calls to the kernel in one turn.
+const READS: usize = 16;
+/// New logins that begin in one turn; fewer than one turn can read, so that replies to questions overtake them when
+/// there is more to do than gets done.
+const BEGINS: usize = 64;
+/// New logins that wait for their turn. More would be answered too late to be of use.
+const MOST_NEW: usize = 1024;
 
 /// What all sockets share.
 pub struct Front {
@@ -73,22 +85,20 @@ impl Front {
 impl Listener {
     /// Serves until `stop` holds `true` or its sender is gone; then reads no more and waits up to `drain`
     /// for the logins that run. Returns how many were cut off.
+    ///
+    /// Logins are polled by this task and not counted against its share of the runtime, which therefore has to have
+    /// short turns.
     pub async fn serve(self, front: Arc<Front>, mut stop: watch::Receiver<bool>, drain: Duration) -> usize {
-        let mut desk = Desk::new(self, front);
-        loop {
-            tokio::select! {
-                biased;
-                () = told_to_stop(&mut stop) => break,
-                Some(done) = desk.running.join_next() => desk.finished(done),
-                ready = desk.listener.readable() => {
-                    if let Err(fault) = ready.and_then(|()| desk.read()) {
-                        tracing::error!(event = "radius.read", %fault, "reading the RADIUS socket met a fault of the system");
-                        tokio::time::sleep(AFTER_FAULT).await;
-                    }
-                }
+        let (mut desk, mut told) = (Desk::new(&self, &front, log_in), pin!(told_to_stop(&mut stop)));
+        let told_or_turn = poll_fn(|cx| {
+            if told.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
             }
-        }
-        desk.drain(drain).await
+            desk.turn(cx);
+            Poll::Pending
+        });
+        unconstrained(told_or_turn).await;
+        unconstrained(desk.drain(drain)).await
     }
 }
 
@@ -97,48 +107,157 @@ pub(super) async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
     let _either = stop.wait_for(|stop| *stop).await;
 }
 
-/// The task of one socket.
-struct Desk {
-    listener: Arc<Listener>,
-    front: Arc<Front>,
-    session: Session,
-    running: JoinSet<(Ticket, Ended)>,
-    /// Drawn when the last one was used up.
-    fresh: Option<Fresh>,
-    buffers: Buffers,
-    said: Said,
+/// What the gateway is to do for a request.
+enum Job {
+    Begin(Box<Attempt>, Place),
+    Resume(ChallengeId, Box<Answer>, Now, Place),
 }
 
-impl Desk {
-    fn new(listener: Listener, front: Arc<Front>) -> Self {
+async fn log_in(gateway: &Gateway, job: Job) -> Ended {
+    match job {
+        Job::Begin(attempt, place) => gateway.begin(*attempt, place, Asker::patient()).await,
+        Job::Resume(id, answer, came, place) => gateway.resume(id, *answer, came, place).await,
+    }
+}
+
+/// The task of one socket. A turn reads a bounded number of datagrams, begins a bounded number of logins, lets those
+/// that have been woken go on, and leaves the rest to the next turn.
+struct Desk<'f, F> {
+    office: Office<'f>,
+    log_in: fn(&'f Gateway, Job) -> F,
+    running: Running<Ticket, F>,
+    /// New logins, which come after replies to questions.
+    new: VecDeque<(Ticket, Job)>,
+    most_new: usize,
+    buffers: Buffers,
+    /// After a fault of the system nothing is read for a while.
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
+    fn new(listener: &'f Listener, front: &'f Front, log_in: fn(&'f Gateway, Job) -> F) -> Self {
+        let session = Session::new(front.counters.clone());
         Self {
-            session: Session::new(front.counters.clone()),
-            listener: Arc::new(listener),
-            front,
-            running: JoinSet::new(),
-            fresh: None,
+            office: Office { listener, front, session, fresh: None, said: Said::default() },
+            log_in,
+            running: Running::new(),
+            new: VecDeque::new(),
+            most_new: MOST_NEW,
             buffers: Buffers::new(),
-            said: Said::default(),
+            pause: None,
         }
     }
 
-    fn read(&mut self) -> io::Result<()> {
-        let (listener, front) = (self.listener.clone(), self.front.clone());
-        let mut buffers = std::mem::take(&mut self.buffers);
-        let result = listener.read(&mut buffers, &*front.clock, |now, datagram| self.take(now, datagram));
-        self.buffers = buffers;
-        result
+    fn turn(&mut self, cx: &mut Context<'_>) {
+        let more = self.read(cx);
+        self.go_on(cx, more);
     }
 
-    fn take(&mut self, now: Now, datagram: Datagram<'_>) {
+    /// Reads and answers what can be answered at once; `false` when nothing more is there.
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(pause) = &mut self.pause {
+            if pause.as_mut().poll(cx).is_pending() {
+                return false;
+            }
+            self.pause = None;
+        }
+        let mut buffers = std::mem::take(&mut self.buffers);
+        let more = self.read_into(&mut buffers, cx);
+        self.buffers = buffers;
+        more
+    }
+
+    fn read_into(&mut self, buffers: &mut Buffers, cx: &mut Context<'_>) -> bool {
+        let Office { listener, front, .. } = self.office;
+        let clients = front.clients.load();
+        for _ in 0..READS {
+            let take = |now, datagram: Datagram<'_>| {
+                if let Some((ticket, job)) = self.office.take(&clients, now, datagram) {
+                    self.queue(ticket, job, now);
+                }
+            };
+            match listener.poll_receive(cx, buffers, &*front.clock, take) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Pending => return false,
+                Poll::Ready(Err(fault)) => {
+                    tracing::error!(event = "radius.read", %fault, "reading the RADIUS socket met a fault of the system");
+                    self.pause = Some(Box::pin(tokio::time::sleep(AFTER_FAULT)));
+                    break;
+                }
+            }
+        }
+        true
+    }
+
+    /// A reply to a question is taken up at once. A new login waits until everything that was read has been looked at,
+    /// and goes away when too many wait: its device asks again, or asks another node.
+    fn queue(&mut self, ticket: Ticket, job: Job, now: Now) {
+        if matches!(job, Job::Resume(..)) {
+            self.begin(ticket, job);
+        } else if self.new.len() < self.most_new {
+            self.new.push_back((ticket, job));
+        } else {
+            self.office.session.forget(&ticket, now, Dropped::Shed);
+        }
+    }
+
+    fn begin(&mut self, ticket: Ticket, job: Job) {
+        let login = (self.log_in)(&self.office.front.gateway, job);
+        if let Some((ticket, done)) = self.running.begin(ticket, login) {
+            self.office.finished(&ticket, done);
+        }
+    }
+
+    /// Begins new logins and lets the running ones go on; `again` asks for another turn.
+    fn go_on(&mut self, cx: &Context<'_>, again: bool) {
+        for _ in 0..BEGINS {
+            let Some((ticket, job)) = self.new.pop_front() else { break };
+            self.begin(ticket, job);
+        }
+        let Self { running, office, .. } = self;
+        running.go_on(|ticket, done| office.finished(&ticket, done));
+        if again || !self.new.is_empty() {
+            cx.waker().wake_by_ref();
+        } else {
+            self.running.rest(cx);
+        }
+    }
+
+    fn left(&self) -> usize {
+        self.running.len().saturating_add(self.new.len())
+    }
+
+    async fn drain(mut self, drain: Duration) -> usize {
+        let mut deadline = pin!(tokio::time::sleep(drain));
+        poll_fn(|cx| {
+            self.go_on(cx, false);
+            if self.left() == 0 { Poll::Ready(()) } else { deadline.as_mut().poll(cx) }
+        })
+        .await;
+        self.left()
+    }
+}
+
+/// What answers the packets of one socket, and what it remembers of them.
+struct Office<'f> {
+    listener: &'f Listener,
+    front: &'f Front,
+    session: Session,
+    /// Drawn when the last one was used up.
+    fresh: Option<Fresh>,
+    said: Said,
+}
+
+impl Office<'_> {
+    /// Answers what can be answered at once, and gives back what the gateway has to do.
+    fn take(&mut self, clients: &ClientTable, now: Now, datagram: Datagram<'_>) -> Option<(Ticket, Job)> {
         let Datagram { peer, local, bytes } = datagram;
         let Some(fresh) = self.fresh() else {
             self.front.counters.dropped(Dropped::Lost);
-            return;
+            return None;
         };
-        let listener = self.listener.clone();
-        let arrival = Arrival { now, local, listener: listener.name(), peer, bytes, fresh };
-        let action = self.session.on_datagram(&self.front.clients.load(), &arrival);
+        let arrival = Arrival { now, local, listener: self.listener.name(), peer, bytes, fresh };
+        let action = self.session.on_datagram(clients, &arrival);
         if !matches!(action, Action::Drop(_) | Action::Send(_)) {
             self.fresh = None;
         }
@@ -149,9 +268,21 @@ impl Desk {
                 self.send(now, peer, local, &bytes);
                 self.explain(now, peer.ip(), why);
             }
-            Action::Begin(ticket, attempt) => self.begin(now, ticket, attempt),
-            Action::Resume(ticket, id, answer) => self.resume(now, ticket, id, answer),
+            Action::Begin(ticket, attempt) => {
+                let admission = self.front.gateway.admission();
+                match admission.enter(&attempt.client, &attempt.origin, &attempt.name) {
+                    Ok(place) => return Some((ticket, Job::Begin(attempt, place))),
+                    Err(refused) => self.turn_away(now, &ticket, refused),
+                }
+            }
+            Action::Resume(ticket, id, answer) => {
+                match self.front.gateway.admission().resume(&answer.client.name) {
+                    Ok(place) => return Some((ticket, Job::Resume(id, answer, now, place))),
+                    Err(refused) => self.turn_away(now, &ticket, refused),
+                }
+            }
         }
+        None
     }
 
     fn fresh(&mut self) -> Option<Fresh> {
@@ -161,32 +292,6 @@ impl Desk {
         self.fresh
     }
 
-    fn begin(&mut self, now: Now, ticket: Ticket, attempt: Box<Attempt>) {
-        match self.front.gateway.admission().enter(&attempt.client, &attempt.origin, &attempt.name) {
-            Ok(place) => {
-                let gateway = self.front.gateway.clone();
-                self.running.spawn(async move {
-                    let ended = gateway.begin(*attempt, place, Asker::patient()).await;
-                    (ticket, ended)
-                });
-            }
-            Err(refused) => self.turn_away(now, &ticket, refused),
-        }
-    }
-
-    fn resume(&mut self, now: Now, ticket: Ticket, id: ChallengeId, answer: Box<Answer>) {
-        match self.front.gateway.admission().resume(&answer.client.name) {
-            Ok(place) => {
-                let gateway = self.front.gateway.clone();
-                self.running.spawn(async move {
-                    let ended = gateway.resume(id, *answer, now, place).await;
-                    (ticket, ended)
-                });
-            }
-            Err(refused) => self.turn_away(now, &ticket, refused),
-        }
-    }
-
     /// No place: the device hears nothing, so that it tries another node.
     fn turn_away(&mut self, now: Now, ticket: &Ticket, refused: Refused) {
         self.front.gateway.tally().refused(refused);
@@ -194,19 +299,19 @@ impl Desk {
     }
 
     /// A login has come to its end, or to a question.
-    fn finished(&mut self, done: Result<(Ticket, Ended), JoinError>) {
+    fn finished(&mut self, ticket: &Ticket, done: Result<Ended, Panicked>) {
         let now = self.front.clock.now();
         match done {
-            Ok((ticket, ended)) => {
-                if let Some(Outgoing { peer, local, bytes }) = self.session.on_reply(&ticket, now, &ended) {
+            Ok(ended) => {
+                if let Some(Outgoing { peer, local, bytes }) = self.session.on_reply(ticket, now, &ended) {
                     self.send(now, peer, local, &bytes);
                 }
             }
-            Err(fault) => {
-                self.front.counters.dropped(Dropped::Lost);
+            Err(Panicked) => {
+                self.session.forget(ticket, now, Dropped::Lost);
                 tracing::error!(
                     event = "radius.lost",
-                    panicked = fault.is_panic(),
+                    panicked = true,
                     "a login ended by a fault of the program; its device hears nothing"
                 );
             }
@@ -223,19 +328,6 @@ impl Desk {
                 tracing::warn!(event = "radius.not-sent", %peer, bytes = bytes.len(), %fault, "the system did not take an answer");
             }
         }
-    }
-
-    async fn drain(mut self, drain: Duration) -> usize {
-        let deadline = tokio::time::sleep(drain);
-        tokio::pin!(deadline);
-        while !self.running.is_empty() {
-            tokio::select! {
-                biased;
-                Some(done) = self.running.join_next() => self.finished(done),
-                () = &mut deadline => break,
-            }
-        }
-        self.running.len()
     }
 
     /// Says once a minute why packets of a client are dropped. Strangers share one line.

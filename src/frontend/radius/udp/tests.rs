@@ -2,6 +2,7 @@
 
 mod radclient;
 mod server;
+mod turns;
 mod world;
 
 use tokio::time::timeout;
@@ -10,7 +11,7 @@ use super::*;
 use crate::frontend::radius::clients::RadiusClient;
 use crate::frontend::radius::lab::{radius_client, request, secret, signed_with};
 use crate::frontend::radius::socket::bind;
-use crate::frontend::radius::udp::tests::server::Server;
+use crate::frontend::radius::udp::tests::server::{Server, homes};
 use crate::wire::radius::dictionary::{PROXY_STATE, STATE};
 use crate::wire::radius::packet::{Code, Packet};
 
@@ -81,8 +82,8 @@ async fn a_060_ipv6_is_served_as_well_by_address_and_by_wildcard() {
 async fn both_families_can_be_bound_to_one_port() {
     let server = Server::start("0.0.0.0:0", 1, 0);
     let v6: SocketAddr = format!("[::]:{}", server.address.port()).parse().unwrap();
-    assert!(bind(v6, 1).is_ok());
-    assert!(bind(server.address, 1).is_err(), "the address is taken");
+    assert!(bind(v6, &homes(1)).is_ok());
+    assert!(bind(server.address, &homes(1)).is_err(), "the address is taken");
 }
 
 #[tokio::test]
@@ -165,14 +166,14 @@ async fn stopping_lets_running_logins_end_and_reads_no_more() {
     assert_eq!(Packet::parse(&reply).unwrap().code(), Code::AccessReject);
     let task = server.tasks.remove(0);
     assert_eq!(timeout(PATIENCE, task).await.unwrap().unwrap(), 0, "nobody was cut off");
-    assert!(bind(server.address, 1).is_ok(), "the socket is closed");
+    assert!(bind(server.address, &homes(1)).is_ok(), "the socket is closed");
 }
 
 #[tokio::test]
 async fn stopping_says_how_many_logins_were_cut_off() {
     let server = Server::start("127.0.0.1:0", 1, 0);
     let (stop, stopped) = watch::channel(false);
-    let listener = bind("127.0.0.1:0".parse().unwrap(), 1).unwrap().remove(0);
+    let listener = bind("127.0.0.1:0".parse().unwrap(), &homes(1)).unwrap().remove(0);
     let address = listener.local_addr().unwrap();
     let task = tokio::spawn(listener.serve(server.front.clone(), stopped, Duration::ZERO));
     let device = server.device().await;

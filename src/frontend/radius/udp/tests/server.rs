@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use tokio::net::UdpSocket;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -24,6 +25,11 @@ use crate::gateway::spray::{Spray, SprayLimits};
 use crate::login::policy::Policy;
 use crate::login::throttle::FlowLimits;
 use crate::wire::radius::packet::Packet;
+
+/// This runtime, for so many sockets.
+pub(super) fn homes(sockets: usize) -> Vec<Handle> {
+    vec![Handle::current(); sockets]
+}
 
 pub(super) struct Server {
     pub(super) world: Arc<World>,
@@ -76,7 +82,7 @@ impl Server {
         };
         let gateway = Arc::new(Gateway::new(parts, live));
         let front = Arc::new(Front::new(table(radius_client("vpn")), gateway, clock, Arc::new(SystemRandom)));
-        let listeners = bind(address.parse().unwrap(), sockets).unwrap();
+        let listeners = bind(address.parse().unwrap(), &homes(sockets)).unwrap();
         let address = listeners[0].local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
         let serve =

@@ -22,7 +22,8 @@ use crate::login::verdict::{Fault, FaultKind};
 use std::sync::Arc;
 
 /// Everything behind the gateway: anna, whose password is `hunter2` and whose code is `123456`. A check of
-/// the password takes a permit, so that a test can hold a login where it is.
+/// the password takes a permit, so that a test can hold a login where it is; the password `kaboom` is a fault of the
+/// program.
 pub(super) struct World {
     pub(super) permits: Semaphore,
     pub(super) asked: watch::Sender<u32>,
@@ -49,6 +50,7 @@ impl Directory for World {
         _: std::time::Instant,
     ) -> Result<Verified, Fault> {
         self.asked.send_modify(|count| *count += 1);
+        assert_ne!(password.expose(), b"kaboom", "a test wants to see what a panic does");
         self.permits.acquire().await.map_err(|_| not_asked())?.forget();
         let right = account.is_some() && password.expose() == b"hunter2";
         Ok(if right { PrimaryOutcome::Correct } else { PrimaryOutcome::Wrong }.into())
