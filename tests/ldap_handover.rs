@@ -100,7 +100,7 @@ fn a_connection_knows_the_name_that_the_directory_gave_and_its_server() {
     let bound = lab.bound(&lab.account("anna"), RIGHT);
     assert_eq!((bound.name(), bound.server().port), (ANNA, fake.port));
     assert!(!format!("{bound:?}").contains("Anna"), "no name in a log");
-    let bare = lab.block_on(bound.into_stream()).unwrap();
+    let bare = bound.into_stream().unwrap();
     assert_eq!((bare.name(), bare.server().port), (ANNA, fake.port));
     assert!(!format!("{bare:?}").contains("Anna"), "no name in a log");
 }
@@ -140,7 +140,7 @@ fn what_is_not_given_back_serves_nobody_else() {
     let second = lab.bound(&anna, RIGHT);
     drop(first);
     eventually("the server is told", || fake.count(op::UNBIND_REQUEST) == 1);
-    let bare = lab.block_on(second.into_stream()).unwrap();
+    let bare = second.into_stream().unwrap();
     drop(bare);
     drop(lab.bound(&anna, RIGHT));
     let mut connections = bind_connections(&fake);
@@ -153,17 +153,17 @@ fn a_connection_that_the_server_ends_while_nobody_speaks_is_noticed() {
     let fake = FakeDirectory::start(honest);
     let lab = lab(&fake);
     let anna = lab.account("anna");
-    let bound = lab.bound(&anna, RIGHT);
+    let mut bound = lab.bound(&anna, RIGHT);
     assert!(!bound.is_closed());
     fake.hang_up();
     eventually("the end is noticed", || bound.is_closed());
-    assert!(lab.block_on(bound.into_stream()).is_none());
+    assert!(bound.into_stream().is_none());
     // One that goes back dead is not used again, and neither is one whose end the holder of the bare stream saw.
-    let bound = lab.bound(&anna, RIGHT);
+    let mut bound = lab.bound(&anna, RIGHT);
     fake.hang_up();
     eventually("the end is noticed", || bound.is_closed());
     lab.block_on(async { bound.give_back() });
-    let mut bare = lab.block_on(lab.bound(&anna, RIGHT).into_stream()).unwrap();
+    let mut bare = lab.bound(&anna, RIGHT).into_stream().unwrap();
     fake.hang_up();
     assert_eq!(lab.block_on(bare.read(&mut [0; 16])).unwrap(), 0);
     lab.block_on(async { bare.give_back() });
@@ -187,15 +187,15 @@ fn a_server_that_speaks_out_of_turn_loses_the_connection_b_029() {
         let early = lab(&at_once);
         let anna = early.account("anna");
         let bound = early.bound(&anna, RIGHT);
-        assert!(early.block_on(bound.into_stream()).is_none(), "{what}");
+        assert!(bound.into_stream().is_none(), "{what}");
         // While nobody speaks. Half a message may still become a whole one, so there it is nothing to see.
         if what != "half a message" {
             let later = FakeDirectory::start(honest);
             let late = lab(&later);
-            let bound = late.bound(&anna, RIGHT);
+            let mut bound = late.bound(&anna, RIGHT);
             later.say(&said);
             eventually(what, || bound.is_closed());
-            assert!(late.block_on(bound.into_stream()).is_none(), "{what}");
+            assert!(bound.into_stream().is_none(), "{what}");
             assert_eq!(late.log_in("anna", RIGHT), Ok(PrimaryOutcome::Correct), "{what}");
         }
     }
@@ -206,7 +206,7 @@ fn octets_left_unread_end_the_connection_instead_of_reaching_the_next_bind() {
     let fake = FakeDirectory::start(honest);
     let lab = lab(&fake);
     let anna = lab.account("anna");
-    let mut bare = lab.block_on(lab.bound(&anna, RIGHT).into_stream()).unwrap();
+    let mut bare = lab.bound(&anna, RIGHT).into_stream().unwrap();
     // An answer that says yes to whatever bind comes next.
     fake.say(&result(1, op::BIND_RESPONSE, 0, ""));
     assert_eq!(lab.block_on(bare.read_u8()).unwrap(), 0x30);
@@ -244,9 +244,9 @@ fn a_hundred_connections_may_wait_while_others_log_in() {
     let fake = FakeDirectory::start(honest);
     let lab = lab(&fake);
     let anna = lab.account("anna");
-    let waiting: Vec<Bound> = (0..100).map(|_| lab.bound(&anna, RIGHT)).collect();
+    let mut waiting: Vec<Bound> = (0..100).map(|_| lab.bound(&anna, RIGHT)).collect();
     assert_eq!(lab.log_in("anna", RIGHT), Ok(PrimaryOutcome::Correct), "only binds that run are limited");
-    assert!(waiting.iter().all(|bound| !bound.is_closed()));
+    assert!(waiting.iter_mut().all(|bound| !bound.is_closed()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::wire::ldap::dn::Dn;
 #[must_use]
 pub fn group_name(text: &str) -> Box<str> {
     match text.parse::<Dn>() {
-        Ok(dn) if dn.depth() > 0 => dn.key().into(),
+        Ok(dn) if dn.depth() > 0 => dn.into_key(),
         _ => group_key(text),
     }
 }
@@ -20,7 +20,7 @@ pub fn group_name(text: &str) -> Box<str> {
 #[must_use]
 pub fn distinguished_name(text: &str) -> Option<Box<str>> {
     let dn: Dn = text.parse().ok()?;
-    (dn.depth() > 0).then(|| dn.key().into())
+    (dn.depth() > 0).then(|| dn.into_key())
 }
 
 /// The form in which the SID of an account is compared ([MS-DTYP] section 2.4.2.1); `None` when `text` is none.

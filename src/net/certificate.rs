@@ -78,7 +78,7 @@ pub fn name(text: &str) -> Option<Box<str>> {
         "dns" | "email" => rest.to_ascii_lowercase(),
         "upn" => rest.to_lowercase(),
         "uri" => rest.to_owned(),
-        "subject" => rest.parse::<Dn>().ok().filter(|dn| dn.depth() > 0)?.key(),
+        "subject" => rest.parse::<Dn>().ok().filter(|dn| dn.depth() > 0)?.into_key().into(),
         _ => return None,
     };
     Some(format!("{kind}:{rest}").into_boxed_str())
@@ -108,7 +108,7 @@ fn key(name: &Name) -> Option<String> {
     }
     steps.reverse();
     let dn: Dn = steps.join(",").parse().ok()?;
-    (dn.depth() > 0).then(|| dn.key())
+    (dn.depth() > 0).then(|| dn.into_key().into())
 }
 
 /// A value as it stands in the text of a name: escaped, or `#` and its encoding when it is no text.

@@ -267,7 +267,7 @@ pub(crate) fn name(text: &str) {
     if text.len() < 1000 {
         let name: Dn = format!("cn={},dc=org", escape(text)).parse().unwrap();
         assert_eq!(name.depth(), 2);
-        assert_eq!(name.leaf(), Some(prepared(text).as_str()));
+        assert_eq!(name.leaf().as_deref(), Some(prepared(text).as_str()));
         let upper: Dn = format!("CN = {} , DC=ORG", escape(text)).parse().unwrap();
         assert_eq!(upper, name);
     }

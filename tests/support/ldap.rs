@@ -164,7 +164,7 @@ pub struct Speaker<'a> {
 impl<'a> Speaker<'a> {
     /// Goes on where the bind of `bound` ended.
     pub fn new(lab: &'a Lab, bound: Bound) -> Self {
-        let bare = lab.block_on(bound.into_stream()).unwrap();
+        let bare = bound.into_stream().unwrap();
         Self { bare, lab, id: 1000 }
     }
 

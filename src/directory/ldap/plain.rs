@@ -166,11 +166,12 @@ fn stamp(record: &Record) -> Box<[u8]> {
 }
 
 async fn groups(settings: &Settings, pool: &Pool, record: &Record, until: Instant) -> Result<Groups, Fault> {
+    let mut groups = Groups::new();
     let names = match &settings.groups {
         GroupLookup::None => Vec::new(),
         GroupLookup::MemberOf => {
             let names = search::values(pool, &record.dn, "memberOf", Some(record), until).await?;
-            names.iter().filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
+            names.into_iter().filter_map(|name| String::from_utf8(name.into()).ok()).collect()
         }
         GroupLookup::Member { base, attribute } if attribute.eq_ignore_ascii_case("memberUid") => {
             let uids: Vec<&[u8]> = record.all("uid").collect();
@@ -183,19 +184,22 @@ async fn groups(settings: &Settings, pool: &Pool, record: &Record, until: Instan
     if names.len() > MAX_GROUPS {
         return Err(too_many(pool));
     }
-    let mut groups = Groups::new();
     for name in names {
-        groups.extend(short_name(&name));
-        groups.insert(group_name(&name));
+        match name.parse::<Dn>() {
+            Ok(dn) if dn.depth() > 0 => {
+                groups.extend(short_name(&dn));
+                groups.insert(dn.into_key());
+            }
+            _ => groups.extend([group_key(&name)]),
+        }
     }
     Ok(groups)
 }
 
 /// The key of a group's first RDN. One that reads like a distinguished name is none: whoever may create a
 /// group somewhere would be in the group that a rule names by its whole name.
-fn short_name(dn: &str) -> Option<Box<str>> {
-    let dn = dn.parse::<Dn>().ok()?;
-    dn.leaf().filter(|leaf| !leaf.contains('=')).map(group_key)
+fn short_name(dn: &Dn) -> Option<Box<str>> {
+    dn.leaf().filter(|leaf| !leaf.contains('=')).map(|leaf| group_key(&leaf))
 }
 
 /// The groups that hold `dn`, the groups that hold those, and so on, each once.
@@ -285,6 +289,7 @@ mod tests {
 
     #[test]
     fn a_groups_short_name_never_passes_for_a_whole_name() {
+        let short_name = |dn: &str| short_name(&dn.parse().unwrap());
         assert_eq!(short_name("cn=VPN Users,ou=groups,dc=x").as_deref(), Some("vpn users"));
         assert_eq!(short_name("cn=cn\\3dadmins\\,ou\\3dgroups\\,dc\\3dx,ou=mine,dc=x"), None);
     }

@@ -186,8 +186,9 @@ pub(crate) async fn account_named(
     (wanted, attributes): (&Filter<'_>, &[&str]),
     until: Instant,
 ) -> Result<Option<Record>, Fault> {
-    let is_ours = |dn: &str| match (dn.parse::<Dn>(), base.parse::<Dn>()) {
-        (Ok(dn), Ok(base)) => dn.is_under(&base),
+    let base = base.parse::<Dn>();
+    let is_ours = |dn: &str| match (dn.parse::<Dn>(), &base) {
+        (Ok(dn), Ok(base)) => dn.is_under(base),
         (Ok(_) | Err(_), _) => false,
     };
     if !is_ours(dn) {

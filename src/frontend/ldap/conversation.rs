@@ -2,6 +2,7 @@
 //! directory behind. One task does all of it, so nothing here is locked and a peer holds up nobody but itself.
 
 mod act;
+mod login;
 mod time;
 
 use std::future::{Future, poll_fn};
@@ -13,17 +14,17 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::sync::{oneshot, watch};
 use tokio::time::Sleep;
 
 use crate::base::random;
+use crate::frontend::ldap::conversation::login::Login;
 use crate::frontend::ldap::counters::Closed;
 use crate::frontend::ldap::limits::LdapLimits;
 use crate::frontend::ldap::listen::{Door, Front};
 use crate::frontend::ldap::outgoing::Outgoing;
 use crate::frontend::ldap::places::Place;
 use crate::frontend::ldap::relay::{CHUNK, Relay};
-use crate::frontend::ldap::session::{Action, Session, Ticket};
+use crate::frontend::ldap::session::{Action, Session};
 use crate::frontend::ldap::stream::Stream;
 use crate::gateway::asker::Ended;
 use crate::login::attempt::AttemptId;
@@ -37,7 +38,7 @@ enum Event {
     Gone,
     /// Everything for the client has left, and something was to happen then.
     Flushed,
-    /// The login has ended; nobody knows how when its task broke.
+    /// The login has ended; nobody knows how when it broke.
     LoggedIn(Option<Ended>),
     /// Octets of the directory have come.
     Answered,
@@ -47,13 +48,6 @@ enum Event {
     Room,
     /// It is time to look at the limits.
     Time,
-}
-
-/// A login that runs. Dropping it tells the gateway that nobody waits any more.
-struct Login {
-    ticket: Ticket,
-    end: oneshot::Receiver<Ended>,
-    _waits: watch::Sender<bool>,
 }
 
 /// Since when.
@@ -211,9 +205,9 @@ impl Conversation {
         }
         if self.closing.is_none() && !self.start_tls {
             if let Some(login) = &mut self.login
-                && let Poll::Ready(end) = Pin::new(&mut login.end).poll(cx)
+                && let Poll::Ready(ended) = login.poll(cx)
             {
-                return Poll::Ready(Event::LoggedIn(end.ok()));
+                return Poll::Ready(Event::LoggedIn(ended));
             }
             self.directory_first = !self.directory_first;
             let sides: [fn(&mut Self, &mut Context<'_>) -> Poll<Event>; 2] = if self.directory_first {

@@ -3,7 +3,6 @@
 //! It was bound as that person by the check of his password, and serves him alone. While nothing is asked it
 //! stays with the directory's own client, so that an application which only binds costs no more than that.
 
-use std::future::Future;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
@@ -20,14 +19,10 @@ use crate::upstream::ldap::{Bare, Bound};
 /// Octets that are read at once.
 pub(super) const CHUNK: usize = 16 * 1024;
 
-type Opening = Pin<Box<dyn Future<Output = Option<Bare>> + Send>>;
-
 enum State {
     None,
     /// With the directory's own client.
-    Bound(Bound),
-    /// Being taken over from it.
-    Opening(Opening),
+    Bound(Box<Bound>),
     /// Ours.
     Open(Box<Bare>),
 }
@@ -46,7 +41,7 @@ impl Relay {
 
     /// The person's bind has succeeded on this connection.
     pub(super) fn begin(&mut self, bound: Bound) {
-        *self = Self { state: State::Bound(bound), ..Self::none() };
+        *self = Self { state: State::Bound(Box::new(bound)), ..Self::none() };
     }
 
     /// The person is no longer there. `reusable`: what he asked has been answered and has left no trace, so the
@@ -56,7 +51,7 @@ impl Relay {
         match std::mem::replace(self, Self::none()).state {
             State::Bound(bound) if clean => bound.give_back(),
             State::Open(bare) if clean => bare.give_back(),
-            State::None | State::Bound(_) | State::Opening(_) | State::Open(_) => {}
+            State::None | State::Bound(_) | State::Open(_) => {}
         }
     }
 
@@ -68,8 +63,8 @@ impl Relay {
     pub(super) fn forward(&mut self, whole: &[u8]) -> Result<(), Closed> {
         self.state = match std::mem::replace(&mut self.state, State::None) {
             State::None => return Err(Closed::DirectoryLost),
-            State::Bound(bound) => State::Opening(Box::pin(bound.into_stream())),
-            other @ (State::Opening(_) | State::Open(_)) => other,
+            State::Bound(bound) => State::Open(Box::new(bound.into_stream().ok_or(Closed::DirectoryLost)?)),
+            open @ State::Open(_) => open,
         };
         self.to_directory.push(whole);
         Ok(())
@@ -95,12 +90,11 @@ impl Relay {
         client: &mut Outgoing,
         judge: &mut dyn FnMut(u32, u8) -> Passing,
     ) -> Poll<Result<(), Closed>> {
-        if let State::Opening(opening) = &mut self.state {
-            match opening.as_mut().poll(cx) {
-                Poll::Ready(Some(bare)) => self.state = State::Open(Box::new(bare)),
-                Poll::Ready(None) => return self.lose(),
-                Poll::Pending => return Poll::Pending,
-            }
+        if let State::Bound(bound) = &mut self.state
+            && bound.poll_closed(cx).is_ready()
+        {
+            // Nobody has asked anything yet: what comes next is told that the directory is gone.
+            self.state = State::None;
         }
         let State::Open(bare) = &mut self.state else { return Poll::Pending };
         if matches!(self.to_directory.poll(&mut **bare, cx, &mut 0), Poll::Ready(Err(_))) {

@@ -7,24 +7,23 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::runtime::Handle;
-
-use crate::upstream::ldap::connection::{Answer, Broken, Connection, Stream, protocol};
+use crate::upstream::ldap::connection::{Answer, Broken, Stream, protocol};
 use crate::upstream::ldap::dial::Endpoint;
+use crate::upstream::ldap::link::{Home, Link};
 use crate::upstream::ldap::server::Server;
 use crate::wire::ldap::message::LdapResult;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A bind that a server has answered, in whatever way. Dropping it ends the connection.
 pub(crate) struct Answered {
     answer: Answer,
-    connection: Connection,
+    link: Link,
     server: Arc<Server>,
 }
 
 impl Answered {
-    pub(super) const fn new(answer: Answer, connection: Connection, server: Arc<Server>) -> Self {
-        Self { answer, connection, server }
+    pub(super) const fn new(answer: Answer, link: Link, server: Arc<Server>) -> Self {
+        Self { answer, link, server }
     }
 
     /// The server.
@@ -43,14 +42,14 @@ impl Answered {
 
     /// Nothing more is wanted: the connection serves the next bind.
     pub(crate) fn give_back(self) {
-        self.server.keep(self.connection);
+        self.server.keep(self.link);
     }
 
     /// The connection, which the server has bound as `name`; `schema` as [`Bound::schema`].
     pub(crate) fn bound(self, name: &str, schema: Option<Arc<str>>) -> Bound {
         let server = self.server.endpoint().clone();
         let origin = Origin { name: name.into(), server, pool: Arc::downgrade(&self.server) };
-        Bound { connection: self.connection, origin, schema }
+        Bound { link: self.link, origin, schema }
     }
 }
 
@@ -64,17 +63,17 @@ struct Origin {
 }
 
 impl Origin {
-    fn give_back(&self, connection: impl FnOnce() -> Connection) {
+    fn give_back(&self, link: Link) {
         if let Some(pool) = self.pool.upgrade() {
-            pool.keep(connection());
+            pool.keep(link);
         }
     }
 }
 
-/// A connection on which a right password was accepted and nothing has been asked since. It is watched: when the
-/// server ends it, or says what nobody asked for, it is over. Dropping it ends it.
+/// A connection on which a right password was accepted and nothing has been asked since. When the server ends it, or
+/// says what nobody asked for, it is over. Dropping it ends it.
 pub struct Bound {
-    connection: Connection,
+    link: Link,
     origin: Origin,
     schema: Option<Arc<str>>,
 }
@@ -98,25 +97,32 @@ impl Bound {
         self.schema.as_ref()
     }
 
-    /// It is of no more use.
+    /// It is of no more use, as far as can be seen without waiting.
     #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.connection.is_closed()
+    pub fn is_closed(&mut self) -> bool {
+        self.link.is_over()
+    }
+
+    /// Ready when it is of no more use; until then `context` is woken when there is something to look at.
+    pub fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.link.poll_end(context)
     }
 
     /// Gives the connection back. Before anything else is asked on it there is another bind, which ends what was left
     /// of this one (RFC 4511 section 4.2.1).
     pub fn give_back(self) {
-        self.origin.give_back(|| self.connection);
+        self.origin.give_back(self.link);
     }
 
     /// The stream, for the caller alone to speak on. Nothing was asked on it, so every message id is free, and nothing
     /// of what the server says is lost.
     ///
     /// `None` when the connection has ended, or when the server has begun to say what nobody asked for, which ends it.
-    pub async fn into_stream(self) -> Option<Bare> {
-        let stream = self.connection.into_stream().await?;
-        Some(Bare { stream, origin: self.origin })
+    #[must_use]
+    pub fn into_stream(self) -> Option<Bare> {
+        let home = self.link.home();
+        let stream = self.link.into_stream()?;
+        Some(Bare { stream, home, origin: self.origin })
     }
 }
 
@@ -130,6 +136,7 @@ impl fmt::Debug for Bound {
 /// Nobody watches it but the one who holds it. Dropping it ends the connection without an unbind.
 pub struct Bare {
     stream: Stream,
+    home: Home,
     origin: Origin,
 }
 
@@ -154,8 +161,8 @@ impl Bare {
     /// new bind does not undo, such as StartTLS. Where something waits to be read, or the connection has ended, this
     /// ends it.
     pub fn give_back(mut self) {
-        if Handle::try_current().is_ok() && self.is_silent() {
-            self.origin.give_back(|| Connection::start(self.stream));
+        if self.is_silent() {
+            self.origin.give_back(Link::new(self.stream, self.home));
         }
     }
 

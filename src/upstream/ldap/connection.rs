@@ -9,8 +9,10 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
+use crate::upstream::ldap::dial::is_tls;
 use crate::upstream::ldap::driver::{self, MAX_ANSWER_BYTES, MAX_ANSWER_MESSAGES, MAX_PENDING};
-use crate::wire::ldap::message::{MAX_MESSAGE_ID, Message};
+use crate::wire::ldap::frame::Inbox;
+use crate::wire::ldap::message::{ExtendedResponse, MAX_MESSAGE_ID, Message, NOTICE_OF_DISCONNECTION, op};
 use crate::wire::ldap::result::ResultCode;
 
 /// What a connection runs over: TCP, bare or under TLS.
@@ -95,14 +97,47 @@ pub(crate) fn protocol(flaw: impl std::fmt::Display) -> Broken {
     Broken::Protocol(flaw.to_string())
 }
 
+/// No further request can be asked on it.
+pub(super) fn used_up() -> Broken {
+    Broken::Transport("the connection has used up its message ids, or is closed".into())
+}
+
+/// A message that belongs to no request.
+pub(super) fn unasked() -> Broken {
+    Broken::Protocol("an answer without a request".into())
+}
+
+/// A message of number 0: a notice that the server ends the connection ends it (B-029), any other notice is passed
+/// over (RFC 4511 section 4.4).
+pub(super) fn unsolicited(message: &Message<'_>) -> Result<(), Broken> {
+    if message.operation.tag != op::EXTENDED_RESPONSE {
+        return Err(unasked());
+    }
+    let notice = ExtendedResponse::read(&message.operation).map_err(protocol)?;
+    if notice.name == Some(NOTICE_OF_DISCONNECTION) {
+        return Err(Broken::Disconnected(notice.result.code));
+    }
+    Ok(())
+}
+
+/// Puts what a read of the stream brought into `inbox`.
+pub(super) fn came(read: std::io::Result<()>, octets: &[u8], inbox: &mut Inbox) -> Result<(), Broken> {
+    match read {
+        Ok(()) if octets.is_empty() => Err(Broken::Transport("the server closed the connection".into())),
+        Ok(()) if inbox.waiting() == 0 && is_tls(octets) => {
+            Err(Broken::Transport("the server speaks TLS where LDAP belongs".into()))
+        }
+        Ok(()) => inbox.push(octets).map_err(protocol),
+        Err(error) => Err(Broken::Transport(format!("read: {}", error.kind()))),
+    }
+}
+
 /// What the driver is told to do.
 pub(super) enum Job {
     /// Send this, and give the answer to whoever waits.
     Send { id: u32, bytes: Zeroizing<Vec<u8>>, ends_with: u8, reply: oneshot::Sender<Result<Answer, Broken>> },
     /// Nobody waits for this any more.
     Forget { id: u32 },
-    /// Let go of the stream.
-    HandOver(oneshot::Sender<Stream>),
 }
 
 /// What the handle and the driver both know.
@@ -139,14 +174,6 @@ impl Connection {
         Self { jobs, shared, driver }
     }
 
-    /// The stream itself, when nothing waits for an answer and nothing has come that nobody asked for; if not, the
-    /// connection ends. No octet is lost: what comes from now on is still in the stream.
-    pub(crate) async fn into_stream(self) -> Option<Stream> {
-        let (to, stream) = oneshot::channel();
-        self.jobs.send(Job::HandOver(to)).await.ok()?;
-        stream.await.ok()
-    }
-
     /// It is of no more use.
     pub(crate) fn is_closed(&self) -> bool {
         self.shared.closed.load(Ordering::Acquire)
@@ -175,7 +202,7 @@ impl Connection {
         let id = self.shared.next_id.fetch_add(1, Ordering::AcqRel).saturating_add(1);
         if id >= MAX_MESSAGE_ID {
             self.close();
-            return Err(Broken::Transport("the connection has used up its message ids".into()));
+            return Err(used_up());
         }
         let (reply, answer) = oneshot::channel();
         let bytes = build(id).ok_or(Broken::Unsendable)?;

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::upstream::dns::{Dns, MAX_ADDRESSES};
 use crate::upstream::ldap::advice::{no_plain, no_start_tls, no_tls, start_tls_refused, unconnected};
-use crate::upstream::ldap::connection::{Broken, Connection, Step, protocol};
+use crate::upstream::ldap::connection::{Broken, Step, Stream, protocol};
 use crate::wire::ldap::frame::Inbox;
 use crate::wire::ldap::message::{ExtendedResponse, Message, op};
 use crate::wire::ldap::request::start_tls;
@@ -69,7 +69,7 @@ pub(crate) async fn dial(
     dns: &Dns,
     protection: &Protection,
     within: Duration,
-) -> Result<Connection, Broken> {
+) -> Result<Stream, Broken> {
     let mut step = Step::Name;
     let made = timeout(within, connect(endpoint, dns, protection, within, &mut step)).await;
     made.unwrap_or(Err(Broken::Late(step)))
@@ -81,12 +81,12 @@ async fn connect(
     protection: &Protection,
     within: Duration,
     step: &mut Step,
-) -> Result<Connection, Broken> {
+) -> Result<Stream, Broken> {
     let addresses = addresses(endpoint, dns).await?;
     *step = Step::Connect;
     let mut stream = tcp(&addresses, within).await?;
     let config = match protection {
-        Protection::Plain => return Ok(Connection::start(Box::new(stream))),
+        Protection::Plain => return Ok(Box::new(stream)),
         Protection::Tls(config) => config,
         Protection::StartTls(config) => {
             *step = Step::StartTls;
@@ -100,7 +100,7 @@ async fn connect(
     })?;
     *step = Step::Handshake;
     let tls = TlsConnector::from(config.clone()).connect(name, stream).await;
-    tls.map(|stream| Connection::start(Box::new(stream))).map_err(|error| no_tls(&error))
+    tls.map(|stream| Box::new(stream) as Stream).map_err(|error| no_tls(&error))
 }
 
 async fn addresses(endpoint: &Endpoint, dns: &Dns) -> Result<Vec<SocketAddr>, Broken> {

@@ -5,20 +5,22 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::{mpsc, oneshot};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
-use crate::upstream::ldap::connection::{Answer, Broken, Job, Shared, Stream, protocol};
-use crate::upstream::ldap::dial::is_tls;
+use crate::upstream::ldap::connection::{
+    Answer, Broken, Job, Shared, Stream, came, protocol, unasked, unsolicited,
+};
 use crate::wire::ldap::frame::{CHUNK, Inbox, MAX_MESSAGE};
-use crate::wire::ldap::message::{ExtendedResponse, MAX_MESSAGE_ID, Message, NOTICE_OF_DISCONNECTION, op};
+use crate::wire::ldap::message::{MAX_MESSAGE_ID, Message, op};
 use crate::wire::ldap::request::{abandon, unbind};
 
 /// Most requests that wait for answers on one connection.
@@ -30,17 +32,20 @@ pub(super) const MAX_ANSWER_BYTES: usize = 2 * MAX_MESSAGE;
 /// Most octets in all unfinished answers of one connection together.
 const MAX_HELD_BYTES: usize = 4 * MAX_MESSAGE;
 
+/// Octets that are written at once, when so much waits.
+const BATCH: usize = CHUNK;
+
 /// Drives one connection to its end.
 pub(super) async fn drive(stream: Stream, jobs: mpsc::Receiver<Job>, shared: Arc<Shared>) {
-    let (reader, writer) = tokio::io::split(stream);
     let driver = Driver {
-        reader,
-        writer,
+        stream,
         jobs,
+        inbox: Inbox::new(MAX_MESSAGE),
         pending: HashMap::new(),
         held: 0,
-        out: Vec::new(),
+        out: Zeroizing::default(),
         written: 0,
+        unflushed: false,
         abandoned: false,
         shared,
     };
@@ -54,42 +59,30 @@ struct Pending {
 }
 
 struct Driver {
-    reader: ReadHalf<Stream>,
-    writer: WriteHalf<Stream>,
+    stream: Stream,
     jobs: mpsc::Receiver<Job>,
+    inbox: Inbox,
     pending: HashMap<u32, Pending>,
     /// Octets in the answers of all of them.
     held: usize,
-    /// What is being written; one message at a time, so that a peer that does not read costs one.
-    out: Vec<Zeroizing<Vec<u8>>>,
+    /// What is being written: the requests that waited when it was begun, so that those of many logins cost one
+    /// system call. No more are taken until it has left, so that a peer that does not read costs no more than that.
+    out: Zeroizing<Vec<u8>>,
     written: usize,
+    unflushed: bool,
     /// Some request was given up before its answer came, which may come all the same.
     abandoned: bool,
     shared: Arc<Shared>,
 }
 
-/// How a driver's work ends.
-enum End {
-    /// The connection is of no more use.
-    Over(Broken),
-    /// Somebody else goes on with the stream.
-    HandOver(oneshot::Sender<Stream>),
-}
-
-impl From<Broken> for End {
-    fn from(broken: Broken) -> Self {
-        Self::Over(broken)
-    }
-}
-
 impl Driver {
     async fn run(mut self) {
-        let end = self.converse().await;
+        let end = poll_fn(|context| self.poll(context)).await;
         self.shared.closed.store(true, Ordering::Release);
         self.jobs.close();
-        let (broken, taker) = match end {
-            End::Over(broken) => (broken, None),
-            End::HandOver(taker) => (given_up(), Some(taker)),
+        let broken = match end {
+            Some(broken) => broken,
+            None => self.leave().await,
         };
         for (_, pending) in self.pending.drain() {
             let _ = pending.reply.send(Err(broken.clone()));
@@ -99,41 +92,67 @@ impl Driver {
                 let _ = reply.send(Err(broken.clone()));
             }
         }
-        if let Some(taker) = taker {
-            // One that has changed its mind ends the connection.
-            let _ = taker.send(self.reader.unsplit(self.writer));
-        }
     }
 
-    /// Reads and writes until one side is done, and says why.
-    async fn converse(&mut self) -> End {
-        let mut inbox = Inbox::new(MAX_MESSAGE);
+    /// Reads and writes until one side is done, and says why; nothing when all handles are gone.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Broken>> {
+        // What has come first, since it makes room.
+        while let Poll::Ready(read) = self.poll_read(context) {
+            if let Err(broken) = read.and_then(|()| self.received()) {
+                return Poll::Ready(Some(broken));
+            }
+        }
         loop {
-            let idle = self.out.is_empty();
-            tokio::select! {
-                job = self.jobs.recv(), if idle => match job {
-                    Some(Job::HandOver(taker)) => {
-                        let quiet = inbox.waiting() == 0 && self.is_quiet().await;
-                        return if quiet { End::HandOver(taker) } else { unasked().into() };
+            match self.poll_write(context) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => {
+                    let broken = Broken::Transport(format!("write: {}", error.kind()));
+                    return Poll::Ready(Some(broken));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+            while self.out.len() < BATCH {
+                match self.jobs.poll_recv(context) {
+                    Poll::Ready(Some(Job::Send { id, bytes, ends_with, reply })) => {
+                        self.send(id, &bytes, ends_with, reply);
                     }
-                    Some(Job::Send { id, bytes, ends_with, reply }) => self.send(id, bytes, ends_with, reply),
-                    Some(Job::Forget { id }) => self.forget(id),
-                    None => return self.leave().await.into(),
-                },
-                wrote = write_on(&mut self.writer, &self.out, &mut self.written), if !idle => match wrote {
-                    Ok(()) => {
-                        self.out.clear();
-                        self.written = 0;
-                    }
-                    Err(error) => return Broken::Transport(format!("write: {}", error.kind())).into(),
-                },
-                read = read_some(&mut self.reader, &mut inbox) => {
-                    if let Err(broken) = read.and_then(|()| self.received(&mut inbox)) {
-                        return broken.into();
-                    }
+                    Poll::Ready(Some(Job::Forget { id })) => self.forget(id),
+                    Poll::Ready(None) => return Poll::Ready(None),
+                    Poll::Pending if self.out.is_empty() => return Poll::Pending,
+                    Poll::Pending => break,
                 }
             }
         }
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Broken>> {
+        // On the stack, since most connections wait.
+        let mut space = [const { MaybeUninit::uninit() }; CHUNK];
+        let mut chunk = ReadBuf::uninit(&mut space);
+        let read = Pin::new(&mut self.stream).poll_read(context, &mut chunk);
+        read.map(|read| came(read, chunk.filled(), &mut self.inbox))
+    }
+
+    /// Ready when everything has left.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
+            match ready!(Pin::new(&mut self.stream).poll_write(context, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => self.written = self.written.saturating_add(count),
+            }
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+            self.unflushed = false;
+        }
+        if self.written > 0 {
+            // Wiped, since there may be a password in it; its memory serves the next requests.
+            self.out.as_mut_slice().zeroize();
+            self.out.clear();
+            self.written = 0;
+        }
+        Poll::Ready(Ok(()))
     }
 
     async fn leave(&mut self) -> Broken {
@@ -141,32 +160,14 @@ impl Driver {
         // Nobody waits; a peer that does not take it in a second will notice the end anyway.
         let second = std::time::Duration::from_secs(1);
         let _ = tokio::time::timeout(second, async {
-            self.writer.write_all(&goodbye).await?;
-            self.writer.shutdown().await
+            self.stream.write_all(&goodbye).await?;
+            self.stream.shutdown().await
         })
         .await;
-        given_up()
+        Broken::Transport("the connection was given up".into())
     }
 
-    /// No answer can come any more, and nothing has come that was not read, nor the end.
-    async fn is_quiet(&mut self) -> bool {
-        if self.abandoned || !self.pending.is_empty() {
-            return false;
-        }
-        let mut octet = [0];
-        let mut buffer = ReadBuf::new(&mut octet);
-        let reader = &mut self.reader;
-        poll_fn(|context| Poll::Ready(Pin::new(&mut *reader).poll_read(context, &mut buffer).is_pending()))
-            .await
-    }
-
-    fn send(
-        &mut self,
-        id: u32,
-        bytes: Zeroizing<Vec<u8>>,
-        ends_with: u8,
-        reply: oneshot::Sender<Result<Answer, Broken>>,
-    ) {
+    fn send(&mut self, id: u32, bytes: &[u8], ends_with: u8, reply: oneshot::Sender<Result<Answer, Broken>>) {
         if self.pending.len() >= MAX_PENDING {
             self.pending.retain(|_, pending| !pending.reply.is_closed());
             self.abandoned = true;
@@ -177,7 +178,18 @@ impl Driver {
             return;
         }
         self.pending.insert(id, Pending { ends_with, answer: Answer::default(), reply });
-        self.out.push(bytes);
+        self.write(bytes);
+    }
+
+    /// Puts a message behind what is to be written. Where that has to grow, no copy stays behind.
+    fn write(&mut self, bytes: &[u8]) {
+        let needed = self.out.len().saturating_add(bytes.len());
+        if needed > self.out.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(1024).next_power_of_two()));
+            larger.extend_from_slice(&self.out);
+            self.out = larger;
+        }
+        self.out.extend_from_slice(bytes);
     }
 
     fn forget(&mut self, id: u32) {
@@ -187,15 +199,17 @@ impl Driver {
         // A bind cannot be abandoned (RFC 4511 section 4.11); its connection is given up instead.
         if pending.ends_with == op::SEARCH_DONE {
             let next = self.shared.next_id.fetch_add(1, Ordering::AcqRel).saturating_add(1);
-            self.out.push(abandon(next.min(MAX_MESSAGE_ID), id));
+            self.write(&abandon(next.min(MAX_MESSAGE_ID), id));
         }
     }
 
-    fn received(&mut self, inbox: &mut Inbox) -> Result<(), Broken> {
+    fn received(&mut self) -> Result<(), Broken> {
+        let mut inbox = std::mem::replace(&mut self.inbox, Inbox::new(MAX_MESSAGE));
         while let Some(whole) = inbox.take().map_err(protocol)? {
             self.shared.received.fetch_add(1, Ordering::AcqRel);
             self.sort(whole)?;
         }
+        self.inbox = inbox;
         Ok(())
     }
 
@@ -231,67 +245,6 @@ impl Driver {
         }
         Ok(())
     }
-}
-
-fn given_up() -> Broken {
-    Broken::Transport("the connection was given up".into())
-}
-
-fn unasked() -> Broken {
-    Broken::Protocol("an answer without a request".into())
-}
-
-fn unsolicited(message: &Message<'_>) -> Result<(), Broken> {
-    if message.operation.tag != op::EXTENDED_RESPONSE {
-        return Err(Broken::Protocol("an answer without a request".into()));
-    }
-    let notice = ExtendedResponse::read(&message.operation).map_err(protocol)?;
-    if notice.name == Some(NOTICE_OF_DISCONNECTION) {
-        return Err(Broken::Disconnected(notice.result.code));
-    }
-    Ok(())
-}
-
-/// Puts what comes next into `inbox`. The space that it is read into lies on the stack, since most connections wait,
-/// and only for what comes; may be dropped at any await, for until it is done nothing was read.
-async fn read_some(reader: &mut ReadHalf<Stream>, inbox: &mut Inbox) -> Result<(), Broken> {
-    poll_fn(|context| {
-        let mut space = [const { MaybeUninit::uninit() }; CHUNK];
-        let mut chunk = ReadBuf::uninit(&mut space);
-        Pin::new(&mut *reader).poll_read(context, &mut chunk).map(|read| match read {
-            Ok(()) if chunk.filled().is_empty() => {
-                Err(Broken::Transport("the server closed the connection".into()))
-            }
-            Ok(()) if inbox.waiting() == 0 && is_tls(chunk.filled()) => {
-                Err(Broken::Transport("the server speaks TLS where LDAP belongs".into()))
-            }
-            Ok(()) => inbox.push(chunk.filled()).map_err(protocol),
-            Err(error) => Err(Broken::Transport(format!("read: {}", error.kind()))),
-        })
-    })
-    .await
-}
-
-/// Writes all of `out`; may be dropped at any await and called again, since `written` counts.
-async fn write_on(
-    writer: &mut WriteHalf<Stream>,
-    out: &[Zeroizing<Vec<u8>>],
-    written: &mut usize,
-) -> std::io::Result<()> {
-    let mut before = 0_usize;
-    for message in out {
-        let end = before.saturating_add(message.len());
-        while *written < end {
-            let rest = message.get(written.saturating_sub(before)..).unwrap_or_default();
-            let count = writer.write(rest).await?;
-            if count == 0 {
-                return Err(std::io::ErrorKind::WriteZero.into());
-            }
-            *written = written.saturating_add(count);
-        }
-        before = end;
-    }
-    writer.flush().await
 }
 
 #[cfg(test)]

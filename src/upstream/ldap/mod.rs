@@ -8,6 +8,7 @@ pub(crate) mod connection;
 pub(crate) mod dial;
 pub(crate) mod discovery;
 mod driver;
+mod link;
 mod pages;
 pub(crate) mod pool;
 mod roster;

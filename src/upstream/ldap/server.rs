@@ -1,8 +1,9 @@
 //! One server: its connections, and whether it is worth asking.
 //!
-//! Searches of all logins share one connection that is bound as the service account. A user's bind changes
-//! whose connection it is, so binds have connections of their own, one bind at a time, and nothing else is
-//! ever asked on them.
+//! Searches of all logins share one connection that is bound as the service account; each thread that serves logins by
+//! itself has its own, so that no answer has to wake another. A user's bind changes whose connection it is, so binds
+//! have connections of their own, one bind at a time, and nothing else is ever asked on them. They are kept for all
+//! threads together, and each thread prefers those that it has made.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,8 +15,9 @@ use crate::base::secret::Secret;
 use crate::login::verdict::Fault;
 use crate::upstream::dns::Dns;
 use crate::upstream::ldap::bound::Answered;
-use crate::upstream::ldap::connection::{Answer, Broken, Connection, Step, protocol};
+use crate::upstream::ldap::connection::{Answer, Broken, Connection, Step, Stream, protocol};
 use crate::upstream::ldap::dial::{Endpoint, Protection, dial};
+use crate::upstream::ldap::link::{Home, Link};
 use crate::upstream::ldap::trouble::{BindTrouble, Trouble, service_refused, silent};
 use crate::wire::ldap::filter::Filter;
 use crate::wire::ldap::message::{LdapResult, op};
@@ -74,9 +76,11 @@ pub(crate) struct Server {
     access: Arc<Access>,
     endpoint: Endpoint,
     clock: Arc<dyn Clock>,
-    shared: Mutex<Option<Arc<Connection>>>,
+    /// One for each thread that has searched; there are no more threads than the program has begun with.
+    shared: Mutex<Vec<(Home, Arc<Connection>)>>,
     dialing: tokio::sync::Mutex<()>,
-    idle: Mutex<Vec<(Instant, Connection)>>,
+    /// At most [`MAX_IDLE`], with the time since when.
+    idle: Mutex<Vec<(Instant, Link)>>,
     health: Mutex<Health>,
 }
 
@@ -120,24 +124,37 @@ impl Server {
         loop {
             let found = self.searcher(until).await;
             let (connection, fresh) = found.map_err(|trouble| trouble.after(had_its_time))?;
-            let before = connection.received();
-            let asked =
-                connection.request(op::SEARCH_DONE, until.into(), |id| Some(search(id, request))).await;
-            match asked {
-                Ok(answer) => return able(answer),
-                Err(Broken::Transport(_) | Broken::Disconnected(_)) if !fresh => connection.close(),
-                Err(broken) => {
-                    // One slow search among others that are answered says nothing about the server.
-                    if had_its_time
-                        && connection.received() == before
-                        && let Broken::Late(step) = broken
-                    {
-                        connection.close();
-                        return Err(silent(step).into());
-                    }
-                    return Err(self.access.protection.hint(broken).into());
-                }
+            match self.search_on(&connection, fresh, request, (until, had_its_time)).await {
+                Ok(answer) => return Ok(answer),
+                Err(Some(trouble)) => return Err(trouble),
+                Err(None) => {}
             }
+        }
+    }
+
+    /// One search on this connection. Without a trouble it had ended before, which says nothing about the server; one
+    /// that is `fresh` cannot have.
+    async fn search_on(
+        &self,
+        connection: &Connection,
+        fresh: bool,
+        request: &Search<'_>,
+        (until, had_its_time): (Instant, bool),
+    ) -> Result<Answer, Option<Trouble>> {
+        let before = connection.received();
+        let asked = connection.request(op::SEARCH_DONE, until.into(), |id| Some(search(id, request))).await;
+        match asked {
+            Ok(answer) => able(answer).map_err(Some),
+            Err(Broken::Transport(_) | Broken::Disconnected(_)) if !fresh => {
+                connection.close();
+                Err(None)
+            }
+            // One slow search among others that are answered says nothing about the server.
+            Err(Broken::Late(step)) if had_its_time && connection.received() == before => {
+                connection.close();
+                Err(Some(silent(step).into()))
+            }
+            Err(broken) => Err(Some(self.access.protection.hint(broken).into())),
         }
     }
 
@@ -152,8 +169,8 @@ impl Server {
         until: Instant,
     ) -> Result<Answered, BindTrouble> {
         let had_its_time = self.has_its_time(until);
-        let (mut connection, mut fresh) = match self.binder(until).await {
-            Ok(connection) => connection,
+        let (mut link, mut fresh) = match self.binder(until).await {
+            Ok(link) => link,
             Err(trouble) => {
                 let trouble = trouble.after(had_its_time);
                 self.judge(Some(&trouble));
@@ -162,22 +179,22 @@ impl Server {
         };
         loop {
             let build = |id| simple_bind(id, name, password.expose());
-            match connection.request(op::BIND_RESPONSE, until.into(), build).await {
+            match link.ask(op::BIND_RESPONSE, until.into(), build).await {
                 Ok(answer) => {
                     self.judge(None);
-                    return Ok(Answered::new(answer, connection, self.clone()));
+                    return Ok(Answered::new(answer, link, self.clone()));
                 }
                 Err(Broken::Transport(_) | Broken::Disconnected(_)) if !fresh => {
                     fresh = true;
                     let redialed = self.dial(self.limit(until)).await;
-                    connection = redialed.map_err(|broken| {
+                    let stream = redialed.map_err(|broken| {
                         let trouble = Trouble::Broken(broken).after(had_its_time);
                         self.judge(Some(&trouble));
                         BindTrouble::NotAsked(trouble)
                     })?;
+                    link = Link::new(stream, Home::here());
                 }
                 Err(broken) => {
-                    connection.close();
                     let broken = self.access.protection.hint(broken);
                     let trouble = Trouble::Broken(broken).after(had_its_time);
                     self.judge(Some(&trouble));
@@ -189,16 +206,7 @@ impl Server {
 
     /// Whether it answers now, by a look at its root entry (B-095).
     pub(crate) async fn probe(&self, until: Instant) -> Result<(), Trouble> {
-        let request = Search {
-            base: "",
-            scope: Scope::Base,
-            size_limit: 1,
-            time_limit: 0,
-            filter: &Filter::Present("objectClass"),
-            attributes: &["1.1"],
-            page: None,
-        };
-        self.search(&request, until).await.map(drop)
+        self.search(&ROOT, until).await.map(drop)
     }
 
     /// Runs for ever: brings a server that was down back, and notices one that went silent.
@@ -208,16 +216,41 @@ impl Server {
             tokio::time::sleep(CHECK_EVERY).await;
             checks = checks.wrapping_add(1);
             let now = self.clock.now().steady;
-            locked(&self.idle).retain(|(since, connection)| is_fresh(*since, now) && !connection.is_closed());
+            self.throw_old_away(now);
             let due = match &*locked(&self.health) {
                 Health::Up => checks.is_multiple_of(CHECKS_PER_SIGN),
                 Health::Down => true,
                 Health::Refused(until, _) => now >= *until,
             };
             if due && let Some(until) = now.checked_add(self.access.server_timeout) {
-                // What comes of it is in `health` and in the log.
-                let _ = self.probe(until).await;
+                self.look(until).await;
             }
+        }
+    }
+
+    fn throw_old_away(&self, now: Instant) {
+        let old: Vec<_> = locked(&self.idle)
+            .extract_if(.., |(since, link)| !is_fresh(*since, now) || link.is_over())
+            .collect();
+        // Their goodbyes are said without the lock.
+        drop(old);
+    }
+
+    /// Asks on every shared connection for a sign of life; when there is none, or one has ended unnoticed, on a new one.
+    /// What comes of it is in `health` and in the log.
+    async fn look(&self, until: Instant) {
+        let mut all = locked(&self.shared).clone();
+        all.retain(|(_, connection)| !connection.is_closed());
+        let mut has_ended = all.is_empty();
+        for (_, connection) in all {
+            match self.search_on(&connection, false, &ROOT, (until, true)).await {
+                Ok(_) => self.judge(None),
+                Err(Some(trouble)) => self.judge(Some(&trouble)),
+                Err(None) => has_ended = true,
+            }
+        }
+        if has_ended {
+            let _ = self.probe(until).await;
         }
     }
 
@@ -231,31 +264,36 @@ impl Server {
         until.saturating_duration_since(self.clock.now().steady) >= self.access.server_timeout
     }
 
-    fn current(&self) -> Option<Arc<Connection>> {
-        locked(&self.shared).as_ref().filter(|connection| !connection.is_closed()).cloned()
+    fn current(&self, home: Home) -> Option<Arc<Connection>> {
+        let shared = locked(&self.shared);
+        let ours = shared.iter().find(|(whose, connection)| *whose == home && !connection.is_closed());
+        ours.map(|(_, connection)| connection.clone())
     }
 
     /// The shared connection, and whether it was made just now.
     async fn searcher(&self, until: Instant) -> Result<(Arc<Connection>, bool), Trouble> {
-        if let Some(connection) = self.current() {
+        let home = Home::here();
+        if let Some(connection) = self.current(home) {
             return Ok((connection, false));
         }
         self.refused_lately()?;
         let turn = tokio::time::timeout_at(until.into(), self.dialing.lock()).await;
         let _turn = turn.map_err(|_| Broken::Late(Step::Turn))?;
-        if let Some(connection) = self.current() {
+        if let Some(connection) = self.current(home) {
             return Ok((connection, true));
         }
         // Whoever dialled before us may have been refused.
         self.refused_lately()?;
         let connection = Arc::new(self.serving(until).await?);
-        *locked(&self.shared) = Some(connection.clone());
+        let mut shared = locked(&self.shared);
+        shared.retain(|(whose, connection)| *whose != home && !connection.is_closed());
+        shared.push((home, connection.clone()));
         Ok((connection, true))
     }
 
     /// A new connection, bound as the service account.
     pub(super) async fn serving(&self, until: Instant) -> Result<Connection, Trouble> {
-        let connection = self.dial(until).await?;
+        let connection = Connection::start(self.dial(until).await?);
         if let Some(service) = &self.access.service {
             let build = |id| simple_bind(id, &service.name, service.password.expose());
             let answer = connection.request(op::BIND_RESPONSE, until.into(), build).await;
@@ -269,30 +307,38 @@ impl Server {
         Ok(connection)
     }
 
-    async fn dial(&self, until: Instant) -> Result<Connection, Broken> {
+    async fn dial(&self, until: Instant) -> Result<Stream, Broken> {
         let within = until.saturating_duration_since(self.clock.now().steady);
         dial(&self.endpoint, &self.access.dns, &self.access.protection, within).await
     }
 
-    async fn binder(&self, until: Instant) -> Result<(Connection, bool), Trouble> {
-        let now = self.clock.now().steady;
-        while let Some((since, connection)) = self.take_idle() {
-            if is_fresh(since, now) && !connection.is_closed() {
-                return Ok((connection, false));
+    async fn binder(&self, until: Instant) -> Result<(Link, bool), Trouble> {
+        let (home, now) = (Home::here(), self.clock.now().steady);
+        while let Some((since, mut link)) = self.take_idle(home) {
+            if is_fresh(since, now) && !link.is_over() {
+                return Ok((link, false));
             }
         }
-        Ok((self.dial(self.limit(until)).await?, true))
+        Ok((Link::new(self.dial(self.limit(until)).await?, home), true))
     }
 
-    fn take_idle(&self) -> Option<(Instant, Connection)> {
-        locked(&self.idle).pop()
+    /// One that was made here if there is one: any other costs less than a new one all the same.
+    fn take_idle(&self, home: Home) -> Option<(Instant, Link)> {
+        let mut idle = locked(&self.idle);
+        match idle.iter().rposition(|(_, link)| link.home() == home) {
+            Some(ours) => Some(idle.remove(ours)),
+            None => idle.pop(),
+        }
     }
 
     /// Keeps a connection for the next bind, unless there are enough.
-    pub(super) fn keep(&self, connection: Connection) {
+    pub(super) fn keep(&self, mut link: Link) {
+        if link.is_over() {
+            return;
+        }
         let mut idle = locked(&self.idle);
-        if idle.len() < MAX_IDLE && !connection.is_closed() {
-            idle.push((self.clock.now().steady, connection));
+        if idle.len() < MAX_IDLE {
+            idle.push((self.clock.now().steady, link));
         }
     }
 
@@ -334,6 +380,17 @@ impl Server {
         }
     }
 }
+
+/// A look at the root entry, which every server has.
+const ROOT: Search<'_> = Search {
+    base: "",
+    scope: Scope::Base,
+    size_limit: 1,
+    time_limit: 0,
+    filter: &Filter::Present("objectClass"),
+    attributes: &["1.1"],
+    page: None,
+};
 
 fn is_fresh(since: Instant, now: Instant) -> bool {
     now.saturating_duration_since(since) < IDLE_LIFE

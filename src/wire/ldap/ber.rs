@@ -303,7 +303,10 @@ impl Writer {
 
     /// An element with `body` as its value.
     pub fn bytes(&mut self, tag: u8, body: &[u8]) {
-        self.nested(tag, |writer| writer.out.extend_from_slice(body));
+        let (length, octets) = length(body.len());
+        self.out.push(tag);
+        self.out.extend_from_slice(length.get(..octets).unwrap_or_default());
+        self.out.extend_from_slice(body);
     }
 
     /// Elements that are complete already.
@@ -333,27 +336,36 @@ impl Writer {
 
     /// An element whose value is what `inside` writes.
     pub fn nested(&mut self, tag: u8, inside: impl FnOnce(&mut Self)) {
+        self.out.extend_from_slice(&[tag, 0]);
         let start = self.out.len();
         inside(self);
-        let length = self.out.len().saturating_sub(start);
-        let octets = length.to_be_bytes();
-        let zeros = octets.iter().take_while(|octet| **octet == 0).count();
-        let significant = octets.get(zeros..).unwrap_or_default();
-        self.out.push(tag);
-        let header = match (u8::try_from(length), u8::try_from(significant.len())) {
-            (Ok(short), _) if short < 0x80 => {
-                self.out.push(short);
-                2
-            }
-            (_, octets) => {
-                self.out.push(0x80 | octets.unwrap_or(0x08));
-                self.out.extend_from_slice(significant);
-                significant.len().saturating_add(2)
-            }
-        };
-        // The header was written behind its value because only now is the length known.
-        if let Some(element) = self.out.get_mut(start..) {
-            element.rotate_right(header);
+        let (length, octets) = length(self.out.len().saturating_sub(start));
+        let more = octets.saturating_sub(1);
+        if more > 0 {
+            // Only now is it known that one octet is not enough: the value makes room for the others.
+            self.out.extend(std::iter::repeat_n(0, more));
+            self.out.get_mut(start..).unwrap_or_default().rotate_right(more);
+        }
+        let place = self.out.get_mut(start.saturating_sub(1)..).unwrap_or_default();
+        place.iter_mut().zip(length).take(octets).for_each(|(place, octet)| *place = octet);
+    }
+}
+
+/// A length as it is written, and how many octets of it are used.
+fn length(value: usize) -> ([u8; 9], usize) {
+    let mut written = [0; 9];
+    let octets = value.to_be_bytes();
+    let used = octets.iter().skip_while(|octet| **octet == 0);
+    match u8::try_from(value) {
+        Ok(short @ ..0x80) => {
+            written[0] = short;
+            (written, 1)
+        }
+        _ => {
+            let count = used.clone().count();
+            written[0] = 0x80 | u8::try_from(count).unwrap_or(8);
+            written.iter_mut().skip(1).zip(used).for_each(|(place, octet)| *place = *octet);
+            (written, count.saturating_add(1))
         }
     }
 }

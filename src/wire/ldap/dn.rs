@@ -1,5 +1,7 @@
 //! Distinguished names (RFC 4514): read, compare RDN by RDN, escape. Never compare them as text (B-102).
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 
 use crate::wire::ldap::ber;
@@ -14,11 +16,16 @@ const MAX_RDNS: usize = 128;
 ///
 /// Equal for every spelling of one name under the matching rules that directories use for naming
 /// attributes (RFC 4517 caseIgnoreMatch). It is not a text to send: keep the original for that.
+///
+/// It is one text, made in one pass, since each login reads several names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Dn(Vec<Rdn>);
+pub struct Dn {
+    key: String,
+    steps: usize,
+}
 
-/// One step of a name; the parts of a multi-valued one are sorted.
-type Rdn = Vec<(String, Value)>;
+/// A part of a step; the parts of a multi-valued one are sorted.
+type Part = (String, Value);
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Value {
@@ -41,66 +48,103 @@ impl std::str::FromStr for Dn {
     /// Reads the text form, the older one of RFC 2253 with `;` and spaces around separators included. The
     /// empty text is the root.
     fn from_str(text: &str) -> Result<Self, NotADn> {
-        if text.len() > MAX_LENGTH {
-            return Err(NotADn { offset: MAX_LENGTH });
-        }
-        let mut rdns: Vec<Rdn> = Vec::new();
-        let mut current: Rdn = Vec::new();
-        let mut parser = Parser { text, at: 0 };
-        if text.trim_matches(' ').is_empty() {
-            return Ok(Self(rdns));
-        }
-        loop {
-            let (kind, value) = (parser.kind()?, parser.value()?);
-            current.push((kind, value));
-            let next = parser.next();
-            if next == Some('+') {
-                continue;
-            }
-            current.sort();
-            rdns.push(std::mem::take(&mut current));
-            if rdns.len() > MAX_RDNS {
-                return Err(NotADn { offset: parser.at });
-            }
-            if next.is_none() {
-                return Ok(Self(rdns));
-            }
-        }
+        Self::read(text, Parser::step)
     }
 }
 
 impl Dn {
+    fn read<'a>(
+        text: &'a str,
+        step: impl Fn(&mut Parser<'a>, &mut String) -> Result<(), NotADn>,
+    ) -> Result<Self, NotADn> {
+        if text.len() > MAX_LENGTH {
+            return Err(NotADn { offset: MAX_LENGTH });
+        }
+        let (mut key, mut steps) = (String::new(), 0_usize);
+        if text.trim_matches(' ').is_empty() {
+            return Ok(Self { key, steps });
+        }
+        key.reserve(text.len());
+        let mut parser = Parser { text, at: 0 };
+        loop {
+            step(&mut parser, &mut key)?;
+            let next = parser.next();
+            steps = steps.saturating_add(1);
+            if steps > MAX_RDNS {
+                return Err(NotADn { offset: parser.at });
+            }
+            if next.is_none() {
+                return Ok(Self { key, steps });
+            }
+            key.push(',');
+        }
+    }
+
     /// Whether this is `base` or lies under it, step by step (B-103).
     #[must_use]
     pub fn is_under(&self, base: &Self) -> bool {
-        self.0.ends_with(&base.0)
+        let Some(front) = self.key.strip_suffix(&*base.key) else { return false };
+        base.steps == 0 || front.is_empty() || ends_a_step(front)
     }
 
     /// The name as a text that is the same for every spelling of it, so that names can be kept in sets.
     #[must_use]
-    pub fn key(&self) -> String {
-        let part = |(kind, value): &(String, Value)| match value {
-            Value::Text(text) => format!("{kind}={}", escape(text)),
-            Value::Octets(octets) => format!("{kind}=#{}", data_encoding::HEXLOWER.encode(octets)),
-        };
-        let step = |rdn: &Rdn| rdn.iter().map(part).collect::<Vec<_>>().join("+");
-        self.0.iter().map(step).collect::<Vec<_>>().join(",")
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// As [`Dn::key`].
+    #[must_use]
+    pub fn into_key(self) -> Box<str> {
+        self.key.into()
     }
 
     /// Number of steps; 0 for the root.
     #[must_use]
-    pub fn depth(&self) -> usize {
-        self.0.len()
+    pub const fn depth(&self) -> usize {
+        self.steps
     }
 
-    /// The first value of the first step, as compared: of `CN=VPN Users,DC=x` this is `vpn users`.
+    /// The first value of the first step, as compared: of `CN=VPN Users,DC=x` this is `vpn users`. `None` for the
+    /// root, and when it is no text.
     #[must_use]
-    pub fn leaf(&self) -> Option<&str> {
-        self.0.first()?.first().and_then(|(_, value)| match value {
-            Value::Text(text) => Some(text.as_str()),
-            Value::Octets(_) => None,
-        })
+    pub fn leaf(&self) -> Option<Cow<'_, str>> {
+        let (_, value) = self.key.split_once('=')?;
+        if value.starts_with('#') {
+            return None;
+        }
+        let mut escaped = false;
+        let end = value.find(|c| {
+            let ends = !escaped && matches!(c, ',' | '+');
+            escaped = !escaped && c == '\\';
+            ends
+        });
+        let value = value.get(..end.unwrap_or(value.len()))?;
+        Some(if value.contains('\\') { unescaped(value).into() } else { value.into() })
     }
+}
+
+/// Whether the beginning of a key ends with a comma that separates: one with no backslash of its own.
+fn ends_a_step(front: &str) -> bool {
+    let backslashes = |value: &str| value.bytes().rev().take_while(|octet| *octet == b'\\').count();
+    front.strip_suffix(',').is_some_and(|value| backslashes(value).is_multiple_of(2))
+}
+
+/// What [`escape`] was given.
+fn unescaped(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    let mut parts = value.split('\\');
+    out.extend(parts.next());
+    while let Some(part) = parts.next() {
+        match part.strip_prefix("00") {
+            // Of what is escaped, NUL alone is written by its number.
+            Some(rest) => out.extend(["\0", rest]),
+            // Nothing between two backslashes: the second is the one that was escaped.
+            None if part.is_empty() => out.extend(["\\", parts.next().unwrap_or_default()]),
+            None => out.push_str(part),
+        }
+    }
+    out
 }
 
 /// Writes `value` so that it can stand in the text of a name (B-101, RFC 4514 section 2.4).
@@ -140,12 +184,84 @@ pub fn prepared(text: &str) -> String {
     out
 }
 
+/// What is no more than itself in a value: printable ASCII that neither separates nor escapes.
+const fn is_plain(octet: u8) -> bool {
+    matches!(octet, b' '..=b'~')
+        && !matches!(octet, b'"' | b'#' | b'+' | b',' | b';' | b'<' | b'=' | b'>' | b'\\')
+}
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl Parser<'_> {
+    /// Reads one step and puts it behind `key`.
+    fn step(&mut self, key: &mut String) -> Result<(), NotADn> {
+        let (began, before) = (self.at, key.len());
+        if self.simple(key).is_some() && self.peek() != Some('+') {
+            return Ok(());
+        }
+        self.at = began;
+        key.truncate(before);
+        self.parts(key)
+    }
+
+    /// A step of one short name and one value that is as plain as nearly all are; `None` for any other.
+    fn simple(&mut self, key: &mut String) -> Option<()> {
+        self.skip_spaces();
+        let (name, rest) = self.rest().split_once('=')?;
+        if !is_word(name) {
+            return None;
+        }
+        let end = rest.bytes().position(|octet| !is_plain(octet)).unwrap_or(rest.len());
+        let (value, behind) = rest.split_at_checked(end)?;
+        if !matches!(behind.bytes().next(), None | Some(b',' | b';' | b'+')) {
+            return None;
+        }
+        let at = self.at.checked_add(name.len())?.checked_add(1)?.checked_add(end)?;
+        push_name(key, name);
+        key.push('=');
+        let begin = key.len();
+        for word in value.split(' ').filter(|word| !word.is_empty()) {
+            if key.len() > begin {
+                key.push(' ');
+            }
+            key.push_str(word);
+        }
+        key.get_mut(begin..)?.make_ascii_lowercase();
+        self.at = at;
+        Some(())
+    }
+
+    /// A step of any kind.
+    fn parts(&mut self, key: &mut String) -> Result<(), NotADn> {
+        let mut parts: Vec<Part> = Vec::new();
+        loop {
+            parts.push((self.kind()?, self.value()?));
+            if self.peek() != Some('+') {
+                break;
+            }
+            self.next();
+        }
+        parts.sort();
+        for (number, (kind, value)) in parts.iter().enumerate() {
+            if number > 0 {
+                key.push('+');
+            }
+            key.push_str(kind);
+            key.push('=');
+            match value {
+                Value::Text(text) => key.push_str(&escape(text)),
+                Value::Octets(octets) => {
+                    key.push('#');
+                    data_encoding::HEXLOWER.encode_append(octets, key);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn rest(&self) -> &str {
         self.text.get(self.at..).unwrap_or_default()
     }
@@ -179,7 +295,7 @@ impl Parser<'_> {
         if !crate::wire::ldap::filter::is_attribute_name(name) {
             return self.wrong();
         }
-        let name = short_name(name).to_owned();
+        let name = short_name(name).unwrap_or(name).to_owned();
         self.at = self.at.saturating_add(length).saturating_add(1);
         Ok(name)
     }
@@ -295,9 +411,28 @@ fn value_of(octets: Vec<u8>) -> Value {
     }
 }
 
-/// One name for each naming attribute, whatever it is called in the text (RFC 4519).
-fn short_name(name: &str) -> &str {
-    match name {
+/// Whether this is an attribute's name in letters, with nothing around it.
+fn is_word(name: &str) -> bool {
+    name.len() <= 128
+        && name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
+}
+
+/// Puts the name of an attribute behind `key`, in the form in which it is compared.
+fn push_name(key: &mut String, name: &str) {
+    let begin = key.len();
+    key.push_str(name);
+    let written = key.get_mut(begin..).unwrap_or_default();
+    written.make_ascii_lowercase();
+    if let Some(short) = short_name(written) {
+        key.truncate(begin);
+        key.push_str(short);
+    }
+}
+
+/// One name for each naming attribute, whatever it is called in the text (RFC 4519); `None` when it has no other.
+fn short_name(name: &str) -> Option<&'static str> {
+    Some(match name {
         "2.5.4.3" | "commonname" => "cn",
         "2.5.4.4" | "surname" => "sn",
         "2.5.4.5" => "serialnumber",
@@ -311,8 +446,8 @@ fn short_name(name: &str) -> &str {
         "0.9.2342.19200300.100.1.1" | "userid" => "uid",
         "0.9.2342.19200300.100.1.25" | "domaincomponent" => "dc",
         "1.2.840.113549.1.9.1" | "emailaddress" | "email" => "e",
-        other => other,
-    }
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -326,13 +461,13 @@ mod tests {
 
     #[test]
     fn every_spelling_of_a_name_has_one_key_b_102() {
-        let key = |text: &str| text.parse::<Dn>().unwrap().key();
+        let key = |text: &str| text.parse::<Dn>().unwrap().into_key();
         for spelling in [
             "CN=VPN\\, Users,OU=Groups,DC=x",
             "cn = vpn\\2c  USERS, ou=groups ; dc=X",
             "2.5.4.3=VPN\\, Users,2.5.4.11=Groups,DC=x",
         ] {
-            assert_eq!(key(spelling), "cn=vpn\\, users,ou=groups,dc=x", "{spelling}");
+            assert_eq!(&*key(spelling), "cn=vpn\\, users,ou=groups,dc=x", "{spelling}");
         }
         assert_ne!(key("CN=a,DC=x"), key("CN=a\\,DC\\=x"), "an escaped comma separates nothing");
     }
@@ -422,7 +557,25 @@ mod tests {
             let name: Dn = format!("cn={},dc=org", escape(&value)).parse().unwrap();
             prop_assert_eq!(name.depth(), 2);
             let expected = prepared(&value);
-            prop_assert_eq!(name.leaf(), Some(expected.as_str()));
+            prop_assert_eq!(name.leaf(), Some(Cow::Owned(expected)));
+        }
+
+        #[test]
+        fn a_plain_step_is_read_as_any_other_would_be(
+            text in "([a-zA-Z]{1,3}|2\\.5\\.4\\.3|UserID|oid\\.s)[ ]?=([ a-zA-Z0-9.#=ü\t-]|\\\\,|\\\\20|\\+b=){0,9}([,;] ?c ?=[ x\\\\\"]{0,3})?",
+        ) {
+            prop_assert_eq!(text.parse::<Dn>(), Dn::read(&text, Parser::parts));
+        }
+
+        #[test]
+        fn a_name_is_under_what_is_left_of_it_without_its_first_step_and_under_nothing_else(
+            value in "[a ,\\\\+=#\\x00é]{0,4}", tail in "(,(ou|dc)=[abx]{0,2}){1,3}",
+        ) {
+            let name = dn(&format!("cn={}{tail}", escape(&value)));
+            let above = dn(tail.trim_start_matches(','));
+            prop_assert!(name.is_under(&above) && !above.is_under(&name));
+            let other = dn(&format!("a{}", tail.trim_start_matches(',')));
+            prop_assert!(!name.is_under(&other));
         }
 
         #[test]

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::{oneshot, watch};
 
-use crate::frontend::ldap::conversation::{Conversation, Login};
+use crate::frontend::ldap::conversation::Conversation;
+use crate::frontend::ldap::conversation::login::Login;
 use crate::frontend::ldap::counters::Closed;
 use crate::frontend::ldap::listener::Encryption;
 use crate::frontend::ldap::no_tls::NoTls;
 use crate::frontend::ldap::operations::ExemptOperation;
 use crate::frontend::ldap::session::{Action, Person, Session, Ticket};
 use crate::frontend::ldap::stream::Stream;
-use crate::gateway::asker::{Asker, Ended, Reply};
+use crate::gateway::asker::{Ended, Reply};
 use crate::login::attempt::Attempt;
 use crate::login::verdict::FaultKind;
 use crate::upstream::ldap::Bound;
@@ -56,16 +56,7 @@ impl Conversation {
         self.id = None;
         let gateway = self.front.gateway.clone();
         match gateway.admission().enter(&attempt.client, &attempt.origin, &attempt.name) {
-            Ok(place) => {
-                let (waits, gone) = watch::channel(false);
-                let (tell, end) = oneshot::channel();
-                // A task of its own, since what is owed must be done even when nobody waits any more.
-                tokio::spawn(async move {
-                    let ended = gateway.begin(attempt, place, Asker::going_on(gone)).await;
-                    let _heard_or_not = tell.send(ended);
-                });
-                self.login = Some(Login { ticket, end, _waits: waits });
-            }
+            Ok(place) => self.login = Some(Login::begin(ticket, gateway, attempt, place)),
             Err(refused) => {
                 gateway.tally().refused(refused);
                 let now = self.front.clock.now();
@@ -74,7 +65,7 @@ impl Conversation {
         }
     }
 
-    /// The login has ended. If its task broke, nobody is let in and nobody is called wrong.
+    /// The login has ended. If it broke, nobody is let in and nobody is called wrong.
     pub(super) fn logged_in(&mut self, ended: Option<Ended>) {
         let Some(Login { ticket, .. }) = self.login.take() else { return };
         let now = self.front.clock.now();

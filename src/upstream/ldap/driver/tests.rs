@@ -6,117 +6,95 @@ use tokio::time::Instant;
 use super::*;
 use crate::base::clock::{Clock, SystemClock};
 use crate::upstream::ldap::connection::Connection;
-use crate::wire::ldap::ber::{ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, Writer};
-use crate::wire::ldap::request::simple_bind;
-
-fn message(id: u32, tag: u8, name: Option<&[u8]>) -> Vec<u8> {
-    let mut writer = Writer::default();
-    writer.nested(SEQUENCE, |message| {
-        message.integer(INTEGER, i64::from(id));
-        message.nested(tag, |result| {
-            result.integer(ENUMERATED, 0);
-            result.bytes(OCTET_STRING, b"");
-            result.bytes(OCTET_STRING, b"");
-            name.into_iter().for_each(|name| result.bytes(0x8a, name));
-        });
-    });
-    writer.finish().to_vec()
-}
+use crate::wire::ldap::answer;
+use crate::wire::ldap::filter::Filter;
+use crate::wire::ldap::request::{Scope, Search, search};
+use crate::wire::ldap::result::ResultCode;
 
 fn soon() -> Instant {
     Instant::from_std(SystemClock.now().steady) + Duration::from_secs(10)
 }
 
-/// A connection after an answered bind, and the server's end of it.
-async fn bound() -> (Connection, DuplexStream) {
+fn look(id: u32, name: &str) -> Zeroizing<Vec<u8>> {
+    let filter = Filter::Equal("uid", name.as_bytes());
+    let request = Search {
+        base: "dc=x",
+        scope: Scope::Subtree,
+        size_limit: 1,
+        time_limit: 0,
+        filter: &filter,
+        attributes: &[],
+        page: None,
+    };
+    search(id, &request)
+}
+
+fn done(id: u32) -> Vec<u8> {
+    answer::result(id, op::SEARCH_DONE, ResultCode::SUCCESS, "")
+}
+
+/// The requests that one read brings.
+async fn read_at_once(theirs: &mut DuplexStream) -> Vec<u32> {
+    let mut chunk = vec![0; CHUNK];
+    let count = theirs.read(&mut chunk).await.unwrap();
+    let mut inbox = Inbox::new(MAX_MESSAGE);
+    inbox.push(&chunk[..count]).unwrap();
+    let mut ids = Vec::new();
+    while let Some(whole) = inbox.take().unwrap() {
+        ids.push(Message::read(whole).unwrap().id);
+    }
+    assert_eq!(inbox.waiting(), 0, "whole messages");
+    ids
+}
+
+#[tokio::test]
+async fn searches_that_wait_leave_together_and_each_gets_its_own_answer_in_whatever_order() {
     let (ours, mut theirs) = duplex(1 << 16);
     let connection = Connection::start(Box::new(ours));
-    let answer = message(1, op::BIND_RESPONSE, None);
+    let ask =
+        |name: &'static str| connection.request(op::SEARCH_DONE, soon(), move |id| Some(look(id, name)));
     let server = async {
-        assert!(theirs.read(&mut [0; 1024]).await.unwrap() > 0);
-        theirs.write_all(&answer).await.unwrap();
+        let ids = read_at_once(&mut theirs).await;
+        assert_eq!(ids, [1, 2, 3], "one write for all of them");
+        let entry = answer::entry(2, "uid=b,dc=x", &[("uid", vec!["b"])], false);
+        theirs.write_all(&[done(3), entry, done(1), done(2)].concat()).await.unwrap();
     };
-    let bind = connection.request(op::BIND_RESPONSE, soon(), |id| simple_bind(id, "cn=x", b"y"));
-    let (asked, ()) = tokio::join!(bind, server);
-    asked.unwrap();
-    (connection, theirs)
+    let (a, b, c, ()) = tokio::join!(ask("a"), ask("b"), ask("c"), server);
+    let ids = |answer: Result<Answer, Broken>| -> Vec<u32> {
+        answer.unwrap().messages().map(|message| message.unwrap().id).collect()
+    };
+    assert_eq!((ids(a), ids(b), ids(c)), (vec![1], vec![2, 2], vec![3]));
 }
 
 #[tokio::test]
-async fn the_stream_that_is_handed_over_carries_every_octet_both_ways() {
-    let (connection, mut theirs) = bound().await;
-    let mut ours = connection.into_stream().await.unwrap();
-    let octets: Vec<u8> = (0..40_000_u32).map(|number| number.to_le_bytes()[0]).collect();
-    for _ in 0..2 {
-        ours.write_all(&octets).await.unwrap();
-        let mut got = vec![0; octets.len()];
-        theirs.read_exact(&mut got).await.unwrap();
-        assert_eq!(got, octets, "nothing was said before it, not even a goodbye");
-        theirs.write_all(&octets).await.unwrap();
-        ours.read_exact(&mut got).await.unwrap();
-        assert_eq!(got, octets);
-    }
-    drop(theirs);
-    assert_eq!(ours.read(&mut [0]).await.unwrap(), 0);
-}
-
-#[tokio::test]
-async fn a_server_that_says_what_nobody_asked_for_keeps_its_stream() {
-    let cases: [(&str, Vec<u8>); 6] = [
-        ("the beginning of a message", vec![0x30, 0x20, 2, 1]),
-        ("no LDAP", b"HTTP/1.1 400".to_vec()),
-        ("an answer to nothing", message(77, op::SEARCH_DONE, None)),
-        ("the same answer again", message(1, op::BIND_RESPONSE, None)),
-        ("a notice that it ends", message(0, op::EXTENDED_RESPONSE, Some(NOTICE_OF_DISCONNECTION))),
-        ("an answer and half of another", [message(77, op::SEARCH_DONE, None), vec![0x30]].concat()),
-    ];
-    for (what, said) in cases {
-        for heard in [false, true] {
-            let (connection, mut theirs) = bound().await;
-            theirs.write_all(&said).await.unwrap();
-            if heard {
-                // The driver runs on this thread too, and reads while we wait.
-                for _ in 0..10 {
-                    tokio::task::yield_now().await;
-                }
+async fn what_is_asked_while_a_write_is_stuck_waits_and_leaves_when_the_peer_reads_again() {
+    let (ours, mut theirs) = duplex(16);
+    let connection = Connection::start(Box::new(ours));
+    let ask =
+        |name: &'static str| connection.request(op::SEARCH_DONE, soon(), move |id| Some(look(id, name)));
+    let server = async {
+        let mut inbox = Inbox::new(MAX_MESSAGE);
+        let mut answered = 0;
+        while answered < 2 {
+            let mut chunk = [0; 5];
+            let count = theirs.read(&mut chunk).await.unwrap();
+            inbox.push(&chunk[..count]).unwrap();
+            while let Some(whole) = inbox.take().unwrap() {
+                answered += 1;
+                theirs.write_all(&done(Message::read(whole).unwrap().id)).await.unwrap();
             }
-            assert!(connection.into_stream().await.is_none(), "{what}, heard before: {heard}");
-            let mut rest = Vec::new();
-            theirs.read_to_end(&mut rest).await.unwrap();
-            assert!(rest.is_empty(), "{what}: the connection ends");
         }
-    }
-}
-
-#[tokio::test]
-async fn a_connection_that_the_server_has_ended_gives_no_stream() {
-    let (connection, theirs) = bound().await;
-    drop(theirs);
-    assert!(connection.into_stream().await.is_none());
-}
-
-#[tokio::test]
-async fn a_connection_on_which_an_answer_may_still_come_gives_no_stream() {
-    let (connection, mut theirs) = bound().await;
-    let request = connection.request(op::BIND_RESPONSE, soon(), |id| simple_bind(id, "cn=x", b"y"));
-    tokio::select! {
-        _ = request => panic!("nobody answers"),
-        read = theirs.read_u8() => assert_eq!(read.unwrap(), 0x30, "the request has left"),
-    }
-    assert!(connection.into_stream().await.is_none());
-}
-
-#[tokio::test]
-async fn a_notice_of_something_unknown_is_passed_over_and_harms_nothing() {
-    // RFC 4511 section 4.4: it is ignored when its name is not recognised.
-    let (connection, mut theirs) = bound().await;
-    let notice = message(0, op::EXTENDED_RESPONSE, Some(b"1.2.3"));
-    let server = async {
-        theirs.read_u8().await.unwrap();
-        theirs.write_all(&[notice, message(2, op::BIND_RESPONSE, None)].concat()).await.unwrap();
     };
-    let bind = connection.request(op::BIND_RESPONSE, soon(), |id| simple_bind(id, "cn=x", b"y"));
-    let (asked, ()) = tokio::join!(bind, server);
-    assert_eq!(asked.unwrap().messages().count(), 1);
-    assert!(connection.into_stream().await.is_some());
+    let (a, b, ()) = tokio::join!(ask("a"), ask("b"), server);
+    assert!(a.is_ok() && b.is_ok());
+}
+
+#[tokio::test]
+async fn a_connection_without_handles_says_goodbye_behind_what_was_asked() {
+    let (ours, mut theirs) = duplex(1 << 16);
+    let connection = Connection::start(Box::new(ours));
+    drop(connection);
+    let mut all = Vec::new();
+    theirs.read_to_end(&mut all).await.unwrap();
+    assert_eq!(all, *unbind(MAX_MESSAGE_ID));
 }
