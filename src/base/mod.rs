@@ -10,3 +10,4 @@ pub mod report;
 pub mod secret;
 pub mod table;
 pub mod text;
+pub mod turnstile;

@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use crate::base::report::{Complaint, Complaints, Place};
 use crate::base::secret::Secret;
 use crate::base::table::{Reader, Table, Written, parse};
+use crate::base::turnstile::Turnstile;
 use crate::directory::file::hash::{Hash, Scratch};
 pub use crate::directory::file::hash::{HashFault, hash_password};
 use crate::directory::group_name;
@@ -279,6 +280,7 @@ pub struct FileDirectory {
     name: Arc<str>,
     users: Arc<Users>,
     hashing: Arc<Semaphore>,
+    turnstile: Arc<Turnstile>,
     /// At most one for each place of `hashing`.
     memory: Arc<Mutex<Vec<Scratch>>>,
 }
@@ -288,7 +290,9 @@ impl FileDirectory {
     /// same time, each on a thread for blocking work.
     #[must_use]
     pub fn new(name: Arc<str>, users: Arc<Users>, threads: usize) -> Self {
-        Self { name, users, hashing: Arc::new(Semaphore::new(threads.clamp(1, 64))), memory: Arc::default() }
+        let threads = threads.clamp(1, 64);
+        let (hashing, turnstile) = (Arc::new(Semaphore::new(threads)), Arc::new(Turnstile::new(threads)));
+        Self { name, users, hashing, turnstile, memory: Arc::default() }
     }
 
     fn fault(&self, kind: FaultKind, what: &str) -> Fault {
@@ -359,6 +363,10 @@ impl Directory for FileDirectory {
 
     async fn probe(&self, _until: Instant) -> Result<(), Fault> {
         Ok(())
+    }
+
+    fn turnstile(&self, _account: Option<&Account>) -> Option<&Arc<Turnstile>> {
+        Some(&self.turnstile)
     }
 }
 

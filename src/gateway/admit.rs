@@ -21,9 +21,9 @@ use crate::login::identity::{LoginName, NameForm, Pseudonym};
 /// The numbers of admission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AdmissionLimits {
-    /// Logins at once, all clients together.
+    /// New logins at once, all clients together; replies to questions have as many places of their own.
     pub at_once: usize,
-    /// Logins at once of one client.
+    /// The same for one client.
     pub at_once_per_client: usize,
     /// Logins at once from one user address (IPv6: from one /64) at one client.
     pub at_once_per_source: usize,
@@ -149,6 +149,7 @@ const MOST_SOURCES: usize = 20_000;
 pub struct Admission {
     limits: AdmissionLimits,
     running: Arc<AtomicUsize>,
+    answering: Arc<AtomicUsize>,
     rate: Rate,
     clients: HashMap<Arc<str>, Gate>,
     /// Names without a realm are one.
@@ -160,6 +161,7 @@ pub struct Admission {
 
 struct Gate {
     running: Arc<AtomicUsize>,
+    answering: Arc<AtomicUsize>,
     /// Of each client by itself, so that no client can fill another's (D-121).
     sources: Keyed<Option<Prefix>>,
     here: Arc<Sources>,
@@ -237,6 +239,7 @@ impl Admission {
         let ticks = Ticks::new(clock);
         let gate = || Gate {
             running: Arc::default(),
+            answering: Arc::default(),
             sources: Keyed::new(MOST_SOURCES, Quota::per_minute(limits.source_per_minute), &ticks),
             here: Arc::default(),
             rate: rate(Quota::per_second(limits.client_per_second), &ticks),
@@ -245,6 +248,7 @@ impl Admission {
         Self {
             limits,
             running: Arc::default(),
+            answering: Arc::default(),
             rate: rate(Quota::per_second(limits.per_second), &ticks),
             clients: clients.into_iter().map(|name| (name, gate())).collect(),
             realms: Keyed::new(MOST_REALMS, Quota::per_minute(limits.realm_per_minute), &ticks),
@@ -263,8 +267,8 @@ impl Admission {
     ///
     /// [`Refused`]: no place, or too often.
     pub fn enter(&self, client: &Client, origin: &Origin, name: &LoginName) -> Result<Place, Refused> {
-        let mut place = self.resume(&client.name)?;
         let gate = self.clients.get(&client.name).ok_or(Refused::ClientFull)?;
+        let mut place = self.place(&self.running, &gate.running)?;
         // The source first: one that floods takes nothing from the others behind its client. Then the client, which
         // takes nothing from the others of its realm, and so on outwards.
         if let Some(source) = source_of(client, origin) {
@@ -286,21 +290,40 @@ impl Admission {
         Ok(place)
     }
 
-    /// A place for the reply to a question: only the numbers at once count, so that under a flood of new
-    /// logins those who have begun can finish. Nor does the number of its source: only so many questions can
-    /// be open as logins were begun from there.
+    /// A place for the reply to a question that waits for it: only the numbers at once count, and new logins have none of
+    /// these places, so that under a flood of them those who have begun can finish. Nor does the number of its
+    /// source count: only so many questions can be open as logins were begun from there.
     ///
     /// # Errors
     ///
     /// [`Refused::Full`] or [`Refused::ClientFull`].
     pub fn resume(&self, client: &Arc<str>) -> Result<Place, Refused> {
         let gate = self.clients.get(client).ok_or(Refused::ClientFull)?;
-        take(&gate.running, self.limits.at_once_per_client).ok_or(Refused::ClientFull)?;
-        if take(&self.running, self.limits.at_once).is_none() {
-            gate.running.fetch_sub(1, Ordering::AcqRel);
+        self.place(&self.answering, &gate.answering)
+    }
+
+    /// A place for the reply to a question that nobody has asked, or not for long: it counts among the new logins of its
+    /// client, for each is judged and recorded like one and needs nothing that was begun before.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Full`], [`Refused::ClientFull`] or [`Refused::ClientRate`].
+    pub fn stray(&self, client: &Arc<str>) -> Result<Place, Refused> {
+        let gate = self.clients.get(client).ok_or(Refused::ClientFull)?;
+        let place = self.place(&self.running, &gate.running)?;
+        if gate.rate.check().is_err() {
+            return Err(Refused::ClientRate);
+        }
+        Ok(place)
+    }
+
+    fn place(&self, all: &Arc<AtomicUsize>, client: &Arc<AtomicUsize>) -> Result<Place, Refused> {
+        take(client, self.limits.at_once_per_client).ok_or(Refused::ClientFull)?;
+        if take(all, self.limits.at_once).is_none() {
+            client.fetch_sub(1, Ordering::AcqRel);
             return Err(Refused::Full);
         }
-        Ok(Place { all: self.running.clone(), client: gate.running.clone(), source: None })
+        Ok(Place { all: all.clone(), client: client.clone(), source: None })
     }
 
     /// Whether this is what `limits` and `clients` would make: then a reload keeps it, with all that it
@@ -331,10 +354,10 @@ impl Admission {
         self.codes.iter().filter(|(of, _)| *of == kind).all(|(_, codes)| codes.allows(&key))
     }
 
-    /// Logins that run now.
+    /// Logins that run now, replies to questions among them.
     #[must_use]
     pub fn running(&self) -> usize {
-        self.running.load(Ordering::Acquire)
+        self.running.load(Ordering::Acquire).saturating_add(self.answering.load(Ordering::Acquire))
     }
 
     /// Forgets keys whose limits have recovered; to be called every few seconds.

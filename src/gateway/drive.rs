@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::base::clock::{Clock, Now};
 use crate::base::random::{self, Random};
-use crate::gateway::admit::{Admission, Place};
+use crate::gateway::admit::{Admission, Place, Refused};
 use crate::gateway::alarm::Alarms;
 pub use crate::gateway::asker::{Asker, Ended, Reply};
 use crate::gateway::badge;
@@ -206,6 +206,17 @@ impl Gateway {
         let ended = self.run(flow, Event::Began, &live, began, &asker).await;
         drop(place);
         ended
+    }
+
+    /// A place for a reply of `client` to the question `id`. Whoever makes up such ids has no part in the places of those
+    /// who were asked, nor a rate of his own.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`]: no place, or too often.
+    pub fn admit_reply(&self, id: ChallengeId, client: &Arc<str>) -> Result<Place, Refused> {
+        let admission = &self.live.load().admission;
+        if self.pending.holds(id, client) { admission.resume(client) } else { admission.stray(client) }
     }
 
     /// Goes on with the login that asked the question `id`; `came` is when the answer came.

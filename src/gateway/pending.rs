@@ -82,6 +82,12 @@ impl Pending {
         displaced
     }
 
+    /// Whether a flow of this client waits under this id.
+    #[must_use]
+    pub fn holds(&self, id: ChallengeId, client: &str) -> bool {
+        self.lock().flows.get(&id).is_some_and(|flow| *flow.attempt().client.name == *client)
+    }
+
     /// Takes the flow that `answer` belongs to; it can be taken once.
     pub fn take(&self, id: ChallengeId, answer: &Answer) -> Taken {
         let mut waiting = self.lock();

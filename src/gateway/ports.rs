@@ -19,6 +19,7 @@ pub use crate::gateway::ports::rows::{Adopted, NewEnrolment, NewSubject, Subject
 pub use crate::gateway::ports::upstream::{Question, Upstream};
 pub use crate::gateway::ports::verified::{After, Session, Verified};
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -26,6 +27,7 @@ use async_trait::async_trait;
 use crate::base::cidr::Prefix;
 use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
+use crate::base::turnstile::Turnstile;
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Proof, Sealed, Try};
 use crate::login::identity::{Account, LoginName, Pseudonym, Subject};
@@ -88,6 +90,14 @@ pub trait Directory: Send + Sync {
 
     /// Its servers as they are known now, in the order of preference; `None` for a directory that asks none.
     fn servers(&self) -> Option<Vec<ServerState>> {
+        None
+    }
+
+    /// Where to queue before [`Directory::verify`] is asked about `account`, so that those of one client wait behind
+    /// each other and not before everybody else (D-121). It has as many places as passwords are checked at once; `None`
+    /// for a directory that checks any number.
+    fn turnstile(&self, account: Option<&Account>) -> Option<&Arc<Turnstile>> {
+        let _any = account;
         None
     }
 

@@ -18,6 +18,7 @@ pub use crate::directory::ldap::config::{
 use crate::base::clock::Clock;
 use crate::base::random::{self, NoRandomness, Random};
 use crate::base::secret::Secret;
+use crate::base::turnstile::Turnstile;
 use crate::directory::ldap::active_directory::ActiveDirectory;
 use crate::directory::ldap::outcome::of_bind;
 use crate::gateway::ports::{After, Directory, DomainLockout, ServerState, Session, Verified};
@@ -130,6 +131,10 @@ impl Directory for LdapDirectory {
                 Ok(if account.is_some() { outcome } else { PrimaryOutcome::Wrong }.into())
             }
         }
+    }
+
+    fn turnstile(&self, account: Option<&Account>) -> Option<&Arc<Turnstile>> {
+        self.accounts.pool_of(account.map(|account| &*account.handle)).map(Pool::turnstile)
     }
 
     async fn change(

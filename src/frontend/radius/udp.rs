@@ -276,7 +276,7 @@ impl Office<'_> {
                 }
             }
             Action::Resume(ticket, id, answer) => {
-                match self.front.gateway.admission().resume(&answer.client.name) {
+                match self.front.gateway.admit_reply(id, &answer.client.name) {
                     Ok(place) => return Some((ticket, Job::Resume(id, answer, now, place))),
                     Err(refused) => self.turn_away(now, &ticket, refused),
                 }

@@ -47,14 +47,46 @@ fn from(user: Option<&str>) -> Origin {
 fn one_client_cannot_take_all_places_and_places_come_back() {
     let (admission, vpn) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
     let wifi: Arc<str> = "wifi".into();
-    let first = admission.resume(&vpn).unwrap();
-    let _second = admission.resume(&vpn).unwrap();
+    type Enter<'a> = &'a dyn Fn(&Arc<str>) -> Result<Place, Refused>;
+    let begin: Enter<'_> = &|name| admission.enter(&client(name), &from(None), &named("a"));
+    let answer: Enter<'_> = &|name| admission.resume(name);
+    let mut kept = Vec::new();
+    for (enter, left) in [(begin, 2), (answer, 4)] {
+        let first = enter(&vpn).unwrap();
+        kept.push(enter(&vpn).unwrap());
+        assert_eq!(enter(&vpn).unwrap_err(), Refused::ClientFull);
+        kept.push(enter(&wifi).unwrap());
+        assert_eq!(enter(&wifi).unwrap_err(), Refused::Full);
+        drop(first);
+        assert!(enter(&wifi).is_ok());
+        assert_eq!(admission.running(), left);
+    }
+}
+
+#[test]
+fn new_logins_leave_the_places_of_replies_alone_a_122() {
+    let (admission, vpn) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
+    let begin = || admission.enter(&client(&vpn), &from(None), &named("a"));
+    let _new = (begin().unwrap(), begin().unwrap());
+    assert_eq!(begin().unwrap_err(), Refused::ClientFull);
+    assert_eq!(admission.stray(&vpn).unwrap_err(), Refused::ClientFull, "nobody asked that");
+    let _replies = (admission.resume(&vpn).unwrap(), admission.resume(&vpn).unwrap());
     assert_eq!(admission.resume(&vpn).unwrap_err(), Refused::ClientFull);
-    let _third = admission.resume(&wifi).unwrap();
-    assert_eq!(admission.resume(&wifi).unwrap_err(), Refused::Full);
-    drop(first);
-    assert!(admission.resume(&wifi).is_ok());
-    assert_eq!(admission.running(), 2);
+    assert_eq!(admission.running(), 4);
+}
+
+#[test]
+fn replies_to_what_nobody_asked_are_as_many_as_new_logins_may_be() {
+    let (admission, vpn) = admission(&Arc::new(ManualClock::at(UnixTime(0))));
+    let tries: Vec<_> = (0..101).map(|_| admission.stray(&vpn).map(drop)).collect();
+    assert_eq!(tries.iter().filter(|tried| tried.is_ok()).count(), 100);
+    assert_eq!(tries.last(), Some(&Err(Refused::ClientRate)));
+    assert_eq!(
+        passes(&admission, &client(&vpn), &from(None), "a"),
+        Err(Refused::ClientRate),
+        "and they are new logins"
+    );
+    assert!(admission.resume(&vpn).is_ok(), "a reply is none");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
+use crate::base::turnstile;
 use crate::gateway::drive::suspect::shown_first;
 use crate::gateway::drive::{Gateway, Live};
 use crate::gateway::ports::{After, Directory, Place as VaultPlace, Question, Session, Verified};
@@ -113,6 +114,7 @@ impl Gateway {
         } else if self.memory.is_known_wrong(flow, account, password, steady()) {
             PrimaryOutcome::WrongAgain.into()
         } else {
+            let _place = self.wait_for_turn(directory, account, flow).await?;
             directory.verify(account, password, after, flow.deadline()).await?
         };
         if verified.outcome == PrimaryOutcome::Wrong {
@@ -140,11 +142,38 @@ impl Gateway {
             Asking::Wait => return Ok(PrimaryOutcome::Wrong.into()),
             Asking::WrongAgain => return Ok(PrimaryOutcome::WrongAgain.into()),
         };
-        let verified = directory.verify(None, password, after, flow.deadline()).await;
+        let verified = match self.wait_for_turn(directory, None, flow).await {
+            Ok(_place) => directory.verify(None, password, after, flow.deadline()).await,
+            Err(fault) => Err(fault),
+        };
         if let (Err(fault), Some(before)) = (&verified, before) {
             self.strangers.unanswered(&before, fault.was_asked(), &terms, clock.now());
         }
         verified
+    }
+
+    /// Waits behind the other passwords of the same client, and in turns with those of others: a client whose people all
+    /// come at once, or that is taken over, keeps nobody else from being let in (D-121).
+    async fn wait_for_turn(
+        &self,
+        directory: &Arc<dyn Directory>,
+        account: Option<&Account>,
+        flow: &Flow,
+    ) -> Result<Option<turnstile::Place>, Fault> {
+        let Some(turnstile) = directory.turnstile(account) else { return Ok(None) };
+        if let Some(place) = turnstile.try_enter() {
+            return Ok(Some(place));
+        }
+        let client = &flow.attempt().client;
+        let entering = tokio::time::timeout_at(flow.deadline().into(), turnstile.enter(&client.name));
+        let late = |_| {
+            let what = format!(
+                "directory \"{}\": too many passwords of client \"{}\" are being checked to finish in time",
+                client.directory, client.name
+            );
+            Fault::new(FaultKind::Overloaded, what)
+        };
+        entering.await.map(Some).map_err(late)
     }
 
     /// What a wrong password or a closed account says about what is remembered.

@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::base::clock::Clock;
 use crate::base::secret::Secret;
+use crate::base::turnstile::Turnstile;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::upstream::ldap::bound::Answered;
 use crate::upstream::ldap::connection::Answer;
@@ -35,6 +36,7 @@ pub(crate) struct Pool {
     roster: Arc<Roster>,
     discovery: Option<Discovery>,
     binds: Semaphore,
+    turnstile: Arc<Turnstile>,
     schema: Mutex<Option<Arc<str>>>,
 }
 
@@ -50,12 +52,18 @@ impl Pool {
             }
             Source::Dns(sought) => Some(Discovery::start(sought, seed, roster.clone())),
         };
-        Self { roster, discovery, binds: Semaphore::new(MAX_BINDS), schema: Mutex::default() }
+        let (binds, turnstile) = (Semaphore::new(MAX_BINDS), Arc::new(Turnstile::new(MAX_BINDS)));
+        Self { roster, discovery, binds, turnstile, schema: Mutex::default() }
     }
 
     /// Name of the directory.
     pub(crate) fn directory(&self) -> &Arc<str> {
         &self.roster.access().directory
+    }
+
+    /// Where logins queue before they bind.
+    pub(crate) const fn turnstile(&self) -> &Arc<Turnstile> {
+        &self.turnstile
     }
 
     pub(super) fn roster(&self) -> &Roster {

@@ -57,6 +57,12 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// Whose record it is.
+    #[must_use]
+    pub fn client(&self) -> &Arc<str> {
+        &self.client.client.name
+    }
+
     /// Who sent the record.
     #[must_use]
     pub const fn peer(&self) -> SocketAddr {

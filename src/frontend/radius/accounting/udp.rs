@@ -1,5 +1,6 @@
 //! The sockets of accounting: records in, acknowledgements out once they are kept.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ use crate::login::verdict::Fault;
 const AFTER_FAULT: Duration = Duration::from_millis(100);
 /// Records of one socket that are being kept at once; further ones are dropped, and come again.
 const MOST_AT_ONCE: usize = 1024;
+/// The same of one client, so that its flood leaves room for what others send (D-121).
+const MOST_OF_A_CLIENT: usize = MOST_AT_ONCE / 4;
 
 /// What all sockets share.
 pub struct Front {
@@ -106,12 +109,30 @@ impl Listener {
     }
 }
 
+/// How many records of each client are being kept: as many as there are copies of its seat beside ours.
+#[derive(Default)]
+struct Seats(HashMap<Arc<str>, Arc<()>>);
+
+impl Seats {
+    /// A place, which is given back when it is dropped; `None` when there is none in all or none for `client`.
+    fn take(&mut self, client: &Arc<str>) -> Option<Arc<()>> {
+        let taken = |seat: &Arc<()>| Arc::strong_count(seat).saturating_sub(1);
+        // Clients whose last record is kept are forgotten, and a reload's old names with them.
+        self.0.retain(|_, seat| taken(seat) > 0);
+        let all: usize = self.0.values().map(taken).sum();
+        let own = self.0.get(client).map_or(0, taken);
+        let has_room = all < MOST_AT_ONCE && own < MOST_OF_A_CLIENT;
+        has_room.then(|| self.0.entry(client.clone()).or_default().clone())
+    }
+}
+
 /// The task of one socket.
 struct Desk {
     listener: Arc<Listener>,
     front: Arc<Front>,
     session: Session,
     running: JoinSet<(Ticket, Result<(), Fault>)>,
+    seats: Seats,
     buffers: Buffers,
     said: Said,
 }
@@ -123,6 +144,7 @@ impl Desk {
             listener: Arc::new(listener),
             front,
             running: JoinSet::new(),
+            seats: Seats::default(),
             buffers: Buffers::new(),
             said: Said::default(),
         }
@@ -142,13 +164,19 @@ impl Desk {
         match self.session.on_datagram(&self.front.clients.load(), &arrival) {
             Action::Drop(why) => self.complain(now, peer.ip(), why),
             Action::Send(bytes) => self.send(now, &Outgoing { peer, local, bytes }),
-            Action::Keep(ticket, _) if self.running.len() >= MOST_AT_ONCE => {
-                let _nothing_to_send = self.session.on_kept(&ticket, now, false);
-            }
-            Action::Keep(ticket, report) => {
-                let front = self.front.clone();
-                self.running.spawn(async move { (ticket, front.keep(&report).await) });
-            }
+            Action::Keep(ticket, report) => match self.seats.take(ticket.client()) {
+                Some(seat) => {
+                    let front = self.front.clone();
+                    self.running.spawn(async move {
+                        let kept = front.keep(&report).await;
+                        drop(seat);
+                        (ticket, kept)
+                    });
+                }
+                None => {
+                    let _nothing_to_send = self.session.on_kept(&ticket, now, false);
+                }
+            },
         }
     }
 
@@ -216,5 +244,31 @@ impl Desk {
             }
         }
         self.running.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_client_takes_the_places_of_the_others_and_each_place_comes_back_d_121() {
+        let mut seats = Seats::default();
+        let fill = |seats: &mut Seats, name: &str| {
+            let name: Arc<str> = name.into();
+            (0..MOST_AT_ONCE).map_while(|_| seats.take(&name)).collect::<Vec<_>>()
+        };
+        let first = fill(&mut seats, "a");
+        assert_eq!(first.len(), MOST_OF_A_CLIENT);
+        let others = ["b", "c", "d"].map(|name| fill(&mut seats, name));
+        assert!(others.iter().all(|taken| taken.len() == MOST_OF_A_CLIENT));
+        assert!(fill(&mut seats, "e").is_empty(), "all of them are taken");
+        drop(first);
+        assert_eq!(fill(&mut seats, "e").len(), MOST_OF_A_CLIENT);
+        drop(others);
+        assert!(
+            fill(&mut seats, "f").len() == MOST_OF_A_CLIENT && seats.0.len() == 1,
+            "the rest is forgotten"
+        );
     }
 }
