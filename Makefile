@@ -3,10 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test check bench fuzz release
+.PHONY: help demo test check bench bench-micro bench-instructions fuzz release
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: ## a gateway with throwaway settings and a login before your eyes; ONCE=1 ends after it
 	@cargo run --quiet --locked -- demo $(if $(ONCE),--once)
@@ -22,10 +22,17 @@ check: ## format, lints and documentation, without running tests
 	@cargo clippy --quiet --locked --all-targets -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --document-private-items
 
-bench: ## the figures of docs/performance.md, measured on this machine; JSON=1 adds lines for programs
+bench: ## the figures of docs/performance.md, measured on this machine; JSON=1 adds lines for programs, PEERS=1 other servers, LONG=1 a million users and a soak
 	@tests/peers.sh
 	@cargo bench --quiet --locked --bench policy
-	@cargo bench --quiet --locked --bench gateway $(if $(JSON),-- --json)
+	@cargo bench --quiet --locked --bench gateway -- $(if $(JSON),--json) $(if $(PEERS),--peers) $(if $(LONG),--long)
+
+bench-micro: ## how long the pieces of a login take, in one thread
+	@cargo bench --quiet --locked --bench micro
+
+bench-instructions: ## instructions of the pieces of a login, compared with benches/instructions.txt; BLESS=1 renews that
+	@tests/peers.sh valgrind
+	@cargo bench --quiet --locked --bench hot $(if $(BLESS),-- --bless)
 
 fuzz: ## every fuzz target for SECONDS_EACH seconds (default 60); needs cargo-fuzz and a C++ compiler
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz

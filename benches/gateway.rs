@@ -17,6 +17,7 @@
 
 mod applications;
 mod asking;
+mod crowd;
 mod devices;
 mod goals;
 mod histogram;

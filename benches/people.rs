@@ -12,6 +12,8 @@ use doorward::gateway::ports::{Store, Vault};
 use doorward::wire::radius::authenticator::SharedSecret;
 use tempfile::TempDir;
 
+use crate::crowd::write_users;
+pub use crate::crowd::{LIMITS, PASSWORD, file_ids, home, name};
 use crate::lab::{self, Lab};
 use crate::load::{self, Shot};
 use crate::responder::SERVICE;
@@ -28,20 +30,6 @@ pub const MOST_AT_ONCE: usize = DEVICES * 256 / 2;
 pub const PROBERS: usize = 2000;
 /// What each of them may ask for in one second.
 pub const PROBES_EACH: usize = 50;
-/// Password of everybody, where one is asked for.
-pub const PASSWORD: &str = "correct horse";
-
-/// Higher than any volley here.
-pub const LIMITS: &str = "[limits]\nlogins = 100000\nlogins-per-client = 100000\nclient-per-second = 100000\n\
-                      source-per-minute = 1000000\nsubject-per-minute = 100000\n\
-                      logins-per-second = 1000000\nrealm-per-minute = 100000000\nsource-at-once = 100000\n\
-                      subject-at-once = 10000\ncodes-per-minute = { totp = 100000, hotp = 100000 }\n";
-
-/// Name of the n-th user.
-pub fn name(n: usize) -> String {
-    format!("user{n:07}")
-}
-
 /// Where the LDAP directory has a user.
 pub fn dn(name: &str) -> String {
     format!("uid={name},ou=people,dc=lab,dc=test")
@@ -50,11 +38,6 @@ pub fn dn(name: &str) -> String {
 /// Id of the n-th user in a directory that answers out of its head.
 pub fn entry_uuid(n: usize) -> String {
     format!("40404040-4040-4040-8040-{n:012}")
-}
-
-/// Where the n-th user comes from.
-pub fn home(n: usize) -> Ipv4Addr {
-    Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 0, 0, 0)) + u32::try_from(n).unwrap())
 }
 
 /// The n-th device of a kind; each kind has a /16 of loopback.
@@ -76,30 +59,6 @@ fn client(dir: &Path, more: &str) -> String {
         "[[client]]\nname = \"vpn\"\naddresses = [\"127.2.0.0/16\"]\nsecret = {{ file = {secret:?} }}\n\
          directory = \"people\"\n{more}\n"
     )
-}
-
-/// Id of the n-th user in the file.
-fn uuid(n: usize) -> [u8; 16] {
-    let mut id = [0x40; 16];
-    id[8..].copy_from_slice(&(n as u64).to_be_bytes());
-    id
-}
-
-/// The users file of so many.
-fn write_users(path: &Path, users: usize) {
-    let hash = lab::hash_password(PASSWORD);
-    let mut text = String::new();
-    for n in 0..users {
-        let id = data_encoding::HEXLOWER.encode(&uuid(n));
-        let (a, b, c, d, e) = (&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]);
-        let name = name(n);
-        write!(
-            text,
-            "[[user]]\nid = \"{a}-{b}-{c}-{d}-{e}\"\nname = \"{name}\"\npassword = \"{hash}\"\ngroups = [\"vpn users\"]\n"
-        )
-        .unwrap();
-    }
-    lab::private_file(path, &text);
 }
 
 /// A gateway with `users` in a file, where clients have checked the password and send the code alone.
@@ -201,11 +160,6 @@ pub fn fronted(dir: TempDir, server: &str, authority: &Authority) -> Lab {
 /// The password field of everybody at the step `distance` from now. A step that ends within `seconds` is waited out.
 pub fn field(distance: i64, seconds: i64) -> String {
     format!("{PASSWORD}{}", lab::totp(lab::SEED, lab::quiet_step(seconds) + distance))
-}
-
-/// Ids of the first `n` users in the file.
-pub fn file_ids(n: usize) -> impl Iterator<Item = Vec<u8>> {
-    (0..n).map(|n| uuid(n).to_vec())
 }
 
 /// Stops the gateway and gives each account of the directory with one of `ids` a generator with the lab's

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the programs that the interoperability tests talk to, from Debian's packages, when it may.
+# Installs the programs that the interoperability tests talk to, from Debian's packages, when it may; with the words
+# valgrind or peers only what counts instructions, or what `make bench PEERS=1` is compared with.
 # Never starts or stops a service of the machine it runs on.
 set -euo pipefail
 
@@ -30,6 +31,11 @@ wanted=(
     /usr/lib/python3/dist-packages/ldap/__init__.py:python3-ldap
     /usr/lib/python3/dist-packages/ldap3/__init__.py:python3-ldap3
 )
+
+case "${1:-}" in
+    valgrind) wanted=(valgrind:valgrind) ;;
+    peers) wanted=(freeradius:freeradius '/usr/lib/freeradius/rlm_ldap.so':freeradius-ldap radsecproxy:radsecproxy slapd:slapd ldapadd:ldap-utils) ;;
+esac
 
 PATH="$PATH:/usr/sbin:/sbin"
 missing=()
