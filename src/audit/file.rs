@@ -1,34 +1,36 @@
 //! Records at the end of a file, or on standard output. After somebody moved the file away, open the log
 //! anew and put it in place of the old one; until then records go into the file that was moved.
+//!
+//! A system call for each record is what a login would pay most for here. So the lines of logins that end at about the
+//! same time are gathered, and whoever of them is polled again first writes them all with one call; none of them is
+//! done before its own line is out.
+
+mod group;
+mod out;
 
 use std::fs::{File, OpenOptions};
+use std::future::Future;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 
+use crate::audit::file::group::{Gathered, Gathering, Kept};
+use crate::audit::file::out::Out;
 use crate::audit::record::{NetworkPrefix, write};
 use crate::base::owner::open_or_make;
 use crate::gateway::ports::{Audit, AuditRecord};
 use crate::login::verdict::{Fault, FaultKind};
 
-/// Keeps records in a file or on standard output. Each is one `write`; what the system took is out of our
-/// hands, even when the process is killed right after.
+/// Keeps records in a file or on standard output. What the system took is out of our hands, even when the process is
+/// killed right after.
 pub struct AuditLog {
     keep: NetworkPrefix,
     path: Option<PathBuf>,
-    inner: Mutex<Inner>,
+    gathering: Mutex<Gathering>,
+    out: Mutex<Out>,
 }
-
-struct Inner {
-    out: Box<dyn Write + Send>,
-    line: Vec<u8>,
-    /// The last write stopped in the middle of a line.
-    torn: bool,
-}
-
-/// No record is longer by design; a buffer that grew beyond is given back.
-const USUAL_LINE: usize = 1024;
 
 impl AuditLog {
     /// Appends to the file at `path`, which is made when it is not there, readable by its owner alone. A line
@@ -50,45 +52,50 @@ impl AuditLog {
 
     /// Writes to `out`.
     fn over(out: impl Write + Send + 'static, keep: NetworkPrefix) -> Self {
-        let inner = Inner { out: Box::new(out), line: Vec::with_capacity(USUAL_LINE), torn: false };
-        Self { keep, path: None, inner: Mutex::new(inner) }
+        let out = Mutex::new(Out::new(Box::new(out)));
+        Self { keep, path: None, gathering: Mutex::default(), out }
+    }
+
+    fn gathering(&self) -> std::sync::MutexGuard<'_, Gathering> {
+        self.gathering.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what was gathered, and tells those whose lines they are.
+    fn write_out(&self, gathered: Gathered) {
+        let Gathered { mut lines, group } = gathered;
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = out.append(&mut lines);
+        drop(out);
+        let fault = written.error.map(|error| fault(self.path.as_deref(), "cannot write to", &error));
+        group.is_written(written.octets, fault);
+        self.gathering().give_back(lines);
     }
 }
 
 impl Audit for AuditLog {
     fn record(&self, record: &AuditRecord) -> Result<(), Fault> {
-        let mut guard = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Inner { out, line, torn } = &mut *guard;
-        line.clear();
-        line.shrink_to(USUAL_LINE);
-        if *torn {
-            line.push(b'\n');
-        }
-        write(line, record, self.keep);
-        let result = append(out.as_mut(), line, torn);
-        result.map_err(|error| fault(self.path.as_deref(), "cannot write to", &error))
+        let mut gathering = self.gathering();
+        let line = gathering.add(|lines| write(lines, record, self.keep));
+        let gathered = gathering.take();
+        drop(gathering);
+        // Whoever waits for its line gets it written too.
+        self.write_out(gathered);
+        line.outcome()
     }
-}
 
-/// Writes `line` in one piece. When only a part of it fits, `torn` is set, and the next line begins with a
-/// line feed, so that the damage stays one line.
-fn append(out: &mut (dyn Write + Send), line: &[u8], torn: &mut bool) -> io::Result<()> {
-    let written = loop {
-        match out.write(line) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            done => break done?,
+    fn record_soon<'a>(
+        &'a self,
+        record: &AuditRecord,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>> {
+        let mut gathering = self.gathering();
+        let line = gathering.add(|lines| write(lines, record, self.keep));
+        let full = gathering.is_full().then(|| gathering.take());
+        drop(gathering);
+        if let Some(gathered) = full {
+            self.write_out(gathered);
         }
-    };
-    // A line feed that ended an older torn line may be all that was written.
-    *torn = if written == 0 {
-        *torn
-    } else {
-        written < line.len() && line.get(..written).is_none_or(|l| l != b"\n")
-    };
-    if written < line.len() {
-        return Err(io::Error::from(io::ErrorKind::StorageFull));
+        Box::pin(Kept::new(self, line))
     }
-    out.flush()
 }
 
 fn fault(path: Option<&Path>, did: &str, error: &io::Error) -> Fault {

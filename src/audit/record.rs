@@ -1,6 +1,7 @@
 //! A record as one line of JSON: fixed order of keys, fixed words, nothing that needs escaping from outside.
 
 use std::io::Write;
+use std::net::IpAddr;
 
 use crate::base::cidr::Prefix;
 use crate::base::clock::UnixTime;
@@ -38,7 +39,9 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
     line.push(b'"');
     text(line, "event", record.event);
     if let Some(attempt) = record.attempt {
-        show(line, "attempt", attempt);
+        let mut digits = [0; 16];
+        let fits = data_encoding::HEXLOWER.encode_mut_str(&attempt.0, &mut digits);
+        plain(line, "attempt", fits.as_bytes());
     }
     if let Some(client) = &record.client {
         text(line, "client", client);
@@ -53,32 +56,24 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
         text(line, "factor", factor.word());
     }
     if record.shown.iter().count() > 1 {
-        let words: Vec<_> = record.shown.iter().map(|kind| format!("\"{}\"", kind.word())).collect();
-        let _ = write!(line, ",\"factors\":[{}]", words.join(","));
+        texts(line, "factors", record.shown.iter().map(FactorKind::word));
     }
-    if let Some(rule) = &record.rule {
-        text(line, "rule", rule);
-    }
-    if let Some(exemption) = &record.exemption {
-        text(line, "exemption", exemption);
-    }
-    if let Some(missed) = &record.missed {
-        text(line, "missed_exemption", missed);
-    }
-    if let Some(mode) = &record.on_fault {
-        text(line, "on_fault", mode);
+    let causes = [
+        ("rule", &record.rule),
+        ("exemption", &record.exemption),
+        ("missed_exemption", &record.missed),
+        ("on_fault", &record.on_fault),
+    ];
+    for (key, name) in causes {
+        if let Some(name) = name {
+            text(line, key, name);
+        }
     }
     if let Some(source) = record.source {
-        show(line, "source", crate::base::cidr::canonical(source));
+        address(line, "source", source);
     }
-    if let Some(address) = record.network {
-        let prefix = Prefix::around(address, keep.v4, keep.v6);
-        let whole = if prefix.is_v4() { 32 } else { 128 };
-        if prefix.bits() == whole {
-            show(line, "network", crate::base::cidr::canonical(address));
-        } else {
-            show(line, "network", prefix);
-        }
+    if let Some(user) = record.network {
+        network(line, user, keep);
     }
     if let Some(seen) = &record.seen {
         what_was_seen(line, seen);
@@ -87,18 +82,35 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
         bounds(line, valid);
     }
     if let Some((from, to)) = record.octets {
-        let _ = write!(line, ",\"octets_from_user\":{from},\"octets_to_user\":{to}");
+        line.extend_from_slice(b",\"octets_from_user\":");
+        number(line, from, 1);
+        line.extend_from_slice(b",\"octets_to_user\":");
+        number(line, to, 1);
     }
-    let (ms, us) = (record.elapsed_us / 1000, record.elapsed_us % 1000);
-    // Writing into memory cannot fail; here and below.
-    let _ = writeln!(line, ",\"elapsed_ms\":{ms}.{us:03}}}");
+    line.extend_from_slice(b",\"elapsed_ms\":");
+    number(line, record.elapsed_us / 1000, 1);
+    line.push(b'.');
+    number(line, record.elapsed_us % 1000, 3);
+    line.extend_from_slice(b"}\n");
+}
+
+/// As much of a user's address as is kept.
+fn network(line: &mut Vec<u8>, user: IpAddr, keep: NetworkPrefix) {
+    let prefix = Prefix::around(user, keep.v4, keep.v6);
+    let whole = if prefix.is_v4() { 32 } else { 128 };
+    if prefix.bits() == whole {
+        address(line, "network", user);
+    } else {
+        show(line, "network", prefix);
+    }
 }
 
 /// From when and until when a subject may log in; what is left out is no bound.
 fn bounds(line: &mut Vec<u8>, valid: Validity) {
     for (key, at) in [("valid_from", valid.from), ("valid_until", valid.until)] {
         if let Some(at) = at {
-            let _ = write!(line, ",\"{key}\":\"");
+            head(line, key);
+            line.push(b'"');
             time(line, at);
             line.push(b'"');
         }
@@ -118,7 +130,8 @@ fn what_was_seen(line: &mut Vec<u8>, seen: &Seen) {
         show(line, "country", country);
     }
     if let Some(asn) = seen.place.asn.known() {
-        let _ = write!(line, ",\"asn\":{asn}");
+        head(line, "asn");
+        number(line, asn.into(), 1);
     }
     if let Some(groups) = &seen.groups {
         texts(line, "groups", groups.iter().map(|key| &**key));
@@ -127,12 +140,13 @@ fn what_was_seen(line: &mut Vec<u8>, seen: &Seen) {
         texts(line, "enrolled", enrolled.iter().map(FactorKind::word));
     }
     if let Some(past) = seen.past {
-        let _ = write!(line, ",\"first_login\":{}", past.first_login);
+        flag(line, "first_login", past.first_login);
         if let Some(new) = past.new_network.known() {
-            let _ = write!(line, ",\"new_network\":{new}");
+            flag(line, "new_network", new);
         }
         if let Some(days) = past.last_login_days.known() {
-            let _ = write!(line, ",\"last_login_days\":{days}");
+            head(line, "last_login_days");
+            number(line, days.into(), 1);
         }
     }
     if let Some(demand) = &seen.demand {
@@ -151,35 +165,100 @@ const NO_RULE: &str = "";
 fn time(line: &mut Vec<u8>, at: UnixTime) {
     let stamp = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::MAX);
     let time = jiff::tz::TimeZone::UTC.to_datetime(stamp);
-    let micros = time.subsec_nanosecond() / 1000;
-    let _ = write!(
-        line,
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{micros:06}Z",
-        time.year(),
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    );
+    // A year before the first is one that no clock of ours tells; it has no fixed width.
+    if let Ok(year) = u64::try_from(time.year()) {
+        number(line, year, 4);
+    } else {
+        let _ = write!(line, "{:04}", time.year());
+    }
+    let parts = [
+        (b'-', time.month()),
+        (b'-', time.day()),
+        (b'T', time.hour()),
+        (b':', time.minute()),
+        (b':', time.second()),
+    ];
+    for (sign, part) in parts {
+        line.push(sign);
+        number(line, part.unsigned_abs().into(), 2);
+    }
+    line.push(b'.');
+    number(line, (time.subsec_nanosecond() / 1000).unsigned_abs().into(), 6);
+    line.push(b'Z');
 }
 
-/// `,"key":"value"`, for values that show themselves with letters, digits and signs that JSON takes as
-/// they are.
+/// A number in decimal digits, at least so many; the machinery of `fmt` takes several times as long.
+fn number(line: &mut Vec<u8>, number: u64, least: usize) {
+    // The largest number has twenty digits.
+    let mut digits = [b'0'; 20];
+    let (mut left, mut used) = (number, 0_usize);
+    for digit in digits.iter_mut().rev() {
+        if left == 0 && used >= least {
+            break;
+        }
+        // Below ten.
+        *digit = b'0'.saturating_add(u8::try_from(left % 10).unwrap_or(0));
+        left /= 10;
+        used = used.saturating_add(1);
+    }
+    line.extend_from_slice(digits.get(digits.len().saturating_sub(used)..).unwrap_or_default());
+}
+
+/// `,"key":"address"`, as a person would write it.
+fn address(line: &mut Vec<u8>, key: &str, address: IpAddr) {
+    match crate::base::cidr::canonical(address) {
+        IpAddr::V4(address) => {
+            head(line, key);
+            let mut sign = b'"';
+            for octet in address.octets() {
+                line.push(sign);
+                number(line, octet.into(), 1);
+                sign = b'.';
+            }
+            line.push(b'"');
+        }
+        address @ IpAddr::V6(_) => show(line, key, address),
+    }
+}
+
+/// `,"key":`
+fn head(line: &mut Vec<u8>, key: &str) {
+    line.extend_from_slice(b",\"");
+    line.extend_from_slice(key.as_bytes());
+    line.extend_from_slice(b"\":");
+}
+
+/// `,"key":true`
+fn flag(line: &mut Vec<u8>, key: &str, flag: bool) {
+    head(line, key);
+    line.extend_from_slice(if flag { b"true" } else { b"false" });
+}
+
+/// `,"key":"value"`, for what JSON takes as it is.
+fn plain(line: &mut Vec<u8>, key: &str, value: &[u8]) {
+    head(line, key);
+    line.push(b'"');
+    line.extend_from_slice(value);
+    line.push(b'"');
+}
+
+/// The same for values that show themselves with letters, digits and signs that JSON takes as they are.
 fn show(line: &mut Vec<u8>, key: &str, value: impl std::fmt::Display) {
+    // Writing into memory cannot fail; here and elsewhere.
     let _ = write!(line, ",\"{key}\":\"{value}\"");
 }
 
 /// `,"key":"value"` with everything escaped that may not stand in JSON or would move a reader's eye
 /// (D-104).
 fn text(line: &mut Vec<u8>, key: &str, value: &str) {
-    let _ = write!(line, ",\"{key}\":");
+    head(line, key);
     quoted(line, value);
 }
 
 /// `,"key":["value",…]`, each as in [`text`].
 fn texts<'a>(line: &mut Vec<u8>, key: &str, values: impl Iterator<Item = &'a str>) {
-    let _ = write!(line, ",\"{key}\":[");
+    head(line, key);
+    line.push(b'[');
     for (at, value) in values.enumerate() {
         if at > 0 {
             line.push(b',');
@@ -191,6 +270,12 @@ fn texts<'a>(line: &mut Vec<u8>, key: &str, values: impl Iterator<Item = &'a str
 
 fn quoted(line: &mut Vec<u8>, value: &str) {
     line.push(b'"');
+    // Nearly all there is.
+    if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
+        line.extend_from_slice(value.as_bytes());
+        line.push(b'"');
+        return;
+    }
     for c in value.chars() {
         match c {
             '"' | '\\' => {
@@ -414,6 +499,27 @@ mod tests {
         assert!(!line.contains('\u{202e}') && !line.contains('\u{1b}'));
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["client"], odd);
+    }
+
+    #[test]
+    fn numbers_are_written_as_anybody_writes_them() {
+        let all = (0..=1_100).chain([9_999, 10_000, 123_456_789, u64::MAX / 10, u64::MAX - 1, u64::MAX]);
+        for n in all {
+            for (least, expected) in [(1, n.to_string()), (3, format!("{n:03}")), (6, format!("{n:06}"))] {
+                let mut line = Vec::new();
+                number(&mut line, n, least);
+                assert_eq!(String::from_utf8(line).unwrap(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_is_written_as_anybody_writes_it() {
+        for text in ["0.0.0.0", "10.200.0.9", "255.255.255.255", "2001:db8::1", "::"] {
+            let mut line = Vec::new();
+            address(&mut line, "source", text.parse().unwrap());
+            assert_eq!(String::from_utf8(line).unwrap(), format!(",\"source\":\"{text}\""));
+        }
     }
 
     #[test]

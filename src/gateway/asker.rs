@@ -68,6 +68,12 @@ impl Asker {
         Self { after: After::GoOn, gone: Some(gone) }
     }
 
+    /// It is there to the end.
+    #[must_use]
+    pub(in crate::gateway) const fn stays(&self) -> bool {
+        self.gone.is_none()
+    }
+
     /// Nobody waits any more.
     #[must_use]
     pub(in crate::gateway) fn is_gone(&self) -> bool {

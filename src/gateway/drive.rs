@@ -1,6 +1,7 @@
 //! Does the work a flow asks for, until it asks the user or ends.
 
 mod finish;
+mod patience;
 mod recall;
 mod suspect;
 mod work;
@@ -18,6 +19,7 @@ use crate::gateway::admit::{Admission, Place, Refused};
 use crate::gateway::alarm::Alarms;
 pub use crate::gateway::asker::{Asker, Ended, Reply};
 use crate::gateway::badge;
+use crate::gateway::drive::patience::Patience;
 pub use crate::gateway::drive::suspect::Shown;
 use crate::gateway::drive::work::Held;
 use crate::gateway::pending::{Pending, Taken};
@@ -187,9 +189,7 @@ impl Gateway {
     ///
     /// A fault when it could not be written; then it must not be done (D-117).
     pub fn note(&self, record: &AuditRecord) -> Result<(), Fault> {
-        self.parts.audit.record(record).inspect_err(|fault| {
-            tracing::error!(event = "audit.fault", fault = fault.kind.code(), "{fault}");
-        })
+        self.parts.audit.record(record).inspect_err(finish::not_recorded)
     }
 
     /// Runs a login up to its first question or its end.
@@ -202,7 +202,8 @@ impl Gateway {
             attempt.place = live.places.place(user);
         }
         let began = attempt.began.steady;
-        let flow = Flow::new(attempt, live.policy.clone(), live.limits);
+        // Boxed, since it is handed on all the way.
+        let flow = Box::new(Flow::new(attempt, live.policy.clone(), live.limits));
         let ended = self.run(flow, Event::Began, &live, began, &asker).await;
         drop(place);
         ended
@@ -226,14 +227,14 @@ impl Gateway {
         let ended = match self.pending.take(id, &answer) {
             Taken::Flow(flow) => {
                 let event = Event::Answered(answer);
-                self.run(*flow, event, &live, came.steady, &Asker::patient()).await
+                self.run(flow, event, &live, came.steady, &Asker::patient()).await
             }
             Taken::Foreign(mut flow) => {
-                let ended = self.finish(&mut flow, Verdict::Reject(Reason::UnknownChallenge));
+                let ended = self.finish(&mut flow, Verdict::Reject(Reason::UnknownChallenge)).await;
                 Ended::bare(self.held_back(ended, came.steady, delay, &Asker::patient()).await)
             }
             Taken::Nothing => {
-                let ended = self.unknown_challenge(&answer, came);
+                let ended = self.unknown_challenge(&answer, came).await;
                 Ended::bare(self.held_back(ended, came.steady, delay, &Asker::patient()).await)
             }
         };
@@ -258,25 +259,35 @@ impl Gateway {
 
     fn time_out(&self, flow: &mut Flow, now: Now) {
         if let Step::Done(verdict) = flow.advance(Event::TimedOut, now) {
-            let _answered_nobody = self.finish(flow, verdict);
+            self.finish_unheard(flow, &verdict);
         }
     }
 
-    async fn run(&self, mut flow: Flow, first: Event, live: &Live, came: Instant, asker: &Asker) -> Ended {
+    async fn run(
+        &self,
+        mut flow: Box<Flow>,
+        first: Event,
+        live: &Live,
+        came: Instant,
+        asker: &Asker,
+    ) -> Ended {
         let mut event = first;
         let mut held = Held::default();
+        let mut patience = Patience::new(asker, &*self.parts.clock);
         loop {
             if asker.is_gone() {
                 flow.call_off();
             }
             match flow.advance(event, self.parts.clock.now()) {
-                Step::Do(work) => event = self.work_in_time(work, &flow, live, &mut held, asker).await,
+                Step::Do(work) => {
+                    event = self.work_in_time(work, &flow, live, &mut held, &mut patience).await
+                }
                 Step::Ask(prompt) => {
                     return Ended::bare(self.ask(flow, prompt));
                 }
                 Step::Done(verdict) => {
                     let signs = suspect::signs_of(&verdict);
-                    let reply = self.finish(&mut flow, verdict);
+                    let reply = self.finish(&mut flow, verdict).await;
                     self.has_failed(signs, held.shown.as_ref(), &flow, live);
                     if matches!(reply, Reply::Reject(Reason::LockoutGuard)) {
                         self.guarded(&flow, live);
@@ -290,7 +301,7 @@ impl Gateway {
                     drop(turn);
                     let session = session.filter(|_| matches!(reply, Reply::Accept(_)));
                     let held = flow.take_held().filter(|_| matches!(reply, Reply::Accept(_)));
-                    let who = flow.trail().pseudonym;
+                    let who = flow.subject().map(|subject| subject.pseudonym.clone());
                     let delay = flow.attempt().client.reject_delay;
                     let reply = self.held_back(reply, came, delay, asker).await;
                     let badge = self.badge(&flow, &reply);
@@ -327,14 +338,14 @@ impl Gateway {
         let now = self.parts.clock.now().steady;
         self.memory.keep(flow, kept, now);
         if matches!(kept, Kept::Factor(_)) {
-            self.memory.keep_recent(flow, flow.trail().shown, now);
+            self.memory.keep_recent(flow, flow.shown(), now);
         }
         if matches!(kept, Kept::Factor(_)) && flow.remembered_for().is_some() {
-            self.memory.keep_place(flow, flow.trail().shown, now);
+            self.memory.keep_place(flow, flow.shown(), now);
         }
     }
 
-    fn ask(&self, flow: Flow, prompt: Prompt) -> Reply {
+    fn ask(&self, flow: Box<Flow>, prompt: Prompt) -> Reply {
         let Ok(id) = random::bytes(&*self.parts.random).map(ChallengeId) else {
             return Reply::Unable(FaultKind::Internal);
         };
@@ -351,31 +362,23 @@ impl Gateway {
         flow: &Flow,
         live: &Live,
         held: &mut Held,
-        asker: &Asker,
+        patience: &mut Patience<'_>,
     ) -> Event {
-        let left = flow.deadline().saturating_duration_since(self.parts.clock.now().steady);
-        let may_stop = work.may_stop();
-        let done = tokio::time::timeout(left, self.work(work, flow, live, held, asker.after));
-        let done = tokio::select! {
-            biased;
-            done = done => done,
-            () = asker.left(), if may_stop => return Event::CalledOff,
+        let (end, may_stop, after) = (flow.deadline(), work.may_stop(), patience.after());
+        let outcome = match patience.wait(self.work(work, flow, live, held, after), end, may_stop).await {
+            Ok(outcome) => outcome,
+            Err(event) => return event,
         };
-        match done {
-            Ok(outcome) => {
-                if let Some(fault) = fault_of(&outcome) {
-                    tracing::warn!(
-                        event = "login.fault",
-                        attempt = %flow.attempt().id,
-                        client = %flow.attempt().client.name,
-                        fault = fault.kind.code(),
-                        "{fault}"
-                    );
-                }
-                Event::Worked(outcome)
-            }
-            Err(_) => Event::TimedOut,
+        if let Some(fault) = fault_of(&outcome) {
+            tracing::warn!(
+                event = "login.fault",
+                attempt = %flow.attempt().id,
+                client = %flow.attempt().client.name,
+                fault = fault.kind.code(),
+                "{fault}"
+            );
         }
+        Event::Worked(outcome)
     }
 }
 

@@ -16,13 +16,13 @@ pub struct Pending {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    flows: HashMap<ChallengeId, Flow>,
+    flows: HashMap<ChallengeId, Box<Flow>>,
     /// When the time of each flow ends, client by client; none is empty.
     deadlines: HashMap<Arc<str>, BTreeSet<(Instant, [u8; 16])>>,
 }
 
 impl Waiting {
-    fn remove(&mut self, id: ChallengeId) -> Option<Flow> {
+    fn remove(&mut self, id: ChallengeId) -> Option<Box<Flow>> {
         let flow = self.flows.remove(&id)?;
         let client = &flow.attempt().client.name;
         if let Some(deadlines) = self.deadlines.get_mut(client) {
@@ -71,7 +71,7 @@ impl Pending {
     /// Keeps `flow` until its deadline. Gives back the flow that had to make room: of the client that has the most, the
     /// one whose time ends first. So whoever can begin logins at one device, as anybody can by EAP, without a password,
     /// takes nothing from those who log in elsewhere (D-121).
-    pub fn keep(&self, id: ChallengeId, flow: Flow) -> Option<Flow> {
+    pub fn keep(&self, id: ChallengeId, flow: Box<Flow>) -> Option<Box<Flow>> {
         let mut waiting = self.lock();
         let full = waiting.flows.len() >= self.capacity;
         let least = if full { waiting.least_missed() } else { None };
@@ -91,21 +91,21 @@ impl Pending {
     /// Takes the flow that `answer` belongs to; it can be taken once.
     pub fn take(&self, id: ChallengeId, answer: &Answer) -> Taken {
         let mut waiting = self.lock();
-        let Some(attempt) = waiting.flows.get(&id).map(Flow::attempt) else { return Taken::Nothing };
+        let Some(attempt) = waiting.flows.get(&id).map(|flow| flow.attempt()) else { return Taken::Nothing };
         if attempt.client.name != answer.client.name {
             return Taken::Nothing;
         }
         let same = attempt.name.prepared() == answer.name.prepared() && attempt.device == answer.device;
         match waiting.remove(id) {
-            Some(flow) if same => Taken::Flow(Box::new(flow)),
-            Some(flow) => Taken::Foreign(Box::new(flow)),
+            Some(flow) if same => Taken::Flow(flow),
+            Some(flow) => Taken::Foreign(flow),
             None => Taken::Nothing,
         }
     }
 
     /// Takes out the flows whose time is over.
     #[must_use]
-    pub fn expire(&self, now: Instant) -> Vec<Flow> {
+    pub fn expire(&self, now: Instant) -> Vec<Box<Flow>> {
         let mut waiting = self.lock();
         let late = waiting.late(now);
         late.into_iter().filter_map(|id| waiting.remove(id)).collect()
@@ -143,7 +143,7 @@ mod tests {
     use crate::login::relay::Method;
     use crate::login::throttle::FlowLimits;
 
-    fn flow(client: &str, clock: &ManualClock) -> Flow {
+    fn flow(client: &str, clock: &ManualClock) -> Box<Flow> {
         let attempt = Attempt {
             id: AttemptId([0; 8]),
             client: Arc::new(Client::new(client, "staff")),
@@ -157,7 +157,7 @@ mod tests {
             passage: None,
             began: clock.now(),
         };
-        Flow::new(attempt, Arc::new(Policy::default()), FlowLimits::default())
+        Box::new(Flow::new(attempt, Arc::new(Policy::default()), FlowLimits::default()))
     }
 
     fn id(number: u8) -> ChallengeId {

@@ -10,21 +10,37 @@ use crate::gateway::ports::AuditRecord;
 use crate::login::attempt::{Answer, AttemptId};
 use crate::login::flow::Flow;
 use crate::login::step::Trail;
-use crate::login::verdict::{FaultKind, Reason, Verdict};
+use crate::login::verdict::{Fault, FaultKind, Reason, Verdict};
 
 impl Gateway {
     /// Writes the record, then turns the verdict into a reply. An accept that cannot be recorded is none
     /// (D-117).
-    pub(super) fn finish(&self, flow: &mut Flow, verdict: Verdict) -> Reply {
+    pub(super) async fn finish(&self, flow: &mut Flow, verdict: Verdict) -> Reply {
+        let record = self.record_of(flow, &verdict);
+        flow.end();
+        self.recorded(record, verdict).await
+    }
+
+    /// The same where nobody waits for a reply.
+    pub(super) fn finish_unheard(&self, flow: &mut Flow, verdict: &Verdict) {
+        let record = self.record_of(flow, verdict);
+        flow.end();
+        match self.note(&record) {
+            Ok(()) => self.tally.verdict(verdict, elapsed(&record)),
+            Err(fault) => self.tally.verdict(&Verdict::Unable(fault.kind), elapsed(&record)),
+        }
+    }
+
+    fn record_of(&self, flow: &Flow, verdict: &Verdict) -> AuditRecord {
         let now = self.parts.clock.now();
         let attempt = flow.attempt();
         let elapsed = now.steady.saturating_duration_since(attempt.began.steady);
-        let (outcome, reason) = words(&verdict);
+        let (outcome, reason) = words(verdict);
         let Trail { pseudonym, rule, exemption, missed, on_fault, factor, shown, stage, seen } = flow.trail();
         // Where the user's own address is not known, this is all that leads to where the login came from.
         let tells = exemption.is_some() || missed.is_some() || attempt.origin.user.is_none();
         let source = tells.then_some(attempt.origin.peer);
-        let record = AuditRecord {
+        AuditRecord {
             attempt: Some(attempt.id),
             client: Some(attempt.client.name.clone()),
             pseudonym,
@@ -39,12 +55,10 @@ impl Gateway {
             seen,
             elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
             ..AuditRecord::bare(now.unix, "login", stage, outcome, reason)
-        };
-        flow.end();
-        self.recorded(&record, verdict, elapsed)
+        }
     }
 
-    pub(super) fn unknown_challenge(&self, answer: &Answer, came: Now) -> Reply {
+    pub(super) async fn unknown_challenge(&self, answer: &Answer, came: Now) -> Reply {
         let Ok(id) = random::bytes(&*self.parts.random).map(AttemptId) else {
             return Reply::Unable(FaultKind::Internal);
         };
@@ -55,13 +69,20 @@ impl Gateway {
             client: Some(answer.client.name.clone()),
             ..AuditRecord::bare(came.unix, "login", "challenge", outcome, reason)
         };
-        self.recorded(&record, verdict, Duration::ZERO)
+        self.recorded(record, verdict).await
     }
 
-    fn recorded(&self, record: &AuditRecord, verdict: Verdict, elapsed: Duration) -> Reply {
-        let verdict = match self.note(record) {
+    async fn recorded(&self, record: AuditRecord, verdict: Verdict) -> Reply {
+        let elapsed = elapsed(&record);
+        let keeping = self.parts.audit.record_soon(&record);
+        // It is taken down already; a login that waits need not keep it too.
+        drop(record);
+        let verdict = match keeping.await {
             Ok(()) => verdict,
-            Err(fault) => Verdict::Unable(fault.kind),
+            Err(fault) => {
+                not_recorded(&fault);
+                Verdict::Unable(fault.kind)
+            }
         };
         self.tally.verdict(&verdict, elapsed);
         match verdict {
@@ -94,6 +115,16 @@ impl Gateway {
         }
         reply
     }
+}
+
+/// How long the login took that this is the record of.
+const fn elapsed(record: &AuditRecord) -> Duration {
+    Duration::from_micros(record.elapsed_us)
+}
+
+/// Tells the log that a record could not be written.
+pub(super) fn not_recorded(fault: &Fault) {
+    tracing::error!(event = "audit.fault", fault = fault.kind.code(), "{fault}");
 }
 
 fn words(verdict: &Verdict) -> (&'static str, &'static str) {

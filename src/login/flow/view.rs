@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::base::secret::Secret;
 use crate::login::attempt::Attempt;
 use crate::login::credential::PrimaryCredential;
-use crate::login::factor::Enrolment;
+use crate::login::factor::{Enrolment, FactorKinds};
 use crate::login::flow::Flow;
 use crate::login::identity::{LoginName, Subject};
 use crate::login::policy::Seen;
@@ -41,6 +41,12 @@ impl Flow {
     #[must_use]
     pub fn enrolments(&self) -> &[Enrolment] {
         &self.record.enrolments
+    }
+
+    /// The kinds of factors that were confirmed in this login.
+    #[must_use]
+    pub const fn shown(&self) -> FactorKinds {
+        self.shown
     }
 
     /// What is remembered about the subject, as it was recalled.

@@ -1,0 +1,188 @@
+//! Lines that are written together, and who waits for them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::audit::file::AuditLog;
+use crate::login::verdict::Fault;
+
+/// So many octets are written at once, whoever waits. Some two hundred lines; that a login ends takes far longer than
+/// that one of them is polled again.
+pub(super) const FULL: usize = 64 * 1024;
+/// No room is kept beyond this once a line that was longer than any should be has been written.
+const USUAL: usize = 2 * FULL;
+
+/// Lines that are still to be written.
+#[derive(Default)]
+pub(super) struct Gathering {
+    lines: Vec<u8>,
+    group: Arc<Group>,
+}
+
+/// Lines that are about to be.
+pub(super) struct Gathered {
+    pub(super) lines: Vec<u8>,
+    pub(super) group: Arc<Group>,
+}
+
+impl Gathering {
+    /// Adds the line that `write` writes.
+    pub(super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Line {
+        write(&mut self.lines);
+        Line { group: Arc::clone(&self.group), end: self.lines.len() }
+    }
+
+    pub(super) const fn is_full(&self) -> bool {
+        self.lines.len() >= FULL
+    }
+
+    /// All of them; whoever takes them writes them.
+    pub(super) fn take(&mut self) -> Gathered {
+        Gathered { lines: std::mem::take(&mut self.lines), group: std::mem::take(&mut self.group) }
+    }
+
+    /// The same, if `line` is among them.
+    fn take_with(&mut self, line: &Line) -> Option<Gathered> {
+        Arc::ptr_eq(&self.group, &line.group).then(|| self.take())
+    }
+
+    /// Room to gather further lines in.
+    pub(super) fn give_back(&mut self, mut room: Vec<u8>) {
+        if self.lines.capacity() == 0 && room.capacity() <= USUAL {
+            room.clear();
+            self.lines = room;
+        }
+    }
+}
+
+/// Those whose lines are written together.
+#[derive(Default)]
+pub(super) struct Group(Mutex<State>);
+
+enum State {
+    /// Not all that wait for somebody else to write are in here: those who have not looked again are not.
+    Waiting(Vec<Waker>),
+    Written {
+        octets: usize,
+        fault: Option<Fault>,
+    },
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Waiting(Vec::new())
+    }
+}
+
+impl Group {
+    /// So many octets of the lines are out of our hands; where that is not all, why.
+    pub(super) fn is_written(&self, octets: usize, fault: Option<Fault>) {
+        let before = std::mem::replace(&mut *self.lock(), State::Written { octets, fault });
+        if let State::Waiting(waiting) = before {
+            waiting.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(*self.lock(), State::Written { .. })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One line of a group.
+pub(super) struct Line {
+    group: Arc<Group>,
+    /// Where it ends among those of the group.
+    end: usize,
+}
+
+impl Line {
+    /// What became of it; nothing is wrong with one that is still to be written.
+    pub(super) fn outcome(&self) -> Result<(), Fault> {
+        self.of(&self.group.lock()).unwrap_or(Ok(()))
+    }
+
+    fn of(&self, state: &State) -> Option<Result<(), Fault>> {
+        match state {
+            State::Waiting(_) => None,
+            State::Written { fault: Some(fault), octets } if *octets < self.end => Some(Err(fault.clone())),
+            State::Written { .. } => Some(Ok(())),
+        }
+    }
+
+    /// What became of it; who asks is woken when that is known.
+    fn poll(&self, cx: &Context<'_>) -> Poll<Result<(), Fault>> {
+        let mut state = self.group.lock();
+        if let Some(outcome) = self.of(&state) {
+            return Poll::Ready(outcome);
+        }
+        if let State::Waiting(waiting) = &mut *state
+            && !waiting.iter().any(|waker| waker.will_wake(cx.waker()))
+        {
+            waiting.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+/// Waits until a line is out of our hands. It looks away once, so that other logins of this moment add theirs; who of
+/// them looks again first writes them all. Dropped before, it gets its line written all the same.
+pub(super) struct Kept<'a> {
+    log: &'a AuditLog,
+    line: Line,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Fresh,
+    LookedAway,
+    Done,
+}
+
+impl<'a> Kept<'a> {
+    pub(super) const fn new(log: &'a AuditLog, line: Line) -> Self {
+        Self { log, line, stage: Stage::Fresh }
+    }
+
+    /// Writes the line with all that wait beside it, unless somebody else does.
+    fn write_out(&self) {
+        let gathered = self.log.gathering().take_with(&self.line);
+        if let Some(gathered) = gathered {
+            self.log.write_out(gathered);
+        }
+    }
+}
+
+impl Future for Kept<'_> {
+    type Output = Result<(), Fault>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.stage == Stage::Fresh {
+            self.stage = Stage::LookedAway;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if !self.line.group.is_over() {
+            self.write_out();
+        }
+        let outcome = self.line.poll(cx);
+        if outcome.is_ready() {
+            self.stage = Stage::Done;
+        }
+        outcome
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        if self.stage != Stage::Done {
+            self.write_out();
+        }
+    }
+}

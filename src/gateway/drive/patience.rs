@@ -1,0 +1,82 @@
+//! How long a login waits for a piece of work.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::time::{Sleep, sleep};
+
+use crate::base::clock::Clock;
+use crate::gateway::asker::Asker;
+use crate::gateway::ports::After;
+use crate::login::step::Event;
+
+/// Waits for work until the time of the login is over, or until nobody waits for its verdict any more. Work that is done
+/// at once, as most is, pays neither for a timer nor for a watch; of those there is one for each login at most.
+pub(super) struct Patience<'a> {
+    asker: &'a Asker,
+    clock: &'a dyn Clock,
+    /// Wakes at this time.
+    alarm: Option<(Instant, Pin<Box<Sleep>>)>,
+    left: Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>,
+}
+
+impl<'a> Patience<'a> {
+    pub(super) const fn new(asker: &'a Asker, clock: &'a dyn Clock) -> Self {
+        Self { asker, clock, alarm: None, left: None }
+    }
+
+    /// What the asker wants to do next.
+    pub(super) const fn after(&self) -> After {
+        self.asker.after
+    }
+
+    /// What comes of `work`, as long as there is time until `end`, and unless it may be stopped and nobody waits.
+    pub(super) async fn wait<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        end: Instant,
+        may_stop: bool,
+    ) -> Result<T, Event> {
+        let mut work = pin!(work);
+        let mut has_looked = false;
+        poll_fn(move |cx| {
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(Ok(done));
+            }
+            if !has_looked {
+                has_looked = true;
+                self.set_alarm(end);
+            }
+            if self.rings(cx) {
+                Poll::Ready(Err(Event::TimedOut))
+            } else if may_stop && self.has_left(cx) {
+                Poll::Ready(Err(Event::CalledOff))
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    fn set_alarm(&mut self, end: Instant) {
+        let left = end.saturating_duration_since(self.clock.now().steady);
+        if left.is_zero() || self.alarm.as_ref().is_none_or(|(at, _)| *at != end) {
+            self.alarm = Some((end, Box::pin(sleep(left))));
+        }
+    }
+
+    fn rings(&mut self, cx: &mut Context<'_>) -> bool {
+        self.alarm.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(cx).is_ready())
+    }
+
+    fn has_left(&mut self, cx: &mut Context<'_>) -> bool {
+        let asker = self.asker;
+        if asker.stays() {
+            return false;
+        }
+        let left = self.left.get_or_insert_with(|| Box::pin(asker.left()));
+        left.as_mut().poll(cx).is_ready()
+    }
+}
