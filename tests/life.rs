@@ -225,12 +225,13 @@ fn a_full_disk_lets_nobody_in_and_is_over_when_there_is_room_d_117() {
     let vpn = lab.appliance();
     let filler = disk.fill();
     let code = totp(SEED, quiet_step(20));
-    vpn.hears_nothing(&vpn.request("alice", &code, None), Duration::from_millis(700));
+    // Somebody new needs room at once. Who is known takes a few bytes, and the last block may still have them.
+    vpn.hears_nothing(&vpn.request("bob", &code, None), Duration::from_millis(700));
     assert_eq!(lab.last_reason(), "store-unavailable", "a fault, and no wrong code");
     lab.wait_for_page("/health", "\"store\":\"failing\"");
     std::fs::remove_file(filler).unwrap();
     lab.wait_for_page("/health", "\"store\":\"ok\"");
-    assert_eq!(vpn.ask("alice", &code).code, Code::AccessAccept, "the code was not used up");
+    assert_eq!(vpn.ask("alice", &code).code, Code::AccessAccept);
     lab.end("TERM");
 }
 

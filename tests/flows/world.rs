@@ -30,7 +30,7 @@ use doorward::login::step::{Changed, PrimaryOutcome};
 use doorward::login::throttle::{FlowLimits, Lockout, LockoutRule};
 use doorward::login::verdict::{Fault, FaultKind};
 use doorward::store::seal::KeyRing;
-use doorward::store::sqlite::Sqlite;
+use doorward::store::sqlite::{Size, Sqlite};
 use doorward::subjects::enrol::{Enrolling, Tools};
 use doorward::subjects::pseudonym::Names;
 use tokio::sync::Semaphore;
@@ -256,6 +256,11 @@ impl Default for Plan {
     }
 }
 
+/// A test that takes the journal away does not want to wait for long.
+fn impatient() -> Size {
+    Size { patience: Duration::from_millis(100), ..Size::default() }
+}
+
 impl World {
     /// Alice has a TOTP generator; the code of `T0 - 30` s proved it.
     pub(crate) async fn new() -> Self {
@@ -266,7 +271,8 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(UnixTime::from_seconds(T0)));
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
-        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&folder.path().join("db")).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(Sqlite::open_with(&folder.path().join("db"), impatient()).unwrap());
         let vault: Arc<dyn Vault> = Arc::new(KeyRing::generate(random.clone()).unwrap());
         let names = Arc::new(Names::new(
             store.clone(),

@@ -73,7 +73,7 @@ mod tests {
     use crate::gateway::ports::Counted;
     use crate::login::factor::FactorKind;
     use crate::login::identity::Pseudonym;
-    use crate::login::step::History;
+    use crate::login::step::{History, KnownNetwork};
     use crate::login::throttle::Failures;
     use crate::store::sqlite::schema::INVENTORY;
     use crate::store::sqlite::{history, rows};
@@ -105,7 +105,8 @@ mod tests {
 
     #[test]
     fn failures_of_every_older_version_are_kept_and_their_locks_too() {
-        for version in 1..MIGRATIONS.len() {
+        // From version 6 on they are as they are now.
+        for version in 1..6 {
             let mut db = memory();
             db.pragma_update(None, "foreign_keys", true).unwrap();
             migrate_to(&mut db, &MIGRATIONS[..version]).unwrap();
@@ -117,7 +118,8 @@ mod tests {
             .unwrap();
             migrate(&mut db).unwrap();
             let who = Pseudonym::new("p1").unwrap();
-            let read = |what| rows::failures_in(&db, &who, what).unwrap().unwrap();
+            let all = rows::failures_of(&db, &who).unwrap();
+            let read = |what| all.iter().find(|(one, _)| *one == what).unwrap().1;
             let day = |day: i64| UnixTime::from_seconds(day * 86_400);
             let password = Failures {
                 row: 4,
@@ -136,7 +138,9 @@ mod tests {
             for what in Counted::ALL {
                 rows::put_failures(&db, &who, what, &password).unwrap();
             }
-            assert!(history::note_login(&db, &who, 7, None, 30).unwrap());
+            let network = KnownNetwork { key_id: 1, digest: [1; 32], day: 7 };
+            rows::put_networks(&db, &who, &[network]).unwrap();
+            assert_eq!(history::history_of(&db, &who).unwrap().networks, [network]);
             db.execute("DELETE FROM subject", []).unwrap();
             let left: i64 = db.query_row("SELECT count(*) FROM failure", [], |row| row.get(0)).unwrap();
             assert_eq!(left, 0, "from version {version}: what was rebuilt still goes with its subject");

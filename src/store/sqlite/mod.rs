@@ -1,66 +1,98 @@
-//! The embedded store: one SQLite file, one writer with group commit, a few readers.
+//! The embedded store: what logins do is decided in memory and written into a journal, and SQLite is the system of record.
 //!
-//! A write is durable when it returns (write-ahead log, `synchronous=FULL`); what comes at the same time
-//! shares one commit. Other processes may open the same file: the command line does while the daemon runs.
+//! * **Hot**: marks that are used up, failures, days and networks of logins. They are decided in memory
+//!   (`settle`), several at a time (`group`), by whoever comes first and without a thread in between (`hot`),
+//!   and appended to a journal beside the file (`journal`). A thread brings that to the disk within a second, and at once
+//!   what is not bound to time or was done by an administrator (`flush`).
+//! * **Cold**: subjects, enrolments, validity, keys, sessions. They are transactions of SQLite in one thread, durable
+//!   when they return (`writer`, `desk`; write-ahead log, `synchronous=FULL`); what comes at the same time shares
+//!   one commit.
+//! * **Folding**: the journal is written into the tables when nothing has come for two seconds, when it is long, and at the
+//!   end (`fold`). Its records say how things are and not what to add, so to replay one twice is to replay it once.
+//! * **Memory** holds the subjects that were asked for, and what is not in the tables yet (`ledger`, `cache`).
+//!
+//! Other processes may open the same file: the command line does while the daemon runs. Who writes to the journal holds
+//! its lock and reads first what others wrote; who reads sees by the length of the file that there is something new.
+//! Before somebody changes the tables of a subject he says so in the journal, and again when it is done: in between, and for
+//! good if he ends there, nobody answers from memory about that subject. What any other program writes to the tables is
+//! noticed by SQLite's log.
+//!
+//! What was written survives the end of the process at once, and a loss of power when it is on the disk. If the system was
+//! started anew since and the journal was not closed, up to a second of it may be lost: then time-based codes of then
+//! count as used for everybody (`floor`).
 
+mod bytes;
+mod cache;
+mod changes;
+mod deed;
+mod desk;
 mod fault;
 mod file;
+mod floor;
+mod flush;
+mod fold;
+mod group;
 mod history;
+mod hot;
+mod journal;
+mod known;
+mod ledger;
 mod migrate;
+mod open;
 mod readers;
 mod rows;
 mod schema;
 mod sessions;
 mod settle;
+mod size;
 mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::params;
 
-use crate::base::clock::UnixTime;
+use crate::base::clock::{Clock, SystemClock, UnixTime};
 use crate::gateway::ports::{
     Adopted, Counted, NewEnrolment, NewSubject, Store, SubjectDigest, SubjectRow, Totals, WrongPassword,
 };
 use crate::login::factor::{EnrolmentId, FactorOutcome, Proof, Sealed, Try};
 use crate::login::identity::Pseudonym;
 use crate::login::step::Record;
-use crate::login::throttle::{Limits, after_success};
+use crate::login::throttle::Limits;
 use crate::login::verdict::{Fault, FaultKind};
+use crate::store::sqlite::deed::{Deed, Done};
 use crate::store::sqlite::file::Role;
+use crate::store::sqlite::flush::Thread;
+use crate::store::sqlite::hot::{Bounds, Hot, lock};
+use crate::store::sqlite::ledger::{Ledger, Standing};
+use crate::store::sqlite::open::Circumstances;
 use crate::store::sqlite::readers::Readers;
-use crate::store::sqlite::writer::{Place, Writer};
+use crate::store::sqlite::writer::{About, Place, Writer};
 
 pub use crate::store::sqlite::schema::{Field, INVENTORY, Nature};
+pub use crate::store::sqlite::size::Size;
 
-/// The store in one file.
-#[derive(Debug)]
+/// The store in one file, with a journal beside it.
 pub struct Sqlite {
-    // Readers go first: the last connection that closes folds the log, and that should be the writer's.
-    readers: Readers,
+    hot: Arc<Hot>,
+    // Whatever asks the writer for something goes before it does.
+    _flusher: Thread,
     writer: Writer,
 }
 
-/// How much a [`Sqlite`] takes of the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    /// Writes that may wait for the disk; further ones are refused.
-    pub queue: usize,
-    /// Connections that read.
-    pub readers: usize,
-    /// Most pages of 4 KiB that the file may have; `None` for as many as the disk takes.
-    pub max_pages: Option<u32>,
-    /// How long a write waits while another process writes.
-    pub patience: Duration,
+impl std::fmt::Debug for Sqlite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sqlite").finish_non_exhaustive()
+    }
 }
 
-impl Default for Size {
-    fn default() -> Self {
-        Self { queue: 8192, readers: 2, max_pages: None, patience: Duration::from_secs(3) }
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        // The last connection that closes folds SQLite's log, and that should be the writer's.
+        self.hot.readers.close();
     }
 }
 
@@ -70,7 +102,7 @@ impl Sqlite {
     ///
     /// # Errors
     ///
-    /// A fault that says what is wrong with folder, file or schema.
+    /// A fault that says what is wrong with folder, file, schema or journal.
     pub fn open(path: &Path) -> Result<Self, Fault> {
         Self::open_with(path, Size::default())
     }
@@ -81,20 +113,45 @@ impl Sqlite {
     ///
     /// As [`Sqlite::open`].
     pub fn open_with(path: &Path, size: Size) -> Result<Self, Fault> {
+        Self::open_in(path, size, Arc::new(SystemClock), floor::boot())
+    }
+
+    /// The same in a certain run of the system, as which `boot` is known.
+    fn open_in(
+        path: &Path,
+        size: Size,
+        clock: Arc<dyn Clock>,
+        boot: Option<[u8; 16]>,
+    ) -> Result<Self, Fault> {
         let path: Arc<Path> = file::prepare(path)?.into();
         let role = Role::Writer { max_pages: size.max_pages, patience: size.patience };
         let mut connection = file::connect(&path, role)?;
         migrate::migrate(&mut connection)?;
         let place = Place { path, role, generation: Arc::new(AtomicU64::new(0)) };
+        let opened = open::open(&mut connection, &place, Circumstances { clock: &*clock, boot })?;
+        let bounds = Bounds { fold: size.journal, most: size.journal.saturating_mul(4) };
         let readers = Readers::new(place.clone(), size.readers);
-        Ok(Self { readers, writer: Writer::start(place, connection, size.queue)? })
+        let ledger = Ledger::new(size.memory);
+        let hot =
+            Arc::new(Hot::new(opened, ledger, readers, (size.queue, bounds, size.patience), (clock, boot)));
+        let writer = Writer::start(place, connection, hot.clone(), size.queue)?;
+        let closed = || Fault::new(FaultKind::Internal, "the store was closed while it was opened");
+        let flusher = Thread::start(hot.clone(), writer.orders().ok_or_else(closed)?)?;
+        Ok(Self { hot, _flusher: flusher, writer })
     }
 }
 
 #[async_trait]
 impl Store for Sqlite {
     async fn pseudonym(&self, digest: &SubjectDigest) -> Result<Option<Pseudonym>, Fault> {
-        self.readers.read("cannot look a subject up", |db| rows::pseudonym_of(db, digest))
+        let doing = "cannot look a subject up";
+        if self.hot.standing(false).map_err(|fault| hot::about(doing, &fault))? == Standing::Behind {
+            self.hot.catch_up().await.map_err(|fault| hot::about(doing, &fault))?;
+        }
+        if let Some(known) = lock(&self.hot.ledger).find(digest) {
+            return Ok(Some(known));
+        }
+        self.hot.readers.read(doing, |db| rows::pseudonym_of(db, digest))
     }
 
     async fn adopt(&self, subject: NewSubject) -> Result<Adopted, Fault> {
@@ -126,24 +183,7 @@ impl Store for Sqlite {
     }
 
     async fn recall(&self, who: &Pseudonym) -> Result<Record, Fault> {
-        self.readers.read("cannot read what is known about a subject", |db| {
-            let tx = db.unchecked_transaction()?;
-            let mut record = Record {
-                enrolments: rows::enrolments_of(&tx, who)?,
-                history: history::history_of(&tx, who)?,
-                ..Record::default()
-            };
-            for (what, failures) in rows::failures_of(&tx, who)? {
-                match what {
-                    Counted::Password => record.password = Some(failures),
-                    Counted::FamiliarPassword => record.familiar_password = Some(failures),
-                    Counted::Directory => record.directory = Some(failures),
-                    Counted::Unproven => record.unproven = Some(failures),
-                    Counted::Factor(kind) => record.codes.push((kind, failures)),
-                }
-            }
-            Ok(record)
-        })
+        self.hot.recall(who).await
     }
 
     async fn settle(
@@ -154,10 +194,11 @@ impl Store for Sqlite {
         limits: &Limits,
         standing: Proof,
     ) -> Result<FactorOutcome, Fault> {
-        let (who, tries, limits) = (who.clone(), tries.to_vec(), *limits);
-        self.writer
-            .write("cannot settle a code", move |db| settle::settle(db, &who, &tries, now, &limits, standing))
-            .await
+        let deed = Deed::Settle { tries: tries.to_vec(), now, limits: *limits, standing };
+        match self.hot.submit(who, deed).await? {
+            Done::Settled(outcome) => Ok(outcome),
+            other => Err(mixed_up(other)),
+        }
     }
 
     async fn count_wrong_password(
@@ -166,44 +207,31 @@ impl Store for Sqlite {
         now: UnixTime,
         how: &WrongPassword,
     ) -> Result<(), Fault> {
-        let (who, how) = (who.clone(), *how);
-        self.writer
-            .write("cannot count a wrong password", move |db| {
-                settle::count_wrong_password(db, &who, now, &how)
-            })
-            .await
+        self.hot.submit(who, Deed::CountWrongPassword { now, how: *how }).await.map(drop)
     }
 
     async fn forget_failures(&self, who: &Pseudonym, what: Counted, release: bool) -> Result<bool, Fault> {
-        let who = who.clone();
-        self.writer
-            .write("cannot forget failures", move |db| {
-                let Some(before) = rows::failures_in(db, &who, what)? else { return Ok(false) };
-                if release {
-                    rows::drop_failures(db, &who, what)?;
-                    return Ok(true);
-                }
-                let after = after_success(&before);
-                if after == before {
-                    return Ok(false);
-                }
-                rows::put_failures(db, &who, what, &after)?;
-                Ok(true)
-            })
-            .await
+        match self.hot.submit(who, Deed::ForgetFailures { what, release }).await? {
+            Done::Changed(changed) => Ok(changed),
+            other => Err(mixed_up(other)),
+        }
     }
 
     async fn enrol(&self, who: &Pseudonym, enrolment: NewEnrolment) -> Result<(), Fault> {
+        let about = Some(About::Changes(who.clone()));
         let who = who.clone();
         self.writer
-            .write("cannot remember an enrolment", move |db| rows::put_enrolment(db, &who, &enrolment))
+            .write_about(about, "cannot remember an enrolment", move |db| {
+                rows::put_enrolment(db, &who, &enrolment)
+            })
             .await
     }
 
     async fn revoke(&self, who: &Pseudonym, enrolment: EnrolmentId) -> Result<bool, Fault> {
+        let about = Some(About::Changes(who.clone()));
         let who = who.clone();
         self.writer
-            .write("cannot forget an enrolment", move |db| {
+            .write_about(about, "cannot forget an enrolment", move |db| {
                 db.prepare_cached("DELETE FROM enrolment WHERE pseudonym = ?1 AND id = ?2")?
                     .execute(params![who.as_str(), enrolment.0])
                     .map(|rows| rows > 0)
@@ -212,9 +240,10 @@ impl Store for Sqlite {
     }
 
     async fn forget(&self, who: &Pseudonym) -> Result<bool, Fault> {
+        let about = Some(About::Forgets(who.clone()));
         let who = who.clone();
         self.writer
-            .write("cannot forget a subject", move |db| {
+            .write_about(about, "cannot forget a subject", move |db| {
                 db.prepare_cached("DELETE FROM subject WHERE pseudonym = ?1")?
                     .execute(params![who.as_str()])
                     .map(|rows| rows > 0)
@@ -228,9 +257,10 @@ impl Store for Sqlite {
         from: Option<UnixTime>,
         until: Option<UnixTime>,
     ) -> Result<bool, Fault> {
+        let about = Some(About::Changes(who.clone()));
         let who = who.clone();
         self.writer
-            .write("cannot set when a subject may log in", move |db| {
+            .write_about(about, "cannot set when a subject may log in", move |db| {
                 history::set_validity(db, &who, from, until)
             })
             .await
@@ -243,29 +273,22 @@ impl Store for Sqlite {
         network: Option<SubjectDigest>,
         keep_days: u32,
     ) -> Result<(), Fault> {
-        let who = who.clone();
-        let doing = "cannot note a login";
-        let known = self
-            .writer
-            .write(doing, move |db| history::note_login(db, &who, day, network, keep_days))
-            .await?;
-        let unknown = || Fault::new(FaultKind::Internal, format!("{doing}: the subject is unknown"));
-        if known { Ok(()) } else { Err(unknown()) }
+        self.hot.submit(who, Deed::NoteLogin { day, network, keep_days }).await.map(drop)
     }
 
     async fn forget_networks_but(&self, who: &Pseudonym, key: u32) -> Result<u64, Fault> {
-        let who = who.clone();
-        self.writer
-            .write("cannot forget networks", move |db| history::forget_networks_but(db, &who, key))
-            .await
+        match self.hot.submit(who, Deed::ForgetNetworksBut { key }).await? {
+            Done::Removed(many) => Ok(many),
+            other => Err(mixed_up(other)),
+        }
     }
 
     async fn subjects(&self, after: Option<&Pseudonym>, limit: usize) -> Result<Vec<SubjectRow>, Fault> {
-        self.readers.read("cannot list subjects", |db| rows::subjects_after(db, after, limit))
+        self.hot.readers.read("cannot list subjects", |db| rows::subjects_after(db, after, limit))
     }
 
     async fn subject(&self, who: &Pseudonym) -> Result<Option<SubjectRow>, Fault> {
-        self.readers.read("cannot read a subject", |db| rows::subject_of(db, who))
+        self.hot.readers.read("cannot read a subject", |db| rows::subject_of(db, who))
     }
 
     async fn rekey_subject(
@@ -275,8 +298,9 @@ impl Store for Sqlite {
         identity: Sealed,
     ) -> Result<bool, Fault> {
         let before = before.clone();
+        let about = Some(About::Changes(before.pseudonym.clone()));
         self.writer
-            .write("cannot re-seal a subject", move |db| {
+            .write_about(about, "cannot re-seal a subject", move |db| {
                 // OR IGNORE: the digest may belong to somebody by now; then it is not as it was.
                 db.prepare_cached(
                     "UPDATE OR IGNORE subject
@@ -302,8 +326,11 @@ impl Store for Sqlite {
 
     async fn rekey_enrolment(&self, id: EnrolmentId, before: &Sealed, after: Sealed) -> Result<bool, Fault> {
         let before = before.clone();
+        let doing = "cannot re-seal an enrolment";
+        let Some(who) = self.hot.readers.read(doing, |db| rows::owner_of(db, id))? else { return Ok(false) };
+        let about = Some(About::Changes(who));
         self.writer
-            .write("cannot re-seal an enrolment", move |db| {
+            .write_about(about, doing, move |db| {
                 db.prepare_cached(
                     "UPDATE enrolment SET seed_key = ?2, seed = ?3 WHERE id = ?1 AND seed_key = ?4 AND seed = ?5",
                 )?
@@ -314,7 +341,7 @@ impl Store for Sqlite {
     }
 
     async fn signing_clients(&self) -> Result<Vec<Box<str>>, Fault> {
-        self.readers.read("cannot read the clients that sign", |db| {
+        self.hot.readers.read("cannot read the clients that sign", |db| {
             let mut all = db.prepare_cached("SELECT name FROM signing_client")?;
             let names = all.query_map([], |row| row.get::<_, String>(0).map(String::into_boxed_str))?;
             names.collect()
@@ -333,7 +360,7 @@ impl Store for Sqlite {
     }
 
     async fn totals(&self) -> Result<Totals, Fault> {
-        self.readers.read("cannot read the totals", |db| {
+        self.hot.readers.read("cannot read the totals", |db| {
             db.prepare_cached(
                 "SELECT (SELECT amount FROM tally WHERE what = 'subject'),
                         (SELECT amount FROM tally WHERE what = 'enrolment')",
@@ -353,8 +380,15 @@ impl Store for Sqlite {
                 // the disk, and neither does an UPDATE that leaves a row as it is.
                 db.pragma_update(None, "application_id", schema::APPLICATION_ID)
             })
-            .await
+            .await?;
+        let Some(nobody) = Pseudonym::new("-") else { return Ok(()) };
+        self.hot.submit(&nobody, Deed::Probe).await.map(drop)
     }
+}
+
+/// Somebody was told what came of another's deed.
+fn mixed_up(done: Done) -> Fault {
+    Fault::new(FaultKind::Internal, format!("the store answered {done:?} to something else"))
 }
 
 #[cfg(test)]

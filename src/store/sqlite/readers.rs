@@ -61,6 +61,13 @@ impl Readers {
         }
     }
 
+    /// Closes what is open.
+    pub(super) fn close(&self) {
+        for slot in &self.slots {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Slot::default();
+        }
+    }
+
     /// A reader that nobody uses, or the next in turn.
     fn free(&self) -> Option<MutexGuard<'_, Slot>> {
         let start = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(self.slots.len())?;

@@ -7,6 +7,7 @@ use crate::base::clock::UnixTime;
 use crate::gateway::ports::{Counted, NewEnrolment, SubjectDigest, SubjectRow};
 use crate::login::factor::{Enrolment, EnrolmentId, FactorKind, OtpAlgorithm, Parameters, Progress, Sealed};
 use crate::login::identity::Pseudonym;
+use crate::login::step::KnownNetwork;
 use crate::login::throttle::Failures;
 
 macro_rules! enrolment_columns {
@@ -30,6 +31,11 @@ pub(super) fn pseudonym_of(db: &Connection, digest: &SubjectDigest) -> Result<Op
 /// The newest key that a digest was ever made with.
 pub(super) fn newest_key(db: &Connection) -> Result<u32> {
     db.prepare_cached("SELECT number FROM newest_key")?.query_row([], |row| row.get(0))
+}
+
+pub(super) fn digest_of(db: &Connection, who: &Pseudonym) -> Result<SubjectDigest> {
+    db.prepare_cached("SELECT digest_key, digest FROM subject WHERE pseudonym = ?1")?
+        .query_row([who.as_str()], |row| Ok(SubjectDigest { key_id: row.get(0)?, digest: row.get(1)? }))
 }
 
 pub(super) fn subject_of(db: &Connection, who: &Pseudonym) -> Result<Option<SubjectRow>> {
@@ -64,45 +70,47 @@ pub(super) fn enrolments_of(db: &Connection, who: &Pseudonym) -> Result<Vec<Enro
     Ok(all)
 }
 
-/// Kind and progress of one enrolment.
-pub(super) fn progress_of(
-    db: &Connection,
-    who: &Pseudonym,
-    id: EnrolmentId,
-) -> Result<Option<(FactorKind, Progress)>> {
-    db.prepare_cached(concat!(
-        "SELECT ",
-        enrolment_columns!(),
-        " FROM enrolment WHERE pseudonym = ?1 AND id = ?2"
-    ))?
-    .query_row(params![who.as_str(), id.0], enrolment)
-    .optional()
-    .map(|found| found.map(|enrolment| (enrolment.kind(), enrolment.progress)))
+/// Whose an enrolment is.
+pub(super) fn owner_of(db: &Connection, id: EnrolmentId) -> Result<Option<Pseudonym>> {
+    db.prepare_cached("SELECT pseudonym FROM enrolment WHERE id = ?1")?
+        .query_row([id.0], |row| pseudonym(row, 0))
+        .optional()
 }
 
-/// Writes progress. The condition says once more what the caller has decided: it never goes back (C-001).
+/// Writes progress. It never goes back, whatever is written in whatever order (C-001).
 pub(super) fn put_progress(
     db: &Connection,
     who: &Pseudonym,
     id: EnrolmentId,
-    before: &Progress,
-    after: &Progress,
-) -> Result<bool> {
+    progress: &Progress,
+) -> Result<()> {
     db.prepare_cached(
-        "UPDATE enrolment SET last = ?3, drift = ?4, used = ?5, last_used = ?6
-         WHERE pseudonym = ?1 AND id = ?2 AND last = ?7 AND used = ?8 AND last <= ?3",
+        "UPDATE enrolment SET last = max(last, ?3), drift = ?4, used = used | ?5,
+             last_used = coalesce(max(coalesce(last_used, ?6), ?6), last_used)
+         WHERE pseudonym = ?1 AND id = ?2",
     )?
     .execute(params![
         who.as_str(),
         id.0,
-        after.last,
-        after.drift,
-        after.used,
-        after.last_used.map(|at| at.0),
-        before.last,
-        before.used,
+        progress.last,
+        progress.drift,
+        progress.used,
+        progress.last_used.map(|at| at.0),
     ])
-    .map(|rows| rows == 1)
+    .map(drop)
+}
+
+/// Writes the networks that are remembered of somebody, in place of those that were.
+pub(super) fn put_networks(db: &Connection, who: &Pseudonym, networks: &[KnownNetwork]) -> Result<()> {
+    db.prepare_cached("DELETE FROM known_network WHERE pseudonym = ?1")?.execute([who.as_str()])?;
+    let mut insert = db.prepare_cached(
+        "INSERT INTO known_network (pseudonym, digest_key, digest, day)
+         SELECT pseudonym, ?2, ?3, ?4 FROM subject WHERE pseudonym = ?1",
+    )?;
+    for network in networks {
+        insert.execute(params![who.as_str(), network.key_id, network.digest, network.day])?;
+    }
+    Ok(())
 }
 
 pub(super) fn put_enrolment(db: &Connection, who: &Pseudonym, new: &NewEnrolment) -> Result<()> {
@@ -153,18 +161,11 @@ pub(super) fn failures_of(db: &Connection, who: &Pseudonym) -> Result<Vec<(Count
     .collect()
 }
 
-pub(super) fn failures_in(db: &Connection, who: &Pseudonym, what: Counted) -> Result<Option<Failures>> {
-    db.prepare_cached(
-        "SELECT what, streak, wait_until, day, today, locked, last FROM failure WHERE pseudonym = ?1 AND what = ?2",
-    )?
-    .query_row(params![who.as_str(), what.word()], failures)
-    .optional()
-}
-
+/// Writes a row of failures; of nobody, when nobody has this id any more.
 pub(super) fn put_failures(db: &Connection, who: &Pseudonym, what: Counted, f: &Failures) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO failure (pseudonym, what, streak, wait_until, day, today, locked, last)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         SELECT pseudonym, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM subject WHERE pseudonym = ?1
          ON CONFLICT (pseudonym, what) DO UPDATE SET streak = excluded.streak,
              wait_until = excluded.wait_until, day = excluded.day, today = excluded.today,
              locked = excluded.locked, last = excluded.last",

@@ -5,7 +5,8 @@ pub(super) const APPLICATION_ID: i32 = 0x446f_6f72;
 
 /// The steps from an empty file to today's schema. Step n leads from version n to n + 1; a step that was
 /// released is never changed.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6];
+pub(super) const MIGRATIONS: &[&str] =
+    &[VERSION_1, VERSION_2, VERSION_3, VERSION_4, VERSION_5, VERSION_6, VERSION_7];
 
 /// One column of one table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,6 +161,43 @@ pub const INVENTORY: &[Field] = {
             "number",
             Plain,
             "newest key that a digest was made with; stops whoever lacks it from giving out second ids",
+            "as long as the store",
+        ),
+        field("journal", "one", Plain, "the table has one row", "as long as the store"),
+        field(
+            "journal",
+            "store",
+            Plain,
+            "random; tells the journals of stores apart",
+            "as long as the store",
+        ),
+        field(
+            "journal",
+            "generation",
+            Plain,
+            "which journal was folded into the tables last",
+            "as long as the store",
+        ),
+        field("journal", "folded", Plain, "how much of it was", "as long as the store"),
+        field(
+            "journal",
+            "newest",
+            Plain,
+            "time of the latest login in the tables, anybody's, Unix milliseconds",
+            "as long as the store",
+        ),
+        field(
+            "journal",
+            "used_until",
+            Plain,
+            "codes of up to this time count as used, for everybody, after a loss of power",
+            "as long as the store",
+        ),
+        field(
+            "journal",
+            "used_around",
+            Plain,
+            "and codes of around this time, where the clock came back with an earlier one",
             "as long as the store",
         ),
         field("tally", "what", Plain, "name of a table", "as long as the store"),
@@ -329,4 +367,20 @@ INSERT INTO counted_failure
     SELECT pseudonym, what, streak, wait_until, day, today, locked, (day + 1) * 86400000 FROM failure;
 DROP TABLE failure;
 ALTER TABLE counted_failure RENAME TO failure;
+";
+
+/// What logins write goes into a journal first: how far that is folded, and which codes count as used because a part of it
+/// may have been lost.
+const VERSION_7: &str = "
+CREATE TABLE journal (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    store       BLOB NOT NULL CHECK (length(store) = 16),
+    generation  INTEGER NOT NULL CHECK (generation >= 0),
+    folded      INTEGER NOT NULL CHECK (folded >= 0),
+    newest      INTEGER NOT NULL,
+    used_until  INTEGER,
+    used_around INTEGER
+) STRICT;
+
+INSERT INTO journal VALUES (1, randomblob(16), 0, 0, 0, NULL, NULL);
 ";

@@ -51,7 +51,7 @@ impl Sessions for Sqlite {
     }
 
     async fn sessions_of(&self, who: &Pseudonym) -> std::result::Result<Vec<OpenSession>, Fault> {
-        self.readers.read("cannot list sessions", |db| {
+        self.hot.readers.read("cannot list sessions", |db| {
             db.prepare_cached(concat!(
                 "SELECT ",
                 columns!(),
@@ -73,7 +73,7 @@ impl Sessions for Sqlite {
     }
 
     async fn open_sessions(&self) -> std::result::Result<u64, Fault> {
-        self.readers.read("cannot count sessions", amount)
+        self.hot.readers.read("cannot count sessions", amount)
     }
 
     async fn rekey_session(

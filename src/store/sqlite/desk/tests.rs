@@ -1,13 +1,32 @@
 use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::oneshot;
 
 use super::*;
+use crate::base::clock::SystemClock;
 use crate::store::sqlite::file::prepare;
+use crate::store::sqlite::hot::Bounds;
+use crate::store::sqlite::ledger::Ledger;
+use crate::store::sqlite::readers::Readers;
+use crate::store::sqlite::writer::Task;
 
 /// A writer without its thread, so that its pauses can be called for.
 fn desk(folder: &Path) -> Desk {
     let path: Arc<Path> = prepare(&folder.join("store.db")).unwrap().into();
     let role = Role::Writer { max_pages: None, patience: Duration::from_secs(1) };
-    Desk { place: Place { path, role, generation: Arc::default() }, connection: None, dirty: false }
+    let place = Place { path, role, generation: Arc::new(AtomicU64::new(0)) };
+    let mut connection = connect(&place.path, role).unwrap();
+    migrate(&mut connection).unwrap();
+    let clock = Arc::new(SystemClock);
+    let boot = Some([1; 16]);
+    let opened = open(&mut connection, &place, Circumstances { clock: &*clock, boot }).unwrap();
+    let bounds = Bounds { fold: 1 << 20, most: 1 << 22 };
+    let sizes = (16, bounds, Duration::from_secs(1));
+    let hot = Hot::new(opened, Ledger::new(1 << 20), Readers::new(place.clone(), 1), sizes, (clock, boot));
+    let inode = Some(inode(&place.path).unwrap());
+    Desk { place, connection: Some(connection), inode, hot: Arc::new(hot), version: None, dirty: false }
 }
 
 fn log_length(folder: &Path) -> u64 {
@@ -23,7 +42,7 @@ fn write(desk: &mut Desk, name: &'static str) -> Result<usize, Fault> {
             [name],
         )
     };
-    desk.commit(vec![Box::new(Task { doing: "write", work: Some(work), done: None, reply })]);
+    desk.commit(vec![Box::new(Task { doing: "write", about: None, work: Some(work), done: None, reply })]);
     result.try_recv().unwrap()
 }
 

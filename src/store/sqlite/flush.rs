@@ -1,0 +1,259 @@
+//! The thread behind the journal: it brings to the disk what was written, within a second or as soon as somebody waits for it,
+//! and waits in place of logins where another process has the journal.
+
+use std::mem;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::base::clock::Clock;
+use crate::login::verdict::{Fault, FaultKind};
+use crate::store::sqlite::hot::{Ending, Hot, about, lock};
+use crate::store::sqlite::journal::trouble;
+use crate::store::sqlite::writer::Order;
+
+/// How long something may be written and not be on the disk.
+const FLUSH: Duration = Duration::from_secs(1);
+/// How long nothing must come before what was written is folded.
+const IDLE: Duration = Duration::from_secs(2);
+/// A disk that takes longer than this to flush is waited for, so that no more can be lost (D-118).
+const LATE: Duration = Duration::from_secs(5);
+
+/// What the thread is asked for.
+#[derive(Default)]
+pub(super) struct Flusher {
+    asked: Mutex<Asked>,
+    wakes: Condvar,
+}
+
+#[derive(Default)]
+struct Asked {
+    /// Since when something is not on the disk.
+    since: Option<Instant>,
+    /// Something is not in the tables.
+    unfolded: bool,
+    waiting: Vec<Ending>,
+    drain: bool,
+    catch_ups: Vec<oneshot::Sender<Result<(), Fault>>>,
+    fold: bool,
+    /// The journal is to be made anew from memory.
+    anew: bool,
+    look: bool,
+    close: bool,
+    /// Why it could not be folded.
+    unfoldable: Option<Fault>,
+    /// Why it could not be flushed. Then only what is made anew is known to be on the disk.
+    unflushable: Option<Fault>,
+}
+
+impl Asked {
+    fn is_urgent(&self) -> bool {
+        !self.waiting.is_empty()
+            || !self.catch_ups.is_empty()
+            || self.drain
+            || self.fold
+            || self.look
+            || self.close
+    }
+}
+
+impl Flusher {
+    /// Something was written; whether so much is waiting for the disk that who wrote it should, too.
+    pub(super) fn note_write(&self, clock: &dyn Clock) -> bool {
+        let now = clock.now().steady;
+        let mut asked = lock(&self.asked);
+        asked.unfolded = true;
+        match asked.since {
+            Some(since) => now.saturating_duration_since(since) > LATE,
+            None => {
+                asked.since = Some(now);
+                self.wakes.notify_one();
+                false
+            }
+        }
+    }
+
+    /// The journal that was opened holds what the tables do not have.
+    pub(super) fn note_unfolded(&self) {
+        self.order(|asked| asked.unfolded = true);
+    }
+
+    /// Tells when everything that was written is on the disk.
+    pub(super) fn order_flush(&self, ending: Ending) {
+        self.order(|asked| asked.waiting.push(ending));
+    }
+
+    pub(super) fn order_drain(&self) {
+        self.order(|asked| asked.drain = true);
+    }
+
+    pub(super) fn order_catch_up(&self, reply: oneshot::Sender<Result<(), Fault>>) {
+        self.order(|asked| asked.catch_ups.push(reply));
+    }
+
+    pub(super) fn order_fold(&self, anew: bool) {
+        self.order(|asked| {
+            asked.fold = true;
+            asked.anew |= anew;
+        });
+    }
+
+    /// Has somebody see what another program did to the tables.
+    pub(super) fn order_look(&self) {
+        self.order(|asked| asked.look = true);
+    }
+
+    fn order(&self, what: impl FnOnce(&mut Asked)) {
+        what(&mut lock(&self.asked));
+        self.wakes.notify_one();
+    }
+
+    /// Whether the journal was to be made anew; it is tried now.
+    pub(super) fn take_anew(&self) -> bool {
+        mem::take(&mut lock(&self.asked).anew)
+    }
+
+    /// Why nothing more may be written; `full` when the journal must not grow.
+    pub(super) fn broken(&self, full: bool) -> Option<Fault> {
+        let asked = lock(&self.asked);
+        let too_much = || {
+            let what = "more was written than the disk takes into the tables; it goes on by itself, no restart is needed";
+            Fault::new(FaultKind::StoreUnavailable, what)
+        };
+        let unfoldable = || full.then(|| asked.unfoldable.clone().unwrap_or_else(too_much));
+        asked.unflushable.clone().or_else(unfoldable)
+    }
+
+    /// How the last attempt to fold ended; `true` for the first that did not. Then the next pause is for another one.
+    pub(super) fn note_fold(&self, end: &Result<(), Fault>) -> bool {
+        let mut asked = lock(&self.asked);
+        let is_first = end.is_err() && asked.unfoldable.is_none();
+        asked.unfoldable = end.as_ref().err().map(|fault| about("what logins wrote cannot be folded", fault));
+        if end.is_ok() {
+            asked.unflushable = None;
+        }
+        if end.is_err() {
+            asked.unfolded = true;
+            self.wakes.notify_one();
+        }
+        is_first
+    }
+
+    /// Waits until there is something to do; `true` when it is only that nothing came for a while.
+    fn wait(&self) -> (Asked, bool) {
+        let mut asked = lock(&self.asked);
+        loop {
+            if asked.is_urgent() {
+                return (self.take(&mut asked), false);
+            }
+            let time = match (asked.since, asked.unfolded) {
+                (Some(_), _) => FLUSH,
+                (None, true) => IDLE,
+                (None, false) => {
+                    asked = self.wakes.wait(asked).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
+            };
+            let waited = self.wakes.wait_timeout(asked, time);
+            let (back, end) = waited.unwrap_or_else(PoisonError::into_inner);
+            asked = back;
+            if end.timed_out() {
+                let idle = asked.since.is_none();
+                return (self.take(&mut asked), idle);
+            }
+        }
+    }
+
+    fn take(&self, asked: &mut Asked) -> Asked {
+        Asked {
+            since: asked.since,
+            waiting: mem::take(&mut asked.waiting),
+            drain: mem::take(&mut asked.drain),
+            catch_ups: mem::take(&mut asked.catch_ups),
+            fold: mem::take(&mut asked.fold),
+            look: mem::take(&mut asked.look),
+            close: asked.close,
+            ..Asked::default()
+        }
+    }
+}
+
+/// The thread. Dropping it ends it, after all that was written is on the disk.
+pub(super) struct Thread {
+    hot: Arc<Hot>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Thread {
+    pub(super) fn start(hot: Arc<Hot>, writer: SyncSender<Order>) -> Result<Self, Fault> {
+        let ours = hot.clone();
+        let thread = std::thread::Builder::new()
+            .name("store-journal".into())
+            .spawn(move || serve(&ours, &writer))
+            .map_err(|why| {
+                let what = format!("cannot start the store's journal thread: {why}");
+                Fault::new(FaultKind::StoreUnavailable, what)
+            })?;
+        Ok(Self { hot, thread: Some(thread) })
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        self.hot.flusher.order(|asked| asked.close = true);
+        if let Some(thread) = self.thread.take() {
+            // It ends by itself; a panic of it has been reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(hot: &Hot, writer: &SyncSender<Order>) {
+    loop {
+        let (asked, idle) = hot.flusher.wait();
+        if asked.drain || !asked.catch_ups.is_empty() {
+            let end = hot.hold().map(drop);
+            match &end {
+                Ok(()) => hot.drain(),
+                Err(fault) => hot.refuse_all(fault),
+            }
+            for reply in asked.catch_ups {
+                let _gone = reply.send(end.clone());
+            }
+        }
+        if asked.since.is_some() || !asked.waiting.is_empty() {
+            flush(hot, asked.waiting);
+        }
+        if asked.fold || idle {
+            lock(&hot.flusher.asked).unfolded = false;
+            // Where its queue is full there will be another pause.
+            if writer.try_send(Order::Fold { idle }).is_err() {
+                lock(&hot.flusher.asked).unfolded = true;
+            }
+        } else if asked.look {
+            let _full = writer.try_send(Order::Look);
+        }
+        if asked.close {
+            return;
+        }
+    }
+}
+
+/// Brings to the disk what was written before, and tells those who wait for it.
+fn flush(hot: &Hot, waiting: Vec<Ending>) {
+    lock(&hot.flusher.asked).since = None;
+    let journal = lock(&hot.ledger).journal();
+    let end = journal.map_or(Ok(()), |journal| journal.sync_data().map_err(|why| trouble(&why)));
+    if let Err(fault) = &end {
+        // The system may have thrown away what it could not write; memory has all of it.
+        lock(&hot.flusher.asked).unflushable = Some(fault.clone());
+        hot.flusher.order_fold(true);
+    }
+    for Ending { reply, end: done } in waiting {
+        let end = end.clone().and(done);
+        Ending { reply, end }.tell();
+    }
+}

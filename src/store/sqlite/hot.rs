@@ -1,0 +1,379 @@
+//! What logins do to the store: decided in memory, written in groups, without a thread in between.
+//!
+//! Whoever wants something puts it into a queue, lets others go first by one turn of the runtime, and does the whole queue
+//! when nobody has done it meanwhile. A group takes the journal's lock, reads what other processes wrote, decides each of its
+//! deeds on what is known then, and writes all that came of it at once. Nothing of it counts before it is written.
+
+use std::future::poll_fn;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::base::clock::Clock;
+use crate::login::identity::Pseudonym;
+use crate::login::step::Record as Told;
+use crate::login::verdict::{Fault, FaultKind};
+use crate::store::sqlite::deed::{Deed, Done};
+use crate::store::sqlite::flush::Flusher;
+use crate::store::sqlite::group::Group;
+use crate::store::sqlite::journal::record::Record;
+use crate::store::sqlite::journal::{Journal, News, held, trouble};
+use crate::store::sqlite::known::Known;
+use crate::store::sqlite::ledger::{Ledger, Look, Standing};
+use crate::store::sqlite::open::Opened;
+use crate::store::sqlite::readers::Readers;
+
+/// Deeds in one group. More would let the first wait long for the last.
+const GROUP: usize = 64;
+/// How long to wait before it is tried again to lock the journal.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// Memory and journal of a store.
+pub(super) struct Hot {
+    queue: Mutex<Vec<Job>>,
+    room: usize,
+    desk: Mutex<Desk>,
+    pub(super) ledger: Mutex<Ledger>,
+    pub(super) readers: Readers,
+    pub(super) flusher: Flusher,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) patience: Duration,
+    pub(super) boot: Option<[u8; 16]>,
+    bounds: Bounds,
+}
+
+/// How much may stand in the journal and not in the tables.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Bytes of the journal from which on it is folded.
+    pub(super) fold: u64,
+    /// Bytes beyond which nothing more is taken.
+    pub(super) most: u64,
+}
+
+/// Subjects in memory whose changes are not folded; some 300 bytes each.
+const MOST_UNFOLDED: usize = 200_000;
+
+/// What only one at a time has.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) journal: Journal,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A deed that waits.
+pub(super) struct Job {
+    pub(super) who: Pseudonym,
+    pub(super) deed: Deed,
+    pub(super) reply: oneshot::Sender<Result<Done, Fault>>,
+}
+
+/// A deed that is done, and somebody who is to hear of it.
+pub(super) struct Ending {
+    pub(super) reply: oneshot::Sender<Result<Done, Fault>>,
+    pub(super) end: Result<Done, Fault>,
+}
+
+impl Ending {
+    pub(super) fn tell(self) {
+        // Nobody waits any more when the login ran out of time.
+        let _ = self.reply.send(self.end);
+    }
+}
+
+/// The journal, locked against everybody else, and read to its end.
+pub(super) struct Held<'a>(MutexGuard<'a, Desk>);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.journal.unlock();
+    }
+}
+
+impl std::ops::Deref for Held<'_> {
+    type Target = Desk;
+    fn deref(&self) -> &Desk {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Desk {
+        &mut self.0
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Hot {
+    /// Memory and journal as they were opened.
+    pub(super) fn new(
+        opened: Opened,
+        mut ledger: Ledger,
+        readers: Readers,
+        (room, bounds, patience): (usize, Bounds, Duration),
+        (clock, boot): (Arc<dyn Clock>, Option<[u8; 16]>),
+    ) -> Self {
+        let flusher = Flusher::default();
+        let journal = opened.enter(&mut ledger, &flusher);
+        Self {
+            queue: Mutex::default(),
+            room,
+            desk: Mutex::new(Desk { journal, bytes: Vec::new() }),
+            ledger: Mutex::new(ledger),
+            readers,
+            flusher,
+            clock,
+            patience,
+            boot,
+            bounds,
+        }
+    }
+
+    /// Has `deed` done; also when the caller stops waiting.
+    pub(super) async fn submit(&self, who: &Pseudonym, deed: Deed) -> Result<Done, Fault> {
+        let doing = deed.doing();
+        let (reply, result) = oneshot::channel();
+        {
+            let mut queue = lock(&self.queue);
+            if queue.len() >= self.room {
+                let what = format!(
+                    "{doing}: too many writes wait for the disk; it is slower than the logins that come"
+                );
+                return Err(Fault::new(FaultKind::Overloaded, what));
+            }
+            queue.push(Job { who: who.clone(), deed, reply });
+        }
+        let turn = Turn(self);
+        others_first().await;
+        drop(turn);
+        let closed =
+            || Fault::new(FaultKind::StoreUnavailable, format!("{doing}: the store has been closed"));
+        result.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// What is known of a subject, by all that was written anywhere before this was called.
+    pub(super) async fn recall(&self, who: &Pseudonym) -> Result<Told, Fault> {
+        let doing = "cannot read what is known about a subject";
+        if self.standing(true).map_err(|fault| about(doing, &fault))? == Standing::Behind {
+            self.catch_up().await.map_err(|fault| about(doing, &fault))?;
+        }
+        let known = self.find(who, doing)?;
+        Ok(known.map(|(known, _)| known.into_record()).unwrap_or_default())
+    }
+
+    /// Whether memory knows what the files know. What somebody else wrote to the tables is read anew from here on.
+    pub(super) fn standing(&self, tables: bool) -> Result<Standing, Fault> {
+        let mut ledger = lock(&self.ledger);
+        let standing = ledger.standing(tables).map_err(|why| trouble(&why))?;
+        if standing == Standing::Foreign {
+            let forgotten = ledger.forget_tables();
+            drop(ledger);
+            drop(forgotten);
+            self.flusher.order_look();
+        }
+        Ok(standing)
+    }
+
+    /// The subject from memory, or else from the tables; and of when that is.
+    pub(super) fn find(&self, who: &Pseudonym, doing: &str) -> Result<Option<(Known, u64)>, Fault> {
+        let looked = lock(&self.ledger).look(who);
+        let (before, epoch) = match looked {
+            Look::Found(known, epoch) => return Ok(Some((known, epoch))),
+            Look::Tables(before, epoch) => (before, epoch),
+        };
+        let Some(mut known) = self.readers.read(doing, |db| Known::load(db, who))? else { return Ok(None) };
+        let mut ledger = lock(&self.ledger);
+        // What was not folded before the tables were read may have been since.
+        known.apply(&before);
+        known.apply(&ledger.unfolded(who));
+        ledger.keep(who, &known, epoch);
+        Ok(Some((known, epoch)))
+    }
+
+    /// Does what waits, as long as nobody else is at it. Whoever is looks again when he has finished.
+    pub(super) fn drain(&self) {
+        while !lock(&self.queue).is_empty() {
+            let mut held = match self.try_hold() {
+                Ok(Some(held)) => held,
+                Ok(None) => return,
+                Err(fault) => return self.refuse_all(&fault),
+            };
+            let ends = self.run(&mut held);
+            drop(held);
+            ends.into_iter().for_each(Ending::tell);
+        }
+    }
+
+    /// One group; what may be told already.
+    pub(super) fn run(&self, held: &mut Held<'_>) -> Vec<Ending> {
+        let jobs: Vec<Job> = {
+            let mut queue = lock(&self.queue);
+            let many = queue.len().min(GROUP);
+            queue.drain(..many).collect()
+        };
+        Group::of(self, jobs).carry_out(held)
+    }
+
+    /// Everybody who waits hears of a fault.
+    pub(super) fn refuse_all(&self, fault: &Fault) {
+        for job in mem::take(&mut *lock(&self.queue)) {
+            let end = Err(about(job.deed.doing(), fault));
+            Ending { reply: job.reply, end }.tell();
+        }
+    }
+
+    /// The journal, if nobody has it. Where another process does, the thread behind us waits for it.
+    fn try_hold(&self) -> Result<Option<Held<'_>>, Fault> {
+        let mut desk = match self.desk.try_lock() {
+            Ok(desk) => desk,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
+        if self.lock_and_read(&mut desk)? {
+            return Ok(Some(Held(desk)));
+        }
+        drop(desk);
+        self.flusher.order_drain();
+        Ok(None)
+    }
+
+    /// The journal, as soon as nobody else has it; only for threads of our own.
+    pub(super) fn hold(&self) -> Result<Held<'_>, Fault> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let mut desk = lock(&self.desk);
+            if self.lock_and_read(&mut desk)? {
+                return Ok(Held(desk));
+            }
+            drop(desk);
+            if waited >= self.patience {
+                return Err(held());
+            }
+            std::thread::sleep(PAUSE);
+            waited = waited.saturating_add(PAUSE);
+        }
+    }
+
+    /// The journal without its lock and whatever it holds; for when it is to be made anew.
+    pub(super) fn desk(&self) -> MutexGuard<'_, Desk> {
+        lock(&self.desk)
+    }
+
+    /// Goes on with another store that lies at our path now.
+    pub(super) fn begin_anew(&self, opened: Opened) {
+        let mut desk = lock(&self.desk);
+        let mut ledger = lock(&self.ledger);
+        let forgotten = ledger.forget_all();
+        desk.journal = opened.enter(&mut ledger, &self.flusher);
+        drop(ledger);
+        drop(desk);
+        drop(forgotten);
+        self.drain();
+    }
+
+    fn lock_and_read(&self, desk: &mut Desk) -> Result<bool, Fault> {
+        let journal = &mut desk.journal;
+        if !journal.try_lock()? {
+            return Ok(false);
+        }
+        let news = match journal.catch_up() {
+            Ok(Some(news)) => news,
+            Ok(None) => {
+                journal.unlock();
+                return Ok(false);
+            }
+            Err(fault) => {
+                journal.unlock();
+                self.flusher.order_fold(true);
+                return Err(fault);
+            }
+        };
+        if matches!(&news, News::Records(records) if records.is_empty()) {
+            return Ok(true);
+        }
+        let mut ledger = lock(&self.ledger);
+        let (records, forgotten) = match news {
+            News::Records(records) | News::Next(records) => (records, None),
+            News::Other(records) => (records, Some(ledger.forget_all())),
+        };
+        records.iter().for_each(|record| ledger.take(record));
+        ledger.set_journal(journal.file().clone(), journal.end());
+        drop(ledger);
+        drop(forgotten);
+        Ok(true)
+    }
+
+    /// Reads what other processes wrote.
+    pub(super) async fn catch_up(&self) -> Result<(), Fault> {
+        if let Some(held) = self.try_hold()? {
+            drop(held);
+            self.drain();
+            return Ok(());
+        }
+        let (reply, result) = oneshot::channel();
+        self.flusher.order_catch_up(reply);
+        result.await.unwrap_or_else(|_| Err(held()))
+    }
+
+    /// Writes records that are no login's, and takes them; the journal is held.
+    pub(super) fn write(&self, desk: &mut Desk, records: &[Record]) -> Result<(), Fault> {
+        let generation = desk.journal.header().generation;
+        desk.bytes.clear();
+        records.iter().for_each(|record| record.put(generation, &mut desk.bytes));
+        self.append(desk, records.last() == Some(&Record::Clean))?;
+        let mut ledger = lock(&self.ledger);
+        records.iter().for_each(|record| ledger.take(record));
+        Ok(())
+    }
+
+    /// Writes what was put together; the journal is held.
+    pub(super) fn append(&self, desk: &mut Desk, is_clean: bool) -> Result<(), Fault> {
+        let end = desk.journal.end().saturating_add(u64::try_from(desk.bytes.len()).unwrap_or(u64::MAX));
+        lock(&self.ledger).promise(end);
+        let written = desk.journal.append(&desk.bytes, is_clean);
+        lock(&self.ledger).know(desk.journal.end());
+        written
+    }
+
+    /// Whether the journal may grow; it must not when it cannot be folded for long.
+    pub(super) fn has_room(&self, desk: &Desk) -> bool {
+        let unfolded = lock(&self.ledger).unfolded_subjects();
+        if desk.journal.end() > self.bounds.fold || unfolded > MOST_UNFOLDED / 2 {
+            self.flusher.order_fold(false);
+        }
+        desk.journal.end() <= self.bounds.most && unfolded <= MOST_UNFOLDED
+    }
+}
+
+/// Where a login stands whose deed is in the queue: however it ends, the queue is looked after.
+struct Turn<'a>(&'a Hot);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.drain();
+    }
+}
+
+/// Lets whatever else is ready run once, so that what comes at the same time is one group.
+async fn others_first() {
+    let mut been = false;
+    poll_fn(|context| {
+        if mem::replace(&mut been, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// The same fault, with what we did.
+pub(super) fn about(doing: &str, fault: &Fault) -> Fault {
+    Fault::new(fault.kind, format!("{doing}: {}", fault.what))
+}

@@ -1,0 +1,335 @@
+//! The journal: what logins change is written behind each other into one file beside the store, and folded into its
+//! tables later. See [`crate::store::sqlite`] for the whole.
+
+pub(super) mod record;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::owner::open_or_make;
+use crate::login::verdict::{Fault, FaultKind};
+use crate::store::sqlite::journal::record::{HEADER, Header, Record, Rest, START, Scan, as_place, scan};
+
+/// No journal of ours is longer; another file may be.
+const LONGEST: u64 = 1 << 30;
+/// How long to wait before it is tried again to lock the file.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// The file, read as far as it goes. Whoever changes it holds its lock.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    file: Arc<File>,
+    header: Header,
+    /// Where what was read ends.
+    end: u64,
+    /// Everything in it is on the disk.
+    clean: bool,
+    /// We have written into it.
+    wrote: bool,
+}
+
+/// What somebody else did to the journal.
+#[derive(Debug)]
+pub(super) enum News {
+    /// These records, or none.
+    Records(Vec<Record>),
+    /// Another file took its place after these records; what it holds was in the first one.
+    Next(Vec<Record>),
+    /// Another file took its place, and between them there was one that was not read. These records are in it.
+    Other(Vec<Record>),
+}
+
+impl Journal {
+    /// Where the journal of the store at `path` lies.
+    pub(super) fn beside(store: &Path) -> PathBuf {
+        let mut name = store.as_os_str().to_owned();
+        name.push(".log");
+        name.into()
+    }
+
+    /// Makes one without records, and locks it.
+    pub(super) fn make(path: &Path, header: Header) -> Result<Self, Fault> {
+        let file = write_whole(path, header, &[])?;
+        Ok(Self { path: path.to_owned(), file, header, end: START, clean: false, wrote: false })
+    }
+
+    /// Opens and locks the one that is there, and reads its header; `None` when there is none.
+    pub(super) fn open(path: &Path, patience: Duration) -> Result<Option<Self>, Fault> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let file = match OpenOptions::new().read(true).write(true).open(path) {
+                Ok(file) => file,
+                Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(why) => return Err(unusable(path, &format!("it cannot be opened for writing: {why}"))),
+            };
+            check(path, &file)?;
+            let locked = try_lock(&file)?;
+            if locked && file.metadata().map_err(|why| trouble(&why))?.nlink() > 0 {
+                return Self::read_header(path, file).map(Some);
+            }
+            if waited >= patience {
+                return Err(held());
+            }
+            std::thread::sleep(PAUSE);
+            waited = waited.saturating_add(PAUSE);
+        }
+    }
+
+    fn read_header(path: &Path, file: File) -> Result<Self, Fault> {
+        let mut bytes = [0; HEADER];
+        let read = file.read_exact_at(&mut bytes, 0);
+        let header = read.ok().and_then(|()| Header::read(&bytes));
+        let header = header.ok_or_else(|| unusable(path, DAMAGED))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file: Arc::new(file),
+            header,
+            end: START,
+            clean: false,
+            wrote: false,
+        })
+    }
+
+    pub(super) const fn header(&self) -> &Header {
+        &self.header
+    }
+
+    pub(super) const fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Nothing in it can be lost.
+    pub(super) const fn is_clean(&self) -> bool {
+        self.clean
+    }
+
+    pub(super) const fn has_written(&self) -> bool {
+        self.wrote
+    }
+
+    /// Takes the lock that processes share; `false` when another one has it.
+    pub(super) fn try_lock(&self) -> Result<bool, Fault> {
+        try_lock(&self.file)
+    }
+
+    pub(super) fn unlock(&self) {
+        // It ends with the file at the latest.
+        let _ended = self.file.unlock();
+    }
+
+    /// Reads what stands behind `start` for the first time. A record that nobody ended writing is cut off; damage among
+    /// what was whole once is a fault, unless `torn_anywhere`: pages reach the disk in any order.
+    pub(super) fn read_from(
+        &mut self,
+        start: u64,
+        torn_anywhere: bool,
+    ) -> Result<(Vec<Record>, bool), Fault> {
+        self.end = start.max(START);
+        let Scan { records, whole, rest } = self.scan()?;
+        let damaged = rest == Rest::Damaged;
+        if damaged && !torn_anywhere {
+            return Err(unusable(&self.path, DAMAGED));
+        }
+        let records: Vec<Record> = records.into_iter().map(|(record, _)| record).collect();
+        if rest == Rest::Torn {
+            self.file.set_len(whole).map_err(|why| trouble(&why))?;
+        }
+        self.clean = rest == Rest::Nothing && records.last() == Some(&Record::Clean);
+        self.end = if damaged { self.length()? } else { whole };
+        Ok((records, damaged))
+    }
+
+    fn length(&self) -> Result<u64, Fault> {
+        self.file.metadata().map(|file| file.len()).map_err(|why| trouble(&why))
+    }
+
+    fn scan(&self) -> Result<Scan, Fault> {
+        let length = self.length()?;
+        if length > LONGEST {
+            return Err(unusable(&self.path, DAMAGED));
+        }
+        let many = length.saturating_sub(self.end);
+        let mut bytes = vec![0; usize::try_from(many).unwrap_or(0)];
+        self.file.read_exact_at(&mut bytes, self.end).map_err(|why| trouble(&why))?;
+        Ok(scan(self.header.generation, &bytes, self.end))
+    }
+
+    /// What others have written since. The lock is held, and afterwards it is that of the file which is there now.
+    ///
+    /// `None`: another process has the lock of that one.
+    pub(super) fn catch_up(&mut self) -> Result<Option<News>, Fault> {
+        let file = self.file.metadata().map_err(|why| trouble(&why))?;
+        let records = self.more(file.len())?;
+        if file.nlink() > 0 {
+            return Ok(Some(News::Records(records)));
+        }
+        let gone = || unusable(&self.path, "somebody has removed it; it is made anew");
+        let Some(mut next) = Self::open(&self.path, Duration::ZERO)
+            .or_else(|fault| if fault == held() { Ok(None) } else { Err(fault) })?
+        else {
+            return if self.path.exists() { Ok(None) } else { Err(gone()) };
+        };
+        if next.header.store != self.header.store {
+            return Err(unusable(&self.path, "it belongs to another store"));
+        }
+        next.wrote = self.wrote;
+        let follows = next.header.generation == self.header.generation.saturating_add(1);
+        let (mut all, _) = next.read_from(START, false)?;
+        let news = if follows {
+            let carried = next.carried_records(&all)?;
+            let mut seen = records;
+            seen.extend(all.drain(..).skip(carried));
+            News::Next(seen)
+        } else {
+            News::Other(all)
+        };
+        *self = next;
+        Ok(Some(news))
+    }
+
+    /// How many of the records were carried over from the generation before.
+    fn carried_records(&self, all: &[Record]) -> Result<usize, Fault> {
+        let mut bytes = vec![0; usize::try_from(self.header.carried).unwrap_or(0)];
+        self.file.read_exact_at(&mut bytes, START).map_err(|why| trouble(&why))?;
+        Ok(scan(self.header.generation, &bytes, START).records.len().min(all.len()))
+    }
+
+    fn more(&mut self, length: u64) -> Result<Vec<Record>, Fault> {
+        if length < self.end {
+            return Err(unusable(&self.path, "somebody has cut it; it is made anew"));
+        }
+        if length == self.end {
+            return Ok(Vec::new());
+        }
+        let end = self.end;
+        self.read_from(end, false).map(|(records, _)| records)
+    }
+
+    /// Writes `bytes`, whole records, behind what is there. When that fails nothing of them is left.
+    pub(super) fn append(&mut self, bytes: &[u8], is_clean: bool) -> Result<(), Fault> {
+        if let Err(why) = self.file.write_all_at(bytes, self.end) {
+            // Where this fails too, whoever reads next finds whole records that were not acknowledged, or a torn one.
+            let _cut = self.file.set_len(self.end);
+            return Err(trouble(&why));
+        }
+        self.end = self.end.saturating_add(as_place(bytes.len()));
+        self.clean = is_clean;
+        self.wrote = true;
+        Ok(())
+    }
+
+    /// The records behind `from`.
+    fn behind(&self, from: u64) -> Result<Vec<Record>, Fault> {
+        let many = self.end.saturating_sub(from);
+        let mut bytes = vec![0; usize::try_from(many).unwrap_or(0)];
+        self.file.read_exact_at(&mut bytes, from).map_err(|why| trouble(&why))?;
+        let records = scan(self.header.generation, &bytes, from).records;
+        Ok(records.into_iter().map(|(record, _)| record).collect())
+    }
+
+    /// Leaves behind what stands before `from`, since it is in the tables: a new file with the rest, and `first` before
+    /// it, takes the place of this one. All of it is on the disk when this returns.
+    pub(super) fn cut(&mut self, from: u64, boot: [u8; 16], mut first: Vec<Record>) -> Result<(), Fault> {
+        let rest = self.behind(from)?;
+        // Which subjects' tables are being changed is in `first` already.
+        first.extend(rest.into_iter().filter(|record| !matches!(record, Record::Cold(_) | Record::Warm(_))));
+        self.replace(boot, &first)
+    }
+
+    /// The same with these records in place of what was there.
+    pub(super) fn replace(&mut self, boot: [u8; 16], records: &[Record]) -> Result<(), Fault> {
+        let generation = self.header.generation.saturating_add(1);
+        let mut bytes = Vec::new();
+        records.iter().for_each(|record| record.put(generation, &mut bytes));
+        let header = Header { generation, boot, carried: as_place(bytes.len()), ..self.header };
+        let file = write_whole(&self.path, header, &bytes)?;
+        let clean = records.last() == Some(&Record::Clean);
+        let end = START.saturating_add(as_place(bytes.len()));
+        let before = std::mem::replace(&mut self.file, file);
+        let _ended = before.unlock();
+        (self.header, self.end, self.clean) = (header, end, clean);
+        Ok(())
+    }
+}
+
+/// A file of ours at `path`, in place of what was there, on the disk and locked.
+fn write_whole(path: &Path, header: Header, records: &[u8]) -> Result<Arc<File>, Fault> {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".new");
+    let aside = PathBuf::from(aside);
+    let made = (|| {
+        match fs::remove_file(&aside) {
+            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
+            _ => {}
+        }
+        let file = open_or_make(OpenOptions::new().read(true).write(true).mode(0o600), &aside)?;
+        file.write_all_at(&header.to_bytes(), 0)?;
+        file.write_all_at(records, START)?;
+        file.sync_all()?;
+        file.lock()?;
+        fs::rename(&aside, path)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(file)
+    })();
+    made.map(Arc::new).map_err(|why| trouble(&why))
+}
+
+fn check(path: &Path, file: &File) -> Result<(), Fault> {
+    let file = file.metadata().map_err(|why| trouble(&why))?;
+    if !file.is_file() {
+        return Err(unusable(path, "it is not a regular file"));
+    }
+    if file.mode() & 0o027 != 0 {
+        return Err(unusable(path, "others may read or change it; chmod 600 it"));
+    }
+    Ok(())
+}
+
+fn try_lock(file: &File) -> Result<bool, Fault> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(why)) => Err(trouble(&why)),
+    }
+}
+
+const DAMAGED: &str = "it is damaged, and with it the codes that were used last; look at the disk, move the file away and \
+                       start again: what it held since the last pause is lost, so counter-based and recovery codes of that \
+                       time can be used once more, and time-based ones of the last minutes count as used";
+
+fn unusable(path: &Path, why: &str) -> Fault {
+    Fault::new(
+        FaultKind::StoreUnavailable,
+        format!("cannot use the store's journal {}: {why}", path.display()),
+    )
+}
+
+/// Another process had the lock all the time.
+pub(super) fn held() -> Fault {
+    let what = "another process holds the journal's lock for long; end it, no restart is needed";
+    Fault::new(FaultKind::StoreUnavailable, what)
+}
+
+/// What the system says, in words that say what to do.
+pub(super) fn trouble(why: &io::Error) -> Fault {
+    let advice = match why.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "the disk is full; make room, no restart is needed"
+        }
+        _ => "the disk gave an error; look at the system log, then at the disk",
+    };
+    Fault::new(FaultKind::StoreUnavailable, format!("the journal: {advice} ({why})"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,312 @@
+//! What memory holds of the store: the subjects that were asked for, and what is not in the tables yet.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::mem;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::gateway::ports::SubjectDigest;
+use crate::login::identity::Pseudonym;
+use crate::store::sqlite::cache::{Cache, Numbers};
+use crate::store::sqlite::changes::Changes;
+use crate::store::sqlite::floor::Floor;
+use crate::store::sqlite::journal::record::Record;
+use crate::store::sqlite::known::Known;
+
+/// What a login changed and the tables do not have yet, by subject.
+pub(super) type Unfolded = HashMap<Pseudonym, Changes>;
+
+/// Memory; behind a lock that nobody holds for longer than it takes to look something up.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    numbers: Numbers,
+    subjects: Cache<Box<[u8]>>,
+    /// Numbers of subjects by their digests. What it says is held against the subject itself.
+    digests: Cache<u64>,
+    room: usize,
+    newer: Unfolded,
+    /// What is being written into the tables.
+    older: Arc<Unfolded>,
+    /// Whose tables somebody changes, and how many do.
+    cold: HashMap<Pseudonym, u32>,
+    /// Goes up with whatever makes what was read from the tables before it too old to be kept.
+    epoch: u64,
+    floor: Floor,
+    seen: Seen,
+}
+
+/// How far the files have been read.
+#[derive(Debug, Default)]
+struct Seen {
+    journal: Option<Arc<File>>,
+    /// Bytes of the journal that are in here.
+    known: u64,
+    /// Bytes that it may have because we are writing.
+    promised: u64,
+    /// SQLite's log and how it was after the last write of ours.
+    log: Option<(File, Stamp)>,
+    /// SQLite's log changes because we write.
+    writing: bool,
+}
+
+/// Tells whether a file has been written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp(u64, u64, u64, i64, i64);
+
+impl Stamp {
+    fn of(file: &fs::Metadata) -> Self {
+        Self(file.ino(), file.nlink(), file.len(), file.mtime(), file.mtime_nsec())
+    }
+}
+
+/// Whether memory knows what the files know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Yes.
+    Current,
+    /// Another process has written to the journal, or put another one in its place.
+    Behind,
+    /// Somebody has written to the tables.
+    Foreign,
+}
+
+/// What memory knows of a subject.
+pub(super) enum Look {
+    /// All, and of when that is.
+    Found(Known, u64),
+    /// What the tables do not have; and of when that is.
+    Tables(Changes, u64),
+}
+
+impl Ledger {
+    /// One that may take `room` bytes for what it could read again.
+    pub(super) fn new(room: usize) -> Self {
+        let (subjects, digests) = caches(room);
+        Self {
+            numbers: Numbers::default(),
+            subjects,
+            digests,
+            room,
+            newer: Unfolded::default(),
+            older: Arc::default(),
+            cold: HashMap::new(),
+            epoch: 0,
+            floor: Floor::default(),
+            seen: Seen::default(),
+        }
+    }
+
+    /// Whether the journal is as far as we know; with `tables` also whether the tables are as we left them.
+    pub(super) fn standing(&self, tables: bool) -> io::Result<Standing> {
+        let Some(journal) = &self.seen.journal else { return Ok(Standing::Behind) };
+        let file = journal.metadata()?;
+        if file.nlink() == 0 || file.len() < self.seen.known || file.len() > self.seen.promised {
+            return Ok(Standing::Behind);
+        }
+        if tables && !self.seen.writing {
+            let Some((log, stamp)) = &self.seen.log else { return Ok(Standing::Foreign) };
+            if Stamp::of(&log.metadata()?) != *stamp {
+                return Ok(Standing::Foreign);
+            }
+        }
+        Ok(Standing::Current)
+    }
+
+    pub(super) fn look(&mut self, who: &Pseudonym) -> Look {
+        let number = self.numbers.of(who.as_str());
+        match self.subjects.get(number).and_then(|packed| Known::unpack(packed, who)) {
+            Some(known) => Look::Found(known, self.epoch),
+            None => Look::Tables(self.unfolded(who), self.epoch),
+        }
+    }
+
+    /// What the tables do not have of `who`.
+    pub(super) fn unfolded(&self, who: &Pseudonym) -> Changes {
+        let mut changes = self.older.get(who).cloned().unwrap_or_default();
+        if let Some(newer) = self.newer.get(who) {
+            changes.absorb(newer);
+        }
+        changes
+    }
+
+    /// Keeps what was read from the tables, and has all that they do not have, unless they have changed since `epoch`.
+    pub(super) fn keep(&mut self, who: &Pseudonym, known: &Known, epoch: u64) {
+        if epoch == self.epoch && !self.cold.contains_key(who) {
+            let number = self.numbers.of(who.as_str());
+            self.subjects.insert(number, known.pack(who));
+            self.digests.insert(number_of(&known.digest), number);
+        }
+    }
+
+    /// Who has this digest, where that is known.
+    pub(super) fn find(&mut self, digest: &SubjectDigest) -> Option<Pseudonym> {
+        let number = *self.digests.get(number_of(digest))?;
+        Known::pseudonym_in(self.subjects.get(number)?, digest)
+    }
+
+    /// Takes what was written of `who`; `known` is the subject with it, where it may be kept.
+    pub(super) fn change(&mut self, who: &Pseudonym, changes: &Changes, known: Option<(&Known, u64)>) {
+        match self.newer.get_mut(who) {
+            Some(before) => before.absorb(changes),
+            None => {
+                self.newer.insert(who.clone(), changes.clone());
+            }
+        }
+        match known {
+            Some((known, epoch)) => self.keep(who, known, epoch),
+            None => self.drop_one(who),
+        }
+    }
+
+    /// Takes a record that was read.
+    pub(super) fn take(&mut self, record: &Record) {
+        match record {
+            Record::Changed(who, changes) => self.change(who, changes, None),
+            Record::Cold(who) => {
+                let many = self.cold.entry(who.clone()).or_default();
+                *many = many.saturating_add(1);
+                self.outdate(who);
+            }
+            Record::Warm(who) => {
+                if let Some(many) = self.cold.get_mut(who) {
+                    *many = many.saturating_sub(1);
+                    if *many == 0 {
+                        self.cold.remove(who);
+                    }
+                }
+                self.outdate(who);
+            }
+            Record::Forgotten(who) => {
+                self.newer.remove(who);
+                self.outdate(who);
+            }
+            Record::Clean | Record::Probe => {}
+        }
+    }
+
+    fn outdate(&mut self, who: &Pseudonym) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.drop_one(who);
+    }
+
+    fn drop_one(&mut self, who: &Pseudonym) {
+        let number = self.numbers.of(who.as_str());
+        self.subjects.remove(number);
+    }
+
+    /// Forgets what can be read again; what it was, since giving that back takes a while.
+    #[must_use]
+    pub(super) fn forget_tables(&mut self) -> impl Send + use<> {
+        self.epoch = self.epoch.wrapping_add(1);
+        let (subjects, digests) = caches(self.room);
+        (mem::replace(&mut self.subjects, subjects), mem::replace(&mut self.digests, digests))
+    }
+
+    /// Forgets also what was not folded; for when the journal begins anew.
+    #[must_use]
+    pub(super) fn forget_all(&mut self) -> impl Send + use<> {
+        self.cold.clear();
+        (mem::take(&mut self.newer), self.forget_tables())
+    }
+
+    /// What is to be written into the tables from now on. What is left of an earlier time that failed is in it.
+    pub(super) fn begin_fold(&mut self) -> Arc<Unfolded> {
+        self.older = Arc::new(mem::take(&mut self.newer));
+        self.older.clone()
+    }
+
+    /// It has been written, or not.
+    pub(super) fn end_fold(&mut self, written: bool) {
+        self.epoch = self.epoch.wrapping_add(1);
+        let older = Arc::unwrap_or_clone(mem::take(&mut self.older));
+        if !written {
+            let newer = mem::replace(&mut self.newer, older);
+            for (who, changes) in newer {
+                self.newer.entry(who).or_default().absorb(&changes);
+            }
+        }
+    }
+
+    /// Subjects of whom something is not folded.
+    pub(super) fn unfolded_subjects(&self) -> usize {
+        self.newer.len().saturating_add(self.older.len())
+    }
+
+    /// Those whose tables are being changed, as records that say so.
+    pub(super) fn cold(&self) -> Vec<Record> {
+        let each = self.cold.iter();
+        each.flat_map(|(who, many)| (0..*many).map(|_| Record::Cold(who.clone()))).collect()
+    }
+
+    /// What is not folded and not being folded, as records.
+    pub(super) fn newer_records(&self) -> Vec<Record> {
+        self.newer.iter().map(|(who, changes)| Record::Changed(who.clone(), changes.clone())).collect()
+    }
+
+    pub(super) const fn floor(&self) -> Floor {
+        self.floor
+    }
+
+    pub(super) const fn set_floor(&mut self, floor: Floor) {
+        self.floor = floor;
+    }
+
+    /// The journal that is read from now on, as far as it is known.
+    pub(super) fn set_journal(&mut self, journal: Arc<File>, known: u64) {
+        self.seen.journal = Some(journal);
+        self.know(known);
+    }
+
+    pub(super) fn journal(&self) -> Option<Arc<File>> {
+        self.seen.journal.clone()
+    }
+
+    /// The journal is known up to here, and nobody writes behind it but others.
+    pub(super) const fn know(&mut self, known: u64) {
+        self.seen.known = known;
+        self.seen.promised = known;
+    }
+
+    /// We write up to here.
+    pub(super) const fn promise(&mut self, end: u64) {
+        self.seen.promised = end;
+    }
+
+    /// We begin to write to the tables; nobody else does.
+    pub(super) const fn begin_tables(&mut self) {
+        self.seen.writing = true;
+    }
+
+    /// We have ended; `log` is the path of SQLite's log.
+    pub(super) fn end_tables(&mut self, log: &Path) {
+        self.seen.writing = false;
+        let same = |(file, stamp): &(File, Stamp)| {
+            let here = fs::metadata(log).ok().map(|file| Stamp::of(&file))?;
+            (here.0 == stamp.0 && file.metadata().ok()?.nlink() > 0).then_some(here)
+        };
+        if let Some(here) = self.seen.log.as_ref().and_then(same) {
+            if let Some((_, stamp)) = &mut self.seen.log {
+                *stamp = here;
+            }
+            return;
+        }
+        self.seen.log = File::open(log).ok().and_then(|file| {
+            let stamp = Stamp::of(&file.metadata().ok()?);
+            Some((file, stamp))
+        });
+    }
+}
+
+fn caches(room: usize) -> (Cache<Box<[u8]>>, Cache<u64>) {
+    // A subject takes some 260 bytes and its digest 36.
+    let digests = room.checked_div(8).unwrap_or(0);
+    (Cache::new(room.saturating_sub(digests)), Cache::new(digests))
+}
+
+/// A digest is spread evenly by itself; keys are told apart when it is held against the subject.
+fn number_of(digest: &SubjectDigest) -> u64 {
+    digest.digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
+}

@@ -1,0 +1,148 @@
+//! Opens the journal of a store, whatever came before.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use crate::base::clock::{Clock, UnixTime};
+use crate::login::verdict::Fault;
+use crate::store::sqlite::fault::fault;
+use crate::store::sqlite::floor::Floor;
+use crate::store::sqlite::flush::Flusher;
+use crate::store::sqlite::journal::Journal;
+use crate::store::sqlite::journal::record::{Header, Record, START};
+use crate::store::sqlite::ledger::Ledger;
+use crate::store::sqlite::writer::Place;
+
+const DOING: &str = "cannot open the store's journal";
+
+/// What the tables say about the journal.
+struct Row {
+    store: [u8; 16],
+    /// Every generation before this one is folded.
+    generation: u64,
+    /// And of this one what stands before here.
+    folded: u64,
+    newest: UnixTime,
+    floor: Floor,
+}
+
+/// A journal that was opened and is locked.
+pub(super) struct Opened {
+    pub(super) journal: Journal,
+    /// What is not in the tables.
+    pub(super) records: Vec<Record>,
+    pub(super) floor: Floor,
+}
+
+impl Opened {
+    /// Takes what it holds into memory, and gives the journal back unlocked.
+    pub(super) fn enter(self, ledger: &mut Ledger, flusher: &Flusher) -> Journal {
+        self.records.iter().for_each(|record| ledger.take(record));
+        ledger.set_floor(self.floor);
+        ledger.set_journal(self.journal.file().clone(), self.journal.end());
+        if self.records.iter().any(|record| matches!(record, Record::Changed(..))) {
+            flusher.note_unfolded();
+        }
+        self.journal.unlock();
+        self.journal
+    }
+}
+
+/// What is known of the world in which it is opened.
+#[derive(Clone, Copy)]
+pub(super) struct Circumstances<'a> {
+    pub(super) clock: &'a dyn Clock,
+    pub(super) boot: Option<[u8; 16]>,
+}
+
+/// Opens the journal, or makes one. When what was written last may have been lost with the power, codes of that time
+/// count as used from then on ([`Floor`]).
+pub(super) fn open(
+    connection: &mut Connection,
+    place: &Place,
+    world: Circumstances<'_>,
+) -> Result<Opened, Fault> {
+    let broken = |why: rusqlite::Error| fault(DOING, &why);
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(broken)?;
+    let row = read(&tx).map_err(broken)?;
+    let path = Journal::beside(&place.path);
+    let found = Journal::open(&path, place.patience())?.filter(|journal| {
+        journal.header().store == row.store && journal.header().generation >= row.generation
+    });
+    let boot = world.boot.unwrap_or_default();
+    let Some(mut journal) = found else {
+        let generation = row.generation.saturating_add(1);
+        let journal = Journal::make(&path, Header { store: row.store, generation, carried: 0, boot })?;
+        // A store that never had one has lost none.
+        let floor =
+            if row.generation == 0 { row.floor } else { raise(&tx, &row, None, world).map_err(broken)? };
+        note(&tx, generation, START).map_err(broken)?;
+        tx.commit().map_err(broken)?;
+        return Ok(Opened { journal, records: Vec::new(), floor });
+    };
+    let same_run = world.boot.is_some_and(|boot| boot == journal.header().boot);
+    let start = if journal.header().generation == row.generation { row.folded } else { START };
+    let (mut records, damaged) = journal.read_from(start, !same_run)?;
+    let mut floor = row.floor;
+    if !same_run {
+        if damaged || !journal.is_clean() {
+            floor = raise(&tx, &row, Some(&records), world).map_err(broken)?;
+        }
+        // The floor first: once the journal is of this run, nobody asks any more what was before.
+        tx.commit().map_err(broken)?;
+        // Whoever changed tables in another run has ended.
+        records.retain(|record| !matches!(record, Record::Cold(_) | Record::Warm(_)));
+        journal.replace(boot, &records)?;
+    }
+    Ok(Opened { journal, records, floor })
+}
+
+/// Sets the floor, and says so.
+fn raise(
+    tx: &Transaction<'_>,
+    row: &Row,
+    records: Option<&[Record]>,
+    world: Circumstances<'_>,
+) -> rusqlite::Result<Floor> {
+    let times = records.unwrap_or_default().iter().filter_map(|record| match record {
+        Record::Changed(_, changes) => changes.newest(),
+        _ => None,
+    });
+    let around = times.chain([row.newest]).max();
+    let floor = Floor { until: Some(world.clock.now().unix).max(row.floor.until), around };
+    tracing::warn!(
+        event = "store.floor",
+        "the store was not closed and what it wrote last may be lost: time-based codes up to now count as used"
+    );
+    let time = |at: Option<UnixTime>| at.map(|at| at.0);
+    tx.execute(
+        "UPDATE journal SET used_until = ?1, used_around = ?2",
+        params![time(floor.until), time(floor.around)],
+    )?;
+    Ok(floor)
+}
+
+fn note(tx: &Transaction<'_>, generation: u64, folded: u64) -> rusqlite::Result<()> {
+    let place = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    tx.execute("UPDATE journal SET generation = ?1, folded = ?2", params![place(generation), place(folded)])
+        .map(drop)
+}
+
+fn read(db: &Connection) -> rusqlite::Result<Row> {
+    let place = |number: i64| u64::try_from(number).unwrap_or(0);
+    db.query_row(
+        "SELECT store, generation, folded, newest, used_until, used_around FROM journal",
+        [],
+        |row| {
+            Ok(Row {
+                store: row.get(0)?,
+                generation: place(row.get(1)?),
+                folded: place(row.get(2)?),
+                newest: UnixTime(row.get(3)?),
+                floor: Floor {
+                    until: row.get::<_, Option<i64>>(4)?.map(UnixTime),
+                    around: row.get::<_, Option<i64>>(5)?.map(UnixTime),
+                },
+            })
+        },
+    )
+}
