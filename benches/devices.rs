@@ -105,11 +105,13 @@ fn copies(report: &mut Report, lab: &Lab, users: Range<usize>) {
     let requests = people::logins(users.clone(), 0, QUIET, "");
     let accept = Some(Code::AccessAccept);
     let mut sender = Sender::new(lab.radius);
-    let first = fire_from(&mut sender, &requests, Manner { keep: true, ..closed(MANY, accept) });
+    let first =
+        fire_from(&mut sender, requests.iter().cloned(), Manner { keep: true, ..closed(MANY, accept) });
     assert_eq!((first.wrong, first.lost), (0, 0), "everybody is let in at first");
     let manner = Manner { alike: Some(&first.replies), ..closed(MANY, accept) };
     let round = |_| {
-        let (score, cpu) = table::with_cpu(lab.pid(), || fire_from(&mut sender, &requests, manner));
+        let (score, cpu) =
+            table::with_cpu(lab.pid(), || fire_from(&mut sender, requests.iter().cloned(), manner));
         Row { case: "copy of an answered request", window: MANY, cpu, score }
     };
     let rows: Vec<Row> = (0..COPIES).map(round).collect();

@@ -27,6 +27,7 @@ mod load;
 mod machine;
 mod people;
 mod responder;
+mod size;
 #[path = "../tests/support/store.rs"]
 #[allow(dead_code, reason = "shared with tests")]
 mod store;
@@ -39,7 +40,6 @@ use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use doorward::base::clock::{Clock, SystemClock};
 use doorward::wire::radius::packet::Code;
 use goals::Figures;
 use lab::Lab;
@@ -59,7 +59,9 @@ const QUIET: i64 = 12;
 const CROWD: usize = 5_000;
 const SINGLES: usize = 500;
 /// Users who log in at a fixed rate, so many in a second.
-const EVEN: usize = 4_500;
+const EVEN: usize = 4_497;
+/// Users who ask as soon as the program is started, each once.
+const STARTS: usize = 3;
 const RATE: f64 = 5_000.0;
 /// The same of the LDAP server, and how many are in one group of it.
 const LDAP_CROWD: usize = 3000;
@@ -72,10 +74,11 @@ type Case = fn(&mut Report);
 /// Waits until a file is on the disk.
 type Sync = fn(&File) -> std::io::Result<()>;
 
-const CASES: [(&str, Case); 12] = [
+const CASES: [(&str, Case); 13] = [
     ("floor", floor),
     ("status", status),
     ("trusted", trusted),
+    ("replay", size::replay),
     ("odd", devices::odd),
     ("directory", devices::directory),
     ("upstream", devices::upstream),
@@ -86,6 +89,9 @@ const CASES: [(&str, Case); 12] = [
     ("relay", applications::relay),
     ("idle", applications::idle),
 ];
+
+/// Only when they are named, or with `--long`: each takes minutes, and a million users need memory.
+const LONG: [(&str, Case); 2] = [("million-ldap", size::directory), ("million-file", size::file)];
 
 /// What was found so far.
 #[derive(Default)]
@@ -136,10 +142,10 @@ fn main() -> ExitCode {
     table::figure("cores, shared by both sides", &cores.to_string());
     table::figure("processes that wanted a core in the last minute", &machine::load());
     table::head();
-    for (name, case) in CASES {
-        if all || has(name) {
-            case(&mut report);
-        }
+    let usual = CASES.iter().filter(|(name, _)| all || has(name));
+    let long = LONG.iter().filter(|(name, _)| (all && has("--long")) || has(name));
+    for (_, case) in usual.chain(long) {
+        case(&mut report);
     }
     report.figures.print();
     if report.json {
@@ -242,25 +248,12 @@ fn evenly(report: &mut Report, lab: &Lab, users: Range<usize>) {
     }
 }
 
-/// Starts the gateway, which is stopped, a few times, and leaves it running.
-fn start(lab: &mut Lab, what: &str) {
-    let round = |n| {
-        if n > 0 {
-            lab.end("TERM");
-        }
-        let began = SystemClock.now().steady;
-        lab.run();
-        SystemClock.now().steady - began
-    };
-    let best = (0..ROUNDS).map(round).min().unwrap();
-    table::figure(what, &format!("{:.0} ms", best.as_secs_f64() * 1e3));
-}
-
 fn trusted(report: &mut Report) {
-    let all = CROWD + SINGLES + EVEN;
+    let all = CROWD + SINGLES + EVEN + STARTS;
     let mut lab = people::trusted(all);
     people::enrol(&mut lab, people::file_ids(all));
-    start(&mut lab, "start to ready, 10,000 enrolments and 10,000 users in a file");
+    let what = "start to first answer, 10,000 enrolments and 10,000 users in a file";
+    size::starts(report, "S1 10,000", what, &mut lab, all - STARTS..all);
     let ready = machine::peak_memory(lab.pid());
     table::figure("peak memory when ready, 10,000 users in its file", &format!("{ready:.0} MiB"));
     let resident = machine::memory(lab.pid()) * 1024.0 / 1e6;
@@ -277,7 +270,7 @@ fn million(report: &mut Report) {
     people::enrol(&mut lab, people::file_ids(CROWD + SINGLES));
     people::crowd_out(&lab, MILLION);
     table::figure("store with 1,000,000 enrolments", &format!("{:.0} MiB", people::store_size(&lab)));
-    start(&mut lab, "start to ready, 1,000,000 enrolments and 10,000 users in a file");
+    lab.run();
     log_in(report, "code alone, 1,000,000 enrolments", &lab, CROWD, 1, "");
     table::figure(
         "peak memory, 1,000,000 enrolments",

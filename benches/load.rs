@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{self, IoSlice, IoSliceMut};
+use std::iter::Peekable;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::num::NonZeroU64;
 use std::os::fd::AsRawFd;
@@ -35,6 +36,7 @@ const ROOM: usize = 65_535;
 pub const LONGEST: Duration = Duration::from_secs(20);
 
 /// A request, ready to be sent from one of the addresses of loopback.
+#[derive(Clone)]
 pub struct Shot {
     pub from: Ipv4Addr,
     pub bytes: Vec<u8>,
@@ -127,25 +129,28 @@ pub struct Manner<'a> {
 /// Sends all `shots`, each as soon as there is room in the window or when its time has come, and waits for their replies.
 /// No two shots that are under way at one time may have the same address and identifier.
 pub fn fire(server: SocketAddr, shots: &[Shot], manner: Manner<'_>) -> Score {
-    fire_from(&mut Sender::new(server), shots, manner)
+    fire_from(&mut Sender::new(server), shots.iter().cloned(), manner)
 }
 
-/// The same with a socket that others used before, so that a copy of a request is one.
-pub fn fire_from(sender: &mut Sender, shots: &[Shot], manner: Manner<'_>) -> Score {
+/// The same with a socket that others used before, so that a copy of a request is one. Each shot is made when its time
+/// has come.
+pub fn fire_from(sender: &mut Sender, shots: impl Iterator<Item = Shot>, manner: Manner<'_>) -> Score {
     Volley::new(sender, shots, manner).run()
 }
 
 /// A request under way.
 struct Flight {
-    shot: usize,
+    /// Which one it is, and itself.
+    number: usize,
+    shot: Shot,
     first: Instant,
     /// When it will be sent again.
     again: Instant,
     sends: u8,
 }
 
-struct Volley<'a> {
-    shots: &'a [Shot],
+struct Volley<'a, I: Iterator<Item = Shot>> {
+    shots: Peekable<I>,
     manner: Manner<'a>,
     secret: SharedSecret,
     began: Instant,
@@ -158,14 +163,13 @@ struct Volley<'a> {
     score: Score,
 }
 
-impl<'a> Volley<'a> {
-    fn new(sender: &'a mut Sender, shots: &'a [Shot], manner: Manner<'a>) -> Self {
+impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
+    fn new(sender: &'a mut Sender, shots: I, manner: Manner<'a>) -> Self {
         let state = UdpSocketState::new((&sender.socket).into()).unwrap();
-        let replies = if manner.keep { vec![Vec::new(); shots.len()] } else { Vec::new() };
         // The kernel may wake this thread when it should, and not up to 50 us later.
         let _exact = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
         Self {
-            shots,
+            shots: shots.peekable(),
             manner,
             secret: secret(),
             began: now(),
@@ -174,7 +178,7 @@ impl<'a> Volley<'a> {
             flying: HashMap::new(),
             due: VecDeque::new(),
             next: 0,
-            score: Score { replies, ..Score::default() },
+            score: Score::default(),
         }
     }
 
@@ -186,7 +190,7 @@ impl<'a> Volley<'a> {
             if now < end {
                 self.send_next(now);
             }
-            let over = self.next == self.shots.len() || now >= end;
+            let over = now >= end || !self.is_more_to_send();
             if self.flying.is_empty() && over {
                 break;
             }
@@ -197,8 +201,14 @@ impl<'a> Volley<'a> {
             self.send_again();
         }
         self.score.elapsed = now() - self.began;
-        self.score.lost += self.shots.len() - self.next;
+        self.score.lost += self.shots.by_ref().count();
         self.score
+    }
+
+    /// Whether a shot is left. While the next one's time has not come it is not made: at a fixed rate there may be any
+    /// number of them.
+    fn is_more_to_send(&mut self) -> bool {
+        self.planned(self.next).is_some_and(|at| at > now()) || self.shots.peek().is_some()
     }
 
     /// When a shot should leave; `None` where there is no plan.
@@ -208,29 +218,37 @@ impl<'a> Volley<'a> {
 
     /// Sends what there is room for, or what is due, in runs of one sender.
     fn send_next(&mut self, now: Instant) {
-        while self.next < self.shots.len() {
-            let begin = self.next;
-            let from = self.shots[begin].from;
-            while self.next - begin < BATCH
-                && self.flying.len() < self.manner.window
-                && self.shots.get(self.next).is_some_and(|shot| shot.from == from)
-                && self.planned(self.next).is_none_or(|at| at <= now)
-            {
-                let first = self.planned(self.next).unwrap_or(now);
-                if self.manner.rate.is_some() {
-                    self.score.lateness.add(now - first);
-                }
-                let key = (from, self.shots[self.next].bytes[1]);
-                let again = now + AGAIN_AFTER;
-                let other = self.flying.insert(key, Flight { shot: self.next, first, again, sends: 1 });
-                assert!(other.is_none(), "two requests with one address and identifier");
-                self.due.push_back((again, key));
-                self.next += 1;
+        let mut run: Vec<Shot> = Vec::with_capacity(BATCH);
+        loop {
+            let is_due = self.planned(self.next + run.len()).is_none_or(|at| at <= now);
+            let is_room = self.flying.len() + run.len() < self.manner.window && run.len() < BATCH;
+            let from = run.first().map(|shot| shot.from);
+            let next = if is_due && is_room {
+                self.shots.next_if(|shot| from.is_none_or(|from| from == shot.from))
+            } else {
+                None
+            };
+            match next {
+                Some(shot) => run.push(shot),
+                None if run.is_empty() => return,
+                None => self.launch(&mut run, now),
             }
-            if self.next == begin {
-                return;
+        }
+    }
+
+    fn launch(&mut self, run: &mut Vec<Shot>, now: Instant) {
+        self.sender.send(run);
+        for shot in run.drain(..) {
+            let (number, again) = (self.next, now + AGAIN_AFTER);
+            let first = self.planned(number).unwrap_or(now);
+            if self.manner.rate.is_some() {
+                self.score.lateness.add(now.saturating_duration_since(first));
             }
-            self.sender.send(&self.shots[begin..self.next]);
+            let key = (shot.from, shot.bytes[1]);
+            let other = self.flying.insert(key, Flight { number, shot, first, again, sends: 1 });
+            assert!(other.is_none(), "two requests with one address and identifier");
+            self.due.push_back((again, key));
+            self.next += 1;
         }
     }
 
@@ -250,9 +268,8 @@ impl<'a> Volley<'a> {
             self.score.again += usize::from(flight.sends == 1);
             flight.sends += 1;
             flight.again = now + AGAIN_AFTER;
-            let shot = flight.shot;
             self.due.push_back((flight.again, key));
-            self.sender.send(&self.shots[shot..=shot]);
+            self.sender.send(std::slice::from_ref(&flight.shot));
         }
     }
 
@@ -288,19 +305,20 @@ impl<'a> Volley<'a> {
     fn judge(&mut self, now: Instant, to: Ipv4Addr, reply: &[u8]) {
         // The second answer to a request that was sent twice finds nobody.
         let Some(flight) = self.flying.remove(&(to, reply[1])) else { return };
-        let request = &self.shots[flight.shot].bytes;
+        let request = &flight.shot.bytes;
         self.score.waits.add(now.saturating_duration_since(flight.first));
         if let Some(alike) = self.manner.alike {
-            self.score.wrong += usize::from(alike[flight.shot] != reply);
+            self.score.wrong += usize::from(alike[flight.number] != reply);
         }
         if self.manner.keep {
-            self.score.replies[flight.shot] = reply.to_vec();
+            self.score.replies.resize(self.score.replies.len().max(flight.number + 1), Vec::new());
+            self.score.replies[flight.number] = reply.to_vec();
         }
         let Some(expect) = self.manner.expect else { return };
         let right = match Packet::parse(reply) {
             Ok(packet) if packet.code() == expect => {
                 let authenticator: [u8; 16] = request[4..20].try_into().unwrap();
-                !flight.shot.is_multiple_of(SAMPLE)
+                !flight.number.is_multiple_of(SAMPLE)
                     || self.secret.check_reply(&packet, &authenticator, true).is_ok()
             }
             _ => false,

@@ -262,6 +262,10 @@ impl Lab {
         self.log.lines.lock().unwrap().join("\n")
     }
 
+    pub const fn is_running(&self) -> bool {
+        self.child.is_some()
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.as_ref().unwrap().id()
     }

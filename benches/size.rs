@@ -1,0 +1,283 @@
+//! Start, memory and reload with ten thousand people and with a million, and load that lasts.
+
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use doorward::base::clock::{Clock, SystemClock};
+use doorward::login::factor::{FactorKind, FactorOutcome, Proof};
+use doorward::login::throttle::Limits;
+use doorward::wire::radius::packet::{Code, MAX_LEN, Packet};
+
+use crate::lab::{self, Lab};
+use crate::load::{self, LONGEST, Manner, Sender, Shot, fire_from};
+use crate::machine::{self, Cpu};
+use crate::people::{self, home, name};
+use crate::responder::Responder;
+use crate::table;
+use crate::{MANY, MILLION, QUIET, ROUNDS, Report, closed, store};
+
+/// Nobody is in the file: the directory knows them.
+const SOME: usize = 300_000;
+/// Logins in a second while settings are read again, and for how long.
+const DURING: f64 = 500.0;
+const AROUND: Duration = Duration::from_secs(15);
+/// Uses of codes for D1.
+const USES: usize = 20_000;
+const USERS: usize = 2000;
+/// Minutes of load that lasts; `SOAK_MINUTES` says otherwise.
+const SOAK_MINUTES: u64 = 30;
+/// How much of what it can do it is asked for.
+const SOAK_LOAD: f64 = 0.7;
+
+fn now() -> Instant {
+    SystemClock.now().steady
+}
+
+/// Memory of the process now, in millions of octets.
+fn resident(lab: &Lab) -> f64 {
+    machine::memory(lab.pid()) * 1024.0 / 1e6
+}
+
+/// The time from starting the program, which must be stopped, to the first accept, for which this user asks again and
+/// again from the beginning. The port is the one that it had before.
+pub fn first_answer(lab: &mut Lab, user: usize) -> Duration {
+    let port = lab.radius.port();
+    let config = std::fs::read_to_string(lab.path("doorward.toml")).unwrap();
+    std::fs::write(
+        lab.path("doorward.toml"),
+        config.replacen(
+            "[radius]\nlisten = [\"127.0.0.1:0\"]",
+            &format!("[radius]\nlisten = [\"127.0.0.1:{port}\"]"),
+            1,
+        ),
+    )
+    .unwrap();
+    let socket = UdpSocket::bind("127.2.0.1:0").unwrap();
+    socket.connect(lab.radius).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    let code = lab::totp(lab::SEED, lab::quiet_step(QUIET));
+    let shot = load::login(people::device(2, 0), 7, (&name(user), home(user)), &code, None, &load::secret());
+    let began = now();
+    let asking = std::thread::spawn(move || {
+        let mut reply = [0; MAX_LEN];
+        loop {
+            // Before anybody listens the kernel says so, to either call.
+            let _refused = socket.send(&shot.bytes);
+            if let Ok(length) = socket.recv(&mut reply) {
+                assert_eq!(Packet::parse(&reply[..length]).unwrap().code(), Code::AccessAccept);
+                return now();
+            }
+            assert!(now() - began < lab::PATIENCE, "no answer");
+        }
+    });
+    lab.run();
+    asking.join().unwrap() - began
+}
+
+/// The best of some starts, each of which another one of `users` asks.
+pub fn starts(report: &mut Report, goal: &str, what: &str, lab: &mut Lab, users: std::ops::Range<usize>) {
+    let start = |user| {
+        if lab.is_running() {
+            lab.end("TERM");
+        }
+        first_answer(lab, user)
+    };
+    let best = users.map(start).min().unwrap().as_secs_f64() * 1e3;
+    table::figure(what, &format!("{best:.0} ms"));
+    report.figures.add(goal, best);
+}
+
+/// What using a code up costs so that no crash gives it back, when many are used up at once: the store alone, in this
+/// process, less what running as many tasks costs that do nothing.
+pub fn replay(report: &mut Report) {
+    const LIMITS: Limits = Limits {
+        free: 5,
+        first_wait: Duration::from_secs(900),
+        longest_wait: Duration::from_secs(86_400),
+        per_day: 20,
+        release_after: None,
+    };
+    let mut lab = people::trusted(1);
+    people::enrol(&mut lab, people::file_ids(USERS));
+    let (settings, _) = doorward::daemon::load(&lab.path("doorward.toml")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stock = runtime.block_on(doorward::daemon::stock::Stock::open(&settings)).unwrap();
+    let mut first = lab::step_now();
+    let mut uses = |real: bool| {
+        let before = Cpu::of(std::process::id());
+        for round in 0..USES / USERS {
+            let step = store::step(first + i64::try_from(round).unwrap());
+            let now = SystemClock.now().unix;
+            for some in (0..USERS as u64).collect::<Vec<_>>().chunks(MANY) {
+                runtime.block_on(async {
+                    let one = |n: u64| {
+                        let store = stock.store.clone();
+                        tokio::spawn(async move {
+                            let (who, code) = (store::pseudonym(n), store::good(n, step));
+                            if !real {
+                                return FactorOutcome::Confirmed(FactorKind::Totp);
+                            }
+                            store.settle(&who, &[code], now, &LIMITS, Proof::Proven).await.unwrap()
+                        })
+                    };
+                    let tasks: Vec<_> = some.iter().map(|n| one(*n)).collect();
+                    for task in tasks {
+                        assert_eq!(task.await.unwrap(), FactorOutcome::Confirmed(FactorKind::Totp));
+                    }
+                });
+            }
+        }
+        first += i64::try_from(USES / USERS).unwrap();
+        before.since(std::process::id()).as_secs_f64() * 1e6 / USES as f64
+    };
+    let nothing = (0..ROUNDS).map(|_| uses(false)).fold(f64::INFINITY, f64::min);
+    let real = (0..ROUNDS).map(|_| uses(true)).fold(f64::INFINITY, f64::min);
+    table::figure(
+        "using a code up, 128 at once, the store alone",
+        &format!("{:.2} us of CPU", real - nothing),
+    );
+    report.figures.add("D1", real - nothing);
+}
+
+/// A million enrolments, and people in a directory that answers out of its head.
+pub fn directory(report: &mut Report) {
+    let responder = Responder::start();
+    let mut lab = people::answered(&responder.address.to_string(), "primary = \"trusted\"");
+    people::enrol_all(&mut lab, (0..MILLION).map(|n| people::entry_uuid(n).into_bytes()));
+    let what = "start to first answer, 1,000,000 enrolments, people in LDAP";
+    starts(report, "S1 LDAP", what, &mut lab, SOME..SOME + 3);
+    let figure = |what: &str, lab: &Lab| table::figure(what, &format!("{:.1} MB", resident(lab)));
+    figure("resident when ready, 1,000,000 enrolments, people in LDAP", &lab);
+    let done = crowd_in(&lab, 0..SOME);
+    figure(&format!("the same after {done} of them have logged in"), &lab);
+    report.figures.add("M2 LDAP", resident(&lab));
+}
+
+/// These users log in, as many as do so in a minute and a half.
+fn crowd_in(lab: &Lab, users: std::ops::Range<usize>) -> usize {
+    const AT_ONCE: usize = 10_000;
+    let end = now() + Duration::from_secs(90);
+    let mut done = 0;
+    for begin in users.clone().step_by(AT_ONCE) {
+        let some = begin..users.end.min(begin + AT_ONCE);
+        let shots = people::logins(some, 0, 4, "");
+        let score = load::fire(lab.radius, &shots, closed(MANY, Some(Code::AccessAccept)));
+        assert_eq!((score.wrong, score.lost), (0, 0), "all are let in");
+        done += score.waits.len();
+        if now() > end {
+            break;
+        }
+    }
+    done
+}
+
+/// A million users in a file: start, memory, a reload while people log in, and load that lasts.
+pub fn file(report: &mut Report) {
+    let mut lab = people::trusted(MILLION);
+    people::enrol_all(&mut lab, people::file_ids(MILLION));
+    let what = "start to first answer, 1,000,000 users in a file";
+    starts(report, "S1 1,000,000", what, &mut lab, MILLION - 3..MILLION);
+    table::figure("resident when ready, 1,000,000 users in a file", &format!("{:.1} MB", resident(&lab)));
+    let done = crowd_in(&lab, 0..SOME);
+    table::figure(
+        &format!("the same after {done} of them have logged in"),
+        &format!("{:.1} MB", resident(&lab)),
+    );
+    report.figures.add("M2 file", resident(&lab));
+    reload(report, &lab);
+    soak(report, &lab);
+}
+
+/// Logins at a fixed rate while the settings and a million users are read again.
+fn reload(report: &mut Report, lab: &Lab) {
+    let before = resident(lab);
+    let manner = Manner { rate: Some(DURING), ..closed(MANY * 4, Some(Code::AccessAccept)) };
+    let most = |from: usize, time: Duration| {
+        let count = (DURING * time.as_secs_f64()) as usize;
+        let score = fire_from(&mut Sender::new(lab.radius), steadily(from).take(count), manner);
+        assert_eq!((score.wrong, score.lost), (0, 0), "all are let in");
+        score.waits
+    };
+    let quiet = most(SOME, AROUND / 3);
+    let over = AtomicBool::new(false);
+    let (waits, peak) = std::thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let mut peak = 0.0_f64;
+            while !over.load(Ordering::Relaxed) {
+                peak = peak.max(resident(lab));
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            peak
+        });
+        let asking = scope.spawn(|| most(SOME + 20_000, AROUND));
+        std::thread::sleep(Duration::from_secs(1));
+        lab.signal("HUP");
+        lab.wait_for_event("daemon.reloaded");
+        let waits = asking.join().unwrap();
+        over.store(true, Ordering::Relaxed);
+        (waits, watching.join().unwrap())
+    });
+    let ms = |waits: &crate::histogram::Histogram| waits.most().as_secs_f64() * 1e3;
+    let after = resident(lab);
+    table::figure("longest wait for an answer, quiet", &format!("{:.1} ms", ms(&quiet)));
+    table::figure("the same during a reload of 1,000,000 users", &format!("{:.1} ms", ms(&waits)));
+    let memory = format!("{before:.0}, {peak:.0} and {after:.0} MB");
+    table::figure("resident before, at most and after", &memory);
+    report.figures.add("S2 silence", ms(&waits));
+    report.figures.add("S2 memory", after / before);
+}
+
+/// Logins of one user after another, each with the code of the moment, for ever.
+fn steadily(from: usize) -> impl Iterator<Item = Shot> {
+    const LOOK: usize = 256;
+    let secret = load::secret();
+    let mut code = String::new();
+    (0..).map(move |at: usize| {
+        if at.is_multiple_of(LOOK) {
+            code = lab::totp(lab::SEED, lab::step_now());
+        }
+        let user = (from + at) % (MILLION - 10);
+        people::login(at, &name(user), home(user), &code, None, &secret)
+    })
+}
+
+/// Load that lasts, at seven tenths of what the program can do or as fast as the users' codes allow.
+fn soak(report: &mut Report, lab: &Lab) {
+    let minutes = std::env::var("SOAK_MINUTES").map_or(SOAK_MINUTES, |text| text.parse().unwrap());
+    // Everybody's code is good once in thirty seconds; a little more leaves room for the turn of a step.
+    let codes = MILLION as f64 / 33.0;
+    let mut sender = Sender::new(lab.radius);
+    let manner = Manner { limit: Some(Duration::from_secs(10)), ..closed(MANY, Some(Code::AccessAccept)) };
+    let most = (codes * 10.0) as usize;
+    let full = fire_from(&mut sender, steadily(0).take(most), manner).rate();
+    let rate = (full * SOAK_LOAD).min(codes);
+    table::figure("full load, and the load that lasts", &format!("{full:.0}/s, {rate:.0}/s"));
+    let manner = Manner {
+        rate: Some(rate),
+        limit: Some(LONGEST * 6),
+        ..closed(people::MOST_AT_ONCE, Some(Code::AccessAccept))
+    };
+    let mut shots = steadily(most);
+    let (mut lost, mut sizes, mut slowest) = (0, vec![resident(lab)], Vec::new());
+    for minute in 1..=minutes {
+        let score = fire_from(&mut sender, shots.by_ref().take((rate * 60.0) as usize), manner);
+        let (half, late) = (score.waits.quantile(0.5), score.waits.quantile(0.99));
+        lost += score.lost + score.wrong;
+        sizes.push(resident(lab));
+        slowest.push(late);
+        let size = sizes[sizes.len() - 1];
+        println!(
+            "minute {minute:>3}: {:>8} answers, {} lost, p50 {half:.0} us, p99 {late:.0} us, {size:.1} MB",
+            score.waits.len(),
+            score.lost + score.wrong
+        );
+    }
+    let part = (sizes.len() / 10).max(1);
+    let average = |some: &[f64]| some.iter().sum::<f64>() / some.len() as f64;
+    let ends = slowest.len().clamp(1, 5);
+    report.figures.add("soak lost", lost as f64);
+    report.figures.add("soak growth", sizes[sizes.len() - 1] - sizes[part]);
+    report.figures.add("soak p99", average(&slowest[slowest.len() - ends..]) / average(&slowest[..ends]));
+    report.figures.add("M3", sizes[sizes.len().min(11) - 1] - sizes[0]);
+}
