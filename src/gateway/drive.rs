@@ -22,6 +22,7 @@ use crate::gateway::badge;
 use crate::gateway::drive::patience::Patience;
 pub use crate::gateway::drive::suspect::Shown;
 use crate::gateway::drive::work::Held;
+use crate::gateway::faults::Faults;
 use crate::gateway::pending::{Pending, Taken};
 use crate::gateway::ports::places::Places;
 use crate::gateway::ports::{
@@ -90,6 +91,7 @@ pub struct Gateway {
     memory: Memory,
     strangers: Strangers,
     alarms: Alarms,
+    faults: Faults,
     tally: Tally,
     closing: watch::Sender<bool>,
 }
@@ -106,6 +108,7 @@ impl Gateway {
             live: ArcSwap::from_pointee(live),
             pending: Pending::new(MOST_QUESTIONS),
             turns: Arc::default(),
+            faults: Faults::default(),
             tally: Tally::default(),
             closing: watch::Sender::new(false),
         }
@@ -370,15 +373,20 @@ impl Gateway {
             Err(event) => return event,
         };
         if let Some(fault) = fault_of(&outcome) {
-            tracing::warn!(
-                event = "login.fault",
-                attempt = %flow.attempt().id,
-                client = %flow.attempt().client.name,
-                fault = fault.kind.code(),
-                "{fault}"
-            );
+            self.tell(fault, flow);
         }
         Event::Worked(outcome)
+    }
+}
+
+impl Gateway {
+    /// Says once a minute what logins of a client meet.
+    fn tell(&self, fault: &Fault, flow: &Flow) {
+        let (attempt, now) = (flow.attempt(), self.parts.clock.now().steady);
+        if self.faults.is_news(&attempt.client.name, fault.kind, now) {
+            let (client, kind) = (&attempt.client.name, fault.kind.code());
+            tracing::warn!(event = "login.fault", attempt = %attempt.id, %client, fault = kind, "{fault}");
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod asker;
 pub mod badge;
 pub(in crate::gateway) mod digest;
 pub mod drive;
+pub(in crate::gateway) mod faults;
 pub mod pending;
 pub mod ports;
 pub mod remember;
