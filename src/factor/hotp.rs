@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::clock::UnixTime;
-use crate::factor::otp::Typed;
+use crate::factor::otp::{Keyed, Typed};
 use crate::gateway::ports::{Place, SecondFactor, Vault};
 use crate::login::credential::Code;
 use crate::login::factor::{Enrolment, FactorKind, Mark, OtpAlgorithm, Parameters};
@@ -37,11 +37,12 @@ impl SecondFactor for Hotp {
         };
         let Some(typed) = Typed::new(typed, digits) else { return Ok(None) };
         let seed = self.vault.open(Place::Seed(enrolment.id), &enrolment.sealed)?;
+        let Some(seed) = Keyed::new(OtpAlgorithm::Sha1, &seed) else { return Ok(None) };
         let mut found = None;
         for ahead in 1..=LOOK_AHEAD {
             let Some(counter) = enrolment.progress.last.checked_add(ahead) else { break };
             let Ok(number) = u64::try_from(counter) else { continue };
-            if typed.is(OtpAlgorithm::Sha1, &seed, number) {
+            if typed.is(&seed, number) {
                 found = found.or(Some(Mark::Counter(counter)));
             }
         }

@@ -12,7 +12,8 @@ use crate::login::factor::OtpAlgorithm;
 /// What was typed, as a number of exactly `digits` digits, to be held against several values.
 pub(super) struct Typed {
     value: u32,
-    digits: u8,
+    /// Ten to the power of its digits.
+    modulus: u32,
 }
 
 impl Typed {
@@ -25,29 +26,52 @@ impl Typed {
             let digit = byte.checked_sub(b'0').filter(|digit| *digit <= 9)?;
             value.checked_mul(10)?.checked_add(digit.into())
         })?;
-        Some(Self { value, digits })
+        Some(Self { value, modulus: 10u32.checked_pow(digits.into())? })
     }
 
-    /// Whether it is the code of `number`; in constant time (C-007).
-    pub(super) fn is(&self, algorithm: OtpAlgorithm, seed: &Secret, number: u64) -> bool {
-        code(algorithm, seed, number, self.digits).is_some_and(|code| code.ct_eq(&self.value).into())
+    /// Whether it is the code of `number`; in constant time (C-007). Leading zeros are the reader's matter.
+    pub(super) fn is(&self, seed: &Keyed, number: u64) -> bool {
+        let code = seed.value(number).and_then(|value| value.checked_rem(self.modulus));
+        code.is_some_and(|code| code.ct_eq(&self.value).into())
     }
 }
 
-/// The code of `number` as a value below 10 to the power of `digits`; leading zeros are the reader's matter.
-pub(super) fn code(algorithm: OtpAlgorithm, seed: &Secret, number: u64, digits: u8) -> Option<u32> {
-    let truncated = match algorithm {
-        OtpAlgorithm::Sha1 => truncate(&mac::<Sha1>(seed, number)?),
-        OtpAlgorithm::Sha256 => truncate(&mac::<Sha256>(seed, number)?),
-        OtpAlgorithm::Sha512 => truncate(&mac::<Sha512>(seed, number)?),
-    };
-    truncated?.checked_rem(10u32.checked_pow(digits.into())?)
+/// A seed with the half of the work behind it that is the same for every number.
+pub(super) enum Keyed {
+    Sha1(Hmac<Sha1>),
+    Sha256(Hmac<Sha256>),
+    Sha512(Box<Hmac<Sha512>>),
 }
 
-fn mac<D: EagerHash>(seed: &Secret, number: u64) -> Option<Vec<u8>> {
-    let mut mac = <Hmac<D> as KeyInit>::new_from_slice(seed.expose()).ok()?;
-    mac.update(&number.to_be_bytes());
-    Some(mac.finalize().into_bytes().to_vec())
+impl Keyed {
+    /// Never `None`: there is no seed that does not fit.
+    pub(super) fn new(algorithm: OtpAlgorithm, seed: &Secret) -> Option<Self> {
+        Some(match algorithm {
+            OtpAlgorithm::Sha1 => Self::Sha1(keyed(seed)?),
+            OtpAlgorithm::Sha256 => Self::Sha256(keyed(seed)?),
+            OtpAlgorithm::Sha512 => Self::Sha512(Box::new(keyed(seed)?)),
+        })
+    }
+
+    /// The truncated value of `number`, 31 bits.
+    pub(super) fn value(&self, number: u64) -> Option<u32> {
+        match self {
+            Self::Sha1(mac) => value(mac, number),
+            Self::Sha256(mac) => value(mac, number),
+            Self::Sha512(mac) => value(mac, number),
+        }
+    }
+}
+
+fn keyed<D: EagerHash>(seed: &Secret) -> Option<Hmac<D>> {
+    <Hmac<D> as KeyInit>::new_from_slice(seed.expose()).ok()
+}
+
+fn value<D: EagerHash>(mac: &Hmac<D>, number: u64) -> Option<u32>
+where
+    Hmac<D>: Mac + Clone,
+{
+    truncate(&mac.clone().chain_update(number.to_be_bytes()).finalize().into_bytes())
 }
 
 /// Dynamic truncation: four bytes from where the last half-byte points, without the top bit.

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::clock::UnixTime;
-use crate::base::secret::Secret;
-use crate::factor::otp::Typed;
+use crate::factor::otp::{Keyed, Typed};
 use crate::gateway::ports::{Place, SecondFactor, Vault};
 use crate::login::credential::Code;
-use crate::login::factor::{Enrolment, FactorKind, Mark, OtpAlgorithm, Parameters, Progress};
+use crate::login::factor::{Enrolment, FactorKind, Mark, Parameters, Progress};
 use crate::login::verdict::Fault;
 
 /// Steps before and after the expected one that are accepted (C-025).
@@ -44,40 +43,28 @@ impl SecondFactor for Totp {
         };
         let Some(typed) = Typed::new(typed, digits) else { return Ok(None) };
         let seed = self.vault.open(Place::Seed(enrolment.id), &enrolment.sealed)?;
-        Ok(matching(&typed, algorithm, &seed, period, &enrolment.progress, now))
+        let Some(seed) = Keyed::new(algorithm, &seed) else { return Ok(None) };
+        Ok(matching(&typed, &seed, period, &enrolment.progress, now))
     }
 }
 
 /// The step that `typed` is the code of, among those acceptable at `now`.
 ///
-/// All of them are computed, whichever fits. When more than one does, the first that is still unused is
-/// meant, or else the last of the used ones.
-fn matching(
-    typed: &Typed,
-    algorithm: OtpAlgorithm,
-    seed: &Secret,
-    period: u8,
-    progress: &Progress,
-    now: UnixTime,
-) -> Option<Mark> {
+/// Those after the last one used come first, the expected one before its neighbours, and no more are computed than it
+/// takes to find one. A code of one that was used before fits as often as any other, once in a million: it is looked for
+/// only when nothing else fits, so that a replay can be told from a guess. How many were computed tells nothing: a wrong
+/// code is held against all of them.
+fn matching(typed: &Typed, seed: &Keyed, period: u8, progress: &Progress, now: UnixTime) -> Option<Mark> {
     let here = now.seconds().checked_div_euclid(period.into())?;
     let expected = drift(progress, now);
-    let mut fresh = None;
-    let mut spent = None;
-    for distance in expected.saturating_sub(WINDOW)..=expected.saturating_add(WINDOW) {
-        let step = here.checked_add(distance)?;
-        let Ok(number) = u64::try_from(step) else { continue };
-        let fits = typed.is(algorithm, seed, number) && distance.abs() <= LARGEST_DRIFT;
-        if fits {
-            let mark = Mark::Step { step, drift: i8::try_from(distance).ok()? };
-            if step > progress.last {
-                fresh = fresh.or(Some(mark));
-            } else {
-                spent = Some(mark);
-            }
-        }
-    }
-    fresh.or(spent)
+    let around = [0, -WINDOW, WINDOW].map(|beside| expected.saturating_add(beside));
+    let steps = || around.iter().filter_map(|distance| Some((*distance, here.checked_add(*distance)?)));
+    let fresh = steps().filter(|(_, step)| *step > progress.last);
+    let spent = steps().filter(|(_, step)| *step <= progress.last);
+    let mut all = fresh.chain(spent).filter(|(distance, _)| distance.abs() <= LARGEST_DRIFT);
+    let is_meant = |step: i64| u64::try_from(step).is_ok_and(|number| typed.is(seed, number));
+    let (distance, step) = all.find(|(_, step)| is_meant(*step))?;
+    Some(Mark::Step { step, drift: i8::try_from(distance).ok()? })
 }
 
 /// How many steps the device is expected to be ahead of us.

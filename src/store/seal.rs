@@ -3,6 +3,9 @@
 //! A sealed value is `version (1) ‖ nonce (12) ‖ cipher text ‖ tag (16)`, AES-256-GCM. Its key is derived
 //! from the numbered key for this one record and column, and the place is authenticated too, so that bytes
 //! which are moved, cut or put under another key id do not open.
+//!
+//! Version 2 takes the record among what HKDF expands (RFC 5869 section 2.3), so that all that comes before is done once
+//! for each numbered key: a seed is opened in every login. Version 1 took it as the salt; what was sealed so still opens.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -162,8 +165,8 @@ impl Vault for KeyRing {
         let payload = Payload { msg: plain.expose(), aad: &aad };
         let sealed = place
             .cipher(&self.newest)
-            .and_then(|cipher| cipher.encrypt(&Nonce::from(nonce), payload).ok())
-            .ok_or_else(|| Fault::new(FaultKind::Internal, "sealed nothing: the value is too long"))?;
+            .encrypt(&Nonce::from(nonce), payload)
+            .map_err(|_| Fault::new(FaultKind::Internal, "sealed nothing: the value is too long"))?;
         let mut bytes = Vec::with_capacity(sealed.len().saturating_add(HEAD));
         bytes.push(VERSION);
         bytes.extend_from_slice(&nonce);
@@ -185,7 +188,12 @@ impl Vault for KeyRing {
             let nonce: [u8; NONCE] = nonce.try_into().ok()?;
             let aad = place.associated(key.id);
             let payload = Payload { msg: sealed, aad: &aad };
-            (*version == VERSION).then(|| place.cipher(key)?.decrypt(&Nonce::from(nonce), payload).ok())?
+            let cipher = match *version {
+                VERSION => place.cipher(key),
+                VERSION_1 => place.cipher_of_version_1(key)?,
+                _ => return None,
+            };
+            cipher.decrypt(&Nonce::from(nonce), payload).ok()
         });
         plain.map(Secret::new).ok_or_else(|| {
             missing(format!(
@@ -217,6 +225,8 @@ struct Key {
     master: Zeroizing<[u8; 32]>,
     /// Prepared once: looking an account up happens in every login.
     digest: Hmac<Sha256>,
+    /// What HKDF expands for each record, prepared once like it.
+    records: Hmac<Sha256>,
 }
 
 impl Key {
@@ -249,10 +259,15 @@ impl Key {
     }
 
     fn new(id: u32, master: Zeroizing<[u8; 32]>) -> Option<Self> {
-        let mut derived = Zeroizing::new([0; 32]);
-        Hkdf::<Sha256>::new(None, &*master).expand(b"doorward subject digest", &mut *derived).ok()?;
-        let digest = <Hmac<Sha256> as KeyInit>::new_from_slice(&*derived).ok()?;
-        Some(Self { id, master, digest })
+        let extracted = Hkdf::<Sha256>::new(None, &*master);
+        let prepared = |label: &[u8]| {
+            let mut derived = Zeroizing::new([0; 32]);
+            extracted.expand(label, &mut *derived).ok()?;
+            <Hmac<Sha256> as KeyInit>::new_from_slice(&*derived).ok()
+        };
+        let digest = prepared(b"doorward subject digest")?;
+        let records = prepared(b"doorward sealed record")?;
+        Some(Self { id, master, digest, records })
     }
 }
 
@@ -276,7 +291,20 @@ impl<'a> Bound<'a> {
     }
 
     /// The cipher of this one record and column.
-    fn cipher(&self, key: &Key) -> Option<Aes256Gcm> {
+    fn cipher(&self, key: &Key) -> Aes256Gcm {
+        let mut mac = key.records.clone();
+        for part in [self.table.as_bytes(), self.column.as_bytes(), self.record] {
+            mac.update(&length(part));
+            mac.update(part);
+        }
+        // The number of the block, of which there is one (RFC 5869 section 2.3).
+        mac.update(&[1]);
+        let derived: Zeroizing<[u8; 32]> = Zeroizing::new(mac.finalize().into_bytes().into());
+        Aes256Gcm::new((&*derived).into())
+    }
+
+    /// The same as version 1 had it.
+    fn cipher_of_version_1(&self, key: &Key) -> Option<Aes256Gcm> {
         let mut derived = Zeroizing::new([0; 32]);
         let info = fields(&[self.table.as_bytes(), self.column.as_bytes()]);
         Hkdf::<Sha256>::new(Some(self.record), &*key.master).expand(&info, &mut *derived).ok()?;
@@ -291,7 +319,8 @@ impl<'a> Bound<'a> {
 
 /// Fields one after the other, each behind its length, so that no two lists give the same bytes (D-022).
 fn fields(parts: &[&[u8]]) -> Vec<u8> {
-    let mut out = Vec::new();
+    let octets = parts.iter().map(|part| part.len().saturating_add(8)).fold(0_usize, usize::saturating_add);
+    let mut out = Vec::with_capacity(octets);
     for part in parts {
         out.extend_from_slice(&length(part));
         out.extend_from_slice(part);
@@ -303,7 +332,8 @@ fn length(field: &[u8]) -> [u8; 8] {
     u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes()
 }
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+const VERSION_1: u8 = 1;
 const NONCE: usize = 12;
 const HEAD: usize = 1 + NONCE;
 const HEADING: &str = "# Keys that open the store. Without them no enrolment works: keep a copy apart from the \

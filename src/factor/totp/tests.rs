@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::random::SeededRandom;
-use crate::login::factor::EnrolmentId;
+use crate::base::secret::Secret;
+use crate::login::factor::{EnrolmentId, OtpAlgorithm};
 use crate::store::seal::KeyRing;
 
 const SHA1_SEED: &[u8] = b"12345678901234567890";
@@ -179,7 +180,7 @@ proptest! {
         let period = if minute { 60 } else { 30 };
         let lab = Lab::new(ours, digits, period);
         let code = code_by_totp_rs(theirs, seed, digits, period.into(), u64::try_from(seconds).unwrap());
-        // One of the neighbours may have the same code once in a million; then it comes first.
+        // One of the neighbours may have the same code once in a million.
         let Some(Mark::Step { step, .. }) = lab.judge(&code, seconds) else {
             return Err(TestCaseError::fail("not found"));
         };

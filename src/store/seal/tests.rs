@@ -168,3 +168,36 @@ fn a_network_has_another_digest_for_each_subject_and_each_key_and_none_that_an_a
     all.dedup();
     assert_eq!((all.len(), count), (10, 10));
 }
+
+#[test]
+fn what_version_1_sealed_still_opens_and_at_its_place_alone_d_022() {
+    let ring = ring();
+    let seed = here();
+    let place = Bound::new(&seed);
+    let aad = place.associated(1);
+    let payload = Payload { msg: b"seed", aad: &aad };
+    let cipher = place.cipher_of_version_1(&ring.newest).unwrap();
+    let sealed = cipher.encrypt(&Nonce::from([3; NONCE]), payload).unwrap();
+    let bytes = [&[VERSION_1][..], &[3; NONCE], &sealed].concat().into();
+    let sealed = Sealed { key_id: 1, bytes };
+    assert_eq!(ring.open(here(), &sealed).unwrap(), Secret::copied(b"seed"));
+    let elsewhere = ring.open(Place::Seed(EnrolmentId([8; 16])), &sealed);
+    assert_eq!(kind(elsewhere), Some(FaultKind::KeyMissing));
+    let as_version_2 = Sealed { bytes: [&[VERSION][..], &sealed.bytes[1..]].concat().into(), ..sealed };
+    assert_eq!(kind(ring.open(here(), &as_version_2)), Some(FaultKind::KeyMissing));
+}
+
+#[test]
+fn the_key_of_a_record_is_what_hkdf_expands_for_it() {
+    let ring = ring();
+    let key = &ring.newest;
+    let mut prk = [0; 32];
+    Hkdf::<Sha256>::new(None, &*key.master).expand(b"doorward sealed record", &mut prk).unwrap();
+    let place = Place::Session(&[9; 32]);
+    let info = fields(&[b"session", b"marks", &[9; 32]]);
+    let mut derived = [0; 32];
+    Hkdf::<Sha256>::from_prk(&prk).unwrap().expand(&info, &mut derived).unwrap();
+    let expected = Aes256Gcm::new((&derived).into()).encrypt(&Nonce::from([0; NONCE]), &b"x"[..]).unwrap();
+    let found = Bound::new(&place).cipher(key).encrypt(&Nonce::from([0; NONCE]), &b"x"[..]).unwrap();
+    assert_eq!(found, expected);
+}
