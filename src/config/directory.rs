@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::report::{Complaints, Place, Source};
-use crate::base::table::{Reader, Table, Value, parse};
+use crate::base::table::{Reader, Table, Value};
 use crate::config::client::check_name;
 use crate::config::file;
 use crate::config::ldap as config_ldap;
@@ -16,7 +16,7 @@ use crate::directory::ldap;
 use crate::frontend::ldap::clients::Root;
 
 /// No users file is longer than this many bytes.
-const LONGEST: usize = 16 * 1024 * 1024;
+const LONGEST: usize = 1024 * 1024 * 1024;
 
 /// A directory and where its name stands.
 pub(in crate::config) struct Draft {
@@ -116,9 +116,8 @@ fn users_file(
         return None;
     };
     let number = sources.len();
-    let table = parse(number, &text, reader.out());
+    let users = Users::read(number, &text, reader.out());
     sources.push(Source { name: path.display().to_string(), text, people: true });
-    let users = Users::read(&table, reader.out());
     let missing = users.without_number();
     if *pseudonyms != Pseudonyms::Random && missing > 0 {
         let what = format!("path: {missing} of its {} users have no number", users.len());

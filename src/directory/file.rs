@@ -8,25 +8,35 @@
 //! groups = ["VPN Users"]
 //! ```
 
+mod careful;
+mod explain;
+mod gathered;
+mod groupings;
 mod hash;
+mod index;
+mod packed;
+mod scan;
+mod straight;
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use tokio::sync::Semaphore;
 
-use crate::base::report::{Complaint, Complaints, Place};
+use crate::base::report::Complaints;
 use crate::base::secret::Secret;
-use crate::base::table::{Reader, Table, Written, parse};
 use crate::base::turnstile::Turnstile;
+use crate::directory::file::gathered::Gathered;
 use crate::directory::file::hash::{Hash, Scratch};
 pub use crate::directory::file::hash::{HashFault, hash_password};
-use crate::directory::group_name;
+use crate::directory::file::index::Index;
+use crate::directory::file::packed::{Packed, User};
+use crate::directory::file::straight::{LONGEST_PART, Straight};
 use crate::gateway::ports::{After, Directory, Verified};
-use crate::login::identity::{Account, Attributes, Groups, LoginName, NameForm, Pseudonym, Standing};
+use crate::login::identity::{Account, LoginName, NameForm, Standing};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::{Fault, FaultKind};
 
@@ -37,241 +47,127 @@ pub const USER: &[&str] =
 /// The users of a file, each with an id, names and a number that no other has.
 #[derive(Clone)]
 pub struct Users {
-    list: Vec<User>,
-    by_name: HashMap<Box<str>, usize>,
-    by_handle: HashMap<Box<str>, usize>,
+    users: Packed,
+    names: Index,
+    ids: Index,
     nobody: Hash,
-}
-
-#[derive(Clone)]
-struct User {
-    id: [u8; 16],
-    handle: Box<str>,
-    name: Box<str>,
-    hash: Hash,
-    groups: Groups,
-    disabled: bool,
-    number: Option<Box<str>>,
-    attributes: Attributes,
 }
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Users({})", self.list.len())
+        write!(f, "Users({})", self.len())
     }
 }
 
 impl Users {
-    /// Reads the users from the tables of a file; what is wrong is added to `out`.
+    /// Reads the text of a file, which is source number `source`; what is wrong is added to `out`.
     #[must_use]
-    pub fn read(table: &Table, out: &mut Complaints) -> Self {
-        let mut root = Reader::new(table, "the users file", &["user"], out);
-        let mut gathered = Gathered::default();
-        for table in root.tables("user") {
-            // Without the name: what is said here ends up in the log (F-007).
-            let mut reader = Reader::new(table, "user", USER, root.out());
-            gathered.add(&mut reader);
+    pub fn read(source: usize, text: &str, out: &mut Complaints) -> Self {
+        let mut twice = Vec::new();
+        if let Ok((gathered, doubts)) = Straight::new(source, text).all() {
+            let users;
+            (users, twice) = gathered.finish();
+            if twice.is_empty() {
+                doubts.warnings.into_iter().for_each(|doubt| out.warn(doubt));
+                return users;
+            }
         }
-        gathered.finish(out)
-    }
-
-    /// Reads the text of a file; for tests and tools. The complaints are about source number 0.
-    #[must_use]
-    pub fn parse(text: &str, out: &mut Complaints) -> Self {
-        let table = parse(0, text, out);
-        Self::read(&table, out)
+        if text.len() <= LONGEST_PART {
+            return explain::whole(source, text, out);
+        }
+        explain::parts(source, text, &twice, out);
+        Gathered::default().finish().0
     }
 
     /// How many there are.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.list.len()
+        self.users.len()
     }
 
     /// There are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.len() == 0
     }
 
     /// How many of them have no number of the site's own.
     #[must_use]
-    pub fn without_number(&self) -> usize {
-        self.list.iter().filter(|user| user.number.is_none()).count()
+    pub const fn without_number(&self) -> usize {
+        self.len().saturating_sub(self.users.numbered())
     }
 
     /// Whether somebody is in a group, which is named by its key.
     #[must_use]
     pub fn has_group(&self, key: &str) -> bool {
-        self.list.iter().any(|user| user.groups.contains(key))
+        self.users.groupings.has(key)
     }
 
     /// Whether somebody has an attribute, which is named in lower case.
     #[must_use]
     pub fn has_attribute(&self, name: &str) -> bool {
-        self.list.iter().any(|user| user.attributes.contains_key(name))
+        self.users.has_attribute(name)
     }
 
-    fn named(&self, name: &LoginName) -> Option<&User> {
+    fn named(&self, name: &LoginName) -> Option<User<'_>> {
         // Nobody here has a distinguished name, whatever somebody is called.
         if matches!(name.form(), NameForm::Distinguished(_)) {
             return None;
         }
-        self.by_name.get(name.prepared()).and_then(|at| self.list.get(*at))
+        let name = name.prepared();
+        self.names.find(&self.users, name.as_bytes(), |user| user.names().any(|theirs| theirs == name))
     }
 
-    fn behind(&self, account: &Account) -> Option<&User> {
-        self.by_handle.get(&account.handle).and_then(|at| self.list.get(*at))
-    }
-}
-
-/// What was read so far, and where it stands.
-#[derive(Default)]
-struct Gathered {
-    list: Vec<User>,
-    places: Vec<Place>,
-    by_name: HashMap<Box<str>, usize>,
-    by_handle: HashMap<Box<str>, usize>,
-    seen: HashMap<(&'static str, Box<str>), Place>,
-}
-
-impl Gathered {
-    fn add(&mut self, reader: &mut Reader<'_, '_>) {
-        let id = self.id(reader);
-        let name = reader.need_text("name", "the login name");
-        let mut names = Vec::new();
-        let aliases = reader.texts("aliases").unwrap_or_default();
-        for text in name.iter().chain(&aliases) {
-            names.extend(self.login_name(reader, text));
-        }
-        let hash = password(reader);
-        let groups = reader.texts("groups").unwrap_or_default();
-        let groups =
-            groups.iter().map(|group| group_name(group.value)).filter(|key| !key.is_empty()).collect();
-        let disabled = reader.flag("disabled", false);
-        let number = self.number(reader);
-        let attributes = attributes(reader);
-        let (Some((id, handle)), Some(name), Some(hash)) = (id, name, hash) else { return };
-        let at = self.list.len();
-        self.by_name.extend(names.into_iter().map(|name| (name, at)));
-        self.by_handle.insert(handle.clone(), at);
-        self.places.push(reader.whole_table().place.clone());
-        self.list.push(User {
-            id,
-            handle,
-            name: name.value.into(),
-            hash,
-            groups,
-            disabled,
-            number,
-            attributes,
-        });
+    fn behind(&self, account: &Account) -> Option<User<'_>> {
+        let id = uuid(&account.handle)?;
+        self.ids.find(&self.users, &id, |user| *user.id == id)
     }
 
-    /// Whether `key` is new; if not, complains and points to the other.
-    fn first(&mut self, reader: &mut Reader<'_, '_>, kind: &'static str, key: &str, place: &Place) -> bool {
-        match self.seen.get(&(kind, Box::from(key))) {
-            Some(other) => {
-                let what = format!("{}: this {kind} is another user's already", reader.who());
-                reader.out().error(Complaint::wrong(place, what).see(other).hint("every user has one alone"));
-                false
-            }
-            None => {
-                self.seen.insert((kind, key.into()), place.clone());
-                true
-            }
-        }
-    }
-
-    fn id(&mut self, reader: &mut Reader<'_, '_>) -> Option<([u8; 16], Box<str>)> {
-        const HINT: &str = "uuidgen makes one; it stays with the person whatever else changes";
-        let text = reader.need_text("id", HINT)?;
-        let Some(id) = uuid(text.value) else {
-            reader.wrong(&text.place, "id is not a UUID", HINT);
-            return None;
-        };
-        let handle: Box<str> = text.value.to_ascii_lowercase().into();
-        self.first(reader, "id", &handle, &text.place).then_some((id, handle))
-    }
-
-    fn login_name(&mut self, reader: &mut Reader<'_, '_>, text: &Written<&str>) -> Option<Box<str>> {
-        match LoginName::parse(text.value.as_bytes()) {
-            Ok(name) => {
-                self.first(reader, "name", name.prepared(), &text.place).then(|| name.prepared().into())
-            }
-            Err(bad) => {
-                reader.wrong(&text.place, bad.to_string(), "nobody could log in by it");
-                None
-            }
-        }
-    }
-
-    fn number(&mut self, reader: &mut Reader<'_, '_>) -> Option<Box<str>> {
-        let text = reader.text("number")?;
-        if Pseudonym::new(text.value).is_none() {
-            let hint = "1 to 64 of the letters a-z and A-Z, digits, \"-\", \"_\" and \".\"";
-            reader.wrong(&text.place, "number cannot be an anonymous id", hint);
-        }
-        self.first(reader, "number", text.value, &text.place).then(|| text.value.into())
-    }
-
-    fn finish(self, out: &mut Complaints) -> Users {
-        let first = self.list.first().map(|user| &user.hash);
-        let usual = first.map(Hash::cost);
-        for (user, place) in self.list.iter().zip(&self.places) {
-            if user.hash.is_weak() {
-                let what = "user: the hash is cheap to try for whoever gets this file";
-                out.warn(Complaint::wrong(place, what).hint("doorward hash-password makes a better one"));
-            }
-            if Some(user.hash.cost()) != usual {
-                let what = "user: the hash costs more or less than that of the first user";
-                let hint =
-                    "the time of an answer then tells who exists; doorward hash-password makes equal ones";
-                out.warn(Complaint::wrong(place, what).hint(hint));
-            }
-        }
-        let nobody = Hash::of_nobody(first);
-        Users { list: self.list, by_name: self.by_name, by_handle: self.by_handle, nobody }
-    }
-}
-
-/// What reply rules can tell of the user, by names in lower case.
-fn attributes(reader: &mut Reader<'_, '_>) -> Attributes {
-    let Some(table) = reader.table("attributes") else { return Attributes::default() };
-    let names: Vec<&str> = table.entries.keys().map(String::as_str).collect();
-    let mut inner = Reader::new(table, "user: attributes", &names, reader.out());
-    let mut all = BTreeMap::new();
-    for name in names {
-        let texts = inner.texts(name).unwrap_or_default();
-        let values: Vec<Box<[u8]>> = texts.iter().map(|text| text.value.as_bytes().into()).collect();
-        if all.insert(name.to_ascii_lowercase().into(), values).is_some()
-            && let Some((place, _)) = table.entries.get(name)
-        {
-            inner.wrong(place, "this attribute stands twice, in other letter cases", "remove one of them");
-        }
-    }
-    Arc::new(all)
-}
-
-fn password(reader: &mut Reader<'_, '_>) -> Option<Hash> {
-    const HINT: &str = "doorward hash-password asks for the password and prints its hash";
-    let text = reader.need_text("password", HINT)?;
-    match Hash::read(text.value) {
-        Ok(hash) => Some(hash),
-        Err(bad) => {
-            reader.wrong(&text.place, format!("password is not a hash we can use: {bad}"), HINT);
-            None
-        }
+    fn account(&self, user: &User<'_>, directory: &Arc<str>) -> Option<Account> {
+        Some(Account {
+            directory: Arc::clone(directory),
+            id: user.id.as_slice().into(),
+            display: user.name.into(),
+            handle: handle(user.id),
+            groups: self.users.groups(user),
+            standing: if user.is_disabled() { Standing::Disabled } else { Standing::Active },
+            number: user.number.map(Into::into),
+            aliases: Vec::new(),
+            stamp: user.stamp()?.into(),
+            lockout: None,
+            attributes: Arc::new(user.attributes().unwrap_or_default()),
+        })
     }
 }
 
 /// The 16 bytes of a UUID in its usual form of 36 characters; not the one that is all zero.
 fn uuid(text: &str) -> Option<[u8; 16]> {
-    let shape = [8, 4, 4, 4, 12];
-    let fits = text.split('-').map(str::len).eq(shape);
-    let digits: String = text.to_ascii_lowercase().split('-').collect();
-    let bytes = data_encoding::HEXLOWER.decode(digits.as_bytes()).ok().filter(|_| fits)?;
-    <[u8; 16]>::try_from(bytes).ok().filter(|id| *id != [0; 16])
+    let mut digits = [0; 32];
+    let mut places = digits.iter_mut();
+    for (at, byte) in text.bytes().enumerate() {
+        match (at, byte) {
+            (8 | 13 | 18 | 23, b'-') => {}
+            (8 | 13 | 18 | 23, _) => return None,
+            _ => *places.next()? = byte,
+        }
+    }
+    let mut id = [0; 16];
+    let is_whole = places.len() == 0;
+    HEXLOWER_PERMISSIVE.decode_mut(&digits, &mut id).ok()?;
+    (is_whole && id != [0; 16]).then_some(id)
+}
+
+/// A UUID as it is written, in small letters.
+fn handle(id: &[u8; 16]) -> Box<str> {
+    let digits = HEXLOWER.encode(id);
+    let mut text = String::with_capacity(36);
+    for (at, digit) in digits.chars().enumerate() {
+        if matches!(at, 8 | 12 | 16 | 20) {
+            text.push('-');
+        }
+        text.push(digit);
+    }
+    text.into()
 }
 
 /// The directory that such a file is. A reload makes a new one.
@@ -325,19 +221,7 @@ impl FileDirectory {
 #[async_trait]
 impl Directory for FileDirectory {
     async fn find(&self, name: &LoginName, _until: Instant) -> Result<Option<Account>, Fault> {
-        Ok(self.users.named(name).map(|user| Account {
-            directory: Arc::clone(&self.name),
-            id: user.id.into(),
-            display: user.name.clone(),
-            handle: user.handle.clone(),
-            groups: user.groups.clone(),
-            standing: if user.disabled { Standing::Disabled } else { Standing::Active },
-            number: user.number.clone(),
-            aliases: Vec::new(),
-            stamp: user.hash.stamp(),
-            lockout: None,
-            attributes: Arc::clone(&user.attributes),
-        }))
+        Ok(self.users.named(name).and_then(|user| self.users.account(&user, &self.name)))
     }
 
     async fn verify(
@@ -351,10 +235,10 @@ impl Directory for FileDirectory {
             return Ok(PrimaryOutcome::Wrong.into());
         }
         let user = account.and_then(|account| self.users.behind(account));
-        let hash = user.map_or(&self.users.nobody, |user| &user.hash).clone();
+        let hash = user.and_then(|user| user.hash().ok()).unwrap_or_else(|| self.users.nobody.clone());
         let fits = self.fits(hash, password.clone(), until).await?;
         let outcome = match user {
-            Some(user) if fits && user.disabled => PrimaryOutcome::Disabled,
+            Some(user) if fits && user.is_disabled() => PrimaryOutcome::Disabled,
             Some(_) if fits => PrimaryOutcome::Correct,
             Some(_) | None => PrimaryOutcome::Wrong,
         };

@@ -1,9 +1,13 @@
+mod long;
+mod reading;
+
 use std::time::Duration;
 
 use super::*;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::random::SeededRandom;
 use crate::base::report::{Source, render};
+use crate::directory::group_name;
 
 const ALICE: &str = "1f0c54ab-5a39-4a4e-8b26-5b7f2f0d9a11";
 const BOB: &str = "8d0b9d7e-51f3-4a0e-9f1c-0c6f6c4f0b22";
@@ -23,14 +27,14 @@ fn file() -> String {
 
 fn complaints(text: &str) -> (String, String) {
     let mut out = Complaints::default();
-    drop(Users::parse(text, &mut out));
+    drop(Users::read(0, text, &mut out));
     let sources = [Source { name: "users.toml".into(), text: text.into(), people: true }];
     (render(&out.errors_in(&sources)), render(&out.warnings_in(&sources)))
 }
 
 fn directory(threads: usize) -> FileDirectory {
     let mut out = Complaints::default();
-    let users = Users::parse(&file(), &mut out);
+    let users = Users::read(0, &file(), &mut out);
     assert!(out.errors.is_empty() && out.warnings.is_empty(), "{out:?}");
     FileDirectory::new("local".into(), Arc::new(users), threads)
 }
@@ -67,7 +71,7 @@ async fn all_spellings_and_aliases_lead_to_one_account_d_102() {
 #[tokio::test]
 async fn a_distinguished_name_is_nobodys_even_where_somebody_is_called_like_it() {
     let text = file().replace("name = \"bob\"", "name = \"cn=bob,dc=lab\"");
-    let users = Users::parse(&text, &mut Complaints::default());
+    let users = Users::read(0, &text, &mut Complaints::default());
     let directory = FileDirectory::new("local".into(), Arc::new(users), 1);
     assert!(found(&directory, "cn=bob,dc=lab").await.is_some());
     for dn in ["cn=bob,dc=lab", "alice", ALICE] {
@@ -79,7 +83,7 @@ async fn a_distinguished_name_is_nobodys_even_where_somebody_is_called_like_it()
 #[tokio::test]
 async fn the_stamp_changes_with_the_hash_and_only_with_it() {
     let stamp = async |text: &str| {
-        let users = Users::parse(text, &mut Complaints::default());
+        let users = Users::read(0, text, &mut Complaints::default());
         let directory = FileDirectory::new("local".into(), Arc::new(users), 1);
         found(&directory, "alice").await.unwrap().stamp
     };
@@ -135,7 +139,7 @@ async fn an_empty_password_and_one_with_a_nul_are_never_hashed_b_041() {
 async fn an_account_that_a_reload_removed_is_nobody() {
     let before = found(&directory(1), "alice").await;
     let mut out = Complaints::default();
-    let after = FileDirectory::new("local".into(), Arc::new(Users::parse("", &mut out)), 1);
+    let after = FileDirectory::new("local".into(), Arc::new(Users::read(0, "", &mut out)), 1);
     let outcome = after.verify(before.as_ref(), &Secret::copied(b"hunter2"), After::Nothing, soon()).await;
     assert_eq!(outcome.map(|verified| verified.outcome), Ok(PrimaryOutcome::Wrong));
 }
@@ -185,6 +189,20 @@ fn a_cheap_hash_and_unequal_costs_are_doubtful() {
     assert_eq!(errors, "");
     assert!(warnings.contains("user: the hash is cheap to try"), "{warnings}");
     assert!(warnings.contains("user: the hash costs more or less"), "{warnings}");
+}
+
+#[test]
+fn an_id_is_a_uuid_of_36_characters_in_letters_of_either_case() {
+    let id = uuid(ALICE).unwrap();
+    assert_eq!((&*handle(&id), uuid(&ALICE.to_ascii_uppercase())), (ALICE, Some(id)));
+    let nobody = "00000000-0000-0000-0000-000000000000";
+    for text in
+        ["", nobody, &ALICE[1..], &format!("{ALICE}0"), &ALICE.replace('-', ""), &ALICE.replace('-', "0")]
+    {
+        assert_eq!(uuid(text), None, "{text}");
+    }
+    let (moved, odd) = (format!("1f0c-54ab{}", &ALICE[9..]), ALICE.replace('a', "g"));
+    assert_eq!((uuid(&moved), uuid(&odd)), (None, None));
 }
 
 #[test]

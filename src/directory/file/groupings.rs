@@ -1,0 +1,79 @@
+//! Which groups people are in: most share a few combinations of a few groups.
+
+use std::collections::HashMap;
+
+use crate::login::identity::Groups;
+
+/// Combinations of groups, by numbers. Number 0 is no group at all.
+#[derive(Clone, Default)]
+pub(in crate::directory::file) struct Groupings {
+    groups: Vec<Box<str>>,
+    /// The groups of all combinations, one combination behind the other, each in the order of the names.
+    members: Vec<u32>,
+    /// Where each combination but number 0 ends.
+    ends: Vec<u32>,
+    /// For reading only.
+    known: Known,
+}
+
+#[derive(Clone, Default)]
+struct Known {
+    groups: HashMap<Box<str>, u32>,
+    combinations: HashMap<Box<[u32]>, u32>,
+}
+
+impl Groupings {
+    /// The number of a combination; groups are named by their keys.
+    pub(in crate::directory::file) fn number(&mut self, groups: &Groups) -> u32 {
+        if groups.is_empty() {
+            return 0;
+        }
+        let numbers: Box<[u32]> = groups.iter().map(|group| self.group(group)).collect();
+        if let Some(number) = self.known.combinations.get(&numbers) {
+            return *number;
+        }
+        self.members.extend_from_slice(&numbers);
+        self.ends.push(count(self.members.len()));
+        let number = count(self.ends.len());
+        self.known.combinations.insert(numbers, number);
+        number
+    }
+
+    fn group(&mut self, key: &str) -> u32 {
+        if let Some(number) = self.known.groups.get(key) {
+            return *number;
+        }
+        let number = count(self.groups.len());
+        self.groups.push(key.into());
+        self.known.groups.insert(key.into(), number);
+        number
+    }
+
+    /// The combination with a number.
+    pub(in crate::directory::file) fn get(&self, number: u32) -> Groups {
+        let Some(last) = number.checked_sub(1) else { return Groups::new() };
+        let end_of = |number: u32| self.ends.get(usize::try_from(number).ok()?).copied();
+        let start = last.checked_sub(1).map_or(Some(0), end_of);
+        let range = start.zip(end_of(last)).map(|(start, end)| start as usize..end as usize);
+        let members = range.and_then(|range| self.members.get(range)).unwrap_or_default();
+        members.iter().filter_map(|group| self.groups.get(*group as usize)).cloned().collect()
+    }
+
+    /// Whether somebody is in a group.
+    pub(in crate::directory::file) fn has(&self, key: &str) -> bool {
+        self.groups.iter().any(|group| **group == *key)
+    }
+
+    /// Forgets what only reading needs.
+    pub(in crate::directory::file) fn close(&mut self) {
+        self.known = Known::default();
+        self.groups.shrink_to_fit();
+        self.members.shrink_to_fit();
+        self.ends.shrink_to_fit();
+    }
+}
+
+/// A file that is small enough to be read has fewer than 2³² of anything.
+fn count(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
