@@ -110,11 +110,13 @@ pub enum Refused {
     RealmRate,
     /// All clients together ask too often.
     Rate,
+    /// So much waits for the store that only those who have begun go on.
+    StoreBehind,
 }
 
 impl Refused {
     /// All of them, for metrics.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Full,
         Self::ClientFull,
         Self::ClientRate,
@@ -122,6 +124,7 @@ impl Refused {
         Self::SourceFull,
         Self::RealmRate,
         Self::Rate,
+        Self::StoreBehind,
     ];
 
     /// The fixed word in metrics.
@@ -135,6 +138,7 @@ impl Refused {
             Self::SourceFull => "source-full",
             Self::RealmRate => "realm-rate",
             Self::Rate => "rate",
+            Self::StoreBehind => "store-behind",
         }
     }
 }

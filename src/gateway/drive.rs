@@ -1,5 +1,6 @@
 //! Does the work a flow asks for, until it asks the user or ends.
 
+mod door;
 mod finish;
 mod patience;
 mod recall;
@@ -15,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::base::clock::{Clock, Now};
 use crate::base::random::{self, Random};
-use crate::gateway::admit::{Admission, Place, Refused};
+use crate::gateway::admit::{Admission, Place};
 use crate::gateway::alarm::Alarms;
 pub use crate::gateway::asker::{Asker, Ended, Reply};
 use crate::gateway::badge;
@@ -212,17 +213,6 @@ impl Gateway {
         ended
     }
 
-    /// A place for a reply of `client` to the question `id`. Whoever makes up such ids has no part in the places of those
-    /// who were asked, nor a rate of his own.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`]: no place, or too often.
-    pub fn admit_reply(&self, id: ChallengeId, client: &Arc<str>) -> Result<Place, Refused> {
-        let admission = &self.live.load().admission;
-        if self.pending.holds(id, client) { admission.resume(client) } else { admission.stray(client) }
-    }
-
     /// Goes on with the login that asked the question `id`; `came` is when the answer came.
     pub async fn resume(&self, id: ChallengeId, answer: Answer, came: Now, place: Place) -> Ended {
         let live = self.live.load_full();
@@ -373,20 +363,9 @@ impl Gateway {
             Err(event) => return event,
         };
         if let Some(fault) = fault_of(&outcome) {
-            self.tell(fault, flow);
+            self.faults.tell(fault, flow.attempt(), self.parts.clock.now().steady);
         }
         Event::Worked(outcome)
-    }
-}
-
-impl Gateway {
-    /// Says once a minute what logins of a client meet.
-    fn tell(&self, fault: &Fault, flow: &Flow) {
-        let (attempt, now) = (flow.attempt(), self.parts.clock.now().steady);
-        if self.faults.is_news(&attempt.client.name, fault.kind, now) {
-            let (client, kind) = (&attempt.client.name, fault.kind.code());
-            tracing::warn!(event = "login.fault", attempt = %attempt.id, %client, fault = kind, "{fault}");
-        }
     }
 }
 

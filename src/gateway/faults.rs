@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::base::bounded::BoundedMap;
-use crate::login::verdict::FaultKind;
+use crate::login::attempt::Attempt;
+use crate::login::verdict::{Fault, FaultKind};
 
 /// One line for each client and kind in this time.
 const EVERY: Duration = Duration::from_secs(60);
@@ -24,8 +25,17 @@ impl Default for Faults {
 }
 
 impl Faults {
+    /// Says what a login met, unless that was said.
+    pub(in crate::gateway) fn tell(&self, fault: &Fault, attempt: &Attempt, now: Instant) {
+        let (client, kind) = (&attempt.client.name, fault.kind);
+        if self.is_news(client, kind, now) {
+            let (id, kind) = (attempt.id, kind.code());
+            tracing::warn!(event = "login.fault", attempt = %id, %client, fault = kind, "{fault}");
+        }
+    }
+
     /// Whether nothing was said for a minute about such a fault at `client`; from now on it counts as said.
-    pub(in crate::gateway) fn is_news(&self, client: &Arc<str>, kind: FaultKind, now: Instant) -> bool {
+    fn is_news(&self, client: &Arc<str>, kind: FaultKind, now: Instant) -> bool {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (client.clone(), kind);
         let is_news = said.get(&key, now).is_none();

@@ -211,6 +211,12 @@ pub trait Store: Send + Sync {
     /// As above.
     async fn recall(&self, who: &Pseudonym) -> Result<Record, Fault>;
 
+    /// Whether so much waits to be written that no new login should begin: what there is still room for is for those
+    /// that have begun. It costs next to nothing to ask.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
     /// Settles one typed code: kinds that are locked at `now` are left out; every mark that is still good is
     /// used up, so that a code is good once however many enrolments it fits; if one of them was used up
     /// before, it is a replay and counts nothing; if not, the failures in a row of the first good one's kind

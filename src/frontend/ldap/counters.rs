@@ -120,6 +120,8 @@ words! {
         AdmissionRealmRate = "admission-realm-rate",
         /// All clients together ask too often.
         AdmissionRate = "admission-rate",
+        /// So much waits for the store that only those who have begun go on.
+        AdmissionStoreBehind = "admission-store-behind",
     }
 }
 
@@ -237,6 +239,7 @@ impl From<Refused> for Refusal {
             Refused::SourceFull => Self::AdmissionSourceFull,
             Refused::RealmRate => Self::AdmissionRealmRate,
             Refused::Rate => Self::AdmissionRate,
+            Refused::StoreBehind => Self::AdmissionStoreBehind,
         }
     }
 }

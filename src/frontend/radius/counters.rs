@@ -62,6 +62,8 @@ words! {
         AdmissionRealmRate = "admission-realm-rate",
         /// All clients together ask too often.
         AdmissionRate = "admission-rate",
+        /// So much waits for the store that only those who have begun go on.
+        AdmissionStoreBehind = "admission-store-behind",
         /// The device has sent a new request under the same identifier meanwhile.
         Superseded = "superseded",
         /// The answer came after the time that the device waits.

@@ -268,13 +268,10 @@ impl Office<'_> {
                 self.send(now, peer, local, &bytes);
                 self.explain(now, peer.ip(), why);
             }
-            Action::Begin(ticket, attempt) => {
-                let admission = self.front.gateway.admission();
-                match admission.enter(&attempt.client, &attempt.origin, &attempt.name) {
-                    Ok(place) => return Some((ticket, Job::Begin(attempt, place))),
-                    Err(refused) => self.turn_away(now, &ticket, refused),
-                }
-            }
+            Action::Begin(ticket, attempt) => match self.front.gateway.admit(&attempt) {
+                Ok(place) => return Some((ticket, Job::Begin(attempt, place))),
+                Err(refused) => self.turn_away(now, &ticket, refused),
+            },
             Action::Resume(ticket, id, answer) => {
                 match self.front.gateway.admit_reply(id, &answer.client.name) {
                     Ok(place) => return Some((ticket, Job::Resume(id, answer, now, place))),
@@ -361,6 +358,7 @@ impl From<Refused> for Dropped {
             Refused::SourceFull => Self::AdmissionSourceFull,
             Refused::RealmRate => Self::AdmissionRealmRate,
             Refused::Rate => Self::AdmissionRate,
+            Refused::StoreBehind => Self::AdmissionStoreBehind,
         }
     }
 }

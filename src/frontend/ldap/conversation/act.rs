@@ -55,7 +55,7 @@ impl Conversation {
     fn begin(&mut self, ticket: Ticket, attempt: Attempt) {
         self.id = None;
         let gateway = self.front.gateway.clone();
-        match gateway.admission().enter(&attempt.client, &attempt.origin, &attempt.name) {
+        match gateway.admit(&attempt) {
             Ok(place) => self.login = Some(Login::begin(ticket, gateway, attempt, place)),
             Err(refused) => {
                 gateway.tally().refused(refused);
