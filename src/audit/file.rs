@@ -14,9 +14,9 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::audit::file::group::{Gathered, Gathering, Kept};
+use crate::audit::file::group::{Gathered, Gathering, Kept, Line};
 use crate::audit::file::out::Out;
 use crate::audit::record::{NetworkPrefix, write};
 use crate::base::owner::open_or_make;
@@ -60,6 +60,27 @@ impl AuditLog {
         self.gathering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// As [`Audit::record_soon`], where the log itself may be exchanged meanwhile.
+    pub fn keep_soon(
+        self: Arc<Self>,
+        record: &AuditRecord,
+    ) -> impl Future<Output = Result<(), Fault>> + Send + use<> {
+        let line = self.gather(record);
+        Kept::new(self, line)
+    }
+
+    /// Takes a record down; it is written with those beside it.
+    fn gather(&self, record: &AuditRecord) -> Line {
+        let mut gathering = self.gathering();
+        let line = gathering.add(|lines| write(lines, record, self.keep));
+        let full = gathering.is_full().then(|| gathering.take());
+        drop(gathering);
+        if let Some(gathered) = full {
+            self.write_out(gathered);
+        }
+        line
+    }
+
     /// Writes what was gathered, and tells those whose lines they are.
     fn write_out(&self, gathered: Gathered) {
         let Gathered { mut lines, group } = gathered;
@@ -87,14 +108,7 @@ impl Audit for AuditLog {
         &'a self,
         record: &AuditRecord,
     ) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>> {
-        let mut gathering = self.gathering();
-        let line = gathering.add(|lines| write(lines, record, self.keep));
-        let full = gathering.is_full().then(|| gathering.take());
-        drop(gathering);
-        if let Some(gathered) = full {
-            self.write_out(gathered);
-        }
-        Box::pin(Kept::new(self, line))
+        Box::pin(Kept::new(self, self.gather(record)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -192,6 +193,18 @@ impl Audit for AuditSwitch {
         self.failing.store(written.is_err(), Ordering::Relaxed);
         written
     }
+
+    fn record_soon<'a>(
+        &'a self,
+        record: &AuditRecord,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>> {
+        let kept = self.target.load_full().keep_soon(record);
+        Box::pin(async move {
+            let written = kept.await;
+            self.failing.store(written.is_err(), Ordering::Relaxed);
+            written
+        })
+    }
 }
 
 /// Whether the keys are those of the store.
@@ -238,5 +251,21 @@ mod tests {
         audit.try_again(UnixTime(0));
         assert!(!audit.is_failing());
         assert!(std::fs::read_to_string(path).unwrap().contains("\"reason\":\"records-were-lost\""));
+    }
+
+    #[tokio::test]
+    async fn records_of_logins_that_end_together_are_written_together_through_the_switch_d_117() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let settings = AuditSettings { to: AuditTarget::File(path.clone()), v4: 32, v6: 128 };
+        let audit = AuditSwitch::open(&settings).unwrap();
+        let record = AuditRecord::bare(UnixTime(0), "login", "factor", "accept", "confirmed");
+        let (first, second) = (audit.record_soon(&record), audit.record_soon(&record));
+        let lines = || std::fs::read_to_string(&path).unwrap().lines().count();
+        assert_eq!(lines(), 0, "they wait for each other");
+        first.await.unwrap();
+        assert_eq!(lines(), 2, "whoever goes on first writes for both");
+        second.await.unwrap();
+        assert!(!audit.is_failing());
     }
 }

@@ -1,6 +1,7 @@
 //! Lines that are written together, and who waits for them.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -132,8 +133,8 @@ impl Line {
 
 /// Waits until a line is out of our hands. It looks away once, so that other logins of this moment add theirs; who of
 /// them looks again first writes them all. Dropped before, it gets its line written all the same.
-pub(super) struct Kept<'a> {
-    log: &'a AuditLog,
+pub(super) struct Kept<L: Deref<Target = AuditLog>> {
+    log: L,
     line: Line,
     stage: Stage,
 }
@@ -145,8 +146,8 @@ enum Stage {
     Done,
 }
 
-impl<'a> Kept<'a> {
-    pub(super) const fn new(log: &'a AuditLog, line: Line) -> Self {
+impl<L: Deref<Target = AuditLog>> Kept<L> {
+    pub(super) const fn new(log: L, line: Line) -> Self {
         Self { log, line, stage: Stage::Fresh }
     }
 
@@ -159,7 +160,7 @@ impl<'a> Kept<'a> {
     }
 }
 
-impl Future for Kept<'_> {
+impl<L: Deref<Target = AuditLog> + Unpin> Future for Kept<L> {
     type Output = Result<(), Fault>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -179,7 +180,7 @@ impl Future for Kept<'_> {
     }
 }
 
-impl Drop for Kept<'_> {
+impl<L: Deref<Target = AuditLog>> Drop for Kept<L> {
     fn drop(&mut self) {
         if self.stage != Stage::Done {
             self.write_out();
