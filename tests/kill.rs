@@ -14,7 +14,7 @@ use doorward::base::random::{SystemRandom, bytes};
 use doorward::gateway::ports::{NewEnrolment, Store, SubjectDigest};
 use doorward::login::factor::{EnrolmentId, FactorKind, FactorOutcome, Mark, Proof, Try};
 use doorward::login::throttle::Limits;
-use doorward::store::sqlite::Sqlite;
+use doorward::store::sqlite::{Size, Sqlite};
 
 #[path = "support/store.rs"]
 #[allow(dead_code, reason = "shared with other tests and with measurements")]
@@ -111,7 +111,9 @@ async fn settle(store: &dyn Store, user: u64, id: EnrolmentId, counter: i64) -> 
 }
 
 fn open(folder: &Path) -> Arc<dyn Store> {
-    Arc::new(Sqlite::open(&folder.join("store.db")).unwrap())
+    // So small a journal is folded all the time, also at the moment of the kill.
+    let size = Size { journal: 4096, ..Size::default() };
+    Arc::new(Sqlite::open_with(&folder.join("store.db"), size).unwrap())
 }
 
 fn runtime() -> tokio::runtime::Runtime {

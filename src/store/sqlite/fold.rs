@@ -34,7 +34,7 @@ fn try_fold(connection: &mut Connection, hot: &Hot, idle: bool, anew: bool) -> R
     };
     let is_broken = held.is_none();
     let (generation, end) = match &held {
-        Some(held) if held.journal.end() == START || held.journal.is_clean() => return Ok(()),
+        Some(held) if held.journal.is_clean() || (!idle && held.journal.end() == START) => return Ok(()),
         Some(held) => (held.journal.header().generation, held.journal.end()),
         None => (hot.desk().journal.header().generation.saturating_add(1), START),
     };
@@ -84,7 +84,8 @@ fn cut(hot: &Hot, generation: u64, end: u64, idle: bool) -> Result<(), Fault> {
 /// A journal in place of one that is gone or damaged. All that was in it is in the tables now.
 fn make_anew(hot: &Hot, desk: &mut Desk) -> Result<(), Fault> {
     let (newer, cold) = {
-        let ledger = lock(&hot.ledger);
+        let mut ledger = lock(&hot.ledger);
+        desk.journal.take_left().iter().for_each(|record| ledger.take(record));
         (ledger.newer_records(), ledger.cold())
     };
     let records: Vec<Record> = cold.into_iter().chain(newer).collect();

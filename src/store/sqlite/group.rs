@@ -26,8 +26,7 @@ impl<'a> Group<'a> {
     pub(super) fn carry_out(mut self, held: &mut Held<'_>) -> Vec<Ending> {
         let jobs = std::mem::take(&mut self.jobs);
         // What somebody else wrote to the tables counts from here on.
-        let stand = self.hot.standing(true).map(drop);
-        let ends: Vec<Result<Done, Fault>> = match stand {
+        let ends: Vec<Result<Done, Fault>> = match self.hot.mind_tables() {
             Ok(()) => jobs.iter().map(|job| self.decide(job)).collect(),
             Err(fault) => jobs.iter().map(|_| Err(fault.clone())).collect(),
         };

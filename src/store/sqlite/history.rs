@@ -3,35 +3,38 @@
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use crate::base::clock::UnixTime;
+use crate::gateway::ports::SubjectDigest;
 use crate::login::identity::Pseudonym;
 use crate::login::step::{History, KnownNetwork};
 
-/// What is remembered of a subject; nothing for an unknown one.
-pub(super) fn history_of(db: &Connection, who: &Pseudonym) -> Result<History> {
+/// What is remembered of a subject, and its digest; `None` of an unknown one.
+pub(super) fn history_of(db: &Connection, who: &Pseudonym) -> Result<Option<(SubjectDigest, History)>> {
     // Two statements: joining the two tables takes twice as long.
     let found = db
         .prepare_cached(
-            "SELECT created, valid_from, valid_until, last_day FROM subject WHERE pseudonym = ?1",
+            "SELECT created, valid_from, valid_until, last_day, digest_key, digest FROM subject WHERE pseudonym = ?1",
         )?
         .query_row([who.as_str()], history)
         .optional()?;
-    let Some(mut history) = found else { return Ok(History::default()) };
+    let Some((digest, mut history)) = found else { return Ok(None) };
     history.networks = db
         .prepare_cached("SELECT digest_key, digest, day FROM known_network WHERE pseudonym = ?1")?
         .query_map([who.as_str()], network)?
         .collect::<Result<_>>()?;
     history.has_networks = !history.networks.is_empty();
-    Ok(history)
+    Ok(Some((digest, history)))
 }
 
-fn history(row: &Row<'_>) -> Result<History> {
-    Ok(History {
+fn history(row: &Row<'_>) -> Result<(SubjectDigest, History)> {
+    let digest = SubjectDigest { key_id: row.get(4)?, digest: row.get(5)? };
+    let history = History {
         first_seen: Some(UnixTime(row.get(0)?)),
         valid_from: row.get::<_, Option<i64>>(1)?.map(UnixTime),
         valid_until: row.get::<_, Option<i64>>(2)?.map(UnixTime),
         last_day: row.get(3)?,
         ..History::default()
-    })
+    };
+    Ok((digest, history))
 }
 
 fn network(row: &Row<'_>) -> Result<KnownNetwork> {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::base::clock::Clock;
+use crate::gateway::ports::SubjectDigest;
 use crate::login::identity::Pseudonym;
 use crate::login::step::Record as Told;
 use crate::login::verdict::{Fault, FaultKind};
@@ -22,9 +23,10 @@ use crate::store::sqlite::group::Group;
 use crate::store::sqlite::journal::record::Record;
 use crate::store::sqlite::journal::{Journal, News, held, trouble};
 use crate::store::sqlite::known::Known;
-use crate::store::sqlite::ledger::{Ledger, Look, Standing};
+use crate::store::sqlite::ledger::{Ledger, Look};
 use crate::store::sqlite::open::Opened;
 use crate::store::sqlite::readers::Readers;
+use crate::store::sqlite::rows;
 
 /// Deeds in one group. More would let the first wait long for the last.
 const GROUP: usize = 64;
@@ -160,24 +162,32 @@ impl Hot {
     /// What is known of a subject, by all that was written anywhere before this was called.
     pub(super) async fn recall(&self, who: &Pseudonym) -> Result<Told, Fault> {
         let doing = "cannot read what is known about a subject";
-        if self.standing(true).map_err(|fault| about(doing, &fault))? == Standing::Behind {
-            self.catch_up().await.map_err(|fault| about(doing, &fault))?;
-        }
+        self.catch_up().await.map_err(|fault| about(doing, &fault))?;
+        self.mind_tables().map_err(|fault| about(doing, &fault))?;
         let known = self.find(who, doing)?;
         Ok(known.map(|(known, _)| known.into_record()).unwrap_or_default())
     }
 
-    /// Whether memory knows what the files know. What somebody else wrote to the tables is read anew from here on.
-    pub(super) fn standing(&self, tables: bool) -> Result<Standing, Fault> {
+    /// Whose digest it is, likewise.
+    pub(super) async fn pseudonym(&self, digest: &SubjectDigest) -> Result<Option<Pseudonym>, Fault> {
+        let doing = "cannot look a subject up";
+        self.catch_up().await.map_err(|fault| about(doing, &fault))?;
+        if let Some(known) = lock(&self.ledger).find(digest) {
+            return Ok(Some(known));
+        }
+        self.readers.read(doing, |db| rows::pseudonym_of(db, digest))
+    }
+
+    /// What somebody else wrote to the tables is read anew from here on.
+    pub(super) fn mind_tables(&self) -> Result<(), Fault> {
         let mut ledger = lock(&self.ledger);
-        let standing = ledger.standing(tables).map_err(|why| trouble(&why))?;
-        if standing == Standing::Foreign {
+        if !ledger.knows_tables().map_err(|why| trouble(&why))? {
             let forgotten = ledger.forget_tables();
             drop(ledger);
             drop(forgotten);
             self.flusher.order_look();
         }
-        Ok(standing)
+        Ok(())
     }
 
     /// The subject from memory, or else from the tables; and of when that is.
@@ -310,7 +320,10 @@ impl Hot {
     }
 
     /// Reads what other processes wrote.
-    pub(super) async fn catch_up(&self) -> Result<(), Fault> {
+    async fn catch_up(&self) -> Result<(), Fault> {
+        if lock(&self.ledger).knows_journal().map_err(|why| trouble(&why))? {
+            return Ok(());
+        }
         if let Some(held) = self.try_hold()? {
             drop(held);
             self.drain();

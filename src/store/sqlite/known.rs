@@ -1,6 +1,6 @@
 //! All that is known of one subject, and the few bytes in which memory keeps it.
 
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, Result};
 
 use crate::base::clock::UnixTime;
 use crate::gateway::ports::{Counted, SubjectDigest};
@@ -27,14 +27,17 @@ pub(super) struct Known {
 impl Known {
     /// What the tables say, in one state of them; `None` of somebody unknown.
     pub(super) fn load(db: &Connection, who: &Pseudonym) -> Result<Option<Self>> {
-        let tx = db.unchecked_transaction()?;
-        let Some(digest) = rows::digest_of(&tx, who).optional()? else { return Ok(None) };
-        Ok(Some(Self {
-            digest,
-            history: history::history_of(&tx, who)?,
-            enrolments: rows::enrolments_of(&tx, who)?,
-            failures: rows::failures_of(&tx, who)?,
-        }))
+        // Kept prepared: to read what these mean takes as long as to do it.
+        db.prepare_cached("BEGIN")?.execute([])?;
+        let loaded = Self::load_parts(db, who);
+        db.prepare_cached("COMMIT")?.execute([])?;
+        loaded
+    }
+
+    fn load_parts(db: &Connection, who: &Pseudonym) -> Result<Option<Self>> {
+        let Some((digest, history)) = history::history_of(db, who)? else { return Ok(None) };
+        let (enrolments, failures) = (rows::enrolments_of(db, who)?, rows::failures_of(db, who)?);
+        Ok(Some(Self { digest, history, enrolments, failures }))
     }
 
     pub(super) fn apply(&mut self, changes: &Changes) {

@@ -30,6 +30,8 @@ pub(super) struct Ledger {
     newer: Unfolded,
     /// What is being written into the tables.
     older: Arc<Unfolded>,
+    /// Somebody else has written that, too, or it stands in the journal that came after.
+    older_is_elsewhere: bool,
     /// Whose tables somebody changes, and how many do.
     cold: HashMap<Pseudonym, u32>,
     /// Goes up with whatever makes what was read from the tables before it too old to be kept.
@@ -62,17 +64,6 @@ impl Stamp {
     }
 }
 
-/// Whether memory knows what the files know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Yes.
-    Current,
-    /// Another process has written to the journal, or put another one in its place.
-    Behind,
-    /// Somebody has written to the tables.
-    Foreign,
-}
-
 /// What memory knows of a subject.
 pub(super) enum Look {
     /// All, and of when that is.
@@ -92,6 +83,7 @@ impl Ledger {
             room,
             newer: Unfolded::default(),
             older: Arc::default(),
+            older_is_elsewhere: false,
             cold: HashMap::new(),
             epoch: 0,
             floor: Floor::default(),
@@ -99,20 +91,20 @@ impl Ledger {
         }
     }
 
-    /// Whether the journal is as far as we know; with `tables` also whether the tables are as we left them.
-    pub(super) fn standing(&self, tables: bool) -> io::Result<Standing> {
-        let Some(journal) = &self.seen.journal else { return Ok(Standing::Behind) };
+    /// Whether the journal is as far as we know.
+    pub(super) fn knows_journal(&self) -> io::Result<bool> {
+        let Some(journal) = &self.seen.journal else { return Ok(false) };
         let file = journal.metadata()?;
-        if file.nlink() == 0 || file.len() < self.seen.known || file.len() > self.seen.promised {
-            return Ok(Standing::Behind);
+        Ok(file.nlink() > 0 && (self.seen.known..=self.seen.promised).contains(&file.len()))
+    }
+
+    /// Whether the tables are as we left them.
+    pub(super) fn knows_tables(&self) -> io::Result<bool> {
+        if self.seen.writing {
+            return Ok(true);
         }
-        if tables && !self.seen.writing {
-            let Some((log, stamp)) = &self.seen.log else { return Ok(Standing::Foreign) };
-            if Stamp::of(&log.metadata()?) != *stamp {
-                return Ok(Standing::Foreign);
-            }
-        }
-        Ok(Standing::Current)
+        let Some((log, stamp)) = &self.seen.log else { return Ok(false) };
+        Ok(Stamp::of(&log.metadata()?) == *stamp)
     }
 
     pub(super) fn look(&mut self, who: &Pseudonym) -> Look {
@@ -209,11 +201,13 @@ impl Ledger {
     #[must_use]
     pub(super) fn forget_all(&mut self) -> impl Send + use<> {
         self.cold.clear();
+        self.older_is_elsewhere = true;
         (mem::take(&mut self.newer), self.forget_tables())
     }
 
     /// What is to be written into the tables from now on. What is left of an earlier time that failed is in it.
     pub(super) fn begin_fold(&mut self) -> Arc<Unfolded> {
+        self.older_is_elsewhere = false;
         self.older = Arc::new(mem::take(&mut self.newer));
         self.older.clone()
     }
@@ -222,7 +216,7 @@ impl Ledger {
     pub(super) fn end_fold(&mut self, written: bool) {
         self.epoch = self.epoch.wrapping_add(1);
         let older = Arc::unwrap_or_clone(mem::take(&mut self.older));
-        if !written {
+        if !written && !self.older_is_elsewhere {
             let newer = mem::replace(&mut self.newer, older);
             for (who, changes) in newer {
                 self.newer.entry(who).or_default().absorb(&changes);

@@ -132,7 +132,7 @@ mod tests {
             assert_eq!(read(Counted::Password), password, "from version {version}");
             let code = read(Counted::Factor(FactorKind::Totp));
             assert_eq!((code.row, code.locked, code.last), (20, true, day(19002)), "from version {version}");
-            let history = history::history_of(&db, &who).unwrap();
+            let (_, history) = history::history_of(&db, &who).unwrap().unwrap();
             let created = History { first_seen: Some(UnixTime(5)), ..History::default() };
             assert_eq!(history, created, "from version {version}");
             for what in Counted::ALL {
@@ -140,7 +140,7 @@ mod tests {
             }
             let network = KnownNetwork { key_id: 1, digest: [1; 32], day: 7 };
             rows::put_networks(&db, &who, &[network]).unwrap();
-            assert_eq!(history::history_of(&db, &who).unwrap().networks, [network]);
+            assert_eq!(history::history_of(&db, &who).unwrap().unwrap().1.networks, [network]);
             db.execute("DELETE FROM subject", []).unwrap();
             let left: i64 = db.query_row("SELECT count(*) FROM failure", [], |row| row.get(0)).unwrap();
             assert_eq!(left, 0, "from version {version}: what was rebuilt still goes with its subject");

@@ -66,8 +66,8 @@ use crate::login::verdict::{Fault, FaultKind};
 use crate::store::sqlite::deed::{Deed, Done};
 use crate::store::sqlite::file::Role;
 use crate::store::sqlite::flush::Thread;
-use crate::store::sqlite::hot::{Bounds, Hot, lock};
-use crate::store::sqlite::ledger::{Ledger, Standing};
+use crate::store::sqlite::hot::{Bounds, Hot};
+use crate::store::sqlite::ledger::Ledger;
 use crate::store::sqlite::open::Circumstances;
 use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::writer::{About, Place, Writer};
@@ -144,14 +144,7 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn pseudonym(&self, digest: &SubjectDigest) -> Result<Option<Pseudonym>, Fault> {
-        let doing = "cannot look a subject up";
-        if self.hot.standing(false).map_err(|fault| hot::about(doing, &fault))? == Standing::Behind {
-            self.hot.catch_up().await.map_err(|fault| hot::about(doing, &fault))?;
-        }
-        if let Some(known) = lock(&self.hot.ledger).find(digest) {
-            return Ok(Some(known));
-        }
-        self.hot.readers.read(doing, |db| rows::pseudonym_of(db, digest))
+        self.hot.pseudonym(digest).await
     }
 
     async fn adopt(&self, subject: NewSubject) -> Result<Adopted, Fault> {

@@ -25,6 +25,16 @@ struct Row {
     floor: Floor,
 }
 
+impl Row {
+    /// Whether it is the journal of this store, and no older one that somebody put in its place.
+    fn fits(&self, journal: &Journal) -> bool {
+        let Header { store, generation, .. } = *journal.header();
+        let is_whole =
+            generation > self.generation || journal.length().is_ok_and(|length| length >= self.folded);
+        store == self.store && generation >= self.generation && is_whole
+    }
+}
+
 /// A journal that was opened and is locked.
 pub(super) struct Opened {
     pub(super) journal: Journal,
@@ -65,9 +75,7 @@ pub(super) fn open(
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(broken)?;
     let row = read(&tx).map_err(broken)?;
     let path = Journal::beside(&place.path);
-    let found = Journal::open(&path, place.patience())?.filter(|journal| {
-        journal.header().store == row.store && journal.header().generation >= row.generation
-    });
+    let found = Journal::open(&path, place.patience())?.filter(|journal| row.fits(journal));
     let boot = world.boot.unwrap_or_default();
     let Some(mut journal) = found else {
         let generation = row.generation.saturating_add(1);

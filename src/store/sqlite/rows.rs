@@ -33,11 +33,6 @@ pub(super) fn newest_key(db: &Connection) -> Result<u32> {
     db.prepare_cached("SELECT number FROM newest_key")?.query_row([], |row| row.get(0))
 }
 
-pub(super) fn digest_of(db: &Connection, who: &Pseudonym) -> Result<SubjectDigest> {
-    db.prepare_cached("SELECT digest_key, digest FROM subject WHERE pseudonym = ?1")?
-        .query_row([who.as_str()], |row| Ok(SubjectDigest { key_id: row.get(0)?, digest: row.get(1)? }))
-}
-
 pub(super) fn subject_of(db: &Connection, who: &Pseudonym) -> Result<Option<SubjectRow>> {
     db.prepare_cached(concat!("SELECT ", subject_columns!(), " FROM subject WHERE pseudonym = ?1"))?
         .query_row([who.as_str()], subject)

@@ -31,6 +31,8 @@ pub(super) struct Journal {
     clean: bool,
     /// We have written into it.
     wrote: bool,
+    /// Records that were read and not told.
+    left: Vec<Record>,
 }
 
 /// What somebody else did to the journal.
@@ -55,7 +57,15 @@ impl Journal {
     /// Makes one without records, and locks it.
     pub(super) fn make(path: &Path, header: Header) -> Result<Self, Fault> {
         let file = write_whole(path, header, &[])?;
-        Ok(Self { path: path.to_owned(), file, header, end: START, clean: false, wrote: false })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            header,
+            end: START,
+            clean: false,
+            wrote: false,
+            left: Vec::new(),
+        })
     }
 
     /// Opens and locks the one that is there, and reads its header; `None` when there is none.
@@ -92,6 +102,7 @@ impl Journal {
             end: START,
             clean: false,
             wrote: false,
+            left: Vec::new(),
         })
     }
 
@@ -148,7 +159,8 @@ impl Journal {
         Ok((records, damaged))
     }
 
-    fn length(&self) -> Result<u64, Fault> {
+    /// Bytes of the file.
+    pub(super) fn length(&self) -> Result<u64, Fault> {
         self.file.metadata().map(|file| file.len()).map_err(|why| trouble(&why))
     }
 
@@ -168,32 +180,44 @@ impl Journal {
     /// `None`: another process has the lock of that one.
     pub(super) fn catch_up(&mut self) -> Result<Option<News>, Fault> {
         let file = self.file.metadata().map_err(|why| trouble(&why))?;
-        let records = self.more(file.len())?;
         if file.nlink() > 0 {
-            return Ok(Some(News::Records(records)));
+            return self.more(file.len()).map(|records| Some(News::Records(records)));
         }
-        let gone = || unusable(&self.path, "somebody has removed it; it is made anew");
-        let Some(mut next) = Self::open(&self.path, Duration::ZERO)
-            .or_else(|fault| if fault == held() { Ok(None) } else { Err(fault) })?
-        else {
-            return if self.path.exists() { Ok(None) } else { Err(gone()) };
+        let next = match Self::open(&self.path, Duration::ZERO) {
+            Ok(Some(next)) => next,
+            Ok(None) if self.path.exists() => return Ok(None),
+            Ok(None) => {
+                let last = self.more(file.len())?;
+                self.left.extend(last);
+                return Err(unusable(&self.path, "somebody has removed it; it is made anew"));
+            }
+            Err(fault) if fault == held() => return Ok(None),
+            Err(fault) => return Err(fault),
         };
+        self.go_on_in(next, file.len()).map(Some)
+    }
+
+    /// Goes on in the file that took the place of this one, which ends at `length`.
+    fn go_on_in(&mut self, mut next: Self, length: u64) -> Result<News, Fault> {
         if next.header.store != self.header.store {
             return Err(unusable(&self.path, "it belongs to another store"));
         }
-        next.wrote = self.wrote;
-        let follows = next.header.generation == self.header.generation.saturating_add(1);
         let (mut all, _) = next.read_from(START, false)?;
-        let news = if follows {
-            let carried = next.carried_records(&all)?;
-            let mut seen = records;
-            seen.extend(all.drain(..).skip(carried));
-            News::Next(seen)
+        let carried = next.carried_records(&all)?;
+        let last = self.more(length)?;
+        let news = if next.header.generation == self.header.generation.saturating_add(1) {
+            News::Next(last.into_iter().chain(all.drain(..).skip(carried)).collect())
         } else {
             News::Other(all)
         };
+        next.wrote = self.wrote;
         *self = next;
-        Ok(Some(news))
+        Ok(news)
+    }
+
+    /// What was in a file that nobody has any more, and nobody has heard of yet.
+    pub(super) fn take_left(&mut self) -> Vec<Record> {
+        std::mem::take(&mut self.left)
     }
 
     /// How many of the records were carried over from the generation before.
