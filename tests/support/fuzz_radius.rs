@@ -358,7 +358,7 @@ impl Play {
                 Reply::Ask(ChallengeId([at(2); 16]), Prompt { text: "Code?".into(), relay })
             }
             2 => Reply::Unable(FaultKind::ALL[usize::from(at(2)) % FaultKind::ALL.len()]),
-            _ => return self.session.forget(&ticket, now, Dropped::Unable),
+            _ => return self.session.forget(&ticket, Dropped::Unable),
         };
         // Even where they should not be there at all, they stay here.
         let held = answered(Code::AccessAccept, argument);

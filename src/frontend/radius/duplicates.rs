@@ -3,17 +3,15 @@
 //! A device that hears nothing sends the same packet again. While the first copy is being worked on, the
 //! others are dropped; once it is answered, they get the same bytes, and nothing is asked or counted twice.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::base::bounded::BoundedMap;
-
 /// How long an answer is kept at most after it was sent.
 pub const ANSWER_LIFE: Duration = Duration::from_secs(30);
-/// Longer than any login may run; a request that never ends is forgotten then.
+/// Longer than any login may run. When there are too many, those that have run for longer are forgotten.
 const RUNNING_LIFE: Duration = Duration::from_secs(900);
 /// Answers kept by one socket.
 const MOST_ANSWERS: usize = 65_536;
@@ -21,13 +19,15 @@ const MOST_ANSWERS: usize = 65_536;
 const MOST_ANSWERS_PER_CLIENT: usize = 16_384;
 /// Requests of one socket that are worked on at once.
 const MOST_RUNNING: usize = 65_536;
-/// Clients for which answers are counted.
+/// Clients whose answers are counted by themselves.
 const MOST_CLIENTS: usize = 16_384;
-/// How long a client that sends nothing is remembered by the count.
-const CLIENT_LIFE: Duration = Duration::from_secs(86_400);
+/// How often those that never end are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// A ring that has become empty keeps room for so many.
+const SMALL: usize = 64;
 
 /// What tells requests apart. Each socket has its own table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     /// Who sent it.
     pub peer: SocketAddr,
@@ -35,6 +35,30 @@ pub struct Key {
     pub local: Option<IpAddr>,
     /// Its identifier.
     pub identifier: u8,
+}
+
+/// In few pieces: a table is asked several times for each request.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let last = u64::from(self.peer.port()) << 8 | u64::from(self.identifier);
+        match (self.peer.ip(), self.local) {
+            (IpAddr::V4(peer), Some(IpAddr::V4(local))) => {
+                state.write_u64(u64::from(peer.to_bits()) << 32 | u64::from(local.to_bits()));
+            }
+            (peer, local) => {
+                state.write_u128(bits(peer));
+                state.write_u128(local.map_or(0, bits));
+            }
+        }
+        state.write_u64(last);
+    }
+}
+
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
 }
 
 /// What makes two requests under one key copies of each other: the Request Authenticator, and the
@@ -48,10 +72,10 @@ pub struct Print {
 impl Print {
     /// Of a request with this authenticator; `question` is what it asks for: user, password, state.
     #[must_use]
-    pub fn new(authenticator: [u8; 16], question: &[Option<&[u8]>]) -> Self {
+    pub fn new<'a>(authenticator: [u8; 16], question: impl IntoIterator<Item = &'a [u8]>) -> Self {
         // Not keyed: who can choose these bytes knows the shared secret, or may as well be anybody.
         let mut hasher = DefaultHasher::new();
-        question.hash(&mut hasher);
+        question.into_iter().for_each(|part| part.hash(&mut hasher));
         Self { authenticator, question: hasher.finish() }
     }
 }
@@ -87,28 +111,40 @@ pub struct Answer<'a> {
 }
 
 #[derive(Debug)]
-struct Running {
+struct Entry {
     serial: Serial,
     print: Print,
+    state: State,
 }
 
 #[derive(Debug)]
-struct Answered {
-    serial: Serial,
-    print: Print,
-    bytes: Arc<[u8]>,
-    until: Instant,
+enum State {
+    Running { since: Instant },
+    Answered { number: u64, until: Instant, bytes: Arc<[u8]> },
 }
 
-/// The requests that one socket works on or has answered.
+/// An answer in the order in which they were sent.
+#[derive(Debug)]
+struct Kept {
+    key: Key,
+    number: u64,
+    sent: Instant,
+    ring: usize,
+}
+
+/// The requests that one socket works on or has answered: one entry for each key.
 #[derive(Debug)]
 pub struct Duplicates {
-    running: BoundedMap<Key, Running>,
-    answered: BoundedMap<Key, Answered>,
-    order: BoundedMap<Arc<str>, VecDeque<(Key, Serial)>>,
+    entries: HashMap<Key, Entry>,
+    running: usize,
+    answers: usize,
+    /// All answers; those that are gone from `entries` leave a mark until they are the oldest.
+    order: VecDeque<Kept>,
+    rings: Rings,
     most_running: usize,
-    per_client: usize,
+    most_answers: usize,
     next: u64,
+    swept: Option<Instant>,
 }
 
 impl Default for Duplicates {
@@ -120,24 +156,24 @@ impl Default for Duplicates {
 impl Duplicates {
     fn with_limits(running: usize, answers: usize, per_client: usize) -> Self {
         Self {
-            running: BoundedMap::new(running, RUNNING_LIFE),
-            answered: BoundedMap::new(answers, ANSWER_LIFE),
-            order: BoundedMap::new(MOST_CLIENTS, CLIENT_LIFE),
+            entries: HashMap::new(),
+            running: 0,
+            answers: 0,
+            order: VecDeque::new(),
+            rings: Rings { per_client, ..Rings::default() },
             most_running: running,
-            per_client,
+            most_answers: answers,
             next: 0,
+            swept: None,
         }
     }
 
     /// Looks a request up. Another print under the same key makes it a new request.
+    #[must_use]
     pub fn look(&self, key: &Key, print: Print, now: Instant) -> Seen {
-        if self.running.get(key, now).is_some_and(|running| running.print == print) {
-            return Seen::InWork;
-        }
-        match self.answered.get(key, now) {
-            Some(answered) if answered.print == print && now < answered.until => {
-                Seen::Answered(answered.bytes.clone())
-            }
+        match self.entries.get(key).filter(|entry| entry.print == print).map(|entry| &entry.state) {
+            Some(State::Running { .. }) => Seen::InWork,
+            Some(State::Answered { until, bytes, .. }) if now < *until => Seen::Answered(bytes.clone()),
             _ => Seen::New,
         }
     }
@@ -148,67 +184,167 @@ impl Duplicates {
     ///
     /// [`Busy`] when too many are running; a running one is never pushed out by a new one.
     pub fn begin(&mut self, key: Key, print: Print, now: Instant) -> Result<Serial, Busy> {
-        self.running.remove(&key, now);
-        self.answered.remove(&key, now);
-        self.running.expire(now);
-        if self.running.len() >= self.most_running {
-            return Err(Busy);
+        if self.running >= self.most_running {
+            self.sweep(now);
+            self.remove(&key);
+            if self.running >= self.most_running {
+                return Err(Busy);
+            }
         }
-        let serial = Serial(self.next);
-        self.next = self.next.wrapping_add(1);
-        self.running.insert(key, Running { serial, print }, now);
+        let serial = Serial(self.number());
+        let before = self.entries.insert(key, Entry { serial, print, state: State::Running { since: now } });
+        self.running = self.running.saturating_add(1);
+        self.discount(before.as_ref());
         Ok(serial)
     }
 
     /// The request is answered; the answer is kept for `life`. `false` when a new request has taken its
     /// place: the answer may then not be sent.
     pub fn answer(&mut self, key: Key, serial: Serial, answer: Answer<'_>, now: Instant) -> bool {
-        let Some(running) = self.forget(&key, serial, now) else { return false };
-        self.count(key, serial, answer.client, now);
-        let until = now.checked_add(answer.life).unwrap_or(now);
-        let answered = Answered { serial, print: running.print, bytes: answer.bytes, until };
-        self.answered.insert(key, answered, now);
+        let number = self.number();
+        let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.runs_as(serial)) else {
+            return false;
+        };
+        let until = now.checked_add(answer.life.min(ANSWER_LIFE)).unwrap_or(now);
+        entry.state = State::Answered { number, until, bytes: answer.bytes };
+        self.running = self.running.saturating_sub(1);
+        self.answers = self.answers.saturating_add(1);
+        let (ring, oldest) = self.rings.add(answer.client, key, number);
+        self.order.push_back(Kept { key, number, sent: now, ring });
+        if let Some((key, number)) = oldest {
+            self.drop_answer(&key, number);
+        }
+        self.make_room(now);
         true
     }
 
     /// The request ends without an answer: a copy of it will be taken for a new one. `false` as above.
-    pub fn drop_unanswered(&mut self, key: &Key, serial: Serial, now: Instant) -> bool {
-        self.forget(key, serial, now).is_some()
-    }
-
-    fn forget(&mut self, key: &Key, serial: Serial, now: Instant) -> Option<Running> {
-        self.running.expire(now);
-        self.running.get(key, now).filter(|running| running.serial == serial)?;
-        self.running.remove(key, now)
-    }
-
-    /// Makes room among the client's own answers.
-    fn count(&mut self, key: Key, serial: Serial, client: &Arc<str>, now: Instant) {
-        if self.order.get(client, now).is_none() {
-            self.order.insert(client.clone(), VecDeque::new(), now);
+    pub fn drop_unanswered(&mut self, key: &Key, serial: Serial) -> bool {
+        let runs = self.entries.get(key).is_some_and(|entry| entry.runs_as(serial));
+        if runs {
+            self.remove(key);
         }
-        let Some(order) = self.order.get_mut(client, now) else { return };
-        order.push_back((key, serial));
-        if order.len() <= self.per_client {
+        runs
+    }
+
+    const fn number(&mut self) -> u64 {
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        number
+    }
+
+    fn remove(&mut self, key: &Key) {
+        let gone = self.entries.remove(key);
+        self.discount(gone.as_ref());
+    }
+
+    const fn discount(&mut self, gone: Option<&Entry>) {
+        match gone {
+            Some(Entry { state: State::Running { .. }, .. }) => self.running = self.running.saturating_sub(1),
+            Some(Entry { state: State::Answered { .. }, .. }) => {
+                self.answers = self.answers.saturating_sub(1)
+            }
+            None => {}
+        }
+    }
+
+    /// Drops an answer unless it is gone already.
+    fn drop_answer(&mut self, key: &Key, number: u64) {
+        let is_it = |entry: &Entry| matches!(entry.state, State::Answered { number: n, .. } if n == number);
+        if self.entries.get(key).is_some_and(is_it) {
+            self.remove(key);
+        }
+    }
+
+    /// Drops the answers that are too old, and the oldest when there are too many.
+    fn make_room(&mut self, now: Instant) {
+        while let Some(oldest) = self.order.front() {
+            let is_old = now.saturating_duration_since(oldest.sent) >= ANSWER_LIFE;
+            // Marks of answers that are gone may not be more than answers.
+            let many = self.order.len() > self.most_answers.saturating_mul(2).max(SMALL);
+            if !is_old && !many && self.answers <= self.most_answers {
+                break;
+            }
+            let Some(Kept { key, number, ring, .. }) = self.order.pop_front() else { break };
+            self.rings.forget(ring, number);
+            self.drop_answer(&key, number);
+        }
+    }
+
+    /// Whoever brings a request in brings it to an end. Should one be lost nevertheless, its place is found again.
+    fn sweep(&mut self, now: Instant) {
+        if self.swept.is_some_and(|last| now.saturating_duration_since(last) < SWEEP_EVERY) {
             return;
         }
-        if let Some((oldest, serial)) = order.pop_front()
-            && self.answered.get(&oldest, now).is_some_and(|answered| answered.serial == serial)
-        {
-            self.answered.remove(&oldest, now);
-        }
+        self.swept = Some(now);
+        let lost = |entry: &Entry| match entry.state {
+            State::Running { since } => now.saturating_duration_since(since) >= RUNNING_LIFE,
+            State::Answered { .. } => false,
+        };
+        let before = self.entries.len();
+        self.entries.retain(|_, entry| !lost(entry));
+        self.running = self.running.saturating_sub(before.saturating_sub(self.entries.len()));
     }
 
     /// Requests that are being worked on.
     #[must_use]
-    pub fn running(&self) -> usize {
-        self.running.len()
+    pub const fn running(&self) -> usize {
+        self.running
     }
 
     /// Answers that are kept, those not yet swept out included.
     #[must_use]
-    pub fn answers(&self) -> usize {
-        self.answered.len()
+    pub const fn answers(&self) -> usize {
+        self.answers
+    }
+}
+
+impl Entry {
+    fn runs_as(&self, serial: Serial) -> bool {
+        self.serial == serial && matches!(self.state, State::Running { .. })
+    }
+}
+
+/// The answers of each client in the order in which they were sent, so that nobody's push out another's.
+#[derive(Debug, Default)]
+struct Rings {
+    by_name: HashMap<Arc<str>, usize>,
+    /// Clients beyond [`MOST_CLIENTS`] share the last one.
+    all: Vec<VecDeque<(Key, u64)>>,
+    per_client: usize,
+}
+
+impl Rings {
+    /// Adds an answer and says into which ring, and which of the same ring has to go for it.
+    fn add(&mut self, client: &Arc<str>, key: Key, number: u64) -> (usize, Option<(Key, u64)>) {
+        let at = self.by_name.get(client).copied().unwrap_or_else(|| self.open(client));
+        let Some(ring) = self.all.get_mut(at) else { return (at, None) };
+        ring.push_back((key, number));
+        let oldest = if ring.len() > self.per_client { ring.pop_front() } else { None };
+        (at, oldest)
+    }
+
+    fn open(&mut self, client: &Arc<str>) -> usize {
+        if self.all.len() > MOST_CLIENTS {
+            return MOST_CLIENTS;
+        }
+        let at = self.all.len();
+        self.all.push(VecDeque::new());
+        if at < MOST_CLIENTS {
+            self.by_name.insert(client.clone(), at);
+        }
+        at
+    }
+
+    /// Everything up to this number has gone.
+    fn forget(&mut self, at: usize, number: u64) {
+        let Some(ring) = self.all.get_mut(at) else { return };
+        while ring.front().is_some_and(|(_, oldest)| *oldest <= number) {
+            ring.pop_front();
+        }
+        if ring.is_empty() && ring.capacity() > SMALL {
+            *ring = VecDeque::new();
+        }
     }
 }
 
@@ -222,7 +358,7 @@ mod tests {
     }
 
     fn print(authenticator: u8) -> Print {
-        Print::new([authenticator; 16], &[Some(b"anna"), Some(b"hidden"), None])
+        Print::new([authenticator; 16], [&b"anna"[..], b"hidden"])
     }
 
     fn bytes(text: &str) -> Arc<[u8]> {
@@ -256,16 +392,13 @@ mod tests {
     #[test]
     fn one_users_answer_is_never_given_for_another_even_if_authenticators_repeat() {
         let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
-        let anna = Print::new([1; 16], &[Some(b"anna"), Some(b"hidden"), None]);
+        let anna = print(1);
         let serial = table.begin(key(1, 1), anna, now).unwrap();
         assert!(table.answer(key(1, 1), serial, answer(&vpn, "yes"), now));
-        for question in [
-            [Some(&b"eve"[..]), Some(&b"hidden"[..]), None],
-            [Some(b"anna"), Some(b"other"), None],
-            [Some(b"anna"), Some(b"hidden"), Some(b"state")],
-            [Some(b"annahidden"), None, None],
-        ] {
-            assert_eq!(table.look(&key(1, 1), Print::new([1; 16], &question), now), Seen::New);
+        let questions: [&[&[u8]]; 4] =
+            [&[b"eve", b"hidden"], &[b"anna", b"other"], &[b"anna", b"hidden", b"state"], &[b"annahidden"]];
+        for question in questions {
+            assert_eq!(table.look(&key(1, 1), Print::new([1; 16], question.iter().copied()), now), Seen::New);
         }
         assert_eq!(table.look(&key(1, 1), anna, now), Seen::Answered(bytes("yes")));
     }
@@ -326,8 +459,77 @@ mod tests {
         let first = table.begin(key(1, 1), print(1), now).unwrap();
         table.begin(key(2, 1), print(1), now).unwrap();
         assert_eq!(table.begin(key(3, 1), print(1), now), Err(Busy));
-        assert!(table.drop_unanswered(&key(1, 1), first, now));
+        assert!(table.drop_unanswered(&key(1, 1), first));
         assert!(table.begin(key(3, 1), print(1), now).is_ok());
         assert_eq!(table.running(), 2);
+    }
+
+    #[test]
+    fn a_115_of_answers_that_are_too_old_nothing_is_left() {
+        let (mut table, now) = (Duplicates::default(), SystemClock.now().steady);
+        let clients: Vec<Arc<str>> = (0..10).map(|n| format!("client-{n}").into()).collect();
+        for n in 0..2_000u16 {
+            answered(&mut table, n, &clients[usize::from(n % 10)], now);
+            // Each is asked again under the same key, which drops the answer before its time.
+            if n % 3 == 0 {
+                let serial = table.begin(key(n, 1), print(9), now).unwrap();
+                assert!(table.drop_unanswered(&key(n, 1), serial));
+            }
+        }
+        assert_eq!((table.answers(), table.running()), (1_333, 0));
+        answered(&mut table, 9_999, &clients[0], now + ANSWER_LIFE);
+        assert_eq!((table.answers(), table.entries.len(), table.order.len()), (1, 1, 1));
+        let kept: usize = table.rings.all.iter().map(VecDeque::len).sum();
+        let room: usize = table.rings.all.iter().map(VecDeque::capacity).sum();
+        assert!(kept == 1 && room <= 11 * SMALL, "{kept} {room}");
+    }
+
+    #[test]
+    fn memory_stays_flat_when_one_key_is_answered_for_ever() {
+        let (mut table, now, vpn) =
+            (Duplicates::with_limits(8, 6, 3), SystemClock.now().steady, "vpn".into());
+        for _ in 0..10_000 {
+            answered(&mut table, 1, &vpn, now);
+        }
+        assert_eq!((table.answers(), table.running(), table.entries.len()), (1, 0, 1));
+        assert!(table.order.len() <= SMALL && table.rings.all[0].len() <= 3);
+    }
+
+    #[test]
+    fn a_request_that_was_lost_gives_its_place_back_when_it_is_needed() {
+        let (mut table, now) = (Duplicates::with_limits(1, 1, 1), SystemClock.now().steady);
+        table.begin(key(1, 1), print(1), now).unwrap();
+        assert_eq!(table.begin(key(2, 1), print(1), now + RUNNING_LIFE - SWEEP_EVERY), Err(Busy));
+        assert!(table.begin(key(2, 1), print(1), now + RUNNING_LIFE).is_ok());
+        assert_eq!((table.running(), table.entries.len()), (1, 1));
+    }
+
+    #[test]
+    fn keys_that_differ_in_anything_hash_apart() {
+        let v6: IpAddr = "2001:db8::1".parse().unwrap();
+        let other = |change: fn(&mut Key)| {
+            let mut key = Key { local: Some(IpAddr::from([10, 0, 0, 1])), ..key(1, 1) };
+            change(&mut key);
+            key
+        };
+        let keys = [
+            other(|_| {}),
+            other(|key| key.identifier = 2),
+            other(|key| key.peer.set_port(2)),
+            other(|key| key.peer.set_ip(IpAddr::from([192, 0, 2, 2]))),
+            other(|key| key.local = Some(IpAddr::from([10, 0, 0, 2]))),
+            other(|key| key.local = None),
+            Key { local: Some(v6), ..key(1, 1) },
+            Key { peer: SocketAddr::new(v6, 1), ..key(1, 1) },
+        ];
+        let hashes: std::collections::HashSet<u64> = keys
+            .iter()
+            .map(|key| {
+                let mut hasher = DefaultHasher::new();
+                key.hash(&mut hasher);
+                hasher.finish()
+            })
+            .collect();
+        assert_eq!(hashes.len(), keys.len());
     }
 }

@@ -218,7 +218,7 @@ impl Session {
                 Ok(Action::Refuse(refusal, bytes))
             }
             Err(why) => {
-                self.duplicates.drop_unanswered(&ticket.key, ticket.serial, now);
+                self.duplicates.drop_unanswered(&ticket.key, ticket.serial);
                 Err(why)
             }
         }
@@ -227,11 +227,11 @@ impl Session {
     /// Takes what the gateway says about a request. `None`: the device hears nothing.
     pub fn on_reply(&mut self, ticket: &Ticket, now: Now, ended: &Ended) -> Option<Outgoing> {
         if is_late(ticket, now, &ended.reply) {
-            return self.silence(ticket, now, Dropped::Late);
+            return self.silence(ticket, Dropped::Late);
         }
         let (sent, bytes): (Sent, Arc<[u8]>) = match write(&mut self.buffer, &ticket.addressee(), ended) {
             Ok((sent, bytes)) => (sent, bytes.into()),
-            Err(why) => return self.silence(ticket, now, why),
+            Err(why) => return self.silence(ticket, why),
         };
         if !self.duplicates.answer(ticket.key, ticket.serial, ticket.keep(&bytes), now.steady) {
             self.counters.dropped(Dropped::Superseded);
@@ -242,12 +242,12 @@ impl Session {
     }
 
     /// Forgets a request that gets no answer: a copy of it will be taken for a new one.
-    pub fn forget(&mut self, ticket: &Ticket, now: Now, why: Dropped) {
-        let _nothing_to_send = self.silence(ticket, now, why);
+    pub fn forget(&mut self, ticket: &Ticket, why: Dropped) {
+        let _nothing_to_send = self.silence(ticket, why);
     }
 
-    fn silence(&mut self, ticket: &Ticket, now: Now, why: Dropped) -> Option<Outgoing> {
-        self.duplicates.drop_unanswered(&ticket.key, ticket.serial, now.steady);
+    fn silence(&mut self, ticket: &Ticket, why: Dropped) -> Option<Outgoing> {
+        self.duplicates.drop_unanswered(&ticket.key, ticket.serial);
         self.counters.dropped(why);
         None
     }
@@ -271,13 +271,14 @@ impl Ticket {
     }
 }
 
-/// What a request asks for: a copy of it asks for the same.
+/// What a request asks for: a copy of it asks for the same, in the same order.
 fn print(packet: &Packet<'_>) -> Print {
-    let once = [USER_NAME, USER_PASSWORD, STATE, CHAP_PASSWORD, CHAP_CHALLENGE].map(|kind| packet.find(kind));
-    let is_microsofts = |value: &&[u8]| value.starts_with(&MICROSOFT.to_be_bytes());
-    let microsofts = packet.all(VENDOR_SPECIFIC).filter(is_microsofts);
-    let many = packet.all(EAP_MESSAGE).chain(microsofts).map(Some);
-    Print::new(*packet.authenticator(), &once.into_iter().chain(many).collect::<Vec<_>>())
+    let question = packet.attributes().filter(|attribute| match attribute.kind {
+        USER_NAME | USER_PASSWORD | STATE | CHAP_PASSWORD | CHAP_CHALLENGE | EAP_MESSAGE => true,
+        VENDOR_SPECIFIC => attribute.value.starts_with(&MICROSOFT.to_be_bytes()),
+        _ => false,
+    });
+    Print::new(*packet.authenticator(), question.map(|attribute| attribute.whole))
 }
 
 /// Whether a request that is no login is dropped instead of refused when it did not prove who sent it:

@@ -170,12 +170,10 @@ fn password(
 
 /// What else tells one device behind a client from another, in an order of ours.
 fn device(packet: &Packet<'_>) -> Box<[u8]> {
-    let mut out = Vec::new();
-    for kind in [NAS_IP_ADDRESS, NAS_IPV6_ADDRESS, NAS_IDENTIFIER] {
-        for attribute in packet.attributes().filter(|attribute| attribute.kind == kind) {
-            out.extend_from_slice(attribute.whole);
-        }
-    }
+    let kinds = [NAS_IP_ADDRESS, NAS_IPV6_ADDRESS, NAS_IDENTIFIER];
+    let parts = || kinds.into_iter().flat_map(|kind| packet.whole(kind)).map(|attribute| attribute.whole);
+    let mut out = Vec::with_capacity(parts().map(<[u8]>::len).sum());
+    parts().for_each(|part| out.extend_from_slice(part));
     out.into()
 }
 

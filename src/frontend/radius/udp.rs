@@ -173,7 +173,7 @@ impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
         for _ in 0..READS {
             let take = |now, datagram: Datagram<'_>| {
                 if let Some((ticket, job)) = self.office.take(&clients, now, datagram) {
-                    self.queue(ticket, job, now);
+                    self.queue(ticket, job);
                 }
             };
             match listener.poll_receive(cx, buffers, &*front.clock, take) {
@@ -191,13 +191,13 @@ impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
 
     /// A reply to a question is taken up at once. A new login waits until everything that was read has been looked at,
     /// and goes away when too many wait: its device asks again, or asks another node.
-    fn queue(&mut self, ticket: Ticket, job: Job, now: Now) {
+    fn queue(&mut self, ticket: Ticket, job: Job) {
         if matches!(job, Job::Resume(..)) {
             self.begin(ticket, job);
         } else if self.new.len() < self.most_new {
             self.new.push_back((ticket, job));
         } else {
-            self.office.session.forget(&ticket, now, Dropped::Shed);
+            self.office.session.forget(&ticket, Dropped::Shed);
         }
     }
 
@@ -270,12 +270,12 @@ impl Office<'_> {
             }
             Action::Begin(ticket, attempt) => match self.front.gateway.admit(&attempt) {
                 Ok(place) => return Some((ticket, Job::Begin(attempt, place))),
-                Err(refused) => self.turn_away(now, &ticket, refused),
+                Err(refused) => self.turn_away(&ticket, refused),
             },
             Action::Resume(ticket, id, answer) => {
                 match self.front.gateway.admit_reply(id, &answer.client.name) {
                     Ok(place) => return Some((ticket, Job::Resume(id, answer, now, place))),
-                    Err(refused) => self.turn_away(now, &ticket, refused),
+                    Err(refused) => self.turn_away(&ticket, refused),
                 }
             }
         }
@@ -290,9 +290,9 @@ impl Office<'_> {
     }
 
     /// No place: the device hears nothing, so that it tries another node.
-    fn turn_away(&mut self, now: Now, ticket: &Ticket, refused: Refused) {
+    fn turn_away(&mut self, ticket: &Ticket, refused: Refused) {
         self.front.gateway.tally().refused(refused);
-        self.session.forget(ticket, now, refused.into());
+        self.session.forget(ticket, refused.into());
     }
 
     /// A login has come to its end, or to a question.
@@ -305,7 +305,7 @@ impl Office<'_> {
                 }
             }
             Err(Panicked) => {
-                self.session.forget(ticket, now, Dropped::Lost);
+                self.session.forget(ticket, Dropped::Lost);
                 tracing::error!(
                     event = "radius.lost",
                     panicked = true,

@@ -107,8 +107,7 @@ impl SharedSecret {
     }
 
     fn check(&self, packet: &Packet<'_>, authenticator: &[u8; 16]) -> Proof {
-        let found = packet.attributes().find(|attribute| attribute.kind == MESSAGE_AUTHENTICATOR);
-        let Some(attribute) = found else { return Proof::Absent };
+        let Some(attribute) = packet.whole(MESSAGE_AUTHENTICATOR).next() else { return Proof::Absent };
         let at = attribute.offset.saturating_add(2);
         let mac = self.prepared(packet.bytes(), authenticator, at);
         match mac.verify_slice(attribute.value) {

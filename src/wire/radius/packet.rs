@@ -186,6 +186,23 @@ pub struct Packet<'a> {
     identifier: u8,
     authenticator: &'a [u8; 16],
     attributes: &'a [u8],
+    kinds: Kinds,
+}
+
+/// Which types of attributes a packet has: most of what is looked for is not there, and need not be walked for.
+#[derive(Clone, Copy, Default)]
+struct Kinds([u64; 4]);
+
+impl Kinds {
+    fn note(&mut self, kind: u8) {
+        if let Some(word) = self.0.get_mut(usize::from(kind >> 6)) {
+            *word |= 1 << (kind & 63);
+        }
+    }
+
+    fn have(&self, kind: u8) -> bool {
+        self.0.get(usize::from(kind >> 6)).is_some_and(|word| word & (1 << (kind & 63)) != 0)
+    }
 }
 
 impl<'a> Packet<'a> {
@@ -198,8 +215,8 @@ impl<'a> Packet<'a> {
     ///
     /// [`ParseError`] for every form that forbid.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, ParseError> {
-        let packet = Self::header(datagram)?;
-        packet.check_attributes()?;
+        let mut packet = Self::header(datagram)?;
+        packet.kinds = packet.check_attributes()?;
         Ok(packet)
     }
 
@@ -216,24 +233,25 @@ impl<'a> Packet<'a> {
         }
         let bytes = datagram.get(..length).ok_or(ParseError::Truncated { said, got: datagram.len() })?;
         let attributes = bytes.get(HEADER_LEN..).ok_or(short)?;
-        Ok(Self { bytes, code, identifier, authenticator, attributes })
+        Ok(Self { bytes, code, identifier, authenticator, attributes, kinds: Kinds::default() })
     }
 
-    fn check_attributes(&self) -> Result<(), ParseError> {
-        let mut seen = Once::default();
+    fn check_attributes(&self) -> Result<Kinds, ParseError> {
+        let (mut seen, mut kinds) = (Once::default(), Kinds::default());
         let mut walk = self.attributes();
         for count in 0.. {
             match walk.step() {
-                Ok(None) => return Ok(()),
+                Ok(None) => return Ok(kinds),
                 Ok(Some(_)) if count >= MAX_ATTRIBUTES => return Err(ParseError::TooManyAttributes),
                 Ok(Some(attribute)) => {
                     check_size(&attribute)?;
                     seen.note(&attribute)?;
+                    kinds.note(attribute.kind);
                 }
                 Err(offset) => return Err(ParseError::BadAttribute { offset }),
             }
         }
-        Ok(())
+        Ok(kinds)
     }
 
     /// What the packet is for.
@@ -281,13 +299,19 @@ impl<'a> Packet<'a> {
 
     /// The values of all attributes of a type, in their order.
     pub fn all(&self, kind: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.attributes().filter(move |attribute| attribute.kind == kind).map(|attribute| attribute.value)
+        self.whole(kind).map(|attribute| attribute.value)
+    }
+
+    /// All attributes of a type, in their order.
+    pub fn whole(&self, kind: u8) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
+        let all = if self.has(kind) { self.attributes() } else { Attributes::new(&[], HEADER_LEN) };
+        all.filter(move |attribute| attribute.kind == kind)
     }
 
     /// Whether there is an attribute of a type.
     #[must_use]
     pub fn has(&self, kind: u8) -> bool {
-        self.find(kind).is_some()
+        self.kinds.have(kind)
     }
 
     /// The values of all attributes of a vendor and a type of its own, in their order, wherever they stand
@@ -309,7 +333,7 @@ impl<'a> Packet<'a> {
     #[must_use]
     pub fn proxy_states(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        for attribute in self.attributes().filter(|a| a.kind == dictionary::PROXY_STATE) {
+        for attribute in self.whole(dictionary::PROXY_STATE) {
             out.extend_from_slice(attribute.whole);
         }
         out

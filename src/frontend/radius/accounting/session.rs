@@ -151,7 +151,7 @@ impl Session {
         let now = arrival.now.steady;
         let key = Key { peer: arrival.peer, local: arrival.local, identifier: packet.identifier() };
         // The authenticator is computed over all of the packet, so it tells records apart by itself.
-        let print = Print::new(*packet.authenticator(), &[]);
+        let print = Print::new(*packet.authenticator(), []);
         match self.duplicates.look(&key, print, now) {
             Seen::InWork => return Err(Dropped::InWork),
             Seen::Answered(bytes) => {
@@ -172,12 +172,12 @@ impl Session {
     /// Takes whether a record was kept. What was not, gets no answer, so that the device sends it again.
     pub fn on_kept(&mut self, ticket: &Ticket, now: Now, kept: bool) -> Option<Outgoing> {
         if !kept {
-            return self.silence(ticket, now, Dropped::Unable);
+            return self.silence(ticket, Dropped::Unable);
         }
         let written = acknowledge(&mut self.buffer, &ticket.client, ticket.which, &ticket.to);
         let bytes = match written {
             Ok(bytes) => bytes,
-            Err(why) => return self.silence(ticket, now, why),
+            Err(why) => return self.silence(ticket, why),
         };
         let (client, life) = (&ticket.client.client.name, ticket.client.answer_memory);
         let answer = Answer { client, bytes: bytes.clone(), life };
@@ -189,8 +189,8 @@ impl Session {
         Some(Outgoing { peer: ticket.key.peer, local: ticket.key.local, bytes })
     }
 
-    fn silence(&mut self, ticket: &Ticket, now: Now, why: Dropped) -> Option<Outgoing> {
-        self.duplicates.drop_unanswered(&ticket.key, ticket.serial, now.steady);
+    fn silence(&mut self, ticket: &Ticket, why: Dropped) -> Option<Outgoing> {
+        self.duplicates.drop_unanswered(&ticket.key, ticket.serial);
         self.counters.dropped(why);
         None
     }

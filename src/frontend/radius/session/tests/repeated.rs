@@ -61,8 +61,7 @@ fn a_forgotten_request_may_come_again() {
     let mut bench = Bench::new(radius_client("vpn"));
     let sent = request(1, 1, &[]);
     let (ticket, _) = bench.begun(&sent);
-    let now = bench.now();
-    bench.session.forget(&ticket, now, Dropped::AdmissionFull);
+    bench.session.forget(&ticket, Dropped::AdmissionFull);
     let _ticket = bench.begun(&sent);
     assert_eq!(bench.count(Dropped::AdmissionFull), 1);
 }
