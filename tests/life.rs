@@ -53,6 +53,34 @@ fn no_request_is_dropped_by_reloads() {
 }
 
 #[test]
+fn while_the_users_file_is_written_anew_whoever_stays_in_it_is_found_at_every_login() {
+    let lab = Lab::start("", "[[rule]]\nname = \"open\"\nthen = \"none\"\n");
+    let vpn = lab.appliance();
+    let (path, both) = (lab.path("users.toml"), std::fs::read_to_string(lab.path("users.toml")).unwrap());
+    let bob = both.rfind("[[user]]").unwrap();
+    let ask = |name: &str| vpn.ask(name, PASSWORD).code;
+    for round in 0..4_usize {
+        let with_bob = round % 2 == 1;
+        lab::private_file(&path, if with_bob { &both } else { &both[..bob] });
+        lab.signal("HUP");
+        assert_eq!(ask("alice"), Code::AccessAccept, "while it is read");
+        let reloads = format!("\"reloads\":{}", round + 1);
+        lab.wait_for(|line| line.contains("daemon.reloaded") && line.contains(&reloads));
+        assert_eq!(ask("alice"), Code::AccessAccept);
+        let due = if with_bob { Code::AccessAccept } else { Code::AccessReject };
+        assert_eq!(ask("bob"), due, "round {round}");
+    }
+    lab::private_file(&path, &both[..both.len() - 40]);
+    lab.signal("HUP");
+    lab.wait_for_event("daemon.reload-failed");
+    assert_eq!(
+        (ask("alice"), ask("bob")),
+        (Code::AccessAccept, Code::AccessAccept),
+        "half of a file is none"
+    );
+}
+
+#[test]
 fn an_open_question_survives_a_reload() {
     let lab = Lab::start("", "");
     lab.enrol_totp("alice");

@@ -1,15 +1,18 @@
 //! `[[directory]]`
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::base::clock::UnixTime;
 use crate::base::report::{Complaints, Place, Source};
+use crate::base::stamp::Stamp;
 use crate::base::table::{Reader, Table, Value};
 use crate::config::client::check_name;
 use crate::config::file;
 use crate::config::ldap as config_ldap;
 use crate::config::load::called;
-use crate::config::secret::{Surroundings, bytes_of, path_of, source};
+use crate::config::secret::{Surroundings, all_of, open, path_of, source};
 use crate::config::settings::{DirectoryKind, DirectorySettings, Pseudonyms, SecretSource};
 use crate::directory::file::Users;
 use crate::directory::ldap;
@@ -47,6 +50,7 @@ pub(in crate::config) fn settle(
     table: &Table,
     pseudonyms: &Pseudonyms,
     around: Surroundings<'_>,
+    now: UnixTime,
     sources: &mut Vec<Source>,
 ) -> Draft {
     let known = match table.entries.get("kind").map(|(_, node)| &node.value) {
@@ -63,7 +67,7 @@ pub(in crate::config) fn settle(
     }
     let kind = reader.need_text("kind", "kind = \"active-directory\", \"ldap\" or \"file\"");
     let kind = match kind.and_then(|text| reader.word("kind", &text, &KINDS)) {
-        Some(Kind::File) => users_file(&mut reader, pseudonyms, around, sources),
+        Some(Kind::File) => users_file(&mut reader, pseudonyms, around, now, sources),
         Some(Kind::Ldap(kind)) => config_ldap::settle(&mut reader, kind, pseudonyms, around),
         None => None,
     };
@@ -96,6 +100,7 @@ fn users_file(
     reader: &mut Reader<'_, '_>,
     pseudonyms: &Pseudonyms,
     around: Surroundings<'_>,
+    now: UnixTime,
     sources: &mut Vec<Source>,
 ) -> Option<DirectoryKind> {
     let node = reader.node("path");
@@ -109,19 +114,52 @@ fn users_file(
     };
     let path = path_of(reader, "path", &from, &place, around)?;
     let private = matches!(from, SecretSource::File(_));
-    let bytes = bytes_of(reader, "path", &path, &place, private, LONGEST)?;
-    let Ok(text) = String::from_utf8(bytes) else {
-        let what = format!("path: {} is not UTF-8", path.display());
-        reader.wrong(&place, what, "save it as UTF-8");
-        return None;
+    let file = open(reader, "path", &path, &place, private)?;
+    let stamp = stamp(&file);
+    let kept = stamp.and_then(|stamp| around.beside?.users(&path, stamp));
+    let (users, stamp) = match kept.or_else(|| straight(&file, stamp?, around)) {
+        Some(users) => (users, stamp.filter(|stamp| !stamp.is_recent(now))),
+        None => (Arc::new(carefully(reader, file, &path, &place, sources)?), None),
     };
-    let number = sources.len();
-    let users = Users::read(number, &text, reader.out());
-    sources.push(Source { name: path.display().to_string(), text, people: true });
     let missing = users.without_number();
     if *pseudonyms != Pseudonyms::Random && missing > 0 {
         let what = format!("path: {missing} of its {} users have no number", users.len());
         reader.wrong(&place, what, "give each its number, or write subjects.pseudonym = \"random\"");
     }
-    Some(DirectoryKind::File { path, users: Arc::new(users) })
+    Some(DirectoryKind::File { path, stamp, users })
+}
+
+fn stamp(file: &File) -> Option<Stamp> {
+    file.metadata().ok().map(|metadata| Stamp::of(&metadata))
+}
+
+/// The users of a file without a mistake or doubt, which nobody writes to meanwhile.
+fn straight(file: &File, before: Stamp, around: Surroundings<'_>) -> Option<Arc<Users>> {
+    // Beside logins that go on, the other cores are theirs.
+    let threads = match around.beside {
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+        Some(_) => 1,
+    };
+    let length = usize::try_from(before.length()).ok().filter(|length| *length <= LONGEST)?;
+    let users = Users::straight(file, length, threads)?;
+    (stamp(file) == Some(before)).then(|| Arc::new(users))
+}
+
+/// The users of any file; it becomes a source, and what is wrong is said.
+fn carefully(
+    reader: &mut Reader<'_, '_>,
+    file: File,
+    path: &Path,
+    place: &Place,
+    sources: &mut Vec<Source>,
+) -> Option<Users> {
+    let bytes = all_of(reader, "path", file, path, place, LONGEST)?;
+    let Ok(text) = String::from_utf8(bytes) else {
+        let what = format!("path: {} is not UTF-8", path.display());
+        reader.wrong(place, what, "save it as UTF-8");
+        return None;
+    };
+    let users = Users::read(sources.len(), &text, reader.out());
+    sources.push(Source { name: path.display().to_string(), text, people: true });
+    Some(users)
 }

@@ -46,7 +46,7 @@ impl Drafted {
         let directories: Vec<directory::Draft> = root
             .tables("directory")
             .into_iter()
-            .map(|table| directory::settle(root.out(), table, &pseudonyms, around, sources))
+            .map(|table| directory::settle(root.out(), table, &pseudonyms, around, now, sources))
             .collect();
         let clients = clients(root, &directories, around);
         // Without any client nothing is known about what they speak.

@@ -16,6 +16,7 @@ use crate::config::check::{Drafts, check};
 use crate::config::drafted::Drafted;
 use crate::config::environment::Environment;
 use crate::config::file::{REPEATED, SINGLE};
+use crate::config::kept::Kept;
 use crate::config::secret::{Surroundings, reason};
 use crate::config::settings::Settings;
 use crate::config::{
@@ -63,9 +64,35 @@ impl Settings {
         environment: &Environment,
         now: UnixTime,
     ) -> Result<(Self, Vec<Warning>), Problems> {
+        Self::read(path, environment, now, None)
+    }
+
+    /// As [`Self::load`], beside logins that go on: on one thread alone, and without what did not change since `kept`
+    /// was read.
+    ///
+    /// # Errors
+    ///
+    /// All [`Problems`] at once.
+    pub fn load_beside(
+        path: &Path,
+        environment: &Environment,
+        now: UnixTime,
+        kept: &Kept,
+    ) -> Result<(Self, Vec<Warning>), Problems> {
+        Self::read(path, environment, now, Some(kept))
+    }
+
+    fn read(
+        path: &Path,
+        environment: &Environment,
+        now: UnixTime,
+        beside: Option<&Kept>,
+    ) -> Result<(Self, Vec<Warning>), Problems> {
         let mut sources = Vec::new();
         let mut out = Complaints::default();
-        let settings = read(path, environment, now, &mut sources, &mut out);
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let around = Surroundings { environment, folder, beside };
+        let settings = read(path, around, now, &mut sources, &mut out);
         let errors = out.errors_in(&sources);
         let warnings = out.warnings_in(&sources);
         match settings {
@@ -77,7 +104,7 @@ impl Settings {
 
 fn read(
     path: &Path,
-    environment: &Environment,
+    around: Surroundings<'_>,
     now: UnixTime,
     sources: &mut Vec<Source>,
     out: &mut Complaints,
@@ -93,9 +120,8 @@ fn read(
     if sources.is_empty() {
         return None;
     }
-    lay_over(&mut whole, environment.overrides(sources, out));
-    let folder = path.parent().unwrap_or_else(|| Path::new(""));
-    Some(settle(&whole, Surroundings { environment, folder }, now, sources, out))
+    lay_over(&mut whole, around.environment.overrides(sources, out));
+    Some(settle(&whole, around, now, sources, out))
 }
 
 /// The main file, then those in `conf.d`.

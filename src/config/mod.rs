@@ -14,6 +14,7 @@ mod expect;
 mod fault;
 pub mod file;
 pub mod icalendar;
+mod kept;
 mod ldap;
 mod limits;
 mod lint;
@@ -32,4 +33,5 @@ mod show;
 mod upstream;
 
 pub use environment::Environment;
+pub use kept::Kept;
 pub use load::{Problems, Warning};

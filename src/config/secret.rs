@@ -10,6 +10,7 @@ use crate::base::secret::Secret;
 use crate::base::table::{Reader, Value};
 use crate::config::environment::Environment;
 use crate::config::file::SECRET;
+use crate::config::kept::Kept;
 use crate::config::settings::SecretSource;
 
 /// No secret is longer than this many bytes.
@@ -22,6 +23,8 @@ pub(in crate::config) struct Surroundings<'a> {
     pub(in crate::config) environment: &'a Environment,
     /// Folder of the configuration file; relative paths begin here.
     pub(in crate::config) folder: &'a Path,
+    /// What may be taken over from settings that hold; logins go on meanwhile.
+    pub(in crate::config) beside: Option<&'a Kept>,
 }
 
 /// A secret that was read.
@@ -146,8 +149,20 @@ pub(in crate::config) fn bytes_of(
     private: bool,
     longest: usize,
 ) -> Option<Vec<u8>> {
-    let shown = path.display();
     let file = open(reader, key, path, place, private)?;
+    all_of(reader, key, file, path, place, longest)
+}
+
+/// All bytes of `file`, which is at `path`.
+pub(in crate::config) fn all_of(
+    reader: &mut Reader<'_, '_>,
+    key: &str,
+    file: File,
+    path: &Path,
+    place: &Place,
+    longest: usize,
+) -> Option<Vec<u8>> {
+    let shown = path.display();
     let mut bytes = Vec::new();
     let limit = u64::try_from(longest).unwrap_or(u64::MAX).saturating_add(1);
     if let Err(error) = file.take(limit).read_to_end(&mut bytes) {

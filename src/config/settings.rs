@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
+use crate::base::stamp::Stamp;
 pub use crate::config::settings::policy::{
     CalendarSettings, Expectation, ExpectedSubject, GeoSettings, NetworkSettings,
 };
@@ -224,6 +225,8 @@ pub enum DirectoryKind {
     File {
         /// The file.
         path: PathBuf,
+        /// How the file was when it was read; `None` when it is to be read again in any case.
+        stamp: Option<Stamp>,
         /// What was in it.
         users: Arc<Users>,
     },

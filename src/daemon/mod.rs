@@ -28,13 +28,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::base::clock::{Clock, Now, SystemClock};
 pub use crate::config::Warning;
 use crate::config::settings::{LogFormat, LogLevel, Settings};
-use crate::config::{Environment, Problems};
+use crate::config::{Environment, Kept, Problems};
 use crate::daemon::accounting::Accounting;
 use crate::daemon::alone::{Alone, alone};
 use crate::daemon::doors::Doors;
 use crate::daemon::listeners::{Listeners, Trade};
 use crate::daemon::logging::LevelHandle;
-use crate::daemon::reload::Reloads;
+use crate::daemon::reload::{Reloads, Retired};
 use crate::daemon::signing::Signing;
 use crate::daemon::status::{Fronts, Status};
 use crate::daemon::stock::Stock;
@@ -86,6 +86,15 @@ impl From<Fault> for Stopped {
 /// All problems at once.
 pub fn load(path: &Path) -> Result<(Settings, Vec<Warning>), Problems> {
     Settings::load(path, &Environment::of_process(), SystemClock.now().unix)
+}
+
+/// As [`load`], beside logins that go on; takes over what did not change since `kept` was read.
+///
+/// # Errors
+///
+/// All problems at once.
+fn load_beside(path: &Path, kept: &Kept) -> Result<(Settings, Vec<Warning>), Problems> {
+    Settings::load_beside(path, &Environment::of_process(), SystemClock.now().unix, kept)
 }
 
 /// Runs until told to stop.
@@ -140,6 +149,8 @@ pub struct Daemon {
     status: Status,
     signing: Signing,
     reloads: Arc<Reloads>,
+    kept: Arc<Kept>,
+    retired: Retired,
     /// The files that rules look things up in.
     watch: Watch,
     drain: Duration,
@@ -160,6 +171,7 @@ impl Daemon {
         let alone = alone(&settings.store)?;
         let stock = Arc::new(Stock::open(&settings).await?);
         let clients = assemble::clients(&settings)?;
+        let kept = Arc::new(Kept::of(&settings));
         let live = assemble::live(&mut settings, None, &stock.clock, &stock.random)?;
         let gateway = Arc::new(Gateway::new(stock.parts(), live));
         let front = Front::new(clients, gateway.clone(), stock.clock.clone(), stock.random.clone());
@@ -201,6 +213,8 @@ impl Daemon {
             status,
             signing,
             reloads,
+            kept,
+            retired: Retired::default(),
             watch,
             drain,
             seen,
@@ -263,6 +277,7 @@ impl Daemon {
     async fn round(&mut self) {
         self.watch_the_clock();
         self.gateway.tidy();
+        self.retired.tidy();
         self.gateway.look_again().await;
         self.watch.turn(&self.gateway, &self.reloads, self.stock.clock.now()).await;
         self.signing.learn(&self.front).await;

@@ -1,10 +1,13 @@
 //! New settings in place of old, or a reason why not.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use crate::config::Kept;
 use crate::config::settings::Settings;
 use crate::daemon::watch::Watch;
-use crate::daemon::{Daemon, Stopped, assemble, level, load, notify, open_files};
+use crate::daemon::{Daemon, Stopped, assemble, level, load_beside, notify, open_files};
+use crate::directory::file::Users;
 
 /// Counts reloads.
 #[derive(Debug, Default)]
@@ -42,6 +45,29 @@ impl Reloads {
     }
 }
 
+/// Users that a reload replaced, until no login looks them up any more.
+#[derive(Default)]
+pub(in crate::daemon) struct Retired(Vec<Arc<Users>>);
+
+/// More of them than this are given up, to whichever login comes last.
+const MOST_RETIRED: usize = 16;
+
+impl Retired {
+    fn add(&mut self, users: Vec<Arc<Users>>) {
+        self.0.extend(users);
+        self.0.truncate(MOST_RETIRED);
+    }
+
+    /// Frees those whom nobody needs, on a thread that serves nobody: to give back the memory of a million takes
+    /// milliseconds.
+    pub(in crate::daemon) fn tidy(&mut self) {
+        let free: Vec<_> = self.0.extract_if(.., |users| Arc::strong_count(users) == 1).collect();
+        if !free.is_empty() {
+            tokio::task::spawn_blocking(move || drop(free));
+        }
+    }
+}
+
 impl Daemon {
     /// Reads the settings again. With any problem the old ones stay and the log says why; otherwise the new
     /// ones hold for every login that begins from now on, and nothing that is under way is lost.
@@ -63,8 +89,8 @@ impl Daemon {
     /// Everything that can fail comes before everything that changes something.
     async fn take_over(&mut self) -> Result<usize, Stopped> {
         // Reading files and parsing takes a while; sockets are served meanwhile.
-        let path = self.config.clone();
-        let read = tokio::task::spawn_blocking(move || load(&path)).await;
+        let (path, kept) = (self.config.clone(), self.kept.clone());
+        let read = tokio::task::spawn_blocking(move || load_beside(&path, &kept)).await;
         let read =
             read.map_err(|error| Stopped::Internal(format!("reading the settings broke off: {error}")))?;
         let (mut settings, warnings) = read.map_err(Stopped::Configuration)?;
@@ -72,6 +98,7 @@ impl Daemon {
             tracing::warn!(event = "config.warning", "{warning}");
         }
         self.refuse_what_needs_a_restart(&settings)?;
+        let kept = Arc::new(Kept::of(&settings));
         let clients = assemble::clients(&settings)?;
         let live = assemble::live(
             &mut settings,
@@ -89,6 +116,8 @@ impl Daemon {
         self.reloads.note_files(false);
         self.stock.exchange(fresh);
         self.gateway.reload(live);
+        self.retired.add(self.kept.without(&kept));
+        self.kept = kept;
         self.status.change(place);
         self.listeners.change(sockets);
         self.accounting.reload(accounting);
@@ -107,5 +136,27 @@ impl Daemon {
             return Ok(());
         }
         Err(Stopped::System(format!("{} cannot change while the program runs; restart it", keys.join(", "))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::report::Complaints;
+
+    #[tokio::test]
+    async fn users_are_freed_when_no_login_looks_them_up_any_more_and_never_pile_up() {
+        let users = || Arc::new(Users::read(0, "", &mut Complaints::default()));
+        let mut retired = Retired::default();
+        let in_use = users();
+        retired.add(vec![in_use.clone(), users()]);
+        retired.tidy();
+        assert_eq!((retired.0.len(), Arc::strong_count(&in_use)), (1, 2));
+        drop(in_use);
+        retired.tidy();
+        assert!(retired.0.is_empty());
+        let all: Vec<_> = (0..20).map(|_| users()).collect();
+        retired.add(all.clone());
+        assert_eq!(retired.0.len(), MOST_RETIRED);
     }
 }

@@ -4,7 +4,6 @@
 //! surprised by it. What cannot be read leaves everything as it was.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use crate::base::clock::{Now, UnixTime};
+use crate::base::stamp::Stamp;
 use crate::config::data;
 use crate::config::settings::{CalendarSettings, GeoSettings, NetworkSettings, Settings};
 use crate::daemon::assemble;
@@ -29,22 +29,6 @@ const STALE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What could not be read may be readable after this although no file has changed: for want of a place, or of an answer of
 /// a disk that is away.
 const RETRY: Duration = Duration::from_secs(10 * 60);
-
-/// What tells one state of a file from another; `None` where there is none.
-type Stamp = Option<State>;
-
-/// The time of the last change of the file itself is among it: a copy can bring the other time along, and be as long as
-/// what was there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct State {
-    changed: (i64, i64),
-    written: (i64, i64),
-    length: u64,
-    place: (u64, u64),
-}
-
-/// A file that was changed so shortly before we first looked at it may have been read before that.
-const RECENT: Duration = Duration::from_secs(60);
 
 /// Looks at the files from time to time.
 pub(super) struct Watch {
@@ -64,10 +48,10 @@ struct Files {
 /// What is known of how the files are.
 #[derive(Clone)]
 struct Known {
-    /// How they were when they were read, or when that was tried for the last time.
-    read: Vec<Stamp>,
+    /// How they were, `None` where there was none, when they were read, or when that was tried for the last time.
+    read: Vec<Option<Stamp>>,
     /// How they were when they were last looked at.
-    seen: Vec<Stamp>,
+    seen: Vec<Option<Stamp>>,
     /// They were read before they were looked at, and one of them may have been changed between the two.
     doubtful: bool,
     /// When to read them although nothing has changed.
@@ -87,15 +71,13 @@ enum Why {
 
 impl Known {
     /// As they are now, having been read a moment before.
-    fn new(stamps: Vec<Stamp>, now: Now) -> Self {
-        let recently = i64::try_from(RECENT.as_secs()).unwrap_or(i64::MAX);
-        let since = now.unix.seconds().saturating_sub(recently);
-        let doubtful = stamps.iter().flatten().any(|state| state.changed.0 >= since);
+    fn new(stamps: Vec<Option<Stamp>>, now: Now) -> Self {
+        let doubtful = stamps.iter().flatten().any(|stamp| stamp.is_recent(now.unix));
         Self { seen: stamps.clone(), read: stamps, doubtful, again: now.steady.checked_add(STALE) }
     }
 
     /// Why they are to be read now, if they are.
-    fn wants(&self, stamps: &[Stamp], now: Instant) -> Option<Why> {
+    fn wants(&self, stamps: &[Option<Stamp>], now: Instant) -> Option<Why> {
         // A file that is still being written looks different the next time.
         if stamps == self.seen && stamps != self.read {
             Some(Why::Changed)
@@ -107,7 +89,7 @@ impl Known {
     }
 
     /// They are like this now; `read` says whether they could be read, where that was tried.
-    fn looked(&mut self, stamps: Vec<Stamp>, read: Option<bool>, now: Instant) {
+    fn looked(&mut self, stamps: Vec<Option<Stamp>>, read: Option<bool>, now: Instant) {
         if let Some(well) = read {
             self.read.clone_from(&stamps);
             self.doubtful = false;
@@ -119,7 +101,7 @@ impl Known {
 
 /// What a look came to.
 struct Looked {
-    stamps: Vec<Stamp>,
+    stamps: Vec<Option<Stamp>>,
     fresh: Option<(Why, Result<Fresh, String>)>,
 }
 
@@ -208,7 +190,7 @@ impl Watch {
 }
 
 impl Files {
-    fn stamps(&self) -> Vec<Stamp> {
+    fn stamps(&self) -> Vec<Option<Stamp>> {
         self.paths.iter().map(stamp).collect()
     }
 
@@ -226,14 +208,8 @@ impl Files {
     }
 }
 
-fn stamp(path: &PathBuf) -> Stamp {
-    let file = fs::metadata(path).ok()?;
-    Some(State {
-        changed: (file.ctime(), file.ctime_nsec()),
-        written: (file.mtime(), file.mtime_nsec()),
-        length: file.len(),
-        place: (file.dev(), file.ino()),
-    })
+fn stamp(path: &PathBuf) -> Option<Stamp> {
+    Some(Stamp::of(&fs::metadata(path).ok()?))
 }
 
 #[cfg(test)]
@@ -243,8 +219,8 @@ mod tests {
 
     const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
-    fn state(changed: i64) -> Stamp {
-        Some(State { changed: (changed, 0), written: (1, 0), length: 1, place: (1, 1) })
+    fn state(changed: i64) -> Option<Stamp> {
+        Some(Stamp::changed_at(changed))
     }
 
     #[test]

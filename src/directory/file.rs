@@ -17,8 +17,10 @@ mod index;
 mod packed;
 mod scan;
 mod straight;
+mod stream;
 
 use std::fmt;
+use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -30,11 +32,12 @@ use crate::base::report::Complaints;
 use crate::base::secret::Secret;
 use crate::base::turnstile::Turnstile;
 use crate::directory::file::gathered::Gathered;
+use crate::directory::file::groupings::Groupings;
 use crate::directory::file::hash::{Hash, Scratch};
 pub use crate::directory::file::hash::{HashFault, hash_password};
 use crate::directory::file::index::Index;
 use crate::directory::file::packed::{Packed, User};
-use crate::directory::file::straight::{LONGEST_PART, Straight};
+use crate::directory::file::straight::{LONGEST_PART, Parts, Straight};
 use crate::gateway::ports::{After, Directory, Verified};
 use crate::login::identity::{Account, LoginName, NameForm, Standing};
 use crate::login::step::PrimaryOutcome;
@@ -48,6 +51,7 @@ pub const USER: &[&str] =
 #[derive(Clone)]
 pub struct Users {
     users: Packed,
+    groups: Groupings,
     names: Index,
     ids: Index,
     nobody: Hash,
@@ -60,13 +64,22 @@ impl fmt::Debug for Users {
 }
 
 impl Users {
+    /// Reads a file of `length` bytes with at most so many threads at once, without having its text in memory. `None`
+    /// says nothing: the file is to be read as a whole, if anything in it is wrong or doubtful.
+    #[must_use]
+    pub fn straight(file: &File, length: usize, threads: usize) -> Option<Self> {
+        stream::users(file, length, threads)
+    }
+
     /// Reads the text of a file, which is source number `source`; what is wrong is added to `out`.
     #[must_use]
     pub fn read(source: usize, text: &str, out: &mut Complaints) -> Self {
         let mut twice = Vec::new();
-        if let Ok((gathered, doubts)) = Straight::new(source, text).all() {
-            let users;
-            (users, twice) = gathered.finish();
+        let mut straight = Straight::new(source, Gathered::with_room_for(text.len()));
+        if straight.all(Parts::of(text)).is_ok() {
+            let ((gathered, doubts), users);
+            (gathered, doubts) = straight.finish();
+            (users, twice) = gathered.finish(true);
             if twice.is_empty() {
                 doubts.warnings.into_iter().for_each(|doubt| out.warn(doubt));
                 return users;
@@ -76,7 +89,7 @@ impl Users {
             return explain::whole(source, text, out);
         }
         explain::parts(source, text, &twice, out);
-        Gathered::default().finish().0
+        Gathered::default().finish(true).0
     }
 
     /// How many there are.
@@ -100,7 +113,7 @@ impl Users {
     /// Whether somebody is in a group, which is named by its key.
     #[must_use]
     pub fn has_group(&self, key: &str) -> bool {
-        self.users.groupings.has(key)
+        self.groups.has(key)
     }
 
     /// Whether somebody has an attribute, which is named in lower case.
@@ -129,7 +142,7 @@ impl Users {
             id: user.id.as_slice().into(),
             display: user.name.into(),
             handle: handle(user.id),
-            groups: self.users.groups(user),
+            groups: self.groups.get(user.groups),
             standing: if user.is_disabled() { Standing::Disabled } else { Standing::Active },
             number: user.number.map(Into::into),
             aliases: Vec::new(),

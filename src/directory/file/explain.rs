@@ -8,7 +8,7 @@ use crate::directory::file::Users;
 use crate::directory::file::careful::Careful;
 use crate::directory::file::gathered::Gathered;
 use crate::directory::file::index::Twice;
-use crate::directory::file::straight::{LONGEST_PART, Part, Straight};
+use crate::directory::file::straight::{LONGEST_PART, Part, Parts, Straight};
 
 /// No more parts of a long text than this are looked at carefully.
 const MOST_PARTS: usize = 1000;
@@ -18,7 +18,7 @@ pub(in crate::directory::file) fn whole(source: usize, text: &str, out: &mut Com
     let table = parse(source, text, out);
     let mut gathered = Gathered::default();
     Careful::default().read(&table, 0, &mut gathered, out);
-    gathered.finish().0
+    gathered.finish(true).0
 }
 
 /// As [`whole`], of a text that is too long for it: looks at the users alone with whom something is wrong, and at those
@@ -26,9 +26,9 @@ pub(in crate::directory::file) fn whole(source: usize, text: &str, out: &mut Com
 pub(in crate::directory::file) fn parts(source: usize, text: &str, twice: &[Twice], out: &mut Complaints) {
     let shared: HashSet<&[u8]> = twice.iter().map(|twice| &*twice.0).collect();
     let mut excerpt = Excerpt::default();
-    let mut straight = Straight::new(source, text);
+    let (mut parts, mut straight) = (Parts::of(text), Straight::new(source, Gathered::default()));
     let mut end = straight.gathered().end();
-    while let Some((part, read)) = straight.next() {
+    while let Some((part, read)) = straight.next(&mut parts) {
         let mut added = straight.gathered().since(end);
         let is_wanted = read.is_err() || added.any(|user| user.keys().any(|key| shared.contains(key)));
         end = straight.gathered().end();

@@ -1,7 +1,10 @@
 //! What was read of a users file so far.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::base::report::{Complaint, Complaints, Place};
 use crate::directory::file::Users;
+use crate::directory::file::groupings::Groupings;
 use crate::directory::file::hash::Hash;
 use crate::directory::file::index::{Index, Twice};
 use crate::directory::file::packed::{Full, New, Packed, User};
@@ -11,20 +14,37 @@ use crate::login::identity::Groups;
 #[derive(Default)]
 pub(in crate::directory::file) struct Gathered {
     users: Packed,
+    groups: Arc<Mutex<Groupings>>,
     first: Option<Hash>,
 }
 
 impl Gathered {
-    /// With room for a file of so many bytes. A user is a little more than a third as long as what is written of him.
+    /// With room for a text of so many bytes. A user is about half as long as what is written of him.
     pub(in crate::directory::file) fn with_room_for(text: usize) -> Self {
-        let mut users = Packed::default();
-        users.reserve(text.div_ceil(2));
-        Self { users, first: None }
+        let mut gathered = Self::default();
+        gathered.users.reserve(text.div_ceil(2));
+        gathered
+    }
+
+    /// For what follows in the same file, to be read at the same time.
+    pub(in crate::directory::file) fn sibling(&self) -> Self {
+        Self { groups: Arc::clone(&self.groups), ..Self::default() }
+    }
+
+    /// Adds what its sibling gathered; `false` when its hashes cost something else.
+    pub(in crate::directory::file) fn append(&mut self, sibling: &Self) -> Result<bool, Full> {
+        let same = match (&self.first, &sibling.first) {
+            (Some(ours), Some(theirs)) => ours.cost() == theirs.cost(),
+            (_, None) => true,
+            (None, Some(_)) => false,
+        };
+        self.users.append(&sibling.users)?;
+        Ok(same)
     }
 
     /// The number of a combination of groups.
-    pub(in crate::directory::file) fn groups(&mut self, groups: &Groups) -> u32 {
-        self.users.groupings.number(groups)
+    pub(in crate::directory::file) fn groups(&self, groups: &Groups) -> u32 {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner).number(groups)
     }
 
     /// Where the next user will be.
@@ -58,21 +78,32 @@ impl Gathered {
         self.users.push(new)
     }
 
-    /// Everybody, to be looked up, and the keys that two of them have.
-    pub(in crate::directory::file) fn finish(mut self) -> (Users, Vec<Twice>) {
-        self.users.close();
-        let users = self.users;
-        let mut twice = Vec::new();
-        let names = Index::new(&users, users.names(), |user| user.names().map(str::as_bytes), &mut twice);
-        let ids = Index::new(&users, users.len(), |user| std::iter::once(user.id.as_slice()), &mut twice);
-        // Nobody is looked up by his number: this one is for the comparison alone.
-        drop(Index::new(
-            &users,
-            users.numbered(),
-            |user| user.number.map(str::as_bytes).into_iter(),
-            &mut twice,
-        ));
+    /// Everybody, to be looked up, and the keys that two of them have. Works on two threads at once where it may.
+    pub(in crate::directory::file) fn finish(self, alone: bool) -> (Users, Vec<Twice>) {
+        let mut users = self.users;
+        users.close();
+        let groupings = std::mem::take(&mut *self.groups.lock().unwrap_or_else(PoisonError::into_inner));
+        let by_name = || Index::new(&users, users.names(), |user| user.names().map(str::as_bytes));
+        let by_id = || {
+            // Nobody is looked up by his number: that index is for the comparison alone.
+            let numbers =
+                Index::new(&users, users.numbered(), |user| user.number.map(str::as_bytes).into_iter());
+            let (ids, mut twice) =
+                Index::new(&users, users.len(), |user| std::iter::once(user.id.as_slice()));
+            twice.extend(numbers.1);
+            (ids, twice)
+        };
+        let ((names, mut twice), (ids, more)) = match alone {
+            true => (by_name(), by_id()),
+            false => std::thread::scope(|scope| {
+                let other = std::thread::Builder::new().spawn_scoped(scope, by_id).ok();
+                let names = by_name();
+                // A thread that did not begin, or did not end well, has left its work to this one.
+                (names, other.and_then(|other| other.join().ok()).unwrap_or_else(by_id))
+            }),
+        };
+        twice.extend(more);
         let nobody = Hash::of_nobody(self.first.as_ref());
-        (Users { users, names, ids, nobody }, twice)
+        (Users { users, groups: groupings.closed(), names, ids, nobody }, twice)
     }
 }

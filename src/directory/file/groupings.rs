@@ -64,12 +64,13 @@ impl Groupings {
         self.groups.iter().any(|group| **group == *key)
     }
 
-    /// Forgets what only reading needs.
-    pub(in crate::directory::file) fn close(&mut self) {
+    /// The same without what only reading needs.
+    pub(in crate::directory::file) fn closed(mut self) -> Self {
         self.known = Known::default();
         self.groups.shrink_to_fit();
         self.members.shrink_to_fit();
         self.ends.shrink_to_fit();
+        self
     }
 }
 

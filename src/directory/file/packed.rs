@@ -6,9 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::report::Complaint;
-use crate::directory::file::groupings::Groupings;
 use crate::directory::file::hash::{BadHash, Cost, Hash, Kept};
-use crate::login::identity::Groups;
 use crate::wire::reader::Reader;
 
 /// The account may not be used.
@@ -36,7 +34,7 @@ pub(in crate::directory::file) struct New<'a> {
     pub(in crate::directory::file) names: &'a [Box<str>],
     /// The hash, and how it is written.
     pub(in crate::directory::file) hash: (&'a Hash, &'a str),
-    /// Number of the groups among [`Packed::groupings`].
+    /// Number of his combination of groups.
     pub(in crate::directory::file) groups: u32,
     pub(in crate::directory::file) disabled: bool,
     pub(in crate::directory::file) number: Option<&'a str>,
@@ -51,7 +49,8 @@ pub(in crate::directory::file) struct User<'a> {
     /// As it is shown.
     pub(in crate::directory::file) name: &'a str,
     more_names: &'a [u8],
-    groups: u32,
+    /// Number of his combination of groups.
+    pub(in crate::directory::file) groups: u32,
     hash: Stored<'a>,
     pub(in crate::directory::file) number: Option<&'a str>,
     attributes: &'a [u8],
@@ -67,8 +66,6 @@ enum Stored<'a> {
 #[derive(Clone, Default)]
 pub(in crate::directory::file) struct Packed {
     block: Vec<u8>,
-    /// The groups of all users.
-    pub(in crate::directory::file) groupings: Groupings,
     /// Names of attributes that somebody has, in lower case.
     attributes: BTreeSet<Box<str>>,
     count: usize,
@@ -121,7 +118,6 @@ impl Packed {
     /// Gives back what nobody took.
     pub(in crate::directory::file) fn close(&mut self) {
         self.block.shrink_to_fit();
-        self.groupings.close();
     }
 
     /// Adds a user.
@@ -160,8 +156,7 @@ impl Packed {
         self.count = self.count.saturating_add(1);
         self.numbered = self.numbered.saturating_add(usize::from(new.number.is_some()));
         self.names = self.names.saturating_add(new.names.len());
-        // The last place is no user's: it stands for none in an index.
-        if Place::try_from(self.block.len()).is_ok_and(|end| end < Place::MAX) { Ok(()) } else { Err(Full) }
+        self.fits()
     }
 
     /// The user at a place.
@@ -189,9 +184,19 @@ impl Packed {
         })
     }
 
-    /// The groups of `user`.
-    pub(in crate::directory::file) fn groups(&self, user: &User<'_>) -> Groups {
-        self.groupings.get(user.groups)
+    /// Adds everybody among the `others`.
+    pub(in crate::directory::file) fn append(&mut self, others: &Self) -> Result<(), Full> {
+        self.block.extend_from_slice(&others.block);
+        self.attributes.extend(others.attributes.iter().cloned());
+        self.count = self.count.saturating_add(others.count);
+        self.numbered = self.numbered.saturating_add(others.numbered);
+        self.names = self.names.saturating_add(others.names);
+        self.fits()
+    }
+
+    /// The last place is no user's: it stands for none in an index.
+    fn fits(&self) -> Result<(), Full> {
+        if Place::try_from(self.block.len()).is_ok_and(|end| end < Place::MAX) { Ok(()) } else { Err(Full) }
     }
 }
 

@@ -40,6 +40,8 @@ pub(in crate::directory::file) struct Part<'t> {
     pub(in crate::directory::file) start: usize,
     /// All of it.
     pub(in crate::directory::file) text: &'t str,
+    /// Nothing can follow.
+    is_last: bool,
 }
 
 impl Part<'_> {
@@ -50,42 +52,68 @@ impl Part<'_> {
     }
 }
 
-/// Reads the parts of a text one after the other.
-pub(in crate::directory::file) struct Straight<'t> {
+/// Reads the parts of a text, one after the other.
+pub(in crate::directory::file) struct Straight {
     source: usize,
-    text: &'t str,
-    at: usize,
     gathered: Gathered,
     doubts: Complaints,
     /// Combinations of groups as they are written.
-    groups: HashMap<&'t str, u32>,
+    groups: HashMap<Box<str>, u32>,
     names: Vec<Box<str>>,
     no_attributes: Values,
 }
 
-impl<'t> Straight<'t> {
-    /// Begins with `text`, which is source number `source`.
-    pub(in crate::directory::file) fn new(source: usize, text: &'t str) -> Self {
-        const BYTE_ORDER_MARK: char = '\u{feff}';
-        let at = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
-        Self {
-            source,
-            text,
-            at,
-            gathered: Gathered::with_room_for(text.len()),
-            doubts: Complaints::default(),
-            groups: HashMap::new(),
-            names: Vec::new(),
-            no_attributes: Values::new(),
-        }
+/// A text, or a piece of one, that is cut into parts.
+pub(in crate::directory::file) struct Parts<'t> {
+    text: &'t str,
+    at: usize,
+    /// Where the text begins in all that there is.
+    offset: usize,
+    is_all: bool,
+}
+
+impl<'t> Parts<'t> {
+    /// The parts of a whole text.
+    pub(in crate::directory::file) fn of(text: &'t str) -> Self {
+        Self { is_all: true, ..Self::of_piece(text, 0) }
     }
 
-    /// Reads all parts, up to the first with a fault. Gives what was read, and what is doubtful about it.
-    pub(in crate::directory::file) fn all(mut self) -> Result<(Gathered, Complaints), Faulty> {
-        while let Some((_, read)) = self.next() {
-            read?;
-        }
-        Ok((self.gathered, self.doubts))
+    /// The parts of a piece that begins at `offset` of a text, with a header if that is not its beginning, and ends in
+    /// front of one or at its end.
+    pub(in crate::directory::file) fn of_piece(text: &'t str, offset: usize) -> Self {
+        const BYTE_ORDER_MARK: char = '\u{feff}';
+        let has_mark = offset == 0 && text.starts_with(BYTE_ORDER_MARK);
+        Self { text, at: if has_mark { BYTE_ORDER_MARK.len_utf8() } else { 0 }, offset, is_all: false }
+    }
+
+    fn rest(&self) -> Option<&'t str> {
+        self.text.get(self.at..).filter(|rest| !rest.is_empty())
+    }
+
+    /// The part of so many bytes.
+    fn take(&mut self, length: usize) -> Option<Part<'t>> {
+        let text = self.rest()?.get(..length)?;
+        let start = self.start();
+        let is_all = self.is_all && length == self.text.len().saturating_sub(self.at);
+        self.at = self.at.saturating_add(length);
+        Some(Part { start, text, is_last: is_all })
+    }
+
+    const fn start(&self) -> usize {
+        self.offset.saturating_add(self.at)
+    }
+}
+
+impl Straight {
+    /// Gathers the users of source number `source`.
+    pub(in crate::directory::file) fn new(source: usize, gathered: Gathered) -> Self {
+        let (doubts, groups, names) = (Complaints::default(), HashMap::new(), Vec::new());
+        Self { source, gathered, doubts, groups, names, no_attributes: Values::new() }
+    }
+
+    /// What was read, and what is doubtful about it.
+    pub(in crate::directory::file) fn finish(self) -> (Gathered, Complaints) {
+        (self.gathered, self.doubts)
     }
 
     /// What was read so far.
@@ -93,24 +121,33 @@ impl<'t> Straight<'t> {
         &self.gathered
     }
 
+    /// Reads all parts, up to the first with a fault.
+    pub(in crate::directory::file) fn all(&mut self, mut parts: Parts<'_>) -> Result<(), Faulty> {
+        while let Some((_, read)) = self.next(&mut parts) {
+            read?;
+        }
+        Ok(())
+    }
+
     /// Reads the next part; `None` at the end.
-    pub(in crate::directory::file) fn next(&mut self) -> Option<(Part<'t>, Result<(), Faulty>)> {
-        let start = self.at;
-        let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
+    pub(in crate::directory::file) fn next<'t>(
+        &mut self,
+        parts: &mut Parts<'t>,
+    ) -> Option<(Part<'t>, Result<(), Faulty>)> {
+        let rest = parts.rest()?;
         let scanned = Scan::user(rest);
-        let understood = scanned.as_ref().is_some_and(|(written, _)| self.take(written, start).is_some());
-        let length = match scanned {
-            Some((_, length)) if understood => length,
-            _ => next_header(rest),
-        };
-        self.at = start.saturating_add(length);
-        let part = Part { start, text: rest.get(..length)? };
-        let read = if understood { Ok(()) } else { self.read_carefully(&part) };
+        if let Some((written, length)) = &scanned
+            && self.take(written, parts.start()).is_some()
+        {
+            return Some((parts.take(*length)?, Ok(())));
+        }
+        let part = parts.take(next_header(rest))?;
+        let read = self.read_carefully(&part);
         Some((part, read))
     }
 
     /// Adds a user, if nothing at all is wrong with him.
-    fn take(&mut self, written: &Written<'t>, start: usize) -> Option<()> {
+    fn take(&mut self, written: &Written<'_>, start: usize) -> Option<()> {
         let (id, name, password) = (uuid(written.id?)?, written.name?, written.password?);
         let hash = Hash::read(password).ok()?;
         self.names.clear();
@@ -145,24 +182,23 @@ impl<'t> Straight<'t> {
         (is_new && self.names.len() < FEW_NAMES).then(|| self.names.push(name.prepared().into()))
     }
 
-    fn groups(&mut self, text: &'t str) -> Option<u32> {
+    fn groups(&mut self, text: &str) -> Option<u32> {
         if let Some(number) = self.groups.get(text) {
             return Some(*number);
         }
         let groups = Scan::texts(text)?.into_iter().map(group_name).filter(|key| !key.is_empty()).collect();
         let number = self.gathered.groups(&groups);
-        self.groups.insert(text, number);
+        self.groups.insert(text.into(), number);
         Some(number)
     }
 
-    fn read_carefully(&mut self, part: &Part<'t>) -> Result<(), Faulty> {
+    fn read_carefully(&mut self, part: &Part<'_>) -> Result<(), Faulty> {
         if part.text.len() > LONGEST_PART {
             return Err(Faulty);
         }
         let mut out = Complaints::default();
         let table = parse(self.source, part.text, &mut out);
-        let is_all = part.start.saturating_add(part.text.len()) == self.text.len();
-        if !part.text.starts_with(HEADER) && !is_all && !table.entries.is_empty() {
+        if !part.text.starts_with(HEADER) && !part.is_last && !table.entries.is_empty() {
             return Err(Faulty);
         }
         Careful::default().read(&table, part.start, &mut self.gathered, &mut out);

@@ -88,3 +88,56 @@ fn a_long_file_that_is_not_cut_into_users_is_refused_with_a_reason() {
     let said = explained(&text, &[]);
     assert!(said.starts_with("users.toml:1:1: here are more than 16777216 bytes"), "{said}");
 }
+
+fn straight(text: &str, threads: usize) -> Option<Users> {
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
+    Users::straight(&file, text.len(), threads)
+}
+
+/// Everybody, byte for byte.
+fn everybody(users: &Users) -> Vec<(&str, [u8; 16], usize)> {
+    users.users.all().map(|(_, user)| (user.name, *user.id, users.groups.get(user.groups).len())).collect()
+}
+
+#[test]
+fn a_file_read_in_pieces_and_shares_gives_the_same_people_as_its_text() {
+    let text = format!("# users\n\n{}", crowd(30_000));
+    let users = read(&text);
+    for threads in [1, 2, 3] {
+        let pieces = straight(&text, threads).unwrap();
+        assert_eq!(everybody(&pieces), everybody(&users));
+        for (_, user) in users.users.all().step_by(997) {
+            let name = LoginName::parse(user.name.as_bytes()).unwrap();
+            assert_eq!(pieces.named(&name).map(|user| *user.id), Some(*user.id));
+            let found = pieces.ids.find(&pieces.users, user.id, |other| other.id == user.id);
+            assert_eq!(found.map(|user| user.name), Some(user.name));
+        }
+        assert!(pieces.has_group("group 6") && !pieces.has_group("group 7"));
+    }
+    for small in ["", "\u{feff}", "# nobody", &crowd(1)] {
+        assert_eq!(everybody(&straight(small, 2).unwrap()), everybody(&read(small)));
+    }
+}
+
+#[test]
+fn a_file_with_anything_wrong_or_doubtful_anywhere_is_left_to_be_read_as_a_whole() {
+    let text = crowd(30_000);
+    let last = "user0029999";
+    let cheaper = text.replacen("m=19456", "m=19455", 1);
+    for (what, text) in [
+        ("a name twice, far apart", text.replace(last, "USER0000000")),
+        ("an id twice, far apart", text.replace("000000029999", "000000000000")),
+        ("a hash that costs less", cheaper),
+        ("no value", text.replace(&format!("\"{last}\""), "")),
+        ("an open text across a cut", text.replace(&format!("\"{last}\""), "\"\"\"")),
+    ] {
+        for threads in [1, 2] {
+            assert!(straight(&text, threads).is_none(), "{what}");
+        }
+    }
+    let mut file = tempfile::tempfile().unwrap();
+    std::io::Write::write_all(&mut file, b"# \xff\n").unwrap();
+    assert!(Users::straight(&file, 4, 1).is_none(), "no text");
+    assert!(Users::straight(&file, 5, 1).is_none(), "shorter than it was");
+}

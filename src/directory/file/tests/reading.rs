@@ -23,7 +23,7 @@ fn known(users: &Users) -> Vec<Known> {
         let mut names: Vec<String> = user.names().map(Into::into).collect();
         names.sort();
         let number = user.number.map(Into::into);
-        let groups = users.users.groups(&user);
+        let groups = users.groups.get(user.groups);
         let hash = user.hash().unwrap();
         assert_eq!(user.stamp(), Some(hash.stamp()));
         (
