@@ -11,6 +11,8 @@
 
 #[path = "flows/badge.rs"]
 mod badge;
+#[path = "flows/behind.rs"]
+mod behind;
 #[path = "flows/by_rule.rs"]
 mod by_rule;
 #[path = "flows/called_off.rs"]

@@ -240,6 +240,7 @@ pub(crate) struct Plan {
     pub(crate) codes_per_minute: CodesPerMinute,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) no_upstream: bool,
+    pub(crate) store: Size,
 }
 
 impl Default for Plan {
@@ -252,6 +253,7 @@ impl Default for Plan {
             codes_per_minute: CodesPerMinute::each(|_| 100_000),
             random: Arc::new(SystemRandom),
             no_upstream: false,
+            store: impatient(),
         }
     }
 }
@@ -272,7 +274,7 @@ impl World {
         let clock = Arc::new(ManualClock::at(UnixTime::from_seconds(T0)));
         let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let store: Arc<dyn Store> =
-            Arc::new(Sqlite::open_with(&folder.path().join("db"), impatient()).unwrap());
+            Arc::new(Sqlite::open_with(&folder.path().join("db"), plan.store).unwrap());
         let vault: Arc<dyn Vault> = Arc::new(KeyRing::generate(random.clone()).unwrap());
         let names = Arc::new(Names::new(
             store.clone(),

@@ -127,6 +127,12 @@ impl Flusher {
         asked.unflushable.clone().or_else(unfoldable)
     }
 
+    /// Whether what is written does not come to the disk, or not into the tables.
+    pub(super) fn is_failing(&self) -> bool {
+        let asked = lock(&self.asked);
+        asked.unflushable.is_some() || asked.unfoldable.is_some()
+    }
+
     /// How the last attempt to fold ended; `true` for the first that did not. Then the next pause is for another one.
     pub(super) fn note_fold(&self, end: &Result<(), Fault>) -> bool {
         let mut asked = lock(&self.asked);

@@ -24,6 +24,7 @@ use crate::store::sqlite::journal::record::Record;
 use crate::store::sqlite::journal::{Journal, News, held, trouble};
 use crate::store::sqlite::known::Known;
 use crate::store::sqlite::ledger::{Ledger, Look};
+use crate::store::sqlite::line::{Line, Seat};
 use crate::store::sqlite::open::Opened;
 use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::rows;
@@ -36,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Memory and journal of a store.
 pub(super) struct Hot {
     queue: Mutex<Vec<Job>>,
-    room: usize,
+    line: Line,
     desk: Mutex<Desk>,
     pub(super) ledger: Mutex<Ledger>,
     pub(super) readers: Readers,
@@ -66,23 +67,29 @@ pub(super) struct Desk {
     pub(super) bytes: Vec<u8>,
 }
 
+/// Who is to hear of a deed, and his place among those who wait.
+pub(super) struct Reply {
+    to: oneshot::Sender<Result<Done, Fault>>,
+    _seat: Seat,
+}
+
 /// A deed that waits.
 pub(super) struct Job {
     pub(super) who: Pseudonym,
     pub(super) deed: Deed,
-    pub(super) reply: oneshot::Sender<Result<Done, Fault>>,
+    pub(super) reply: Reply,
 }
 
 /// A deed that is done, and somebody who is to hear of it.
 pub(super) struct Ending {
-    pub(super) reply: oneshot::Sender<Result<Done, Fault>>,
+    pub(super) reply: Reply,
     pub(super) end: Result<Done, Fault>,
 }
 
 impl Ending {
     pub(super) fn tell(self) {
         // Nobody waits any more when the login ran out of time.
-        let _ = self.reply.send(self.end);
+        let _ = self.reply.to.send(self.end);
     }
 }
 
@@ -125,7 +132,7 @@ impl Hot {
         let journal = opened.enter(&mut ledger, &flusher);
         Self {
             queue: Mutex::default(),
-            room,
+            line: Line::new(room),
             desk: Mutex::new(Desk { journal, bytes: Vec::new() }),
             ledger: Mutex::new(ledger),
             readers,
@@ -137,20 +144,30 @@ impl Hot {
         }
     }
 
+    /// Whether more is to be written than is: half of those who may wait do, or the journal grows faster than it is folded.
+    /// A store that fails is not behind: whoever asks it shall hear why.
+    pub(super) fn is_behind(&self) -> bool {
+        if self.line.is_half_full() {
+            return true;
+        }
+        let (bytes, subjects) = {
+            let ledger = lock(&self.ledger);
+            (ledger.known_journal(), ledger.unfolded_subjects())
+        };
+        let half = self.bounds.fold.midpoint(self.bounds.most);
+        (bytes > half || subjects > MOST_UNFOLDED / 4 * 3) && !self.flusher.is_failing()
+    }
+
     /// Has `deed` done; also when the caller stops waiting.
     pub(super) async fn submit(&self, who: &Pseudonym, deed: Deed) -> Result<Done, Fault> {
         let doing = deed.doing();
-        let (reply, result) = oneshot::channel();
-        {
-            let mut queue = lock(&self.queue);
-            if queue.len() >= self.room {
-                let what = format!(
-                    "{doing}: too many writes wait for the disk; it is slower than the logins that come"
-                );
-                return Err(Fault::new(FaultKind::Overloaded, what));
-            }
-            queue.push(Job { who: who.clone(), deed, reply });
-        }
+        let (to, result) = oneshot::channel();
+        let Some(seat) = self.line.join() else {
+            let what =
+                format!("{doing}: too many writes wait for the disk; it is slower than the logins that come");
+            return Err(Fault::new(FaultKind::Overloaded, what));
+        };
+        lock(&self.queue).push(Job { who: who.clone(), deed, reply: Reply { to, _seat: seat } });
         let turn = Turn(self);
         others_first().await;
         drop(turn);

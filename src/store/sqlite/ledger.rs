@@ -258,6 +258,11 @@ impl Ledger {
         self.seen.journal.clone()
     }
 
+    /// Bytes of the journal as far as it is known.
+    pub(super) const fn known_journal(&self) -> u64 {
+        self.seen.known
+    }
+
     /// The journal is known up to here, and nobody writes behind it but others.
     pub(super) const fn know(&mut self, known: u64) {
         self.seen.known = known;

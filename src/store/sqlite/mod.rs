@@ -37,6 +37,7 @@ mod hot;
 mod journal;
 mod known;
 mod ledger;
+mod line;
 mod migrate;
 mod open;
 mod readers;
@@ -143,6 +144,10 @@ impl Sqlite {
 
 #[async_trait]
 impl Store for Sqlite {
+    fn is_behind(&self) -> bool {
+        self.hot.is_behind()
+    }
+
     async fn pseudonym(&self, digest: &SubjectDigest) -> Result<Option<Pseudonym>, Fault> {
         self.hot.pseudonym(digest).await
     }
