@@ -24,6 +24,7 @@ check: ## format, lints and documentation, without running tests
 
 bench: ## the figures of docs/performance.md, measured on this machine; JSON=1 adds lines for programs, PEERS=1 other servers, LONG=1 a million users and a soak
 	@tests/peers.sh
+	@$(if $(PEERS),tests/peers.sh peers)
 	@cargo bench --quiet --locked --bench policy
 	@cargo bench --quiet --locked --bench gateway -- $(if $(JSON),--json) $(if $(PEERS),--peers) $(if $(LONG),--long)
 

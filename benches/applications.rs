@@ -15,7 +15,7 @@ use crate::table::{self, Row};
 use crate::{ROUNDS, Report, machine, support};
 
 /// Connections that ask at once in the cases that look for the most there can be.
-const MANY_AT_ONCE: usize = 64;
+pub const MANY_AT_ONCE: usize = 64;
 /// Users of one case, who all bind once in each round, and those of its rounds one at a time.
 const CROWD: usize = 6000;
 const SINGLES: usize = 500;
@@ -55,14 +55,14 @@ impl Stage {
 }
 
 /// What a user does in a turn, with his name and his password field.
-type Turn = fn(&str, &str) -> Vec<Ask>;
+pub type Turn = fn(&str, &str) -> Vec<Ask>;
 
-fn bind_alone(name: &str, field: &str) -> Vec<Ask> {
+pub fn bind_alone(name: &str, field: &str) -> Vec<Ask> {
     vec![asking::bind(&dn(name), field)]
 }
 
 /// As applications do that find out a name's entry first.
-fn search_and_bind(name: &str, field: &str) -> Vec<Ask> {
+pub fn search_and_bind(name: &str, field: &str) -> Vec<Ask> {
     let filter = Filter::Equal("uid", name.as_bytes());
     let found = asking::look("dc=lab,dc=test", Scope::Subtree, &filter);
     vec![asking::bind(SERVICE, PASSWORD), found, asking::bind(&dn(name), field)]
@@ -74,7 +74,7 @@ fn turns(users: Range<usize>, round: i64, turn: Turn) -> Vec<Vec<Ask>> {
 }
 
 /// Connections that are kept, or none that is.
-fn lines(runtime: &tokio::runtime::Runtime, door: &Door, kept: bool, window: usize) -> Vec<Line> {
+pub fn lines(runtime: &tokio::runtime::Runtime, door: &Door, kept: bool, window: usize) -> Vec<Line> {
     if kept {
         let peers = asking::open_many(runtime, door, window, |_| Vec::new());
         peers.into_iter().map(|peer| Line::Kept(Box::new(peer))).collect()

@@ -25,6 +25,7 @@ mod histogram;
 mod lab;
 mod load;
 mod machine;
+mod peers;
 mod people;
 mod responder;
 mod size;
@@ -147,7 +148,11 @@ fn main() -> ExitCode {
     for (_, case) in usual.chain(long) {
         case(&mut report);
     }
+    if has("--peers") {
+        peers::compare(&mut report);
+    }
     report.figures.print();
+    report.figures.print_peers(report.json);
     if report.json {
         report.figures.json();
     }

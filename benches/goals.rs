@@ -101,20 +101,45 @@ impl Reached {
 
 /// The figures of this run beside the goals.
 #[derive(Default)]
-pub struct Figures(Vec<(&'static Goal, f64)>);
+pub struct Figures {
+    ours: Vec<(&'static Goal, f64)>,
+    /// Of other servers: the goal that theirs belongs to, the case, and the figure.
+    peers: Vec<(String, &'static str, f64)>,
+}
 
 impl Figures {
     /// Adds one; R8 comes with R1.
     pub fn add(&mut self, id: &str, figure: f64) {
         let goal = GOALS.iter().find(|goal| goal.id == id).unwrap_or_else(|| panic!("no goal {id}"));
-        self.0.push((goal, figure));
+        self.ours.push((goal, figure));
         if id == R1 {
             self.add(R8, 1e6 / figure);
         }
     }
 
+    /// Adds one of another server.
+    pub fn peer(&mut self, id: &str, case: &'static str, figure: f64) {
+        self.peers.push((id.to_owned(), case, figure));
+    }
+
+    /// Prints what other servers take, and how many times ours that is.
+    pub fn print_peers(&self, json: bool) {
+        if self.peers.is_empty() {
+            return;
+        }
+        println!("\n| other servers | CPU us | beside | times ours |\n|---|---:|---|---:|");
+        for (id, case, figure) in &self.peers {
+            let ours = self.ours.iter().find(|(goal, _)| goal.id == id).map(|(_, ours)| figure / ours);
+            let times = ours.map_or("–".to_owned(), short);
+            println!("| {case} | {} | {id} | {times} |", short(*figure));
+        }
+        for (id, case, figure) in self.peers.iter().filter(|_| json) {
+            println!("{}", serde_json::json!({ "peer": case, "beside": id, "cpu_us": figure }));
+        }
+    }
+
     fn must(&self, goal: &Goal) -> Option<f64> {
-        let r1 = || self.0.iter().find(|(goal, _)| goal.id == R1).map(|(_, figure)| *figure);
+        let r1 = || self.ours.iter().find(|(goal, _)| goal.id == R1).map(|(_, figure)| *figure);
         goal.must.or_else(r1)
     }
 
@@ -130,7 +155,7 @@ impl Figures {
 
     /// Prints all that was measured as a table in Markdown, in the order of the goals.
     pub fn print(&self) {
-        if self.0.is_empty() {
+        if self.ours.is_empty() {
             return;
         }
         println!("\n| | case | ours | must | aim | reached |\n|---|---|---:|---:|---:|---|");
@@ -162,7 +187,7 @@ impl Figures {
     fn in_order(&self) -> impl Iterator<Item = (&'static Goal, f64)> {
         GOALS
             .iter()
-            .flat_map(|goal| self.0.iter().filter(move |(measured, _)| measured.id == goal.id).copied())
+            .flat_map(|goal| self.ours.iter().filter(move |(measured, _)| measured.id == goal.id).copied())
     }
 }
 
