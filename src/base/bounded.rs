@@ -51,6 +51,23 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
         (now.saturating_duration_since(*since) < age).then_some(value)
     }
 
+    /// The same, whose age begins anew; where it is less than `often`, that may wait for another time.
+    pub fn renew(&mut self, key: &K, often: Duration, now: Instant) -> Option<&mut V> {
+        let age = self.age;
+        let (number, since, _) = self.entries.get_mut(key)?;
+        let old = now.saturating_duration_since(*since);
+        if old >= age {
+            return None;
+        }
+        if old >= often {
+            (*number, *since) = (self.next, now);
+            self.order.push_back((self.next, key.clone()));
+            self.next = self.next.wrapping_add(1);
+            self.tidy();
+        }
+        self.entries.get_mut(key).map(|(_, _, value)| value)
+    }
+
     /// Takes out what is kept under `key`, unless it is too old.
     pub fn remove(&mut self, key: &K, now: Instant) -> Option<V> {
         let (_, since, value) = self.entries.remove(key)?;
@@ -64,6 +81,12 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
     pub fn following(&self, number: u64, many: usize) -> Vec<(u64, K)> {
         let behind = self.order.range(self.order.partition_point(|(one, _)| *one < number)..);
         behind.filter(|(one, key)| self.number(key) == Some(*one)).take(many).cloned().collect()
+    }
+
+    /// What is kept under `key`, however old it is.
+    #[must_use]
+    pub fn peek(&self, key: &K) -> Option<&V> {
+        self.entries.get(key).map(|(_, _, value)| value)
     }
 
     /// As what `key` was put in; another number once something else is kept under it.
@@ -167,6 +190,26 @@ mod tests {
         assert_eq!(first, [(0, "a"), (3, "d")]);
         assert_eq!(map.following(4, 2), [(4, "b")]);
         assert_eq!((map.following(5, 2), map.number(&"b"), map.number(&"c")), (vec![], Some(4), None));
+    }
+
+    #[test]
+    fn an_entry_that_is_used_is_renewed_as_often_as_asked_and_never_once_it_is_too_old() {
+        let now = SystemClock.now().steady;
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let often = Duration::from_secs(3);
+        let mut map = BoundedMap::new(2, Duration::from_secs(10));
+        map.insert("a", 1, now);
+        map.insert("b", 2, now);
+        assert_eq!(map.renew(&"a", often, after(2)), Some(&mut 1));
+        assert_eq!(map.number(&"a"), Some(0), "that was too soon");
+        assert_eq!(map.renew(&"a", often, after(9)), Some(&mut 1));
+        map.insert("c", 3, after(9));
+        assert_eq!((map.get(&"a", after(18)), map.get(&"b", after(9))), (Some(&1), None));
+        assert_eq!(map.renew(&"a", often, after(19)), None);
+        for n in 0..1000 {
+            map.renew(&"c", Duration::ZERO, after(9 + n / 1000));
+        }
+        assert!(map.order.len() <= 16, "{}", map.order.len());
     }
 
     #[test]

@@ -7,9 +7,11 @@
 //! each time; what is spared is the code alone. No password and no code is kept, only a digest under a key that is
 //! drawn at the start and never leaves the process.
 
+mod bare;
 mod by_rule;
 mod last_known;
 
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
@@ -25,7 +27,7 @@ use crate::base::random::{self, Random};
 use crate::base::secret::Secret;
 use crate::gateway::remember::by_rule::{LONGEST as LONGEST_PLACE, Places};
 use crate::gateway::remember::last_known::{LONGEST as LONGEST_KNOWN, LastKnown};
-use crate::login::factor::{Enrolment, EnrolmentId, FactorKind};
+use crate::login::factor::{Enrolment, FactorKind};
 use crate::login::flow::Flow;
 use crate::login::identity::{Account, Pseudonym, Standing};
 
@@ -65,8 +67,9 @@ pub(super) struct Known {
 
 /// Digests of what was shown, by subject.
 pub(super) struct Memory {
-    /// Without one nothing is remembered.
+    /// Without one nothing that was typed is remembered.
     key: Option<Hmac<Sha256>>,
+    marks: Marks,
     subjects: Mutex<BoundedMap<Pseudonym, Vec<Entry>>>,
     /// Digests of wrong passwords, each until when it is known.
     wrong: Mutex<BoundedMap<[u8; 32], Instant>>,
@@ -80,7 +83,7 @@ struct Entry {
     /// Of the field, and of where it came from.
     print: [u8; 32],
     /// Of what must not have changed.
-    state: [u8; 32],
+    state: Mark,
     kept: Kept,
     since: Instant,
     /// Something has changed since: it never counts again, not even when the change is taken back.
@@ -100,6 +103,7 @@ impl Memory {
         }
         Self {
             key,
+            marks: Marks::default(),
             subjects: Mutex::new(BoundedMap::new(MOST_SUBJECTS, SPENT)),
             wrong: Mutex::new(BoundedMap::new(MOST_WRONG, WRONG)),
             places: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST_PLACE)),
@@ -114,12 +118,11 @@ impl Memory {
         if self.lock().get(&subject.pseudonym, now).is_none() {
             return Known::default();
         }
-        let (Some(print), Some(state)) = (self.print(flow), self.state(&subject.account, enrolments)) else {
-            return Known::default();
-        };
+        let Some(print) = self.print(flow) else { return Known::default() };
+        let state = self.state(&subject.account, enrolments);
         let mut subjects = self.lock();
         let Some(entries) = subjects.get_mut(&subject.pseudonym, now) else { return Known::default() };
-        entries.iter_mut().for_each(|entry| entry.over |= !equal(&entry.state, &state));
+        entries.iter_mut().for_each(|entry| entry.over |= entry.state != state);
         let mut known = Known::default();
         for entry in entries.iter().filter(|entry| equal(&entry.print, &print)) {
             let age = now.saturating_duration_since(entry.since);
@@ -140,10 +143,8 @@ impl Memory {
             Kept::ExemptPassword => true,
         };
         let Some(subject) = flow.subject().filter(|_| allowed) else { return };
-        let (Some(print), Some(state)) = (self.print(flow), self.state(&subject.account, flow.enrolments()))
-        else {
-            return;
-        };
+        let Some(print) = self.print(flow) else { return };
+        let state = self.state(&subject.account, flow.enrolments());
         let mut subjects = self.lock();
         let mut entries = subjects.remove(&subject.pseudonym, now).unwrap_or_default();
         entries.retain(|entry| {
@@ -232,17 +233,12 @@ impl Memory {
         Some(digest.end())
     }
 
-    /// Digest of what must stay as it is: password, standing, groups, factors.
-    fn state(&self, account: &Account, enrolments: &[Enrolment]) -> Option<[u8; 32]> {
-        let mut digest = Digest::new(self.key.as_ref()?, b"state");
-        digest.part(&account.stamp);
-        digest.part(&[standing(account.standing)]);
-        let mut ids: Vec<EnrolmentId> = enrolments.iter().map(|enrolment| enrolment.id).collect();
-        ids.sort_unstable();
-        ids.iter().for_each(|id| digest.part(&id.0));
-        digest.part(b"groups");
-        account.groups.iter().for_each(|group| digest.part(group.as_bytes()));
-        Some(digest.end())
+    /// What must stay as it is: password, standing, groups, factors.
+    fn state(&self, account: &Account, enrolments: &[Enrolment]) -> Mark {
+        let ids = enrolments.iter().map(|one| self.marks.of(&one.id));
+        // In whatever order they are told.
+        let ids = ids.fold(0, |all, Mark(id)| all ^ id);
+        self.marks.of(&(&account.stamp, standing(account.standing), ids, &account.groups))
     }
 
     fn places(&self) -> std::sync::MutexGuard<'_, Places> {
@@ -251,6 +247,20 @@ impl Memory {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BoundedMap<Pseudonym, Vec<Entry>>> {
         self.subjects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells apart what is no secret: one number for equal things, another for others. Its key is drawn at the start and never
+/// leaves the process.
+#[derive(Default)]
+struct Marks(RandomState);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Mark(u64);
+
+impl Marks {
+    fn of(&self, what: &impl Hash) -> Mark {
+        Mark(self.0.hash_one(what))
     }
 }
 

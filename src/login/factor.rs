@@ -51,7 +51,7 @@ impl fmt::Display for FactorKind {
 }
 
 /// A set of kinds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct FactorKinds(u8);
 
 impl FactorKinds {

@@ -52,6 +52,9 @@ const MOST_SEEN: usize = 50_000;
 /// How long they are known.
 const SEEN: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// How often it is put down that one was seen.
+const OFTEN: Duration = Duration::from_secs(60);
+
 /// How often a fresh random id may turn out to be taken; with 95 random bits once is already a miracle.
 const TRIES: usize = 4;
 
@@ -214,7 +217,10 @@ impl Naming for Names {
         let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let pseudonym = match self.stored(&account, &digests, newest).await {
             Ok(pseudonym) => {
-                seen().insert(newest, pseudonym.clone(), now());
+                let (now, mut seen) = (now(), seen());
+                if seen.renew(&newest, OFTEN, now).is_none_or(|known| *known != pseudonym) {
+                    seen.insert(newest, pseudonym.clone(), now);
+                }
                 pseudonym
             }
             Err(fault) if fault.kind == FaultKind::StoreUnavailable => {

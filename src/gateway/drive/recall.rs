@@ -75,10 +75,10 @@ impl Gateway {
     /// Asks the store again about a few of those whom a fault mode may let in: what an administrator has taken away must not
     /// count because its owner did not log in since. To be called about once a second.
     pub async fn look_again(&self) {
-        for (number, who) in self.memory.next_known(LOOKED_AT) {
+        for then in self.memory.next_known(LOOKED_AT) {
             // Where it is away, what is known is all there is.
-            let Ok(record) = self.parts.store.recall(&who).await else { return };
-            self.memory.renew(&who, number, &record, self.parts.clock.now().steady);
+            let Ok(record) = self.parts.store.recall(&then.who).await else { return };
+            self.memory.renew(&then, &record, self.parts.clock.now().steady);
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::bounded::BoundedMap;
 use crate::base::cidr::Prefix;
-use crate::gateway::remember::{Digest, MOST_OF_ONE, Memory, equal};
+use crate::gateway::remember::{MOST_OF_ONE, Mark, Memory};
 use crate::login::factor::FactorKinds;
 use crate::login::flow::Flow;
 use crate::login::identity::Pseudonym;
@@ -22,9 +22,9 @@ pub(super) type Places = BoundedMap<Pseudonym, Vec<Place>>;
 
 /// One of them.
 pub(super) struct Place {
-    pub(super) print: [u8; 32],
+    pub(super) print: Mark,
     /// Of what must not have changed.
-    pub(super) state: [u8; 32],
+    pub(super) state: Mark,
     pub(super) kinds: FactorKinds,
     pub(super) since: Instant,
     /// Something has changed since: it never counts again, not even when the change is taken back.
@@ -43,17 +43,14 @@ impl Memory {
         self.places().get(who, now)?;
         let (print, state) = (self.print_of_place(flow)?, self.state_of_place(flow, record)?);
         let mut places = self.places();
-        recall_in(places.get_mut(who, now)?, (&print, &state), now)
+        recall_in(places.get_mut(who, now)?, (print, state), now)
     }
 
     /// Remembers where factors of these kinds were confirmed. Their time does not begin anew when they count again.
     pub(in crate::gateway) fn keep_place(&self, flow: &Flow, kinds: FactorKinds, now: Instant) {
         let Some(subject) = flow.subject() else { return };
-        let (Some(print), Some(state)) =
-            (self.print_of_place(flow), self.state_of_place(flow, flow.record()))
-        else {
-            return;
-        };
+        let Some(print) = self.print_of_place(flow) else { return };
+        let Some(state) = self.state_of_place(flow, flow.record()) else { return };
         let mut places = self.places();
         let mut known = places.remove(&subject.pseudonym, now).unwrap_or_default();
         keep_in(&mut known, Place { print, state, kinds, since: now, over: false });
@@ -65,30 +62,19 @@ impl Memory {
         self.places().get_mut(who, now).into_iter().flatten().for_each(|place| place.over = true);
     }
 
-    fn print_of_place(&self, flow: &Flow) -> Option<[u8; 32]> {
-        let (subject, attempt) = (flow.subject()?, flow.attempt());
-        let user = attempt.origin.user?;
-        let mut digest = Digest::new(self.key.as_ref()?, b"place");
-        digest.part(attempt.client.name.as_bytes());
-        digest.part(Prefix::around(user, 32, 64).to_string().as_bytes());
-        digest.part(&[u8::from(attempt.hint.is_some())]);
-        digest.part(attempt.hint.as_deref().unwrap_or_default());
-        digest.part(subject.pseudonym.as_str().as_bytes());
-        Some(digest.end())
+    fn print_of_place(&self, flow: &Flow) -> Option<Mark> {
+        let attempt = flow.attempt();
+        let network = Prefix::around(attempt.origin.user?, 32, 64);
+        Some(self.marks.of(&("place", &attempt.client.name, network, &attempt.hint)))
     }
 
     /// Password, standing, groups, factors, and which of them are locked: whatever an administrator takes away ends it,
     /// and a lock that a login at one of the places meets. To release a lock or a wait is no change of these.
-    pub(super) fn state_of_place(&self, flow: &Flow, record: &Record) -> Option<[u8; 32]> {
-        let state = self.state(&flow.subject()?.account, &record.enrolments)?;
-        let mut digest = Digest::new(self.key.as_ref()?, b"state of a place");
-        digest.part(&state);
-        for (kind, failures) in &record.codes {
-            if failures.locked {
-                digest.part(kind.word().as_bytes());
-            }
-        }
-        Some(digest.end())
+    pub(super) fn state_of_place(&self, flow: &Flow, record: &Record) -> Option<Mark> {
+        let Mark(state) = self.state(&flow.subject()?.account, &record.enrolments);
+        let locked = record.codes.iter().filter(|(_, failures)| failures.locked);
+        let locked: FactorKinds = locked.map(|(kind, _)| *kind).collect();
+        Some(self.marks.of(&(state, locked)))
     }
 }
 
@@ -96,7 +82,7 @@ impl Memory {
 pub(super) fn keep_in(known: &mut Vec<Place>, place: Place) {
     known.retain(|before| {
         let lasts = place.since.saturating_duration_since(before.since) < LONGEST;
-        lasts && !before.over && !equal(&before.print, &place.print)
+        lasts && !before.over && before.print != place.print
     });
     if known.len() >= MOST_OF_ONE {
         known.remove(0);
@@ -106,12 +92,8 @@ pub(super) fn keep_in(known: &mut Vec<Place>, place: Place) {
 
 /// What was confirmed at the place with this print, as long as this state is as it was then. Where it is not, nothing
 /// counts any more, wherever it was.
-pub(super) fn recall_in(
-    known: &mut [Place],
-    (print, state): (&[u8; 32], &[u8; 32]),
-    now: Instant,
-) -> Option<Before> {
-    known.iter_mut().for_each(|place| place.over |= !equal(&place.state, state));
-    let here = known.iter().find(|place| !place.over && equal(&place.print, print))?;
+pub(super) fn recall_in(known: &mut [Place], (print, state): (Mark, Mark), now: Instant) -> Option<Before> {
+    known.iter_mut().for_each(|place| place.over |= place.state != state);
+    let here = known.iter().find(|place| !place.over && place.print == print)?;
     Some(Before { kinds: here.kinds, age: now.saturating_duration_since(here.since) })
 }

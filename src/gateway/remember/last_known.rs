@@ -5,7 +5,6 @@
 //! Wrong passwords that come while the store is away are counted here under the same limits, and the store hears of them
 //! before it is asked about their subject again. Seeds are not kept.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -13,9 +12,10 @@ use crate::base::bounded::BoundedMap;
 use crate::base::cidr::Prefix;
 use crate::base::clock::{Now, UnixTime};
 use crate::gateway::ports::{SubjectDigest, WrongPassword};
+use crate::gateway::remember::bare::{Bare, Counted};
 use crate::gateway::remember::by_rule::{Place, keep_in, recall_in};
-use crate::gateway::remember::{Digest, Memory, equal};
-use crate::login::factor::{Enrolment, EnrolmentId, FactorKinds, Sealed};
+use crate::gateway::remember::{Mark, Memory};
+use crate::login::factor::FactorKinds;
 use crate::login::flow::{Flow, Forgiven};
 use crate::login::identity::Pseudonym;
 use crate::login::step::{Before, KnownNetwork, Record};
@@ -34,11 +34,31 @@ const MOST_NETWORKS: usize = 16;
 /// What is known of each subject; boxed, since a table doubles as it grows.
 pub(super) type LastKnown = BoundedMap<Pseudonym, Box<Known>>;
 
+/// How often it is put down that somebody was seen.
+const OFTEN: Duration = Duration::from_secs(60);
+
 /// What is known of one.
 pub(super) struct Known {
-    record: Record,
+    bare: Bare,
+    /// How often the store was asked in a login.
+    asked: u32,
     recent: Vec<Place>,
     owed: Vec<Owed>,
+}
+
+impl Known {
+    fn new(bare: Bare) -> Box<Self> {
+        Box::new(Self { bare, asked: 0, recent: Vec::new(), owed: Vec::new() })
+    }
+}
+
+/// Somebody who is known, as he was known at some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::gateway) struct Then {
+    /// Who.
+    pub(in crate::gateway) who: Pseudonym,
+    number: u64,
+    asked: u32,
 }
 
 /// A wrong password of which the store is still to hear.
@@ -54,49 +74,57 @@ impl Memory {
     /// Keeps what the store has just said of the subject of this login.
     pub(in crate::gateway) fn keep_record(&self, flow: &Flow, record: &Record, now: Instant) {
         let Some(subject) = flow.subject() else { return };
-        let state = self.state_of_place(flow, record);
-        let record = without_seeds(record);
         let mut subjects = self.last_known_of_all();
-        let before = subjects.remove(&subject.pseudonym, now);
-        let (mut recent, owed) = before.map_or_else(Default::default, |known| (known.recent, known.owed));
-        let is_as_before = |place: &Place| state.is_some_and(|state| equal(&place.state, &state));
-        recent.retain(|place| is_as_before(place) && now.saturating_duration_since(place.since) < LONGEST);
-        subjects.insert(subject.pseudonym.clone(), Box::new(Known { record, recent, owed }), now);
+        let Some(known) = subjects.renew(&subject.pseudonym, OFTEN, now) else {
+            subjects.insert(subject.pseudonym.clone(), Known::new(Bare::of(record)), now);
+            return;
+        };
+        known.asked = known.asked.wrapping_add(1);
+        if !known.bare.is_of(record) {
+            known.bare = Bare::of(record);
+        }
+        if !known.recent.is_empty() {
+            let state = self.state_of_place(flow, record);
+            let lasts = |place: &Place| now.saturating_duration_since(place.since) < LONGEST;
+            known.recent.retain(|place| Some(place.state) == state && lasts(place));
+        }
     }
 
-    /// The next few of those who are known, each with the number under which that is kept; all of them in turn.
-    pub(in crate::gateway) fn next_known(&self, many: usize) -> Vec<(u64, Pseudonym)> {
+    /// The next few of those who are known, each as he is known now; all of them in turn.
+    pub(in crate::gateway) fn next_known(&self, many: usize) -> Vec<Then> {
         let next = self.next_known.load(Ordering::Relaxed);
-        let found = self.last_known_of_all().following(next, many);
+        let subjects = self.last_known_of_all();
+        let found = subjects.following(next, many);
         let behind =
             found.last().filter(|_| found.len() >= many).map_or(0, |(last, _)| last.saturating_add(1));
         self.next_known.store(behind, Ordering::Relaxed);
-        found
+        let asked = |who: &Pseudonym| subjects.peek(who).map_or(0, |known| known.asked);
+        found.into_iter().map(|(number, who)| Then { asked: asked(&who), who, number }).collect()
     }
 
-    /// Takes up what the store says of `who` without a login of his, unless there was one meanwhile. Whom it does not know any
-    /// more, nobody knows; where a factor is gone or locked, or there is another, nothing counts once more.
-    pub(in crate::gateway) fn renew(&self, who: &Pseudonym, number: u64, record: &Record, now: Instant) {
+    /// Takes up what the store says of somebody without a login of his, unless there was one meanwhile. Whom it does not know
+    /// any more, nobody knows; where a factor is gone or locked, or there is another, nothing counts once more.
+    pub(in crate::gateway) fn renew(&self, then: &Then, record: &Record, now: Instant) {
+        let Then { who, number, asked } = then;
         let mut subjects = self.last_known_of_all();
-        if subjects.number(who) != Some(number) {
+        if subjects.number(who) != Some(*number) {
             return;
         }
+        let Some(known) = subjects.get_mut(who, now).filter(|known| known.asked == *asked) else { return };
         if record.history.first_seen.is_none() {
             subjects.remove(who, now);
             return;
         }
-        let Some(known) = subjects.get_mut(who, now) else { return };
-        if factors_of(record) != factors_of(&known.record) {
+        let counted = known.bare.counted();
+        let before = std::mem::replace(&mut known.bare, Bare::of(record));
+        if !known.bare.has_factors_of(&before) {
             known.recent.clear();
         }
-        let mut record = without_seeds(record);
         if !known.owed.is_empty() {
             // More was counted than the store has heard of.
-            let counted = &known.record;
-            (record.password, record.familiar_password) = (counted.password, counted.familiar_password);
-            record.directory = counted.directory;
+            let fresh = known.bare.counted();
+            known.bare.count(counted.with_codes_of(fresh));
         }
-        known.record = record;
     }
 
     /// The store has noted that `who` was let in on this day, from this network.
@@ -109,7 +137,7 @@ impl Memory {
     ) {
         let mut subjects = self.last_known_of_all();
         let Some(known) = subjects.get_mut(who, now) else { return };
-        let history = &mut known.record.history;
+        let history = &mut known.bare.history;
         history.last_day = history.last_day.max(Some(day));
         let Some(SubjectDigest { key_id, digest }) = network else { return };
         history.networks.retain(|one| (one.key_id, one.digest) != (key_id, digest));
@@ -120,7 +148,7 @@ impl Memory {
 
     /// What was known of `who` last.
     pub(in crate::gateway) fn last_known(&self, who: &Pseudonym, now: Instant) -> Option<Record> {
-        self.last_known_of_all().get(who, now).map(|known| known.record.clone())
+        self.last_known_of_all().get(who, now).map(|known| known.bare.record())
     }
 
     /// Factors that were confirmed at the client of this login and from its network; `record` is what its subject has now,
@@ -135,17 +163,14 @@ impl Memory {
         self.last_known_of_all().get(who, now).filter(|known| !known.recent.is_empty())?;
         let (print, state) = (self.print_of_network(flow)?, self.state_of_place(flow, record)?);
         let mut subjects = self.last_known_of_all();
-        recall_in(&mut subjects.get_mut(who, now)?.recent, (&print, &state), now)
+        recall_in(&mut subjects.get_mut(who, now)?.recent, (print, state), now)
     }
 
     /// Remembers that factors of these kinds were confirmed in this login.
     pub(in crate::gateway) fn keep_recent(&self, flow: &Flow, kinds: FactorKinds, now: Instant) {
         let Some(subject) = flow.subject() else { return };
-        let (Some(print), Some(state)) =
-            (self.print_of_network(flow), self.state_of_place(flow, flow.record()))
-        else {
-            return;
-        };
+        let Some(print) = self.print_of_network(flow) else { return };
+        let Some(state) = self.state_of_place(flow, flow.record()) else { return };
         let mut subjects = self.last_known_of_all();
         let Some(known) = subjects.get_mut(&subject.pseudonym, now) else { return };
         keep_in(&mut known.recent, Place { print, state, kinds, since: now, over: false });
@@ -169,21 +194,22 @@ impl Memory {
         now: Now,
     ) {
         let mut subjects = self.last_known_of_all();
-        let mut known = subjects.remove(who, now.steady).unwrap_or_else(|| {
-            let record = without_seeds(flow.record());
-            Box::new(Known { record, recent: Vec::new(), owed: Vec::new() })
-        });
+        let mut known =
+            subjects.remove(who, now.steady).unwrap_or_else(|| Known::new(Bare::of(flow.record())));
         let row = |failures: Option<Failures>| failures.unwrap_or(Failures::NONE);
-        let record = &mut known.record;
+        let counted = known.bare.counted();
         let rows = Rows {
-            strange: row(record.password),
-            familiar: row(record.familiar_password),
-            directory: row(record.directory),
+            strange: row(counted.password),
+            familiar: row(counted.familiar_password),
+            directory: row(counted.directory),
         };
         let rows = rows.after_wrong(flow.whence(), &how.limits, &flow.bounds(), now.unix);
-        record.password = Some(rows.strange);
-        record.familiar_password = Some(rows.familiar);
-        record.directory = Some(rows.directory);
+        known.bare.count(Counted {
+            password: Some(rows.strange),
+            familiar_password: Some(rows.familiar),
+            directory: Some(rows.directory),
+            ..counted
+        });
         if is_owed {
             if known.owed.len() >= MOST_OWED {
                 known.owed.remove(0);
@@ -197,13 +223,14 @@ impl Memory {
     pub(in crate::gateway) fn forgive(&self, who: &Pseudonym, forgiven: Forgiven, now: Instant) {
         let mut subjects = self.last_known_of_all();
         let Some(known) = subjects.get_mut(who, now) else { return };
-        let record = &mut known.record;
-        let own = if forgiven.familiar { &mut record.familiar_password } else { &mut record.password };
+        let mut counted = known.bare.counted();
+        let own = if forgiven.familiar { &mut counted.familiar_password } else { &mut counted.password };
         *own = own.as_ref().map(after_success);
         if forgiven.directory {
-            record.directory = record.directory.as_ref().map(after_success);
+            counted.directory = counted.directory.as_ref().map(after_success);
             known.owed.retain(|owed| owed.how.familiar != forgiven.familiar);
         }
+        known.bare.count(counted);
     }
 
     /// The wrong passwords of which the store is still to hear.
@@ -228,38 +255,10 @@ impl Memory {
         self.last_known_of_all().expire(now);
     }
 
-    /// Digest of subject, client and user network; `None` where the user's address is not known.
-    fn print_of_network(&self, flow: &Flow) -> Option<[u8; 32]> {
-        let (subject, attempt) = (flow.subject()?, flow.attempt());
-        let user = attempt.origin.user?;
-        let mut digest = Digest::new(self.key.as_ref()?, b"network");
-        digest.part(attempt.client.name.as_bytes());
-        digest.part(Prefix::around(user, 24, 64).to_string().as_bytes());
-        digest.part(subject.pseudonym.as_str().as_bytes());
-        Some(digest.end())
-    }
-}
-
-/// Which factors there are, and which kinds are locked.
-fn factors_of(record: &Record) -> (BTreeSet<EnrolmentId>, FactorKinds) {
-    let locked = record.codes.iter().filter(|(_, failures)| failures.locked);
-    (record.enrolments.iter().map(|one| one.id).collect(), locked.map(|(kind, _)| *kind).collect())
-}
-
-/// What is worth keeping: no seeds, and nothing that is only about one login.
-fn without_seeds(record: &Record) -> Record {
-    let bare = |enrolment: &Enrolment| {
-        let sealed = Sealed { key_id: enrolment.sealed.key_id, bytes: Box::default() };
-        Enrolment { sealed, ..enrolment.clone() }
-    };
-    Record {
-        enrolments: record.enrolments.iter().map(bare).collect(),
-        password: record.password,
-        familiar_password: record.familiar_password,
-        directory: record.directory,
-        unproven: record.unproven,
-        codes: record.codes.clone(),
-        history: record.history.clone(),
-        ..Record::default()
+    /// Of client and user network; `None` where the user's address is not known.
+    fn print_of_network(&self, flow: &Flow) -> Option<Mark> {
+        let attempt = flow.attempt();
+        let network = Prefix::around(attempt.origin.user?, 24, 64);
+        Some(self.marks.of(&("network", &attempt.client.name, network)))
     }
 }
