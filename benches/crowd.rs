@@ -32,9 +32,15 @@ fn uuid(n: usize) -> [u8; 16] {
     id
 }
 
-/// The users file of so many.
+/// The users file of so many, each in one group.
 pub fn write_users(path: &Path, users: usize) {
+    write_users_in(path, users, 1);
+}
+
+/// The same with so many groups for each.
+pub fn write_users_in(path: &Path, users: usize, groups: usize) {
     let hash = lab::hash_password(PASSWORD);
+    let more: String = (1..groups).map(|n| format!(", \"group {n:04} of everybody\"")).collect();
     let mut text = String::new();
     for n in 0..users {
         let id = data_encoding::HEXLOWER.encode(&uuid(n));
@@ -42,7 +48,8 @@ pub fn write_users(path: &Path, users: usize) {
         let name = name(n);
         write!(
             text,
-            "[[user]]\nid = \"{a}-{b}-{c}-{d}-{e}\"\nname = \"{name}\"\npassword = \"{hash}\"\ngroups = [\"vpn users\"]\n"
+            "[[user]]\nid = \"{a}-{b}-{c}-{d}-{e}\"\nname = \"{name}\"\npassword = \"{hash}\"\n\
+             groups = [\"vpn users\"{more}]\n"
         )
         .unwrap();
     }

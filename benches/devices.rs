@@ -172,15 +172,14 @@ fn flood(lab: &Lab, shots: &[Shot]) -> (f64, usize) {
     (cpu.as_secs_f64() * 1e6 / arrived as f64, arrived)
 }
 
-/// Waits until the process has nothing to do any more.
+/// Waits until the process has had nothing to do for a while.
 fn settle(pid: u32) {
-    const PAUSE: Duration = Duration::from_millis(20);
-    loop {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let mut quiet = 0;
+    while quiet < 4 {
         let before = Cpu::of(pid);
         std::thread::sleep(PAUSE);
-        if before.since(pid) < PAUSE / 50 {
-            return;
-        }
+        quiet = if before.since(pid) < PAUSE / 50 { quiet + 1 } else { 0 };
     }
 }
 

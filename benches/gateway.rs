@@ -20,6 +20,7 @@ mod asking;
 mod crowd;
 mod devices;
 mod goals;
+mod growth;
 mod histogram;
 #[path = "../tests/support/lab.rs"]
 mod lab;
@@ -75,7 +76,7 @@ type Case = fn(&mut Report);
 /// Waits until a file is on the disk.
 type Sync = fn(&File) -> std::io::Result<()>;
 
-const CASES: [(&str, Case); 13] = [
+const CASES: [(&str, Case); 14] = [
     ("floor", floor),
     ("status", status),
     ("trusted", trusted),
@@ -83,6 +84,7 @@ const CASES: [(&str, Case); 13] = [
     ("odd", devices::odd),
     ("directory", devices::directory),
     ("upstream", devices::upstream),
+    ("growth", growth::growth),
     ("million", million),
     ("ldap", ldap),
     ("binds", applications::binds),
@@ -153,6 +155,7 @@ fn main() -> ExitCode {
     }
     report.figures.print();
     report.figures.print_peers(report.json);
+    report.figures.print_sizes();
     if report.json {
         report.figures.json();
     }

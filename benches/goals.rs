@@ -138,6 +138,27 @@ impl Figures {
         }
     }
 
+    /// Prints what sites of some sizes take, when everybody logs in within a quarter of an hour: as many users in a file, a
+    /// directory asked over LDAP, and a load at which little is done together.
+    pub fn print_sizes(&self) {
+        let figure = |id: &str| self.ours.iter().find(|(goal, _)| goal.id == id).map(|(_, figure)| *figure);
+        let (Some(together), Some(alone), Some(directory)) = (figure(R1), figure("R1b"), figure("R6")) else {
+            return;
+        };
+        let each = directory * (alone / together).max(1.0);
+        println!("\n| users | logins a minute at nine | of one core | resident |\n|---:|---:|---:|---:|");
+        for users in [500.0, 5_000.0, 50_000.0, 500_000.0] {
+            let a_minute = users / 15.0;
+            let core = a_minute / 60.0 * each / 1e6 * 100.0;
+            let memory = figure("M1").map(|small| {
+                let more = figure("M2 file").map_or(0.0, |large| (large - small) / 990_000.0);
+                small + (users - 10_000.0).max(0.0) * more
+            });
+            let memory = memory.map_or("–".to_owned(), |memory| format!("{memory:.0} MB"));
+            println!("| {users:.0} | {a_minute:.0} | {core:.2} % | {memory} |");
+        }
+    }
+
     fn must(&self, goal: &Goal) -> Option<f64> {
         let r1 = || self.ours.iter().find(|(goal, _)| goal.id == R1).map(|(_, figure)| *figure);
         goal.must.or_else(r1)

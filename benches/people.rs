@@ -13,7 +13,7 @@ use doorward::gateway::ports::{Place, Store, Vault};
 use doorward::wire::radius::authenticator::SharedSecret;
 use tempfile::TempDir;
 
-use crate::crowd::write_users;
+use crate::crowd::write_users_in;
 pub use crate::crowd::{LIMITS, PASSWORD, file_ids, home, name};
 use crate::lab::{self, Lab};
 use crate::load::{self, Shot};
@@ -68,12 +68,19 @@ pub fn trusted(users: usize) -> Lab {
     in_file(users, "primary = \"trusted\"", "")
 }
 
-/// A gateway with `users` in a file; `keys` are the client's, `tables` stand behind all.
+/// A gateway with `users` in a file; `keys` are the client's, `tables` stand behind all, with `{folder}` for where its
+/// files are.
 pub fn in_file(users: usize, keys: &str, tables: &str) -> Lab {
+    in_groups(users, 1, keys, tables)
+}
+
+/// The same where each of them is in so many groups.
+pub fn in_groups(users: usize, groups: usize, keys: &str, tables: &str) -> Lab {
     let dir = folder();
     let path = dir.path().join("users.toml");
-    write_users(&path, users);
+    write_users_in(&path, users, groups);
     let directory = format!("[[directory]]\nname = \"people\"\nkind = \"file\"\npath = {path:?}\n");
+    let tables = tables.replace("{folder}", &dir.path().display().to_string());
     let config = format!("{LIMITS}{directory}{}{tables}", client(dir.path(), keys));
     Lab::start_custom(dir, &config)
 }
