@@ -157,17 +157,17 @@ pub struct Admission {
     rate: Rate,
     clients: HashMap<Arc<str>, Gate>,
     /// Names without a realm are one.
-    realms: Keyed<Option<Box<str>>>,
-    subjects: Keyed<Pseudonym>,
+    realms: Keyed,
+    subjects: Keyed,
     /// Those of strangers by themselves, or they would keep the owner out (C-004).
-    codes: [(FactorKind, Keyed<(Pseudonym, Proof)>); FactorKind::ALL.len()],
+    codes: [(FactorKind, Keyed); FactorKind::ALL.len()],
 }
 
 struct Gate {
     running: Arc<AtomicUsize>,
     answering: Arc<AtomicUsize>,
     /// Of each client by itself, so that no client can fill another's (D-121).
-    sources: Keyed<Option<Prefix>>,
+    sources: Keyed,
     here: Arc<Sources>,
     rate: Rate,
 }
@@ -354,7 +354,7 @@ impl Admission {
     /// Whether one more code of this subject may be compared with factors of this kind in this minute; after `proof`.
     #[must_use]
     pub fn code_may(&self, who: &Pseudonym, kind: FactorKind, proof: Proof) -> bool {
-        let key = (who.clone(), proof);
+        let key = (who, proof);
         self.codes.iter().filter(|(of, _)| *of == kind).all(|(_, codes)| codes.allows(&key))
     }
 
@@ -379,9 +379,9 @@ fn take(counter: &AtomicUsize, most: usize) -> Option<()> {
 }
 
 /// The realm of a name (RFC 7542): what stands behind the last at sign, or before the backslash.
-fn realm_of(name: &LoginName) -> Option<Box<str>> {
+fn realm_of(name: &LoginName) -> Option<&str> {
     match name.form() {
-        NameForm::Principal(_, realm) | NameForm::Domain(realm, _) => Some(realm.into()),
+        NameForm::Principal(_, realm) | NameForm::Domain(realm, _) => Some(realm),
         NameForm::Plain(_) | NameForm::Distinguished(_) => None,
     }
 }

@@ -121,7 +121,7 @@ pub struct Spray {
     /// Nothing is over a limit from then on; in milliseconds since `origin`.
     calm_from: AtomicU64,
     tables: Mutex<Tables>,
-    slowed: Keyed<(Sign, u64)>,
+    slowed: Keyed,
 }
 
 struct Tables {
