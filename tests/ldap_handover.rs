@@ -4,6 +4,7 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use doorward::base::clock::SystemClock;
@@ -16,7 +17,7 @@ use doorward::upstream::ldap::Bound;
 use doorward::wire::ldap::message::op;
 use doorward::wire::ldap::result::ResultCode;
 use support::fake_directory::{Act, FakeDirectory, Request, entry, notice, result};
-use support::ldap::{Lab, Speaker, after, eventually, settle};
+use support::ldap::{Lab, Speaker, after, eventually, login, settle};
 use support::slapd::{PASSWORD, Slapd};
 use tokio::io::AsyncReadExt;
 
@@ -247,6 +248,72 @@ fn a_hundred_connections_may_wait_while_others_log_in() {
     let mut waiting: Vec<Bound> = (0..100).map(|_| lab.bound(&anna, RIGHT)).collect();
     assert_eq!(lab.log_in("anna", RIGHT), Ok(PrimaryOutcome::Correct), "only binds that run are limited");
     assert!(waiting.iter_mut().all(|bound| !bound.is_closed()));
+}
+
+#[test]
+fn more_binds_at_once_than_there_may_be_connections_wait_for_their_turn_and_all_are_answered() {
+    let running = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+    let seen = running.clone();
+    let fake = FakeDirectory::start(move |request| match honest(request) {
+        Act::Send(answer) if request.tag == op::BIND_REQUEST => {
+            let (now, most) = (&seen.0, &seen.1);
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            // Whoever else is asked already is under way.
+            std::thread::yield_now();
+            now.fetch_sub(1, Ordering::SeqCst);
+            Act::Send(answer)
+        }
+        other => other,
+    });
+    let lab = lab(&fake);
+    let anna = Arc::new(lab.account("anna"));
+    let bind = |number: u32| {
+        let (directory, anna) = (lab.directory.clone(), anna.clone());
+        lab.spawn(async move {
+            let password = if number.is_multiple_of(2) { RIGHT } else { "wrong" };
+            let (secret, until) = (Secret::copied(password.as_bytes()), after(Duration::from_secs(10)));
+            let verified = directory.verify(Some(&anna), &secret, After::Nothing, until).await.unwrap();
+            (number, verified.outcome)
+        })
+    };
+    let all: Vec<_> = (0..300).map(bind).collect();
+    for one in all {
+        let (number, outcome) = lab.block_on(one).unwrap();
+        let expected = if number.is_multiple_of(2) { PrimaryOutcome::Correct } else { PrimaryOutcome::Wrong };
+        assert_eq!(outcome, expected, "everybody gets his own answer");
+    }
+    let mut connections = bind_connections(&fake);
+    connections.sort_unstable();
+    connections.dedup();
+    assert_eq!(fake.count(op::BIND_REQUEST), 300, "nobody is asked about twice");
+    assert!(connections.len() <= 64 && running.1.load(Ordering::SeqCst) <= 64, "{connections:?}");
+}
+
+#[test]
+fn a_thread_takes_the_bind_connection_of_another_when_it_has_none_and_searches_on_its_own() {
+    let fake = FakeDirectory::start(honest);
+    let lab = lab(&fake);
+    let anna = lab.account("anna");
+    assert_eq!(lab.verify(Some(&anna), RIGHT), Ok(PrimaryOutcome::Correct));
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (secret, until) = (Secret::copied(RIGHT.as_bytes()), after(Duration::from_secs(10)));
+    let verified = other.block_on(lab.directory.verify(Some(&anna), &secret, After::Nothing, until)).unwrap();
+    assert_eq!(verified.outcome, PrimaryOutcome::Correct);
+    let binds = bind_connections(&fake);
+    assert!(binds.len() == 2 && binds.first() == binds.last(), "{binds:?}");
+    for _ in 0..2 {
+        let found = other.block_on(lab.directory.find(&login("anna"), after(Duration::from_secs(10))));
+        assert!(found.unwrap().is_some());
+    }
+    let searches = fake.requests().into_iter().filter(|request| request.tag == op::SEARCH_REQUEST);
+    let searches: Vec<usize> = searches.map(|request| request.connection).collect();
+    assert!(
+        matches!(&*searches, [first, second, third] if first != second && second == third),
+        "{searches:?}"
+    );
+    // The thread ends, and with it what it has made: the others go on.
+    drop(other);
+    assert_eq!(lab.log_in("anna", RIGHT), Ok(PrimaryOutcome::Correct));
 }
 
 #[test]

@@ -69,7 +69,10 @@ struct Front {
 
 impl Front {
     fn of(fake: &FakeDirectory, tables: &str) -> Self {
-        let front = Self::without_codes(fake, tables);
+        Self::with_code(Self::without_codes(fake, tables))
+    }
+
+    fn with_code(front: Self) -> Self {
         let seed = front.lab.path("seed");
         private_file(&seed, &data_encoding::BASE32_NOPAD.encode(SEED));
         let file = seed.to_str().unwrap();
@@ -78,6 +81,16 @@ impl Front {
     }
 
     fn without_codes(fake: &FakeDirectory, tables: &str) -> Self {
+        Self::run(Self::prepared(fake, tables))
+    }
+
+    fn run(mut lab: Lab) -> Self {
+        lab.run();
+        let ldap = lab.ldap_address("ldap");
+        Self { lab, ldap, used: AtomicU64::new(0) }
+    }
+
+    fn prepared(fake: &FakeDirectory, tables: &str) -> Lab {
         let config = format!(
             "[[directory]]\nname = \"staff\"\nkind = \"ldap\"\nservers = [\"127.0.0.1:{}\"]\ntls = \"none\"\n\
              base-dn = \"dc=lab,dc=test\"\n\
@@ -86,9 +99,7 @@ impl Front {
              reject-delay = \"0s\"\n{tables}",
             fake.port
         );
-        let lab = Lab::start_custom(tempfile::tempdir().unwrap(), &config);
-        let ldap = lab.ldap_address("ldap");
-        Self { lab, ldap, used: AtomicU64::new(0) }
+        Lab::prepared(tempfile::tempdir().unwrap(), &config)
     }
 
     fn connect(&self) -> Raw {
@@ -607,4 +618,66 @@ fn a_bind_that_is_pending_when_the_program_ends_is_answered_first_b_029() {
     assert_eq!((answer.code, pending.answer()), (Some(52), None));
     let stopped = front.lab.wait_for_event("daemon.stopped");
     assert!(stopped.contains("\"cut_off\":0}"), "{stopped}");
+}
+
+#[test]
+fn whoever_hangs_up_in_the_middle_of_a_bind_has_shown_his_wrong_password_all_the_same_b_087() {
+    let gate = Gate::default();
+    let shut = gate.clone();
+    let fake = FakeDirectory::start(move |request| match request.tag {
+        op::BIND_REQUEST => {
+            let (gate, no) = (shut.clone(), result(request.id, op::BIND_RESPONSE, 49, ""));
+            talk(move |stream| {
+                gate.pass();
+                stream.write_all(&no).unwrap();
+            })
+        }
+        _ => honest(request),
+    });
+    let front = Front::of(&fake, "[limits]\npassword = { free = 1 }\n");
+    let mut raw = front.connect();
+    raw.send(&simple_bind(1, ANNA, "wrong123456"));
+    wait(|| fake.count(op::BIND_REQUEST) == 1, || "the bind is not asked".into());
+    drop(raw);
+    front.lab.waits_for_closed("hung-up", 1);
+    gate.open();
+    wait(|| front.lab.logins().len() == 1, || "the login is not recorded".into());
+    assert_eq!(front.lab.last_reason(), "wrong-password");
+    // It counts: the next one has to wait, and does not reach the directory.
+    assert_eq!(front.connect().bind(ANNA, "wrong654321"), 49);
+    assert_eq!((front.lab.logins().len(), fake.count(op::BIND_REQUEST)), (2, 1));
+}
+
+#[test]
+fn binds_go_on_beside_an_answer_without_end_on_the_same_thread() {
+    let over = Arc::new(AtomicBool::new(false));
+    let end = over.clone();
+    let fake = evil(move |_| {
+        let end = end.clone();
+        talk(move |stream| {
+            let block = [anna(7), anna(7), anna(7), anna(7)].concat().repeat(64);
+            while !end.load(Ordering::SeqCst) && stream.write_all(&block).is_ok() {}
+            drop(stream.write_all(&done(7)));
+        })
+    });
+    let lab = Front::prepared(&fake, "");
+    lab.edit_config("[radius]\n", "[radius]\nworkers = 1\n");
+    let front = Front::with_code(Front::run(lab));
+    let mut reader = front.bound();
+    reader.send(&evil_search(7));
+    let reading = std::thread::spawn(move || {
+        let mut entries = 0_u64;
+        loop {
+            match reader.must_answer() {
+                answer if answer.tag == op::SEARCH_DONE => return entries,
+                _ => entries += 1,
+            }
+        }
+    });
+    for _ in 0..5 {
+        front.lets_somebody_in();
+    }
+    assert!(!reading.is_finished());
+    over.store(true, Ordering::SeqCst);
+    assert!(reading.join().unwrap() > 0);
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::base::clock::{Now, UnixTime};
@@ -26,6 +27,7 @@ type Key = (Arc<str>, SocketAddr);
 /// Opens and closes listeners.
 pub struct Doors {
     front: Arc<Front>,
+    homes: Vec<Handle>,
     drain: Duration,
     open: HashMap<Key, Open>,
     tasks: Serving<Key>,
@@ -37,7 +39,7 @@ pub struct Doors {
 #[derive(Debug)]
 pub struct Bound {
     wanted: HashMap<Key, Arc<ListenerSettings>>,
-    fresh: Vec<(Key, TcpListener)>,
+    fresh: Vec<(Key, Vec<TcpListener>)>,
 }
 
 struct Open {
@@ -47,10 +49,10 @@ struct Open {
 }
 
 impl Doors {
-    /// None open yet.
+    /// None open yet. Every address gets a socket in each of `homes`, the runtimes that serve them.
     #[must_use]
-    pub fn new(front: Arc<Front>, drain: Duration) -> Self {
-        Self { front, drain, open: HashMap::new(), tasks: Serving::default(), said: None }
+    pub fn new(front: Arc<Front>, homes: Vec<Handle>, drain: Duration) -> Self {
+        Self { front, homes, drain, open: HashMap::new(), tasks: Serving::default(), said: None }
     }
 
     /// Binds what is wanted and not open yet; nothing is served by that.
@@ -67,8 +69,9 @@ impl Doors {
         let mut fresh = Vec::new();
         for key in wanted.keys().filter(|key| !self.open.contains_key(*key)) {
             let (name, address) = key;
-            let listener = listen::bind(*address).map_err(|error| cannot_bind(name, *address, &error))?;
-            fresh.push((key.clone(), listener));
+            let listeners = listen::bind(*address, &self.homes);
+            let listeners = listeners.map_err(|error| cannot_bind(name, *address, &error))?;
+            fresh.push((key.clone(), listeners));
         }
         Ok(Bound { wanted, fresh })
     }
@@ -86,23 +89,25 @@ impl Doors {
                 false
             }
         });
-        for (key, listener) in bound.fresh {
+        for (key, listeners) in bound.fresh {
             if let Some(settings) = bound.wanted.get(&key) {
-                self.serve(key, listener, settings.clone());
+                self.serve(key, listeners, settings.clone());
             }
         }
         self.front.note_certificate(self.certificate_ends());
     }
 
-    fn serve(&mut self, key: Key, listener: TcpListener, settings: Arc<ListenerSettings>) {
-        let bound = listener.local_addr().unwrap_or(key.1);
+    fn serve(&mut self, key: Key, listeners: Vec<TcpListener>, settings: Arc<ListenerSettings>) {
+        let bound = listeners.first().and_then(|one| one.local_addr().ok()).unwrap_or(key.1);
         let name = &*settings.name;
         tracing::info!(event = "ldap.listening", listener = name, address = %bound, "LDAP is answered");
         let stop = watch::Sender::new(false);
         let settings = Arc::new(ArcSwap::new(settings));
-        let serving =
-            listen::serve(listener, settings.clone(), self.front.clone(), stop.subscribe(), self.drain);
-        self.tasks.spawn(key.clone(), serving);
+        for (listener, home) in listeners.into_iter().zip(&self.homes) {
+            let (settings, front) = (settings.clone(), self.front.clone());
+            let serving = listen::serve(listener, settings, front, stop.subscribe(), self.drain);
+            self.tasks.spawn_on(home, key.clone(), serving);
+        }
         self.open.insert(key, Open { stop, bound, settings });
     }
 

@@ -189,7 +189,7 @@ impl Daemon {
         accounting.change(bound);
         let ldap = assemble::ldap_front(&settings, gateway.clone(), &stock);
         open_files::compare(&settings);
-        let mut doors = Doors::new(ldap.clone(), settings.drain_timeout);
+        let mut doors = Doors::new(ldap.clone(), workers.homes(), settings.drain_timeout);
         let bound = doors.bind(&assemble::listeners(&settings))?;
         doors.change(bound);
         let fronts =

@@ -17,12 +17,7 @@ impl<K> Default for Serving<K> {
 }
 
 impl<K: Send + 'static> Serving<K> {
-    /// Runs one more task for the socket `key`.
-    pub(in crate::daemon) fn spawn(&mut self, key: K, serving: impl Future<Output = usize> + Send + 'static) {
-        self.tasks.spawn(async move { (key, serving.await) });
-    }
-
-    /// The same on another runtime.
+    /// Runs one more task for the socket `key`, on the runtime `home`.
     pub(in crate::daemon) fn spawn_on(
         &mut self,
         home: &Handle,

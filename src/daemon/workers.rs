@@ -1,4 +1,4 @@
-//! The threads that serve RADIUS: each has a runtime of its own and one socket of every address, and does the whole of a
+//! The threads that serve logins: each has a runtime of its own and one socket of every address, and does the whole of a
 //! request. Handing a request from thread to thread costs more than answering it.
 
 use std::sync::mpsc;

@@ -170,7 +170,11 @@ pub fn server(chain_pem: &[u8], key_pem: &Secret, client_ca: ClientCa<'_>) -> Re
     let mut config = builder.with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified)));
     config.max_early_data_size = 0;
     match client_ca {
-        ClientCa::NotAsked => config.session_storage = ServerSessionMemoryCache::new(SESSIONS),
+        ClientCa::NotAsked => {
+            config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
+            // One is enough to come back with, and gives the next: each costs a draw of randomness, a record and a place.
+            config.send_tls13_tickets = 1;
+        }
         ClientCa::Optional(_) | ClientCa::Required(_) => {
             config.session_storage = Arc::new(NoServerSessionStorage {});
             config.send_tls13_tickets = 0;

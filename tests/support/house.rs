@@ -72,7 +72,8 @@ impl House {
 
         let front = assemble::ldap_front(&settings, gateway.clone(), &stock);
         let ldap = assemble::listeners(&settings).pop().map(|door| {
-            let listener = listen::bind(door.listen[0]).unwrap();
+            let home = [tokio::runtime::Handle::current()];
+            let listener = listen::bind(door.listen[0], &home).unwrap().remove(0);
             let address = listener.local_addr().unwrap();
             let door = Arc::new(ArcSwap::new(door));
             runtime.spawn(listen::serve(listener, door, front, stopped, Duration::ZERO));

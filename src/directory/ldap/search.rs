@@ -208,7 +208,7 @@ pub(crate) async fn account_named(
     {
         return Ok(None);
     }
-    Ok(only(pool, found)?.filter(|record| is_ours(&record.dn)))
+    Ok(only(pool, found)?.filter(|record| record.dn == dn || is_ours(&record.dn)))
 }
 
 fn only(pool: &Pool, found: Found) -> Result<Option<Record>, Fault> {

@@ -1,13 +1,17 @@
 //! The listening sockets, and what all connections share.
 
+mod socket;
+
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -31,11 +35,11 @@ use crate::gateway::ports::ExemptLogin;
 use crate::login::verdict::Fault;
 use crate::net::certificate;
 
+pub use crate::frontend::ldap::listen::socket::bind;
+
 /// A listener as it is served.
 pub type Door = ListenerSettings;
 
-/// Connections that the system keeps until they are accepted.
-const QUEUE: i32 = 1024;
 /// Pause after the system had no room for a connection.
 const AFTER_FAULT: Duration = Duration::from_millis(100);
 
@@ -184,25 +188,6 @@ impl Front {
     }
 }
 
-/// Binds a listening socket. An IPv6 address takes no IPv4 connections: each family is listed by itself. To be
-/// called inside the runtime.
-///
-/// # Errors
-///
-/// What the operating system says, such as an address in use.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    // A restart must not wait for the connections of the program before.
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(QUEUE)?;
-    TcpListener::from_std(socket.into())
-}
-
 /// Takes connections until `stop` holds `true` or its sender is gone; then waits up to `drain` for the binds that
 /// are pending. Returns how many connections were cut off in the middle of one.
 pub async fn serve(
@@ -245,6 +230,24 @@ async fn told_to_stop(stop: &mut watch::Receiver<bool>) {
     let _either = stop.wait_for(|stop| *stop).await;
 }
 
+/// Does `work` until it is done, or, for `None`, until we are told to stop.
+async fn unless_stopped<T>(stop: &watch::Receiver<bool>, work: impl Future<Output = T>) -> Option<T> {
+    let mut waiting = stop.clone();
+    let (mut told, mut work) = (pin!(told_to_stop(&mut waiting)), pin!(work));
+    let mut asked = false;
+    poll_fn(|context| {
+        // Once asked it wakes us. Asking in every turn of every connection would take a lock that all of them share.
+        if !asked || !matches!(stop.has_changed(), Ok(false)) {
+            asked = true;
+            if told.as_mut().poll(context).is_ready() {
+                return Poll::Ready(None);
+            }
+        }
+        work.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
 /// What a connection is given when it comes.
 struct Guest {
     front: Arc<Front>,
@@ -274,30 +277,23 @@ impl Guest {
     }
 
     /// Serves one connection; `false` when it was cut off in the middle of a bind.
-    async fn attend(mut self, tcp: TcpStream, peer: IpAddr, place: Place, limits: LdapLimits) -> bool {
+    async fn attend(self, tcp: TcpStream, peer: IpAddr, place: Place, limits: LdapLimits) -> bool {
         let began = self.front.clock.now().steady;
-        let mut stop = self.stop.clone();
         // On the heap, so that a connection does not keep the room for a handshake to its end.
         let welcome = Box::pin(self.welcome(tcp, peer, place, limits, began));
         let welcome = tokio::time::timeout(limits.first_message, welcome);
-        let welcomed = tokio::select! {
-            biased;
-            () = told_to_stop(&mut stop) => return true,
-            welcomed = welcome => welcomed.unwrap_or(Err((peer, Closed::FirstMessageLate, None))),
-        };
-        let mut conversation = match welcomed {
+        let Some(welcomed) = unless_stopped(&self.stop, welcome).await else { return true };
+        let mut conversation = match welcomed.unwrap_or(Err((peer, Closed::FirstMessageLate, None))) {
             Ok(conversation) => conversation,
             Err((peer, why, no_tls)) => {
                 self.turn_away(peer, why, no_tls);
                 return true;
             }
         };
-        tokio::select! {
-            biased;
-            () = told_to_stop(&mut self.stop) => {}
-            () = conversation.run() => return true,
+        match unless_stopped(&self.stop, conversation.run()).await {
+            Some(()) => true,
+            None => conversation.wind_down(self.drain).await,
         }
-        conversation.wind_down(self.drain).await
     }
 
     /// What comes before the first message: the header of a balancer, the question who may ask from there, TLS.
@@ -309,7 +305,6 @@ impl Guest {
         limits: LdapLimits,
         began: std::time::Instant,
     ) -> Result<Box<Conversation>, (IpAddr, Closed, Option<NoTls>)> {
-        prepare(&tcp);
         if self.door.proxies.iter().any(|prefix| prefix.contains(peer)) {
             match proxied(&mut tcp).await {
                 Ok(Some(source)) => peer = canonical(source.ip()),
@@ -354,12 +349,5 @@ const fn advice(why: Closed) -> &'static str {
     }
 }
 
-/// Small answers leave at once, and a peer that vanished is noticed by the kernel.
-fn prepare(tcp: &TcpStream) {
-    let keepalive = socket2::TcpKeepalive::new()
-        .with_time(Duration::from_secs(120))
-        .with_interval(Duration::from_secs(15))
-        .with_retries(4);
-    // Improvements; a system that refuses one still has the limits on time.
-    let _ = (tcp.set_nodelay(true), socket2::SockRef::from(tcp).set_tcp_keepalive(&keepalive));
-}
+#[cfg(test)]
+mod tests;

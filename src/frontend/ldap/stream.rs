@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
@@ -38,6 +38,14 @@ impl Stream {
                 Ok(Self::Tls(Box::new(tls)))
             }
             Self::Tls(_) | Self::Gone => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    /// Says that nothing more comes, where that is said, as far as the peer takes it at once. The stream is to be
+    /// dropped then.
+    pub(super) fn say_goodbye(&mut self) {
+        if let Self::Tls(tls) = self {
+            let _said_or_not = Pin::new(tls).poll_shutdown(&mut Context::from_waker(Waker::noop()));
         }
     }
 

@@ -5,6 +5,8 @@
 //! have connections of their own, one bind at a time, and nothing else is ever asked on them. They are kept for all
 //! threads together, and each thread prefers those that it has made.
 
+mod watch;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,10 +34,6 @@ const MAX_IDLE: usize = MAX_BINDS;
 /// How long one is kept. Short, because what lies between may forget it without a word; Active Directory
 /// itself closes after 900 s (B-094).
 const IDLE_LIFE: Duration = Duration::from_secs(60);
-/// How often a server that is down is tried, and old bind connections are thrown away.
-const CHECK_EVERY: Duration = Duration::from_secs(5);
-/// Every so many checks the shared connection is asked for a sign of life.
-const CHECKS_PER_SIGN: u32 = 6;
 /// A refused service account is not tried more often, so that its own directory does not lock it.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 
@@ -207,51 +205,6 @@ impl Server {
     /// Whether it answers now, by a look at its root entry (B-095).
     pub(crate) async fn probe(&self, until: Instant) -> Result<(), Trouble> {
         self.search(&ROOT, until).await.map(drop)
-    }
-
-    /// Runs for ever: brings a server that was down back, and notices one that went silent.
-    pub(crate) async fn keep_watch(self: Arc<Self>) {
-        let mut checks = 0_u32;
-        loop {
-            tokio::time::sleep(CHECK_EVERY).await;
-            checks = checks.wrapping_add(1);
-            let now = self.clock.now().steady;
-            self.throw_old_away(now);
-            let due = match &*locked(&self.health) {
-                Health::Up => checks.is_multiple_of(CHECKS_PER_SIGN),
-                Health::Down => true,
-                Health::Refused(until, _) => now >= *until,
-            };
-            if due && let Some(until) = now.checked_add(self.access.server_timeout) {
-                self.look(until).await;
-            }
-        }
-    }
-
-    fn throw_old_away(&self, now: Instant) {
-        let old: Vec<_> = locked(&self.idle)
-            .extract_if(.., |(since, link)| !is_fresh(*since, now) || link.is_over())
-            .collect();
-        // Their goodbyes are said without the lock.
-        drop(old);
-    }
-
-    /// Asks on every shared connection for a sign of life; when there is none, or one has ended unnoticed, on a new one.
-    /// What comes of it is in `health` and in the log.
-    async fn look(&self, until: Instant) {
-        let mut all = locked(&self.shared).clone();
-        all.retain(|(_, connection)| !connection.is_closed());
-        let mut has_ended = all.is_empty();
-        for (_, connection) in all {
-            match self.search_on(&connection, false, &ROOT, (until, true)).await {
-                Ok(_) => self.judge(None),
-                Err(Some(trouble)) => self.judge(Some(&trouble)),
-                Err(None) => has_ended = true,
-            }
-        }
-        if has_ended {
-            let _ = self.probe(until).await;
-        }
     }
 
     /// One server may not use up all of a login's time.

@@ -1,10 +1,12 @@
 //! Distinguished names (RFC 4514): read, compare RDN by RDN, escape. Never compare them as text (B-102).
 
+mod parser;
+
 use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::wire::ldap::ber;
+use crate::wire::ldap::dn::parser::Parser;
 
 /// Longest text that is looked at, in bytes.
 const MAX_LENGTH: usize = 8192;
@@ -22,16 +24,6 @@ const MAX_RDNS: usize = 128;
 pub struct Dn {
     key: String,
     steps: usize,
-}
-
-/// A part of a step; the parts of a multi-valued one are sorted.
-type Part = (String, Value);
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-enum Value {
-    Text(String),
-    /// Not a string; equal only octet by octet (B-104).
-    Octets(Vec<u8>),
 }
 
 /// Not a distinguished name.
@@ -65,13 +57,13 @@ impl Dn {
             return Ok(Self { key, steps });
         }
         key.reserve(text.len());
-        let mut parser = Parser { text, at: 0 };
+        let mut parser = Parser::new(text);
         loop {
             step(&mut parser, &mut key)?;
             let next = parser.next();
             steps = steps.saturating_add(1);
             if steps > MAX_RDNS {
-                return Err(NotADn { offset: parser.at });
+                return Err(NotADn { offset: parser.at() });
             }
             if next.is_none() {
                 return Ok(Self { key, steps });
@@ -182,272 +174,6 @@ pub fn prepared(text: &str) -> String {
         out.push_str(word);
     }
     out
-}
-
-/// What is no more than itself in a value: printable ASCII that neither separates nor escapes.
-const fn is_plain(octet: u8) -> bool {
-    matches!(octet, b' '..=b'~')
-        && !matches!(octet, b'"' | b'#' | b'+' | b',' | b';' | b'<' | b'=' | b'>' | b'\\')
-}
-
-struct Parser<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl Parser<'_> {
-    /// Reads one step and puts it behind `key`.
-    fn step(&mut self, key: &mut String) -> Result<(), NotADn> {
-        let (began, before) = (self.at, key.len());
-        if self.simple(key).is_some() && self.peek() != Some('+') {
-            return Ok(());
-        }
-        self.at = began;
-        key.truncate(before);
-        self.parts(key)
-    }
-
-    /// A step of one short name and one value that is as plain as nearly all are; `None` for any other.
-    fn simple(&mut self, key: &mut String) -> Option<()> {
-        self.skip_spaces();
-        let (name, rest) = self.rest().split_once('=')?;
-        if !is_word(name) {
-            return None;
-        }
-        let end = rest.bytes().position(|octet| !is_plain(octet)).unwrap_or(rest.len());
-        let (value, behind) = rest.split_at_checked(end)?;
-        if !matches!(behind.bytes().next(), None | Some(b',' | b';' | b'+')) {
-            return None;
-        }
-        let at = self.at.checked_add(name.len())?.checked_add(1)?.checked_add(end)?;
-        push_name(key, name);
-        key.push('=');
-        let begin = key.len();
-        for word in value.split(' ').filter(|word| !word.is_empty()) {
-            if key.len() > begin {
-                key.push(' ');
-            }
-            key.push_str(word);
-        }
-        key.get_mut(begin..)?.make_ascii_lowercase();
-        self.at = at;
-        Some(())
-    }
-
-    /// A step of any kind.
-    fn parts(&mut self, key: &mut String) -> Result<(), NotADn> {
-        let mut parts: Vec<Part> = Vec::new();
-        loop {
-            parts.push((self.kind()?, self.value()?));
-            if self.peek() != Some('+') {
-                break;
-            }
-            self.next();
-        }
-        parts.sort();
-        for (number, (kind, value)) in parts.iter().enumerate() {
-            if number > 0 {
-                key.push('+');
-            }
-            key.push_str(kind);
-            key.push('=');
-            match value {
-                Value::Text(text) => key.push_str(&escape(text)),
-                Value::Octets(octets) => {
-                    key.push('#');
-                    data_encoding::HEXLOWER.encode_append(octets, key);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn rest(&self) -> &str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
-    }
-
-    fn next(&mut self) -> Option<char> {
-        let c = self.peek()?;
-        self.at = self.at.saturating_add(c.len_utf8());
-        Some(c)
-    }
-
-    fn skip_spaces(&mut self) {
-        while self.peek() == Some(' ') {
-            self.next();
-        }
-    }
-
-    const fn wrong<T>(&self) -> Result<T, NotADn> {
-        Err(NotADn { offset: self.at })
-    }
-
-    /// The attribute type and the `=` behind it.
-    fn kind(&mut self) -> Result<String, NotADn> {
-        self.skip_spaces();
-        let length = self.rest().find('=').ok_or(NotADn { offset: self.at })?;
-        let name = self.rest().get(..length).unwrap_or_default().trim_end_matches(' ').to_ascii_lowercase();
-        let name = name.strip_prefix("oid.").unwrap_or(&name);
-        if !crate::wire::ldap::filter::is_attribute_name(name) {
-            return self.wrong();
-        }
-        let name = short_name(name).unwrap_or(name).to_owned();
-        self.at = self.at.saturating_add(length).saturating_add(1);
-        Ok(name)
-    }
-
-    /// The value up to the next separator, which is left.
-    fn value(&mut self) -> Result<Value, NotADn> {
-        self.skip_spaces();
-        let value = match self.peek() {
-            Some('#') => self.hex()?,
-            Some('"') => self.quoted()?,
-            _ => self.plain()?,
-        };
-        match self.peek() {
-            None | Some(',' | ';' | '+') => Ok(value),
-            Some(_) => self.wrong(),
-        }
-    }
-
-    fn plain(&mut self) -> Result<Value, NotADn> {
-        let mut octets = Vec::new();
-        let mut kept = 0;
-        loop {
-            match self.peek() {
-                None | Some(',' | ';' | '+') => break,
-                Some('\\') => {
-                    self.escaped(&mut octets)?;
-                    kept = octets.len();
-                }
-                Some('"' | '<' | '>' | '\0') => return self.wrong(),
-                Some(c) => {
-                    self.next();
-                    push(&mut octets, c);
-                    if c != ' ' {
-                        kept = octets.len();
-                    }
-                }
-            }
-        }
-        octets.truncate(kept);
-        Ok(value_of(octets))
-    }
-
-    /// RFC 2253 section 4 still has to be read.
-    fn quoted(&mut self) -> Result<Value, NotADn> {
-        self.next();
-        let mut octets = Vec::new();
-        loop {
-            match self.peek() {
-                None => return self.wrong(),
-                Some('"') => break,
-                Some('\\') => self.escaped(&mut octets)?,
-                Some(c) => {
-                    self.next();
-                    push(&mut octets, c);
-                }
-            }
-        }
-        self.next();
-        self.skip_spaces();
-        Ok(value_of(octets))
-    }
-
-    fn escaped(&mut self, octets: &mut Vec<u8>) -> Result<(), NotADn> {
-        self.next();
-        match self.hex_pair() {
-            Some(octet) => octets.push(octet),
-            None => match self.peek() {
-                Some(c @ (' ' | '"' | '#' | '+' | ',' | ';' | '<' | '=' | '>' | '\\')) => {
-                    self.next();
-                    push(octets, c);
-                }
-                _ => return self.wrong(),
-            },
-        }
-        Ok(())
-    }
-
-    /// `#` and the BER of the value in hexadecimal digits.
-    fn hex(&mut self) -> Result<Value, NotADn> {
-        self.next();
-        let mut encoded = Vec::new();
-        while let Some(octet) = self.hex_pair() {
-            encoded.push(octet);
-        }
-        self.skip_spaces();
-        let mut reader = ber::Reader::new(&encoded);
-        match reader.element() {
-            Ok(element) if reader.is_empty() => Ok(match element.tag {
-                // OCTET STRING and the string types whose octets are ASCII or UTF-8.
-                0x04 | 0x0c | 0x12 | 0x13 | 0x16 | 0x1a => value_of(element.body.to_vec()),
-                _ => Value::Octets(encoded),
-            }),
-            _ => self.wrong(),
-        }
-    }
-
-    fn hex_pair(&mut self) -> Option<u8> {
-        let pair = self.rest().get(..2).filter(|pair| pair.bytes().all(|octet| octet.is_ascii_hexdigit()))?;
-        let octet = u8::from_str_radix(pair, 16).ok()?;
-        self.at = self.at.saturating_add(2);
-        Some(octet)
-    }
-}
-
-fn push(octets: &mut Vec<u8>, c: char) {
-    octets.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-}
-
-fn value_of(octets: Vec<u8>) -> Value {
-    match String::from_utf8(octets) {
-        Ok(text) => Value::Text(prepared(&text)),
-        Err(not_text) => Value::Octets(not_text.into_bytes()),
-    }
-}
-
-/// Whether this is an attribute's name in letters, with nothing around it.
-fn is_word(name: &str) -> bool {
-    name.len() <= 128
-        && name.starts_with(|c: char| c.is_ascii_alphabetic())
-        && name.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
-}
-
-/// Puts the name of an attribute behind `key`, in the form in which it is compared.
-fn push_name(key: &mut String, name: &str) {
-    let begin = key.len();
-    key.push_str(name);
-    let written = key.get_mut(begin..).unwrap_or_default();
-    written.make_ascii_lowercase();
-    if let Some(short) = short_name(written) {
-        key.truncate(begin);
-        key.push_str(short);
-    }
-}
-
-/// One name for each naming attribute, whatever it is called in the text (RFC 4519); `None` when it has no other.
-fn short_name(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "2.5.4.3" | "commonname" => "cn",
-        "2.5.4.4" | "surname" => "sn",
-        "2.5.4.5" => "serialnumber",
-        "2.5.4.6" | "countryname" => "c",
-        "2.5.4.7" | "localityname" => "l",
-        "2.5.4.8" | "stateorprovincename" | "s" => "st",
-        "2.5.4.9" | "streetaddress" => "street",
-        "2.5.4.10" | "organizationname" => "o",
-        "2.5.4.11" | "organizationalunitname" => "ou",
-        "2.5.4.42" => "givenname",
-        "0.9.2342.19200300.100.1.1" | "userid" => "uid",
-        "0.9.2342.19200300.100.1.25" | "domaincomponent" => "dc",
-        "1.2.840.113549.1.9.1" | "emailaddress" | "email" => "e",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -180,6 +180,10 @@ impl Conversation {
     /// back what it has sent.
     pub(super) async fn leave(&mut self) {
         let stream = &mut self.stream;
+        // Whoever says goodbye says nothing behind it.
+        if matches!(self.closing, Some(Closed::Unbind)) && self.inbox.waiting() == 0 {
+            return stream.say_goodbye();
+        }
         let goodbye = async {
             let _closed_or_not = stream.shutdown().await;
             let mut chunk = [0; 4096];

@@ -1,0 +1,310 @@
+//! Reads the text of a name and writes the form in which it is compared.
+
+use crate::wire::ldap::ber;
+use crate::wire::ldap::dn::{NotADn, escape, prepared};
+
+/// Longest name of an attribute, in bytes.
+const LONGEST_NAME: usize = 128;
+
+/// A part of a step; the parts of a multi-valued one are sorted.
+type Part = (String, Value);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Value {
+    Text(String),
+    /// Not a string; equal only octet by octet (B-104).
+    Octets(Vec<u8>),
+}
+
+/// What stands for an octet in a value when it is compared, if that is all that is to be known of it: printable ASCII
+/// that neither separates nor escapes, in lower case. 0 for any other.
+const PLAIN: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut octet = b' ';
+    while octet <= b'~' {
+        let special = matches!(octet, b'"' | b'#' | b'+' | b',' | b';' | b'<' | b'=' | b'>' | b'\\');
+        #[allow(clippy::indexing_slicing, reason = "when it is compiled, and an octet is below 256")]
+        if !special {
+            table[octet as usize] = octet.to_ascii_lowercase();
+        }
+        octet = octet.saturating_add(1);
+    }
+    table
+};
+
+fn plain(octet: u8) -> Option<u8> {
+    PLAIN.get(usize::from(octet)).copied().filter(|folded| *folded != 0)
+}
+
+/// Reads a name step by step.
+pub(super) struct Parser<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Parser<'a> {
+    pub(super) const fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// How much has been read.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+}
+
+impl Parser<'_> {
+    /// Reads one step and puts it behind `key`.
+    pub(super) fn step(&mut self, key: &mut String) -> Result<(), NotADn> {
+        let (began, before) = (self.at, key.len());
+        if self.simple(key).is_some() && self.peek() != Some('+') {
+            return Ok(());
+        }
+        self.at = began;
+        key.truncate(before);
+        self.parts(key)
+    }
+
+    /// A step of one short name and one value that is as plain as nearly all are; `None` for any other.
+    fn simple(&mut self, key: &mut String) -> Option<()> {
+        self.skip_spaces();
+        let rest = self.rest().as_bytes();
+        let begin = key.len();
+        rest.first().filter(|octet| octet.is_ascii_alphabetic())?;
+        let mut octets = rest.iter();
+        loop {
+            match *octets.next()? {
+                b'=' => break,
+                octet @ (b'a'..=b'z' | b'0'..=b'9' | b'-') => key.push(char::from(octet)),
+                octet @ b'A'..=b'Z' => key.push(char::from(octet.to_ascii_lowercase())),
+                _ => return None,
+            }
+        }
+        if key.len().saturating_sub(begin) > LONGEST_NAME {
+            return None;
+        }
+        if let Some(short) = short_name(key.get(begin..)?) {
+            key.truncate(begin);
+            key.push_str(short);
+        }
+        key.push('=');
+        let (begin, value) = (key.len(), octets.as_slice());
+        let mut space = false;
+        let mut length = 0_usize;
+        for folded in value.iter().map_while(|octet| plain(*octet)) {
+            length = length.saturating_add(1);
+            if folded == b' ' {
+                space = true;
+                continue;
+            }
+            if space && key.len() > begin {
+                key.push(' ');
+            }
+            space = false;
+            key.push(char::from(folded));
+        }
+        if !matches!(value.get(length), None | Some(b',' | b';' | b'+')) {
+            return None;
+        }
+        let behind = value.len().saturating_sub(length);
+        self.at = self.text.len().saturating_sub(behind);
+        Some(())
+    }
+
+    /// A step of any kind.
+    pub(super) fn parts(&mut self, key: &mut String) -> Result<(), NotADn> {
+        let mut parts: Vec<Part> = Vec::new();
+        loop {
+            parts.push((self.kind()?, self.value()?));
+            if self.peek() != Some('+') {
+                break;
+            }
+            self.next();
+        }
+        parts.sort();
+        for (number, (kind, value)) in parts.iter().enumerate() {
+            if number > 0 {
+                key.push('+');
+            }
+            key.push_str(kind);
+            key.push('=');
+            match value {
+                Value::Text(text) => key.push_str(&escape(text)),
+                Value::Octets(octets) => {
+                    key.push('#');
+                    data_encoding::HEXLOWER.encode_append(octets, key);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn rest(&self) -> &str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    /// The next sign.
+    pub(super) fn next(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.at = self.at.saturating_add(c.len_utf8());
+        Some(c)
+    }
+
+    fn skip_spaces(&mut self) {
+        while self.peek() == Some(' ') {
+            self.next();
+        }
+    }
+
+    const fn wrong<T>(&self) -> Result<T, NotADn> {
+        Err(NotADn { offset: self.at })
+    }
+
+    /// The attribute type and the `=` behind it.
+    fn kind(&mut self) -> Result<String, NotADn> {
+        self.skip_spaces();
+        let length = self.rest().find('=').ok_or(NotADn { offset: self.at })?;
+        let name = self.rest().get(..length).unwrap_or_default().trim_end_matches(' ').to_ascii_lowercase();
+        let name = name.strip_prefix("oid.").unwrap_or(&name);
+        if !crate::wire::ldap::filter::is_attribute_name(name) {
+            return self.wrong();
+        }
+        let name = short_name(name).unwrap_or(name).to_owned();
+        self.at = self.at.saturating_add(length).saturating_add(1);
+        Ok(name)
+    }
+
+    /// The value up to the next separator, which is left.
+    fn value(&mut self) -> Result<Value, NotADn> {
+        self.skip_spaces();
+        let value = match self.peek() {
+            Some('#') => self.hex()?,
+            Some('"') => self.quoted()?,
+            _ => self.plain()?,
+        };
+        match self.peek() {
+            None | Some(',' | ';' | '+') => Ok(value),
+            Some(_) => self.wrong(),
+        }
+    }
+
+    fn plain(&mut self) -> Result<Value, NotADn> {
+        let mut octets = Vec::new();
+        let mut kept = 0;
+        loop {
+            match self.peek() {
+                None | Some(',' | ';' | '+') => break,
+                Some('\\') => {
+                    self.escaped(&mut octets)?;
+                    kept = octets.len();
+                }
+                Some('"' | '<' | '>' | '\0') => return self.wrong(),
+                Some(c) => {
+                    self.next();
+                    push(&mut octets, c);
+                    if c != ' ' {
+                        kept = octets.len();
+                    }
+                }
+            }
+        }
+        octets.truncate(kept);
+        Ok(value_of(octets))
+    }
+
+    /// RFC 2253 section 4 still has to be read.
+    fn quoted(&mut self) -> Result<Value, NotADn> {
+        self.next();
+        let mut octets = Vec::new();
+        loop {
+            match self.peek() {
+                None => return self.wrong(),
+                Some('"') => break,
+                Some('\\') => self.escaped(&mut octets)?,
+                Some(c) => {
+                    self.next();
+                    push(&mut octets, c);
+                }
+            }
+        }
+        self.next();
+        self.skip_spaces();
+        Ok(value_of(octets))
+    }
+
+    fn escaped(&mut self, octets: &mut Vec<u8>) -> Result<(), NotADn> {
+        self.next();
+        match self.hex_pair() {
+            Some(octet) => octets.push(octet),
+            None => match self.peek() {
+                Some(c @ (' ' | '"' | '#' | '+' | ',' | ';' | '<' | '=' | '>' | '\\')) => {
+                    self.next();
+                    push(octets, c);
+                }
+                _ => return self.wrong(),
+            },
+        }
+        Ok(())
+    }
+
+    /// `#` and the BER of the value in hexadecimal digits.
+    fn hex(&mut self) -> Result<Value, NotADn> {
+        self.next();
+        let mut encoded = Vec::new();
+        while let Some(octet) = self.hex_pair() {
+            encoded.push(octet);
+        }
+        self.skip_spaces();
+        let mut reader = ber::Reader::new(&encoded);
+        match reader.element() {
+            Ok(element) if reader.is_empty() => Ok(match element.tag {
+                // OCTET STRING and the string types whose octets are ASCII or UTF-8.
+                0x04 | 0x0c | 0x12 | 0x13 | 0x16 | 0x1a => value_of(element.body.to_vec()),
+                _ => Value::Octets(encoded),
+            }),
+            _ => self.wrong(),
+        }
+    }
+
+    fn hex_pair(&mut self) -> Option<u8> {
+        let pair = self.rest().get(..2).filter(|pair| pair.bytes().all(|octet| octet.is_ascii_hexdigit()))?;
+        let octet = u8::from_str_radix(pair, 16).ok()?;
+        self.at = self.at.saturating_add(2);
+        Some(octet)
+    }
+}
+
+fn push(octets: &mut Vec<u8>, c: char) {
+    octets.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+fn value_of(octets: Vec<u8>) -> Value {
+    match String::from_utf8(octets) {
+        Ok(text) => Value::Text(prepared(&text)),
+        Err(not_text) => Value::Octets(not_text.into_bytes()),
+    }
+}
+
+/// One name for each naming attribute, whatever it is called in the text (RFC 4519); `None` when it has no other.
+fn short_name(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "2.5.4.3" | "commonname" => "cn",
+        "2.5.4.4" | "surname" => "sn",
+        "2.5.4.5" => "serialnumber",
+        "2.5.4.6" | "countryname" => "c",
+        "2.5.4.7" | "localityname" => "l",
+        "2.5.4.8" | "stateorprovincename" | "s" => "st",
+        "2.5.4.9" | "streetaddress" => "street",
+        "2.5.4.10" | "organizationname" => "o",
+        "2.5.4.11" | "organizationalunitname" => "ou",
+        "2.5.4.42" => "givenname",
+        "0.9.2342.19200300.100.1.1" | "userid" => "uid",
+        "0.9.2342.19200300.100.1.25" | "domaincomponent" => "dc",
+        "1.2.840.113549.1.9.1" | "emailaddress" | "email" => "e",
+        _ => return None,
+    })
+}
