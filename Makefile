@@ -33,7 +33,7 @@ bench-micro: ## how long the pieces of a login take, in one thread
 
 bench-instructions: ## instructions of the pieces of a login, compared with benches/instructions.txt; BLESS=1 renews that
 	@tests/peers.sh valgrind
-	@cargo bench --quiet --locked --bench hot $(if $(BLESS),-- --bless)
+	@cargo bench --quiet --locked --profile profiling --bench hot $(if $(BLESS),-- --bless)
 
 fuzz: ## every fuzz target for SECONDS_EACH seconds (default 60); needs cargo-fuzz and a C++ compiler
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz

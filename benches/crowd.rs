@@ -32,13 +32,8 @@ fn uuid(n: usize) -> [u8; 16] {
     id
 }
 
-/// The users file of so many, each in one group.
-pub fn write_users(path: &Path, users: usize) {
-    write_users_in(path, users, 1);
-}
-
-/// The same with so many groups for each.
-pub fn write_users_in(path: &Path, users: usize, groups: usize) {
+/// The users file of so many, each in so many groups.
+pub fn write_users(path: &Path, users: usize, groups: usize) {
     let hash = lab::hash_password(PASSWORD);
     let more: String = (1..groups).map(|n| format!(", \"group {n:04} of everybody\"")).collect();
     let mut text = String::new();

@@ -72,7 +72,7 @@ pub const GOALS: [Goal; 37] = [
         5.0,
     ),
     bound("S2 memory", "resident after a reload, as a multiple of before", "times", 1.1),
-    bound("soak lost", "requests never answered", "requests", 0.0),
+    bound("soak lost", "requests never answered, or not as they should be", "requests", 0.0),
     bound("soak growth", "resident at the end less that after a tenth of the time", "MB", 32.0),
     bound("soak p99", "p99 of the last minutes, as a multiple of the first", "times", 2.0),
     bound("R10 audit", "audit records of a login that was sent five times", "records", 1.0),

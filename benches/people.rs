@@ -13,7 +13,7 @@ use doorward::gateway::ports::{Place, Store, Vault};
 use doorward::wire::radius::authenticator::SharedSecret;
 use tempfile::TempDir;
 
-use crate::crowd::write_users_in;
+use crate::crowd::write_users;
 pub use crate::crowd::{LIMITS, PASSWORD, file_ids, home, name};
 use crate::lab::{self, Lab};
 use crate::load::{self, Shot};
@@ -78,7 +78,7 @@ pub fn in_file(users: usize, keys: &str, tables: &str) -> Lab {
 pub fn in_groups(users: usize, groups: usize, keys: &str, tables: &str) -> Lab {
     let dir = folder();
     let path = dir.path().join("users.toml");
-    write_users_in(&path, users, groups);
+    write_users(&path, users, groups);
     let directory = format!("[[directory]]\nname = \"people\"\nkind = \"file\"\npath = {path:?}\n");
     let tables = tables.replace("{folder}", &dir.path().display().to_string());
     let config = format!("{LIMITS}{directory}{}{tables}", client(dir.path(), keys));

@@ -134,7 +134,7 @@ impl World {
         let dir = tempfile::TempDir::with_prefix_in("pieces-", folder.unwrap()).unwrap();
         lab::private_file(&dir.path().join("vpn.secret"), lab::SECRET);
         let users = dir.path().join("users.toml");
-        crowd::write_users(&users, USERS);
+        crowd::write_users(&users, USERS, 1);
         let tables = format!(
             "{}[[directory]]\nname = \"people\"\nkind = \"file\"\npath = {users:?}\n\
              [[client]]\nname = \"vpn\"\naddresses = [\"127.0.0.1\"]\nsecret = {{ file = {:?} }}\n\
