@@ -112,7 +112,7 @@ async fn settle(store: &dyn Store, user: u64, id: EnrolmentId, counter: i64) -> 
 
 fn open(folder: &Path) -> Arc<dyn Store> {
     // So small a journal is folded all the time, also at the moment of the kill.
-    let size = Size { journal: 4096, ..Size::default() };
+    let size = Size { journal: 32 << 10, ..Size::default() };
     Arc::new(Sqlite::open_with(&folder.join("store.db"), size).unwrap())
 }
 

@@ -185,8 +185,9 @@ pub enum Place<'a> {
 /// Networks that are remembered of one subject.
 pub const MOST_NETWORKS: u32 = 16;
 
-/// What must survive a restart. Every call is one atomic step, durable when it returns, for any number of
-/// callers and processes at once (C-001).
+/// What must survive a restart. What was done outlives the process when the call returns, and a loss of power within a second;
+/// what is not bound to time, and what administrators do, outlives that at once too. No time-based code of such a second is
+/// good again. Every call is one atomic step, for any number of callers and processes at once (C-001).
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Who has this digest.

@@ -35,7 +35,7 @@ pub(super) enum Deed {
     ForgetNetworksBut {
         key: u32,
     },
-    /// Write something that means nothing.
+    /// Nothing; to see whether something could be.
     Probe,
 }
 
@@ -107,7 +107,7 @@ impl Deed {
                 tries.iter().any(|one| matches!(one.mark, Some(Mark::Counter(_) | Mark::Index(_))))
             }
             (Self::ForgetFailures { release, .. }, _) => *release,
-            (Self::ForgetNetworksBut { .. } | Self::Probe, _) => true,
+            (Self::ForgetNetworksBut { .. }, _) => true,
             _ => false,
         }
     }

@@ -14,6 +14,7 @@ use crate::store::sqlite::file::{Inode, Role, connect, inode};
 use crate::store::sqlite::fold::fold;
 use crate::store::sqlite::hot::{Held, Hot, lock};
 use crate::store::sqlite::journal::record::Record;
+use crate::store::sqlite::ledger::Log;
 use crate::store::sqlite::migrate::migrate;
 use crate::store::sqlite::open::{Circumstances, open};
 use crate::store::sqlite::writer::{About, Job, Order, Place};
@@ -161,18 +162,17 @@ impl Desk {
     }
 
     /// Notes how we leave SQLite's log, so that memory knows when others have written. What they wrote before is noticed
-    /// here, and what they write from now on by the log.
+    /// here, and what they write from now on by the log: it is looked at first, and both are told at once.
     pub(super) fn publish(&mut self) {
-        lock(&self.hot.ledger).end_tables(&log_of(&self.place));
+        let log = Log::at(&log_of(&self.place));
         let version = self
             .connection
             .as_ref()
             .and_then(|db| db.pragma_query_value(None, "data_version", |row| row.get(0)).ok());
-        if version.is_none() || version != self.version {
-            let forgotten = lock(&self.hot.ledger).forget_tables();
-            drop(forgotten);
-        }
+        let foreign = version.is_none() || version != self.version;
         self.version = version;
+        let forgotten = lock(&self.hot.ledger).end_tables(log, foreign);
+        drop(forgotten);
     }
 
     /// Folds the log into the file, so that it stays small and a copy of the file is nearly complete. When

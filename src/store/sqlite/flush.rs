@@ -33,6 +33,9 @@ pub(super) struct Flusher {
 struct Asked {
     /// Since when something is not on the disk.
     since: Option<Instant>,
+    /// How often something was written behind the mark that nothing is missing, and how often that is known to be on the disk.
+    /// As long as these differ the disk may have the mark at the end of a journal that goes on.
+    marks: (u64, u64),
     /// Something is not in the tables.
     unfolded: bool,
     waiting: Vec<Ending>,
@@ -61,17 +64,20 @@ impl Asked {
 }
 
 impl Flusher {
-    /// Something was written; whether so much is waiting for the disk that who wrote it should, too.
-    pub(super) fn note_write(&self, clock: &dyn Clock) -> bool {
+    /// Something was written; whether who wrote it should wait for the disk: because it is slow, or because what stands there
+    /// still says that nothing is missing. `first`: it stands behind that mark.
+    pub(super) fn note_write(&self, clock: &dyn Clock, first: bool) -> bool {
         let now = clock.now().steady;
         let mut asked = lock(&self.asked);
         asked.unfolded = true;
+        asked.marks.0 = asked.marks.0.wrapping_add(first.into());
+        let marked = asked.marks.0 != asked.marks.1;
         match asked.since {
-            Some(since) => now.saturating_duration_since(since) > LATE,
+            Some(since) => marked || now.saturating_duration_since(since) > LATE,
             None => {
                 asked.since = Some(now);
                 self.wakes.notify_one();
-                false
+                marked
             }
         }
     }
@@ -250,9 +256,16 @@ fn serve(hot: &Hot, writer: &SyncSender<Order>) {
 
 /// Brings to the disk what was written before, and tells those who wait for it.
 fn flush(hot: &Hot, waiting: Vec<Ending>) {
-    lock(&hot.flusher.asked).since = None;
+    let (marks, _) = {
+        let mut asked = lock(&hot.flusher.asked);
+        asked.since = None;
+        asked.marks
+    };
     let journal = lock(&hot.ledger).journal();
     let end = journal.map_or(Ok(()), |journal| journal.sync_data().map_err(|why| trouble(&why)));
+    if end.is_ok() {
+        lock(&hot.flusher.asked).marks.1 = marks;
+    }
     if let Err(fault) = &end {
         // The system may have thrown away what it could not write; memory has all of it.
         lock(&hot.flusher.asked).unflushable = Some(fault.clone());

@@ -4,7 +4,7 @@ use crate::login::identity::Pseudonym;
 use crate::login::verdict::Fault;
 use crate::store::sqlite::deed::{Deed, Done};
 use crate::store::sqlite::hot::{Ending, Held, Hot, Job, about, lock};
-use crate::store::sqlite::journal::record::{Record, put_changes};
+use crate::store::sqlite::journal::record::put_changes;
 use crate::store::sqlite::settle::Case;
 
 /// Some deeds.
@@ -13,13 +13,12 @@ pub(super) struct Group<'a> {
     jobs: Vec<Job>,
     /// Whom they are about; `None` for somebody unknown.
     cases: Vec<(Pseudonym, Option<(Case, u64)>)>,
-    probes: bool,
 }
 
 impl<'a> Group<'a> {
     pub(super) fn of(hot: &'a Hot, jobs: Vec<Job>) -> Self {
         let cases = Vec::with_capacity(jobs.len());
-        Self { hot, jobs, cases, probes: false }
+        Self { hot, jobs, cases }
     }
 
     /// Does all of them; what may be told already. The others are told when the disk has them.
@@ -27,33 +26,36 @@ impl<'a> Group<'a> {
         let jobs = std::mem::take(&mut self.jobs);
         // What somebody else wrote to the tables counts from here on.
         let ends: Vec<Result<Done, Fault>> = match self.hot.mind_tables() {
-            Ok(()) => jobs.iter().map(|job| self.decide(job)).collect(),
+            Ok(()) => jobs.iter().map(|job| self.decide(held, job)).collect(),
             Err(fault) => jobs.iter().map(|_| Err(fault.clone())).collect(),
         };
         let was_clean = held.journal.is_clean();
         let written = self.write(held);
         let wrote = matches!(written, Ok(true));
-        // The first record behind the mark that nothing can be lost takes it away, and must not be lost itself.
-        let first = wrote && was_clean;
-        let late = wrote && self.hot.flusher.note_write(&*self.hot.clock);
+        // The first record behind the mark that nothing is missing takes it away, and must not be missing itself.
+        let late = wrote && self.hot.flusher.note_write(&*self.hot.clock, was_clean);
         let mut told = Vec::with_capacity(jobs.len());
         for (Job { deed, reply, .. }, end) in jobs.into_iter().zip(ends) {
             let end = match (&written, end) {
                 (Err(fault), _) => Err(about(deed.doing(), fault)),
                 (Ok(_), end) => end,
             };
-            let waits = wrote && end.as_ref().is_ok_and(|done| first || late || deed.waits_for_disk(*done));
+            let waits = wrote && end.as_ref().is_ok_and(|done| late || deed.waits_for_disk(*done));
             let ending = Ending { reply, end };
             if waits { self.hot.flusher.order_flush(ending) } else { told.push(ending) }
         }
         told
     }
 
-    fn decide(&mut self, job: &Job) -> Result<Done, Fault> {
+    fn decide(&mut self, held: &Held<'_>, job: &Job) -> Result<Done, Fault> {
         let doing = job.deed.doing();
         if matches!(job.deed, Deed::Probe) {
-            self.probes = true;
-            return Ok(Done::Nothing);
+            let full = !self.hot.has_room(held);
+            return self
+                .hot
+                .flusher
+                .broken(full)
+                .map_or(Ok(Done::Nothing), |fault| Err(about(doing, &fault)));
         }
         let at = match self.cases.iter().position(|(who, _)| *who == job.who) {
             Some(at) => at,
@@ -78,9 +80,6 @@ impl<'a> Group<'a> {
             if let Some((case, _)) = case.as_ref().filter(|(case, _)| !case.changes.is_empty()) {
                 put_changes(generation, &mut held.bytes, who, &case.changes);
             }
-        }
-        if self.probes {
-            Record::Probe.put(generation, &mut held.bytes);
         }
         if held.bytes.is_empty() {
             return Ok(false);

@@ -58,7 +58,7 @@ pub(super) struct Bounds {
 }
 
 /// Subjects in memory whose changes are not folded; some 300 bytes each.
-const MOST_UNFOLDED: usize = 200_000;
+const MOST_UNFOLDED: usize = 100_000;
 
 /// What only one at a time has.
 #[derive(Debug)]
@@ -309,6 +309,7 @@ impl Hot {
         if !journal.try_lock()? {
             return Ok(false);
         }
+        let was_clean = journal.is_clean();
         let news = match journal.catch_up() {
             Ok(Some(news)) => news,
             Ok(None) => {
@@ -323,6 +324,9 @@ impl Hot {
         };
         if matches!(&news, News::Records(records) if records.is_empty()) {
             return Ok(true);
+        }
+        if was_clean && !journal.is_clean() {
+            self.flusher.note_write(&*self.clock, true);
         }
         let mut ledger = lock(&self.ledger);
         let (records, forgotten) = match news {
@@ -356,7 +360,12 @@ impl Hot {
         let generation = desk.journal.header().generation;
         desk.bytes.clear();
         records.iter().for_each(|record| record.put(generation, &mut desk.bytes));
+        let was_clean = desk.journal.is_clean();
         self.append(desk, records.last() == Some(&Record::Clean))?;
+        if was_clean {
+            // What comes behind them must not look as if nothing could be missing.
+            desk.journal.file().sync_data().map_err(|why| trouble(&why))?;
+        }
         let mut ledger = lock(&self.ledger);
         records.iter().for_each(|record| ledger.take(record));
         Ok(())
@@ -374,7 +383,7 @@ impl Hot {
     /// Whether the journal may grow; it must not when it cannot be folded for long.
     pub(super) fn has_room(&self, desk: &Desk) -> bool {
         let unfolded = lock(&self.ledger).unfolded_subjects();
-        if desk.journal.end() > self.bounds.fold || unfolded > MOST_UNFOLDED / 2 {
+        if desk.journal.end() > self.bounds.fold || unfolded > MOST_UNFOLDED / 4 {
             self.flusher.order_fold(false);
         }
         desk.journal.end() <= self.bounds.most && unfolded <= MOST_UNFOLDED

@@ -49,7 +49,7 @@ struct Seen {
     /// Bytes that it may have because we are writing.
     promised: u64,
     /// SQLite's log and how it was after the last write of ours.
-    log: Option<(File, Stamp)>,
+    log: Option<Log>,
     /// SQLite's log changes because we write.
     writing: bool,
 }
@@ -61,6 +61,19 @@ struct Stamp(u64, u64, u64, i64, i64);
 impl Stamp {
     fn of(file: &fs::Metadata) -> Self {
         Self(file.ino(), file.nlink(), file.len(), file.mtime(), file.mtime_nsec())
+    }
+}
+
+/// SQLite's log as it was at some time.
+#[derive(Debug)]
+pub(super) struct Log(File, Stamp);
+
+impl Log {
+    /// As it is now; `None` when it cannot be told.
+    pub(super) fn at(path: &Path) -> Option<Self> {
+        let file = File::open(path).ok()?;
+        let stamp = Stamp::of(&file.metadata().ok()?);
+        Some(Self(file, stamp))
     }
 }
 
@@ -103,7 +116,7 @@ impl Ledger {
         if self.seen.writing {
             return Ok(true);
         }
-        let Some((log, stamp)) = &self.seen.log else { return Ok(false) };
+        let Some(Log(log, stamp)) = &self.seen.log else { return Ok(false) };
         Ok(Stamp::of(&log.metadata()?) == *stamp)
     }
 
@@ -175,7 +188,7 @@ impl Ledger {
                 self.newer.remove(who);
                 self.outdate(who);
             }
-            Record::Clean | Record::Probe => {}
+            Record::Clean => {}
         }
     }
 
@@ -279,23 +292,12 @@ impl Ledger {
         self.seen.writing = true;
     }
 
-    /// We have ended; `log` is the path of SQLite's log.
-    pub(super) fn end_tables(&mut self, log: &Path) {
+    /// We have ended, and left SQLite's log like this. `foreign`: somebody else has written to the tables before.
+    #[must_use]
+    pub(super) fn end_tables(&mut self, log: Option<Log>, foreign: bool) -> impl Send + use<> {
         self.seen.writing = false;
-        let same = |(file, stamp): &(File, Stamp)| {
-            let here = fs::metadata(log).ok().map(|file| Stamp::of(&file))?;
-            (here.0 == stamp.0 && file.metadata().ok()?.nlink() > 0).then_some(here)
-        };
-        if let Some(here) = self.seen.log.as_ref().and_then(same) {
-            if let Some((_, stamp)) = &mut self.seen.log {
-                *stamp = here;
-            }
-            return;
-        }
-        self.seen.log = File::open(log).ok().and_then(|file| {
-            let stamp = Stamp::of(&file.metadata().ok()?);
-            Some((file, stamp))
-        });
+        self.seen.log = log;
+        foreign.then(|| self.forget_tables())
     }
 }
 

@@ -28,7 +28,7 @@ impl Default for Size {
             max_pages: None,
             patience: Duration::from_secs(3),
             memory: 256 << 20,
-            journal: 16 << 20,
+            journal: 4 << 20,
         }
     }
 }

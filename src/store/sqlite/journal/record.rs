@@ -33,8 +33,6 @@ pub(in crate::store::sqlite) enum Record {
     Forgotten(Pseudonym),
     /// All that stands before it is on the disk; nothing can be lost as long as nothing follows.
     Clean,
-    /// Nothing; to see whether the file takes it.
-    Probe,
 }
 
 impl Record {
@@ -48,7 +46,6 @@ impl Record {
             Self::Warm(who) => put(generation, out, 3, who.as_str().as_bytes(), |_| ()),
             Self::Forgotten(who) => put(generation, out, 4, who.as_str().as_bytes(), |_| ()),
             Self::Clean => put(generation, out, 5, &[], |_| ()),
-            Self::Probe => put(generation, out, 6, &[], |_| ()),
         }
     }
 
@@ -72,7 +69,6 @@ impl Record {
             3 => Self::Warm(who()?),
             4 => Self::Forgotten(who()?),
             5 => Self::Clean,
-            6 => Self::Probe,
             _ => return None,
         };
         Some((record, many.checked_add(FRAME)?))
@@ -246,7 +242,6 @@ mod tests {
             Record::Warm(who("p2")),
             Record::Forgotten(who("p3")),
             Record::Clean,
-            Record::Probe,
         ]
     }
 

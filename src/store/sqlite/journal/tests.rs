@@ -247,6 +247,8 @@ fn a_record_that_nobody_ended_writing_is_cut_off_and_all_before_it_count() {
     let whole = fs::metadata(lab.journal()).unwrap().len();
     step(&store, HERE + 1);
     let longer = fs::metadata(lab.journal()).unwrap().len();
+    let lab = lab.killed();
+    drop(store);
     for length in whole + 1..longer {
         let after = lab.killed();
         OpenOptions::new().write(true).open(after.journal()).unwrap().set_len(length).unwrap();
@@ -550,4 +552,23 @@ fn what_is_not_bound_to_time_and_what_administrators_do_waits_for_the_disk_d_118
     let forget = |release| Deed::ForgetFailures { what: Counted::Password, release };
     assert!(forget(true).waits_for_disk(Done::Changed(true)));
     assert!(!forget(false).waits_for_disk(Done::Changed(true)));
+}
+
+#[test]
+fn as_long_as_the_disk_says_that_nothing_is_missing_whoever_writes_waits_for_it_d_118() {
+    let lab = Lab::new();
+    let store = lab.open();
+    let flusher = &store.hot.flusher;
+    let clock = crate::base::clock::SystemClock;
+    assert_eq!(lab.records(), [Record::Clean]);
+    assert_eq!(step(&store, HERE), CONFIRMED);
+    assert!(!flusher.note_write(&clock, false), "who came first waited until the mark was gone");
+    assert!(flusher.note_write(&clock, true) && flusher.note_write(&clock, false));
+    until("it is flushed", || !flusher.note_write(&clock, false));
+    drop(store);
+    let store = lab.open();
+    wait(store.set_validity(&who(), None, Some(T0))).unwrap();
+    assert!(!lock(&store.hot.ledger).cold().contains(&Record::Cold(who())));
+    assert!(matches!(lab.records()[..], [Record::Clean, Record::Cold(_), Record::Warm(_)]));
+    assert_eq!(step(&store, HERE + 1), CONFIRMED);
 }
