@@ -192,8 +192,8 @@ impl Hash {
     }
 }
 
-/// Reads a hash as [`hash_password`] and the other programs write it, byte by byte; `None` says nothing. It takes
-/// a fifth of the time, which counts when a million are read.
+/// Reads a hash as [`hash_password`] and other programs write it; `None` says nothing. A million of them are read at a
+/// start, and the general way takes each apart into parameters with names.
 fn usual(text: &str) -> Option<Hash> {
     let (memory, rest) = decimal(text.strip_prefix("$argon2id$v=19$m=")?)?;
     let (passes, rest) = decimal(rest.strip_prefix(",t=")?)?;

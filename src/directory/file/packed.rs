@@ -1,7 +1,7 @@
 //! Users one behind the other in one block of memory, about ninety bytes each.
 //!
-//! A value of its own for each user, with a string for each of its parts, takes ten times as much, and a million of
-//! them take longer to give back than to read. One block is given back to the system at once.
+//! A value of its own for each user, with a string for each of its parts, takes many times as much, and is freed piece by
+//! piece. One block is given back to the system at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 

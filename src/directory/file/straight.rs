@@ -28,7 +28,8 @@ pub(in crate::directory::file) const HEADER: &str = "[[user]]";
 /// Somebody with more names is read carefully: there they are not compared one by one.
 const FEW_NAMES: usize = 16;
 
-/// No part of a text is longer than this many bytes: to read one carefully takes a hundred times its length.
+/// No part of a text is longer than this many bytes: to read one carefully takes more than ten times its
+/// length.
 pub(in crate::directory::file) const LONGEST_PART: usize = 16 * 1024 * 1024;
 
 /// Something is wrong with a part, or it says nothing by itself.
