@@ -19,6 +19,7 @@ mod applications;
 mod asking;
 mod crowd;
 mod devices;
+mod flood;
 mod goals;
 mod growth;
 mod histogram;
@@ -76,7 +77,7 @@ type Case = fn(&mut Report);
 /// Waits until a file is on the disk.
 type Sync = fn(&File) -> std::io::Result<()>;
 
-const CASES: [(&str, Case); 14] = [
+const CASES: [(&str, Case); 15] = [
     ("floor", floor),
     ("status", status),
     ("trusted", trusted),
@@ -91,6 +92,7 @@ const CASES: [(&str, Case); 14] = [
     ("added", applications::added),
     ("relay", applications::relay),
     ("idle", applications::idle),
+    ("flood", flood::flood),
 ];
 
 /// Only when they are named, or with `--long`: each takes minutes, and a million users need memory.
