@@ -53,10 +53,15 @@ impl<K, F: Future> Running<K, F> {
         self.seats.len().saturating_sub(self.free.len())
     }
 
-    /// Polls `future` once. What ends by that comes back with its tag; anything else goes on by [`Running::go_on`].
-    pub(super) fn begin(&mut self, tag: K, future: F) -> Option<(K, Result<F::Output, Panicked>)> {
+    /// Polls what `make` gives once. What ends by that comes back with its tag; anything else goes on by
+    /// [`Running::go_on`]. Logins take some kilobytes, so they are made where they stay.
+    pub(super) fn begin(
+        &mut self,
+        tag: K,
+        make: impl FnOnce() -> F,
+    ) -> Option<(K, Result<F::Output, Panicked>)> {
         let mut place = self.spare.pop().unwrap_or_else(|| Box::pin(None));
-        place.set(Some(future));
+        place.set(Some(make()));
         let at = self.free.pop().unwrap_or_else(|| self.widen());
         self.seats.get_mut(at)?.taken = Some((tag, place));
         self.poll(at)

@@ -202,8 +202,8 @@ impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
     }
 
     fn begin(&mut self, ticket: Ticket, job: Job) {
-        let login = (self.log_in)(&self.office.front.gateway, job);
-        if let Some((ticket, done)) = self.running.begin(ticket, login) {
+        let (log_in, gateway) = (self.log_in, &*self.office.front.gateway);
+        if let Some((ticket, done)) = self.running.begin(ticket, || log_in(gateway, job)) {
             self.office.finished(&ticket, done);
         }
     }

@@ -44,7 +44,7 @@ fn heard(running: &mut Running<&'static str, Boxed>) -> BTreeMap<&'static str, R
 #[test]
 fn what_waits_for_nothing_ends_where_it_begins() {
     let mut running = Running::new();
-    assert_eq!(running.begin("a", after(0, 7)), Some(("a", Ok(7))));
+    assert_eq!(running.begin("a", || after(0, 7)), Some(("a", Ok(7))));
     assert_eq!(running.len(), 0);
 }
 
@@ -62,7 +62,7 @@ fn all_begin_before_the_first_that_woke_itself_goes_on() {
             }
             Poll::Ready(0)
         }));
-        assert_eq!(running.begin(name, one), None);
+        assert_eq!(running.begin(name, || one), None);
     }
     assert_eq!(heard(&mut running).len(), 3);
     assert_eq!(*order.borrow(), ["a", "b", "c", "a", "b", "c"]);
@@ -71,18 +71,18 @@ fn all_begin_before_the_first_that_woke_itself_goes_on() {
 #[test]
 fn a_panic_ends_one_and_nobody_else_at_the_first_poll_and_later() {
     let mut running = Running::new();
-    assert_eq!(running.begin("waits", after(1, 1)), None);
+    assert_eq!(running.begin("waits", || after(1, 1)), None);
     assert_eq!(
-        running.begin("at once", boxed(async { panic!("at once") })),
+        running.begin("at once", || boxed(async { panic!("at once") })),
         Some(("at once", Err(Panicked)))
     );
     let later = boxed(async {
         after(1, 0).await;
         panic!("later")
     });
-    assert_eq!(running.begin("later", later), None);
+    assert_eq!(running.begin("later", || later), None);
     assert_eq!(heard(&mut running), BTreeMap::from([("waits", Ok(1)), ("later", Err(Panicked))]));
-    assert_eq!(running.begin("next", after(0, 2)), Some(("next", Ok(2))));
+    assert_eq!(running.begin("next", || after(0, 2)), Some(("next", Ok(2))));
     assert_eq!(running.len(), 0);
 }
 
@@ -90,7 +90,7 @@ fn a_panic_ends_one_and_nobody_else_at_the_first_poll_and_later() {
 fn one_that_wakes_itself_for_ever_leaves_the_turn_to_others_and_is_not_forgotten() {
     let mut running = Running::new();
     let task = Arc::new(Task::default());
-    assert_eq!(running.begin("for ever", after(u32::MAX, 0)), None);
+    assert_eq!(running.begin("for ever", || after(u32::MAX, 0)), None);
     assert!(heard(&mut running).is_empty());
     running.rest(&Context::from_waker(&task.clone().into()));
     assert_eq!(task.0.load(Ordering::SeqCst), 1, "there is more to do at once");
@@ -105,7 +105,7 @@ fn whoever_is_woken_from_elsewhere_wakes_the_resting_task_once_and_goes_on() {
     for name in names.by_ref() {
         let (teller, told) = oneshot::channel();
         tell.push(teller);
-        assert_eq!(running.begin(name, boxed(async { told.await.unwrap() })), None);
+        assert_eq!(running.begin(name, || boxed(async { told.await.unwrap() })), None);
     }
     running.rest(&Context::from_waker(&waker));
     assert_eq!(task.0.load(Ordering::SeqCst), 0);
@@ -129,9 +129,9 @@ fn a_late_call_for_one_that_has_left_does_no_harm_to_the_next_in_its_seat() {
         *keeper.borrow_mut() = Some(cx.waker().clone());
         Poll::Ready(0)
     }));
-    assert_eq!(running.begin("leaves", leaves), Some(("leaves", Ok(0))));
+    assert_eq!(running.begin("leaves", || leaves), Some(("leaves", Ok(0))));
     let (tell, told) = oneshot::channel();
-    assert_eq!(running.begin("next", boxed(async { told.await.unwrap() })), None);
+    assert_eq!(running.begin("next", || boxed(async { told.await.unwrap() })), None);
     kept.borrow().as_ref().unwrap().wake_by_ref();
     assert!(heard(&mut running).is_empty());
     tell.send(5).unwrap();
@@ -142,7 +142,7 @@ fn a_late_call_for_one_that_has_left_does_no_harm_to_the_next_in_its_seat() {
 fn after_a_rush_no_more_places_are_kept_than_are_of_use() {
     let mut running = Running::new();
     for _ in 0..10 * SPARE {
-        assert_eq!(running.begin("rush", after(1, 0)), None);
+        assert_eq!(running.begin("rush", || after(1, 0)), None);
     }
     assert_eq!(running.len(), 10 * SPARE);
     let mut ended = 0;
