@@ -14,13 +14,11 @@ pub mod verified;
 
 pub use crate::gateway::ports::counted::{Counted, WrongPassword};
 pub use crate::gateway::ports::inspection::{DomainLockout, ServerState};
-pub use crate::gateway::ports::record::{AuditRecord, ExemptLogin};
+pub use crate::gateway::ports::record::{Audit, AuditRecord, ExemptLogin};
 pub use crate::gateway::ports::rows::{Adopted, NewEnrolment, NewSubject, SubjectDigest, SubjectRow, Totals};
 pub use crate::gateway::ports::upstream::{Question, Upstream};
 pub use crate::gateway::ports::verified::{After, Session, Verified};
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -381,28 +379,4 @@ pub trait Store: Send + Sync {
     ///
     /// The fault that a login would meet.
     async fn probe(&self) -> Result<(), Fault>;
-}
-
-/// Keeps the record of what was decided.
-pub trait Audit: Send + Sync {
-    /// Writes one record; it is out of our hands when this returns (D-117).
-    ///
-    /// # Errors
-    ///
-    /// A fault when it could not be written; then nobody is let in.
-    fn record(&self, record: &AuditRecord) -> Result<(), Fault>;
-
-    /// The same for one of many that end at about the same time: it may wait for the others, so that all are written
-    /// at once. It is taken down when this returns, out of our hands when the future is done, and written all the same
-    /// where that is dropped before.
-    ///
-    /// # Errors
-    ///
-    /// As [`Audit::record`].
-    fn record_soon<'a>(
-        &'a self,
-        record: &AuditRecord,
-    ) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>> {
-        Box::pin(std::future::ready(self.record(record)))
-    }
 }

@@ -1,6 +1,8 @@
-//! What the audit keeps.
+//! What the audit keeps, and who keeps it.
 
+use std::future::Future;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::base::clock::UnixTime;
@@ -8,6 +10,31 @@ use crate::login::attempt::AttemptId;
 use crate::login::factor::{FactorKind, FactorKinds};
 use crate::login::identity::Pseudonym;
 use crate::login::policy::{Seen, Validity};
+use crate::login::verdict::Fault;
+
+/// Keeps the record of what was decided.
+pub trait Audit: Send + Sync {
+    /// Writes one record; it is out of our hands when this returns (D-117).
+    ///
+    /// # Errors
+    ///
+    /// A fault when it could not be written; then nobody is let in.
+    fn record(&self, record: &AuditRecord) -> Result<(), Fault>;
+
+    /// The same for one of many that end at about the same time: it may wait for the others, so that all are written
+    /// at once. It is taken down when this returns, out of our hands when the future is done, and written all the same
+    /// where that is dropped before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Audit::record`].
+    fn record_soon<'a>(
+        &'a self,
+        record: &AuditRecord,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>> {
+        Box::pin(std::future::ready(self.record(record)))
+    }
+}
 
 /// One verdict, one act of an administrator, one operation of an exempt account, one alarm, or the beginning or end of a
 /// session, as the audit keeps it. No names, no secrets (F-007).
