@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 
 use crate::base::clock::Clock;
 use crate::login::verdict::{Fault, FaultKind};
-use crate::store::sqlite::hot::{Ending, Hot, about, lock};
+use crate::store::sqlite::hot::{Hot, about, lock};
+use crate::store::sqlite::job::Ending;
 use crate::store::sqlite::journal::trouble;
 use crate::store::sqlite::writer::Order;
 

@@ -3,7 +3,8 @@
 use crate::login::identity::Pseudonym;
 use crate::login::verdict::Fault;
 use crate::store::sqlite::deed::{Deed, Done};
-use crate::store::sqlite::hot::{Ending, Held, Hot, Job, about, lock};
+use crate::store::sqlite::hot::{Held, Hot, about, lock};
+use crate::store::sqlite::job::{Ending, Job};
 use crate::store::sqlite::journal::record::put_changes;
 use crate::store::sqlite::settle::Case;
 

@@ -20,11 +20,12 @@ use crate::login::verdict::{Fault, FaultKind};
 use crate::store::sqlite::deed::{Deed, Done};
 use crate::store::sqlite::flush::Flusher;
 use crate::store::sqlite::group::Group;
+use crate::store::sqlite::job::{Ending, Job, Reply};
 use crate::store::sqlite::journal::record::Record;
 use crate::store::sqlite::journal::{Journal, News, held, trouble};
 use crate::store::sqlite::known::Known;
 use crate::store::sqlite::ledger::{Ledger, Look};
-use crate::store::sqlite::line::{Line, Seat};
+use crate::store::sqlite::line::Line;
 use crate::store::sqlite::open::Opened;
 use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::rows;
@@ -65,32 +66,6 @@ const MOST_UNFOLDED: usize = 100_000;
 pub(super) struct Desk {
     pub(super) journal: Journal,
     pub(super) bytes: Vec<u8>,
-}
-
-/// Who is to hear of a deed, and his place among those who wait.
-pub(super) struct Reply {
-    to: oneshot::Sender<Result<Done, Fault>>,
-    _seat: Seat,
-}
-
-/// A deed that waits.
-pub(super) struct Job {
-    pub(super) who: Pseudonym,
-    pub(super) deed: Deed,
-    pub(super) reply: Reply,
-}
-
-/// A deed that is done, and somebody who is to hear of it.
-pub(super) struct Ending {
-    pub(super) reply: Reply,
-    pub(super) end: Result<Done, Fault>,
-}
-
-impl Ending {
-    pub(super) fn tell(self) {
-        // Nobody waits any more when the login ran out of time.
-        let _ = self.reply.to.send(self.end);
-    }
 }
 
 /// The journal, locked against everybody else, and read to its end.
@@ -167,7 +142,7 @@ impl Hot {
                 format!("{doing}: too many writes wait for the disk; it is slower than the logins that come");
             return Err(Fault::new(FaultKind::Overloaded, what));
         };
-        lock(&self.queue).push(Job { who: who.clone(), deed, reply: Reply { to, _seat: seat } });
+        lock(&self.queue).push(Job { who: who.clone(), deed, reply: Reply::new(to, seat) });
         let turn = Turn(self);
         others_first().await;
         drop(turn);

@@ -34,6 +34,7 @@ mod fold;
 mod group;
 mod history;
 mod hot;
+mod job;
 mod journal;
 mod known;
 mod ledger;
