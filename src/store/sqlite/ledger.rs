@@ -139,11 +139,15 @@ impl Ledger {
 
     /// Keeps what was read from the tables, and has all that they do not have, unless they have changed since `epoch`.
     pub(super) fn keep(&mut self, who: &Pseudonym, known: &Known, epoch: u64) {
-        if epoch == self.epoch && !self.cold.contains_key(who) {
+        if self.may_keep(who, epoch) {
             let number = self.numbers.of(who.as_str());
             self.subjects.insert(number, known.pack(who));
             self.digests.insert(number_of(&known.digest), number);
         }
+    }
+
+    fn may_keep(&self, who: &Pseudonym, epoch: u64) -> bool {
+        epoch == self.epoch && !self.cold.contains_key(who)
     }
 
     /// Who has this digest, where that is known.
@@ -161,8 +165,9 @@ impl Ledger {
             }
         }
         match known {
-            Some((known, epoch)) => self.keep(who, known, epoch),
-            None => self.drop_one(who),
+            Some((known, epoch)) if self.may_keep(who, epoch) => self.keep(who, known, epoch),
+            // What is kept has not this change, and must not be found any more.
+            Some(_) | None => self.drop_one(who),
         }
     }
 
