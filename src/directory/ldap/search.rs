@@ -235,16 +235,7 @@ fn only(pool: &Pool, found: Found) -> Result<Option<Record>, Fault> {
 
 /// Whether there is anything under this name to search in. It need not be readable itself.
 pub(crate) async fn base(pool: &Pool, dn: &str, until: Instant) -> Result<(), Fault> {
-    let request = Search {
-        base: dn,
-        scope: Scope::Base,
-        size_limit: 1,
-        time_limit: 0,
-        filter: &Filter::Present("objectClass"),
-        attributes: &["1.1"],
-        page: None,
-    };
-    let found = run(pool, &request, until).await?;
+    let found = run(pool, &Search::presence(dn), until).await?;
     match found.code {
         ResultCode::SUCCESS => Ok(()),
         code => Err(refused(pool.directory(), &found.server, "a look at base-dn", code)),

@@ -316,3 +316,30 @@ fn caches(room: usize) -> (Cache<Box<[u8]>>, Cache<u64>) {
 fn number_of(digest: &SubjectDigest) -> u64 {
     digest.digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::login::step::History;
+
+    #[test]
+    fn a_change_that_was_decided_before_a_fold_ended_is_not_hidden_by_what_was_kept_before_it_c_001() {
+        let who = Pseudonym::new("p1").unwrap();
+        let digest = SubjectDigest { key_id: 1, digest: [5; 32] };
+        let known =
+            Known { digest, history: History::default(), enrolments: Vec::new(), failures: Vec::new() };
+        let mut ledger = Ledger::new(1 << 20);
+        ledger.keep(&who, &known, ledger.epoch);
+        let Look::Found(mut decided, epoch) = ledger.look(&who) else { panic!("it is kept") };
+        drop(ledger.begin_fold());
+        ledger.end_fold(true);
+        decided.history.last_day = Some(20_000);
+        let changes = Changes { last_day: Some(20_000), ..Changes::default() };
+        ledger.change(&who, &changes, Some((&decided, epoch)));
+        let last_day = match ledger.look(&who) {
+            Look::Found(known, _) => known.history.last_day,
+            Look::Tables(changes, _) => changes.last_day,
+        };
+        assert_eq!(last_day, Some(20_000));
+    }
+}

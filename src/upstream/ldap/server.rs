@@ -21,9 +21,8 @@ use crate::upstream::ldap::connection::{Answer, Broken, Connection, Step, Stream
 use crate::upstream::ldap::dial::{Endpoint, Protection, dial};
 use crate::upstream::ldap::link::{Home, Link};
 use crate::upstream::ldap::trouble::{BindTrouble, Trouble, service_refused, silent};
-use crate::wire::ldap::filter::Filter;
 use crate::wire::ldap::message::{LdapResult, op};
-use crate::wire::ldap::request::{Scope, Search, search, simple_bind};
+use crate::wire::ldap::request::{Search, search, simple_bind};
 use crate::wire::ldap::result::ResultCode;
 
 /// Most binds of a directory at once; further ones wait, each within its own time.
@@ -335,15 +334,7 @@ impl Server {
 }
 
 /// A look at the root entry, which every server has.
-const ROOT: Search<'_> = Search {
-    base: "",
-    scope: Scope::Base,
-    size_limit: 1,
-    time_limit: 0,
-    filter: &Filter::Present("objectClass"),
-    attributes: &["1.1"],
-    page: None,
-};
+const ROOT: Search<'_> = Search::presence("");
 
 fn is_fresh(since: Instant, now: Instant) -> bool {
     now.saturating_duration_since(since) < IDLE_LIFE

@@ -39,6 +39,23 @@ pub struct Search<'a> {
     pub page: Option<Page<'a>>,
 }
 
+impl<'a> Search<'a> {
+    /// Whether there is an entry of this name, and nothing of what is in it; the empty name is the root entry, which
+    /// every server has.
+    #[must_use]
+    pub const fn presence(base: &'a str) -> Self {
+        Self {
+            base,
+            scope: Scope::Base,
+            size_limit: 1,
+            time_limit: 0,
+            filter: &Filter::Present("objectClass"),
+            attributes: &["1.1"],
+            page: None,
+        }
+    }
+}
+
 /// Which page of a result (RFC 2696).
 #[derive(Debug, Clone, Copy)]
 pub struct Page<'a> {
