@@ -150,9 +150,11 @@ impl Figures {
         for users in [500.0, 5_000.0, 50_000.0, 500_000.0] {
             let a_minute = users / 15.0;
             let core = a_minute / 60.0 * each / 1e6 * 100.0;
-            let memory = figure("M1").map(|small| {
-                let more = figure("M2 file").map_or(0.0, |large| (large - small) / 990_000.0);
-                small + (users - 10_000.0).max(0.0) * more
+            // Of more people than were measured nothing is said.
+            let memory = figure("M1").and_then(|small| {
+                let beyond = (users - 10_000.0).max(0.0);
+                let more = |large| small + beyond * (large - small) / 990_000.0;
+                if beyond > 0.0 { figure("M2 file").map(more) } else { Some(small) }
             });
             let memory = memory.map_or("–".to_owned(), |memory| format!("{memory:.0} MB"));
             println!("| {users:.0} | {a_minute:.0} | {core:.2} % | {memory} |");
