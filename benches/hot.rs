@@ -31,6 +31,10 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The word that makes this program the one that is counted: a piece and how often follow.
 const COUNTED: &str = "--counted";
 /// How much more than before a piece may take.

@@ -27,6 +27,10 @@ use std::cell::RefCell;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }
