@@ -100,9 +100,8 @@ fn only<'a>(packet: &Packet<'a>) -> Result<Only<'a>, Refusal> {
 }
 
 fn has_ms_chap(packet: &Packet<'_>) -> bool {
-    [MS_CHAP_RESPONSE, MS_CHAP2_RESPONSE, MS_CHAP_CPW_1, MS_CHAP_CPW_2, MS_CHAP2_CPW]
-        .iter()
-        .any(|kind| packet.vendor(MICROSOFT, *kind).next().is_some())
+    let kinds = [MS_CHAP_RESPONSE, MS_CHAP2_RESPONSE, MS_CHAP_CPW_1, MS_CHAP_CPW_2, MS_CHAP2_CPW];
+    packet.pieces().any(|piece| piece.vendor == MICROSOFT && kinds.contains(&piece.kind))
 }
 
 /// A proof that is made from the password begins a login and cannot be a reply to a question.

@@ -58,10 +58,15 @@ impl Fresh {
     /// Deals out `random`.
     #[must_use]
     pub fn new(random: [u8; Self::LEN]) -> Self {
-        let mut fresh = Self { id: AttemptId([0; 8]), salt: [0; 2], challenge: [0; 16] };
-        let places = fresh.id.0.iter_mut().chain(&mut fresh.salt).chain(&mut fresh.challenge);
-        places.zip(random).for_each(|(place, byte)| *place = byte);
-        fresh
+        let (mut id, mut salt, mut challenge) = ([0; 8], [0; 2], [0; 16]);
+        let parts = [&mut id[..], &mut salt, &mut challenge];
+        let mut rest = &random[..];
+        for part in parts {
+            let Some((front, behind)) = rest.split_at_checked(part.len()) else { break };
+            part.copy_from_slice(front);
+            rest = behind;
+        }
+        Self { id: AttemptId(id), salt, challenge }
     }
 }
 

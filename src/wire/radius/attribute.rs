@@ -22,15 +22,16 @@ pub struct Attribute<'a> {
 /// Walks through attributes in their order and ends at the first that is malformed.
 #[derive(Debug, Clone, Copy)]
 pub struct Attributes<'a> {
-    reader: Reader<'a>,
-    base: usize,
+    rest: &'a [u8],
+    /// Where the rest begins.
+    offset: usize,
 }
 
 impl<'a> Attributes<'a> {
     /// Walks through `bytes`, which start `base` bytes behind the start of the packet.
     #[must_use]
     pub const fn new(bytes: &'a [u8], base: usize) -> Self {
-        Self { reader: Reader::new(bytes), base }
+        Self { rest: bytes, offset: base }
     }
 
     /// The next attribute, `None` behind the last.
@@ -39,16 +40,15 @@ impl<'a> Attributes<'a> {
     ///
     /// The offset of an attribute whose length is 0 or 1 or runs past the end, or of a single left-over
     /// byte.
+    #[inline]
     pub fn step(&mut self) -> Result<Option<Attribute<'a>>, usize> {
-        if self.reader.is_empty() {
-            return Ok(None);
-        }
-        let offset = self.base.saturating_add(self.reader.position());
-        let mut ahead = self.reader;
-        let kind = ahead.u8().ok_or(offset)?;
-        let length = usize::from(ahead.u8().ok_or(offset)?);
-        let whole = self.reader.take(length).ok_or(offset)?;
+        let (offset, bytes) = (self.offset, self.rest);
+        let [kind, length, ..] = *bytes else {
+            return if bytes.is_empty() { Ok(None) } else { Err(offset) };
+        };
+        let (whole, rest) = bytes.split_at_checked(length.into()).ok_or(offset)?;
         let value = whole.get(2..).ok_or(offset)?;
+        (self.rest, self.offset) = (rest, offset.saturating_add(whole.len()));
         Ok(Some(Attribute { kind, value, whole, offset }))
     }
 }
@@ -56,6 +56,7 @@ impl<'a> Attributes<'a> {
 impl<'a> Iterator for Attributes<'a> {
     type Item = Attribute<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Attribute<'a>> {
         self.step().ok().flatten()
     }

@@ -107,7 +107,7 @@ impl SharedSecret {
     }
 
     fn check(&self, packet: &Packet<'_>, authenticator: &[u8; 16]) -> Proof {
-        let Some(attribute) = packet.whole(MESSAGE_AUTHENTICATOR).next() else { return Proof::Absent };
+        let Some(attribute) = packet.first(MESSAGE_AUTHENTICATOR) else { return Proof::Absent };
         let at = attribute.offset.saturating_add(2);
         let mac = self.prepared(packet.bytes(), authenticator, at);
         match mac.verify_slice(attribute.value) {

@@ -214,10 +214,11 @@ pub fn hide_keys(keys: &[u8], secret: &Secret, authenticator: &[u8; 16]) -> Resu
 /// Undoes [`chained`]; whatever does not fill a block of 16 is left out.
 pub(super) fn unchained(hidden: &[u8], secret: &Secret, first: &[&[u8]]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(hidden.len());
-    let mut pad = digest(secret, first);
+    let mut before: Option<&[u8; 16]> = None;
     for block in hidden.as_chunks::<16>().0 {
+        let pad = before.map_or_else(|| digest(secret, first), |before| digest(secret, &[before]));
         plain.extend(block.iter().zip(pad).map(|(byte, pad)| byte ^ pad));
-        pad = digest(secret, &[block]);
+        before = Some(block);
     }
     plain
 }
@@ -226,13 +227,14 @@ pub(super) fn unchained(hidden: &[u8], secret: &Secret, first: &[&[u8]]) -> Vec<
 /// over the secret and `first`. A last block that is not full counts as filled up with zeros.
 pub(super) fn chained(plain: &[u8], secret: &Secret, first: &[&[u8]]) -> Vec<u8> {
     let mut hidden = Vec::with_capacity(plain.len().saturating_add(15));
-    let mut pad = digest(secret, first);
+    let mut before: Option<[u8; 16]> = None;
     for block in plain.chunks(16) {
+        let mut pad = before.map_or_else(|| digest(secret, first), |before| digest(secret, &[&before]));
         for (out, byte) in pad.iter_mut().zip(block) {
             *out ^= byte;
         }
         hidden.extend_from_slice(&pad);
-        pad = digest(secret, &[&pad]);
+        before = Some(pad);
     }
     hidden
 }

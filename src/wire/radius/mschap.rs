@@ -3,7 +3,7 @@
 
 use crate::wire::radius::dictionary::{
     MICROSOFT, MS_CHAP_CHALLENGE, MS_CHAP_CPW_1, MS_CHAP_CPW_2, MS_CHAP_LM_ENC_PW, MS_CHAP_NT_ENC_PW,
-    MS_CHAP_RESPONSE, MS_CHAP2_CPW, MS_CHAP2_RESPONSE,
+    MS_CHAP_RESPONSE, MS_CHAP2_CPW, MS_CHAP2_RESPONSE, VENDOR_SPECIFIC,
 };
 use crate::wire::radius::packet::Packet;
 
@@ -80,6 +80,9 @@ impl<'a> MsChap<'a> {
     /// [`BadMsChap`] for what forbid.
     pub fn read(packet: &Packet<'a>) -> Result<Option<Self>, BadMsChap> {
         let mut found = None;
+        if !packet.has(VENDOR_SPECIFIC) {
+            return Ok(None);
+        }
         for (kind, version, expected, at, changes_password) in LOGINS {
             for value in packet.vendor(MICROSOFT, kind) {
                 let identifier = sized(kind, value, expected)?.get(at).copied().unwrap_or_default();

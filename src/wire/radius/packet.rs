@@ -1,8 +1,7 @@
 //! The view of a RADIUS packet: code, identifier, length, authenticator, attributes (RFC 2865 section 3).
 
-use crate::wire::radius::attribute::{Attribute, Attributes, vendor_attributes};
+use crate::wire::radius::attribute::{Attribute, Attributes, VendorAttribute, vendor_attributes};
 use crate::wire::radius::dictionary;
-use crate::wire::reader::Reader;
 
 /// Length of the header before the attributes, in bytes (RFC 2865 section 3).
 pub const HEADER_LEN: usize = 20;
@@ -187,6 +186,7 @@ pub struct Packet<'a> {
     authenticator: &'a [u8; 16],
     attributes: &'a [u8],
     kinds: Kinds,
+    single: Single,
 }
 
 /// Which types of attributes a packet has: most of what is looked for is not there, and need not be walked for.
@@ -216,42 +216,41 @@ impl<'a> Packet<'a> {
     /// [`ParseError`] for every form that forbid.
     pub fn parse(datagram: &'a [u8]) -> Result<Self, ParseError> {
         let mut packet = Self::header(datagram)?;
-        packet.kinds = packet.check_attributes()?;
+        packet.check_attributes()?;
         Ok(packet)
     }
 
     fn header(datagram: &'a [u8]) -> Result<Self, ParseError> {
         let short = ParseError::TooShort(datagram.len());
-        let mut reader = Reader::new(datagram);
-        let code = Code::from(reader.u8().ok_or(short)?);
-        let identifier = reader.u8().ok_or(short)?;
-        let said = reader.u16().ok_or(short)?;
-        let authenticator = reader.array::<16>().ok_or(short)?;
+        let (header, _) = datagram.split_first_chunk::<HEADER_LEN>().ok_or(short)?;
+        let [code, identifier, high, low, authenticator @ ..] = header;
+        let said = u16::from_be_bytes([*high, *low]);
         let length = usize::from(said);
         if !(HEADER_LEN..=MAX_LEN).contains(&length) {
             return Err(ParseError::BadLength(said));
         }
         let bytes = datagram.get(..length).ok_or(ParseError::Truncated { said, got: datagram.len() })?;
         let attributes = bytes.get(HEADER_LEN..).ok_or(short)?;
-        Ok(Self { bytes, code, identifier, authenticator, attributes, kinds: Kinds::default() })
+        let (code, identifier) = (Code::from(*code), *identifier);
+        let (kinds, single) = (Kinds::default(), Single::default());
+        Ok(Self { bytes, code, identifier, authenticator, attributes, kinds, single })
     }
 
-    fn check_attributes(&self) -> Result<Kinds, ParseError> {
-        let (mut seen, mut kinds) = (Once::default(), Kinds::default());
+    fn check_attributes(&mut self) -> Result<(), ParseError> {
         let mut walk = self.attributes();
         for count in 0.. {
             match walk.step() {
-                Ok(None) => return Ok(kinds),
+                Ok(None) => break,
                 Ok(Some(_)) if count >= MAX_ATTRIBUTES => return Err(ParseError::TooManyAttributes),
                 Ok(Some(attribute)) => {
                     check_size(&attribute)?;
-                    seen.note(&attribute)?;
-                    kinds.note(attribute.kind);
+                    self.single.note(&attribute)?;
+                    self.kinds.note(attribute.kind);
                 }
                 Err(offset) => return Err(ParseError::BadAttribute { offset }),
             }
         }
-        Ok(kinds)
+        Ok(())
     }
 
     /// What the packet is for.
@@ -294,7 +293,15 @@ impl<'a> Packet<'a> {
     /// there as well.
     #[must_use]
     pub fn find(&self, kind: u8) -> Option<&'a [u8]> {
-        self.all(kind).next()
+        self.first(kind).map(|attribute| attribute.value)
+    }
+
+    /// The first attribute of a type.
+    #[must_use]
+    pub fn first(&self, kind: u8) -> Option<Attribute<'a>> {
+        let Some(offset) = self.single.offset(kind) else { return self.whole(kind).next() };
+        let offset = usize::from(offset);
+        Attributes::new(self.bytes.get(offset..).filter(|_| offset > 0)?, offset).next()
     }
 
     /// The values of all attributes of a type, in their order.
@@ -317,8 +324,13 @@ impl<'a> Packet<'a> {
     /// The values of all attributes of a vendor and a type of its own, in their order, wherever they stand
     ///
     pub fn vendor(&self, vendor: u32, kind: u8) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let pieces = self.all(dictionary::VENDOR_SPECIFIC).filter_map(vendor_attributes).flatten();
-        pieces.filter(move |piece| (piece.vendor, piece.kind) == (vendor, kind)).map(|piece| piece.value)
+        let fits = move |piece: &VendorAttribute<'_>| (piece.vendor, piece.kind) == (vendor, kind);
+        self.pieces().filter(fits).map(|piece| piece.value)
+    }
+
+    /// What stands in all vendors' attributes, in its order.
+    pub fn pieces(&self) -> impl Iterator<Item = VendorAttribute<'a>> + use<'a> {
+        self.all(dictionary::VENDOR_SPECIFIC).filter_map(vendor_attributes).flatten()
     }
 
     /// How many proxies the packet has passed, as far as they say so (RFC 2865 section 5.33); many of them
@@ -355,19 +367,20 @@ fn check_size(attribute: &Attribute<'_>) -> Result<(), ParseError> {
     Err(ParseError::BadSize { kind: attribute.kind, offset: attribute.offset, length })
 }
 
-/// which of the attributes that may stand once have been seen.
-#[derive(Default)]
-struct Once {
-    name: bool,
-    password: bool,
-    chap: bool,
-    state: bool,
-    message_authenticator: bool,
+/// where the attributes begin that may stand once, from the start of the packet; 0 where there is none. They are
+/// those that every request is asked for.
+#[derive(Clone, Copy, Default)]
+struct Single {
+    name: u16,
+    password: u16,
+    chap: u16,
+    state: u16,
+    message_authenticator: u16,
 }
 
-impl Once {
+impl Single {
     fn note(&mut self, attribute: &Attribute<'_>) -> Result<(), ParseError> {
-        let seen = match attribute.kind {
+        let place = match attribute.kind {
             dictionary::USER_NAME => &mut self.name,
             dictionary::USER_PASSWORD => &mut self.password,
             dictionary::CHAP_PASSWORD => &mut self.chap,
@@ -375,10 +388,23 @@ impl Once {
             dictionary::MESSAGE_AUTHENTICATOR => &mut self.message_authenticator,
             _ => return Ok(()),
         };
-        if std::mem::replace(seen, true) {
-            return Err(ParseError::Repeated { kind: attribute.kind, offset: attribute.offset });
+        let Attribute { kind, offset, .. } = *attribute;
+        if std::mem::replace(place, u16::try_from(offset).unwrap_or(u16::MAX)) != 0 {
+            return Err(ParseError::Repeated { kind, offset });
         }
         Ok(())
+    }
+
+    /// `None` for a type that may stand more than once.
+    const fn offset(&self, kind: u8) -> Option<u16> {
+        Some(match kind {
+            dictionary::USER_NAME => self.name,
+            dictionary::USER_PASSWORD => self.password,
+            dictionary::CHAP_PASSWORD => self.chap,
+            dictionary::STATE => self.state,
+            dictionary::MESSAGE_AUTHENTICATOR => self.message_authenticator,
+            _ => return None,
+        })
     }
 }
 
