@@ -130,12 +130,28 @@ impl SharedSecret {
 
     fn prepared(&self, packet: &[u8], authenticator: &[u8; 16], value_at: usize) -> Hmac<Md5> {
         let mut mac = self.mac.clone();
-        mac.update(packet.get(..4).unwrap_or_default());
-        mac.update(authenticator);
-        mac.update(packet.get(20..value_at).unwrap_or_default());
+        // Requests have it in its place.
+        if packet.get(4..20) == Some(authenticator) {
+            mac.update(packet.get(..value_at).unwrap_or_default());
+        } else {
+            mac.update(packet.get(..4).unwrap_or_default());
+            mac.update(authenticator);
+            mac.update(packet.get(20..value_at).unwrap_or_default());
+        }
         mac.update(&[0; 16]);
         mac.update(packet.get(value_at.saturating_add(16)..).unwrap_or_default());
         mac
+    }
+
+    /// The Message-Authenticator of a packet that is about to be sent and has zeros in its place, with the authenticator of
+    /// the request in its header.
+    pub(super) fn mac_of(&self, packet: &[u8]) -> [u8; 16] {
+        self.mac.clone().chain_update(packet).finalize().into_bytes().into()
+    }
+
+    /// The Response Authenticator of a reply that has the authenticator of its request in its place.
+    pub(super) fn seal_of(&self, reply: &[u8]) -> [u8; 16] {
+        Md5::new().chain_update(reply).chain_update(self.raw.expose()).finalize().into()
     }
 
     /// MD5 over code, identifier, length, Request Authenticator, attributes and secret (RFC 2865

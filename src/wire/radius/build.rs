@@ -53,7 +53,7 @@ impl<'b, 'r> ReplyBuilder<'b, 'r> {
     ///
     /// [`DoesNotFit`] if the Proxy-State attributes leave no room for a reply at all.
     pub fn new(buffer: &'b mut Buffer, code: Code, to: &'r ReplyTo) -> Result<Self, DoesNotFit> {
-        let mut body = Body::new(buffer, code, to.identifier, &[0; 16], signed(code))?;
+        let mut body = Body::new(buffer, code, to.identifier, &to.authenticator, signed(code))?;
         let limit = MAX_LEN.checked_sub(to.proxy_states.len()).ok_or(DoesNotFit)?;
         if body.used > limit {
             return Err(DoesNotFit);
@@ -133,9 +133,8 @@ impl<'b, 'r> ReplyBuilder<'b, 'r> {
     pub fn sign(mut self, secret: &SharedSecret) -> Result<&'b [u8], DoesNotFit> {
         self.body.limit = MAX_LEN;
         self.body.raw(&self.to.proxy_states)?;
-        self.body.close(secret, &self.to.authenticator)?;
-        let packet = self.body.written()?;
-        let authenticator = secret.response_authenticator(packet, &self.to.authenticator);
+        self.body.close(secret)?;
+        let authenticator = secret.seal_of(self.body.written()?);
         self.body.put(4, &authenticator)?;
         self.body.into_packet()
     }
@@ -216,7 +215,7 @@ impl<'b> RequestBuilder<'b> {
     ///
     /// [`DoesNotFit`] cannot happen after [`RequestBuilder::new`], but is not hidden.
     pub fn sign(mut self, secret: &SharedSecret) -> Result<&'b [u8], DoesNotFit> {
-        self.body.close(secret, &self.authenticator)?;
+        self.body.close(secret)?;
         self.body.into_packet()
     }
 }
@@ -319,13 +318,14 @@ impl<'b> Body<'b> {
         Ok(())
     }
 
-    fn close(&mut self, secret: &SharedSecret, authenticator: &[u8; 16]) -> Result<(), DoesNotFit> {
+    /// Until now the Request Authenticator stands in the header, which goes into the computation.
+    fn close(&mut self, secret: &SharedSecret) -> Result<(), DoesNotFit> {
         let length = u16::try_from(self.used).map_err(|_| DoesNotFit)?;
         self.put(2, &length.to_be_bytes())?;
         if !self.signed {
             return Ok(());
         }
-        let mac = secret.message_authenticator(self.written()?, authenticator, MAC_AT);
+        let mac = secret.mac_of(self.written()?);
         self.put(MAC_AT, &mac)
     }
 

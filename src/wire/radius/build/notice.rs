@@ -59,8 +59,8 @@ impl<'b> NoticeBuilder<'b> {
     ///
     /// [`DoesNotFit`] cannot happen after [`NoticeBuilder::new`], but is not hidden.
     pub fn sign(mut self, secret: &SharedSecret) -> Result<&'b [u8], DoesNotFit> {
-        self.body.close(secret, &[0; 16])?;
-        let authenticator = secret.response_authenticator(self.body.written()?, &[0; 16]);
+        self.body.close(secret)?;
+        let authenticator = secret.seal_of(self.body.written()?);
         self.body.put(4, &authenticator)?;
         self.body.into_packet()
     }
