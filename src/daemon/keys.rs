@@ -13,7 +13,7 @@ use crate::base::cidr::Prefix;
 use crate::base::random::Random;
 use crate::base::secret::Secret;
 use crate::config::settings::KeyFile;
-use crate::gateway::ports::{Place, SubjectDigest, Vault};
+use crate::gateway::ports::{Digests, Place, Vault};
 use crate::login::factor::Sealed;
 use crate::login::identity::Pseudonym;
 use crate::login::verdict::{Fault, FaultKind};
@@ -50,11 +50,11 @@ impl Vault for Keys {
         self.0.load().open(place, sealed)
     }
 
-    fn digests(&self, directory: &str, id: &[u8]) -> Vec<SubjectDigest> {
+    fn digests(&self, directory: &str, id: &[u8]) -> Digests {
         self.0.load().digests(directory, id)
     }
 
-    fn network_digests(&self, who: &Pseudonym, network: Prefix) -> Vec<SubjectDigest> {
+    fn network_digests(&self, who: &Pseudonym, network: Prefix) -> Digests {
         self.0.load().network_digests(who, network)
     }
 

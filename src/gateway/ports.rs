@@ -15,7 +15,9 @@ pub mod verified;
 pub use crate::gateway::ports::counted::{Counted, WrongPassword};
 pub use crate::gateway::ports::inspection::{DomainLockout, ServerState};
 pub use crate::gateway::ports::record::{Audit, AuditRecord, ExemptLogin};
-pub use crate::gateway::ports::rows::{Adopted, NewEnrolment, NewSubject, SubjectDigest, SubjectRow, Totals};
+pub use crate::gateway::ports::rows::{
+    Adopted, Digests, NewEnrolment, NewSubject, SubjectDigest, SubjectRow, Totals,
+};
 pub use crate::gateway::ports::upstream::{Question, Upstream};
 pub use crate::gateway::ports::verified::{After, Session, Verified};
 
@@ -157,11 +159,11 @@ pub trait Vault: Send + Sync {
 
     /// Keyed digests of an immutable id, one per key, newest first: how an account is found again without
     /// its name (D-103, F-004).
-    fn digests(&self, directory: &str, id: &[u8]) -> Vec<SubjectDigest>;
+    fn digests(&self, directory: &str, id: &[u8]) -> Digests;
 
     /// Keyed digests of a network that somebody comes from, one per key, newest first. Bound to the subject: two who
     /// share a network have nothing in common in the store.
-    fn network_digests(&self, who: &Pseudonym, network: Prefix) -> Vec<SubjectDigest>;
+    fn network_digests(&self, who: &Pseudonym, network: Prefix) -> Digests;
 
     /// Id of the key that is used for new records.
     fn newest_key(&self) -> u32;

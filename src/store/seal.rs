@@ -11,7 +11,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use aes_gcm::aead::{Aead, Payload};
-use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
+use aes_gcm::aes::Aes256Enc;
+use aes_gcm::aes::cipher::consts::U12;
+use aes_gcm::{AesGcm, KeyInit, Nonce};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
@@ -20,7 +22,7 @@ use zeroize::Zeroizing;
 use crate::base::cidr::Prefix;
 use crate::base::random::{NoRandomness, Random, bytes};
 use crate::base::secret::Secret;
-use crate::gateway::ports::{Place, SubjectDigest, Vault};
+use crate::gateway::ports::{Digests, Place, SubjectDigest, Vault};
 use crate::login::factor::Sealed;
 use crate::login::identity::Pseudonym;
 use crate::login::verdict::{Fault, FaultKind};
@@ -32,6 +34,9 @@ pub struct KeyRing {
     older: Vec<Key>,
     random: Arc<dyn Random>,
 }
+
+/// AES-256-GCM, which never decrypts a block: keys for that are not made.
+type Cipher = AesGcm<Aes256Enc, U12>;
 
 /// Why a text is not a key file. Names the line, never what stands in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -145,6 +150,13 @@ impl KeyRing {
         Secret::new(text.into_bytes())
     }
 
+    fn digests_of(&self, fields: &[&[u8]]) -> Digests {
+        if self.older.is_empty() {
+            return Digests::One([self.newest.digest_of(fields)]);
+        }
+        Digests::Several(self.keys().map(|key| key.digest_of(fields)).collect())
+    }
+
     fn keys(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.newest).chain(&self.older)
     }
@@ -160,9 +172,8 @@ impl Vault for KeyRing {
     fn seal(&self, place: Place<'_>, plain: &Secret) -> Result<Sealed, Fault> {
         let nonce: [u8; NONCE] = bytes(&*self.random)
             .map_err(|why| Fault::new(FaultKind::Internal, format!("sealed nothing: {why}")))?;
-        let place = Bound::new(&place);
-        let aad = place.associated(self.newest.id);
-        let payload = Payload { msg: plain.expose(), aad: &aad };
+        let place = Bound::new(&place, self.newest.id);
+        let payload = Payload { msg: plain.expose(), aad: &place.fields };
         let sealed = place
             .cipher(&self.newest)
             .encrypt(&Nonce::from(nonce), payload)
@@ -175,7 +186,7 @@ impl Vault for KeyRing {
     }
 
     fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<Secret, Fault> {
-        let place = Bound::new(&place);
+        let place = Bound::new(&place, sealed.key_id);
         let missing = |what: String| Fault::new(FaultKind::KeyMissing, what);
         let key = self.keys().find(|key| key.id == sealed.key_id).ok_or_else(|| {
             missing(format!(
@@ -186,13 +197,12 @@ impl Vault for KeyRing {
         let plain = sealed.bytes.split_at_checked(HEAD).and_then(|(head, sealed)| {
             let (version, nonce) = head.split_first()?;
             let nonce: [u8; NONCE] = nonce.try_into().ok()?;
-            let aad = place.associated(key.id);
-            let payload = Payload { msg: sealed, aad: &aad };
             let cipher = match *version {
                 VERSION => place.cipher(key),
                 VERSION_1 => place.cipher_of_version_1(key)?,
                 _ => return None,
             };
+            let payload = Payload { msg: sealed, aad: &place.fields };
             cipher.decrypt(&Nonce::from(nonce), payload).ok()
         });
         plain.map(Secret::new).ok_or_else(|| {
@@ -204,14 +214,14 @@ impl Vault for KeyRing {
         })
     }
 
-    fn digests(&self, directory: &str, id: &[u8]) -> Vec<SubjectDigest> {
-        self.keys().map(|key| key.digest_of(&[directory.as_bytes(), id])).collect()
+    fn digests(&self, directory: &str, id: &[u8]) -> Digests {
+        self.digests_of(&[directory.as_bytes(), id])
     }
 
-    fn network_digests(&self, who: &Pseudonym, network: Prefix) -> Vec<SubjectDigest> {
+    fn network_digests(&self, who: &Pseudonym, network: Prefix) -> Digests {
         // Three fields with their lengths are never two, so no account has the digest of a network.
         let network = network.to_string();
-        self.keys().map(|key| key.digest_of(&["network", who.as_str(), &network])).collect()
+        self.digests_of(&[b"network", who.as_str().as_bytes(), network.as_bytes()])
     }
 
     fn newest_key(&self) -> u32 {
@@ -237,9 +247,9 @@ impl Key {
     }
 
     /// Keyed digest of fields, each with its length.
-    fn digest_of(&self, fields: &[impl AsRef<[u8]>]) -> SubjectDigest {
+    fn digest_of(&self, fields: &[&[u8]]) -> SubjectDigest {
         let mut mac = self.digest.clone();
-        for field in fields.iter().map(AsRef::as_ref) {
+        for field in fields {
             mac.update(&length(field));
             mac.update(field);
         }
@@ -271,61 +281,54 @@ impl Key {
     }
 }
 
-/// A place as bytes.
+/// A place, and the number of a key, as bytes.
 struct Bound<'a> {
     table: &'static str,
     column: &'static str,
     record: &'a [u8],
+    /// All three and the number: what is authenticated besides the value.
+    fields: Vec<u8>,
 }
 
 impl<'a> Bound<'a> {
-    fn new(place: &'a Place<'_>) -> Self {
-        match place {
-            Place::Seed(id) => Self { table: "enrolment", column: "seed", record: &id.0 },
-            Place::Badge(client) => Self { table: "badge", column: "note", record: client.as_bytes() },
-            Place::Session(key) => Self { table: "session", column: "marks", record: *key },
-            Place::Identity(pseudonym) => {
-                Self { table: "subject", column: "identity", record: pseudonym.as_str().as_bytes() }
-            }
+    fn new(place: &'a Place<'_>, key_id: u32) -> Self {
+        let (table, column, record): (_, _, &[u8]) = match place {
+            Place::Seed(id) => ("enrolment", "seed", &id.0),
+            Place::Badge(client) => ("badge", "note", client.as_bytes()),
+            Place::Session(key) => ("session", "marks", *key),
+            Place::Identity(pseudonym) => ("subject", "identity", pseudonym.as_str().as_bytes()),
+        };
+        let mut fields = Vec::with_capacity(record.len().saturating_add(ROOM));
+        for part in [table.as_bytes(), column.as_bytes(), record, &key_id.to_be_bytes()] {
+            put(&mut fields, part);
         }
+        Self { table, column, record, fields }
     }
 
     /// The cipher of this one record and column.
-    fn cipher(&self, key: &Key) -> Aes256Gcm {
-        let mut mac = key.records.clone();
-        for part in [self.table.as_bytes(), self.column.as_bytes(), self.record] {
-            mac.update(&length(part));
-            mac.update(part);
-        }
-        // The number of the block, of which there is one (RFC 5869 section 2.3).
-        mac.update(&[1]);
+    fn cipher(&self, key: &Key) -> Cipher {
+        // The key is its own number; what is expanded is the rest.
+        let info = self.fields.split_last_chunk::<NUMBER>().map_or(&*self.fields, |(info, _)| info);
+        // With the number of the block, of which there is one (RFC 5869 section 2.3).
+        let mac = key.records.clone().chain_update(info).chain_update([1]);
         let derived: Zeroizing<[u8; 32]> = Zeroizing::new(mac.finalize().into_bytes().into());
-        Aes256Gcm::new((&*derived).into())
+        Cipher::new((&*derived).into())
     }
 
     /// The same as version 1 had it.
-    fn cipher_of_version_1(&self, key: &Key) -> Option<Aes256Gcm> {
+    fn cipher_of_version_1(&self, key: &Key) -> Option<Cipher> {
         let mut derived = Zeroizing::new([0; 32]);
-        let info = fields(&[self.table.as_bytes(), self.column.as_bytes()]);
+        let mut info = Vec::with_capacity(ROOM);
+        [self.table, self.column].iter().for_each(|part| put(&mut info, part.as_bytes()));
         Hkdf::<Sha256>::new(Some(self.record), &*key.master).expand(&info, &mut *derived).ok()?;
-        Aes256Gcm::new_from_slice(&*derived).ok()
-    }
-
-    /// What is authenticated besides the value.
-    fn associated(&self, key_id: u32) -> Vec<u8> {
-        fields(&[self.table.as_bytes(), self.column.as_bytes(), self.record, &key_id.to_be_bytes()])
+        Cipher::new_from_slice(&*derived).ok()
     }
 }
 
-/// Fields one after the other, each behind its length, so that no two lists give the same bytes (D-022).
-fn fields(parts: &[&[u8]]) -> Vec<u8> {
-    let octets = parts.iter().map(|part| part.len().saturating_add(8)).fold(0_usize, usize::saturating_add);
-    let mut out = Vec::with_capacity(octets);
-    for part in parts {
-        out.extend_from_slice(&length(part));
-        out.extend_from_slice(part);
-    }
-    out
+/// Adds a field behind its length, so that no two lists of them give the same bytes (D-022).
+fn put(fields: &mut Vec<u8>, field: &[u8]) {
+    fields.extend_from_slice(&length(field));
+    fields.extend_from_slice(field);
 }
 
 fn length(field: &[u8]) -> [u8; 8] {
@@ -336,6 +339,10 @@ const VERSION: u8 = 2;
 const VERSION_1: u8 = 1;
 const NONCE: usize = 12;
 const HEAD: usize = 1 + NONCE;
+/// Octets that the number of a key takes as a field.
+const NUMBER: usize = 8 + 4;
+/// Room for what tables and columns are called, for a key's number and for the lengths of fields.
+const ROOM: usize = 64;
 const HEADING: &str = "# Keys that open the store. Without them no enrolment works: keep a copy apart from the \
                        store's own backups.\n# <id> <64 hexadecimal digits>; the highest id seals what is new.\n";
 

@@ -13,6 +13,26 @@ pub struct SubjectDigest {
     pub digest: [u8; 32],
 }
 
+/// A digest for each key, newest first. There is one key nearly always, and nothing is allocated for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Digests {
+    /// With the one key there is.
+    One([SubjectDigest; 1]),
+    /// With several keys, or none.
+    Several(Vec<SubjectDigest>),
+}
+
+impl std::ops::Deref for Digests {
+    type Target = [SubjectDigest];
+
+    fn deref(&self) -> &[SubjectDigest] {
+        match self {
+            Self::One(one) => one,
+            Self::Several(all) => all,
+        }
+    }
+}
+
 /// A subject to be remembered.
 #[derive(Debug, Clone)]
 pub struct NewSubject {

@@ -156,7 +156,7 @@ fn a_network_has_another_digest_for_each_subject_and_each_key_and_none_that_an_a
     let ring = old.with_new_key().unwrap();
     let digests = ring.network_digests(&first, home);
     assert_eq!(digests, ring.network_digests(&first, home), "it is found again");
-    assert_eq!(digests[1..], old.network_digests(&first, home), "newest first");
+    assert_eq!(digests[1..], *old.network_digests(&first, home), "newest first");
     assert_eq!(digests[0].key_id, ring.newest_key());
     let mut all: Vec<[u8; 32]> = digests.iter().map(|one| one.digest).collect();
     all.extend(ring.network_digests(&second, home).iter().map(|one| one.digest));
@@ -173,9 +173,8 @@ fn a_network_has_another_digest_for_each_subject_and_each_key_and_none_that_an_a
 fn what_version_1_sealed_still_opens_and_at_its_place_alone_d_022() {
     let ring = ring();
     let seed = here();
-    let place = Bound::new(&seed);
-    let aad = place.associated(1);
-    let payload = Payload { msg: b"seed", aad: &aad };
+    let place = Bound::new(&seed, 1);
+    let payload = Payload { msg: b"seed", aad: &place.fields };
     let cipher = place.cipher_of_version_1(&ring.newest).unwrap();
     let sealed = cipher.encrypt(&Nonce::from([3; NONCE]), payload).unwrap();
     let bytes = [&[VERSION_1][..], &[3; NONCE], &sealed].concat().into();
@@ -193,11 +192,15 @@ fn the_key_of_a_record_is_what_hkdf_expands_for_it() {
     let key = &ring.newest;
     let mut prk = [0; 32];
     Hkdf::<Sha256>::new(None, &*key.master).expand(b"doorward sealed record", &mut prk).unwrap();
-    let place = Place::Session(&[9; 32]);
-    let info = fields(&[b"session", b"marks", &[9; 32]]);
+    let info = [&[0, 0, 0, 0, 0, 0, 0, 7][..], b"session", &[0, 0, 0, 0, 0, 0, 0, 5], b"marks"].concat();
+    let info = [&info[..], &[0, 0, 0, 0, 0, 0, 0, 32], &[9; 32]].concat();
+    let aad = [&info[..], &[0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 1]].concat();
     let mut derived = [0; 32];
     Hkdf::<Sha256>::from_prk(&prk).unwrap().expand(&info, &mut derived).unwrap();
-    let expected = Aes256Gcm::new((&derived).into()).encrypt(&Nonce::from([0; NONCE]), &b"x"[..]).unwrap();
-    let found = Bound::new(&place).cipher(key).encrypt(&Nonce::from([0; NONCE]), &b"x"[..]).unwrap();
+    let sealed = ring.seal(Place::Session(&[9; 32]), &Secret::copied(b"x")).unwrap();
+    let (head, found) = sealed.bytes.split_at(HEAD);
+    let nonce: [u8; NONCE] = head[1..].try_into().unwrap();
+    let payload = Payload { msg: b"x", aad: &aad };
+    let expected = aes_gcm::Aes256Gcm::new((&derived).into()).encrypt(&Nonce::from(nonce), payload).unwrap();
     assert_eq!(found, expected);
 }

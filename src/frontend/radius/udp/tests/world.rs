@@ -7,7 +7,7 @@ use crate::base::cidr::Prefix;
 use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
 use crate::gateway::ports::{
-    Adopted, After, Audit, AuditRecord, Counted, Directory, Naming, NewEnrolment, NewSubject,
+    Adopted, After, Audit, AuditRecord, Counted, Digests, Directory, Naming, NewEnrolment, NewSubject,
     Place as VaultPlace, SecondFactor, Store, SubjectDigest, SubjectRow, Totals, Vault, Verified,
     WrongPassword,
 };
@@ -85,12 +85,12 @@ impl Vault for World {
         Ok(Secret::copied(&sealed.bytes))
     }
 
-    fn digests(&self, _: &str, _: &[u8]) -> Vec<SubjectDigest> {
-        Vec::new()
+    fn digests(&self, _: &str, _: &[u8]) -> Digests {
+        Digests::Several(Vec::new())
     }
 
-    fn network_digests(&self, _: &Pseudonym, _: Prefix) -> Vec<SubjectDigest> {
-        Vec::new()
+    fn network_digests(&self, _: &Pseudonym, _: Prefix) -> Digests {
+        Digests::Several(Vec::new())
     }
 
     fn newest_key(&self) -> u32 {
