@@ -36,7 +36,7 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
         self.next = self.next.wrapping_add(1);
         self.order.push_back((number, key.clone()));
         self.entries.insert(key, (number, now, value));
-        self.tidy();
+        self.tidy(0);
     }
 
     /// What is kept under `key`, unless it is too old.
@@ -53,25 +53,24 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
 
     /// The same, whose age begins anew; where it is less than `often`, that may wait for another time.
     pub fn renew(&mut self, key: &K, often: Duration, now: Instant) -> Option<&mut V> {
-        let age = self.age;
-        let (number, since, _) = self.entries.get_mut(key)?;
+        self.tidy(1);
+        let (number, since, value) = self.entries.get_mut(key)?;
         let old = now.saturating_duration_since(*since);
-        if old >= age {
+        if old >= self.age {
             return None;
         }
         if old >= often {
             (*number, *since) = (self.next, now);
             self.order.push_back((self.next, key.clone()));
             self.next = self.next.wrapping_add(1);
-            self.tidy();
         }
-        self.entries.get_mut(key).map(|(_, _, value)| value)
+        Some(value)
     }
 
     /// Takes out what is kept under `key`, unless it is too old.
     pub fn remove(&mut self, key: &K, now: Instant) -> Option<V> {
         let (_, since, value) = self.entries.remove(key)?;
-        self.tidy();
+        self.tidy(0);
         (now.saturating_duration_since(since) < self.age).then_some(value)
     }
 
@@ -133,9 +132,9 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
         true
     }
 
-    /// Removed and replaced entries leave a mark in `order`; it may not grow past twice the capacity.
-    fn tidy(&mut self) {
-        if self.order.len() > self.capacity.saturating_mul(2).max(16) {
+    /// Removed and replaced entries leave a mark in `order`; it may not grow past twice the capacity, with so many `more`.
+    fn tidy(&mut self, more: usize) {
+        if self.order.len().saturating_add(more) > self.capacity.saturating_mul(2).max(16) {
             let entries = &self.entries;
             self.order.retain(|(number, key)| entries.get(key).is_some_and(|(n, _, _)| n == number));
         }

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use tokio::sync::Semaphore;
 
 use crate::base::report::Complaints;
@@ -39,7 +39,7 @@ use crate::directory::file::index::Index;
 use crate::directory::file::packed::{Packed, User};
 use crate::directory::file::straight::{LONGEST_PART, Parts, Straight};
 use crate::gateway::ports::{After, Directory, Verified};
-use crate::login::identity::{Account, LoginName, NameForm, Standing};
+use crate::login::identity::{Account, Attributes, LoginName, NameForm, Standing};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::{Fault, FaultKind};
 
@@ -55,6 +55,8 @@ pub struct Users {
     names: Index,
     ids: Index,
     nobody: Hash,
+    /// What most have, in one place for all of them.
+    no_attributes: Attributes,
 }
 
 impl fmt::Debug for Users {
@@ -132,8 +134,8 @@ impl Users {
     }
 
     fn behind(&self, account: &Account) -> Option<User<'_>> {
-        let id = uuid(&account.handle)?;
-        self.ids.find(&self.users, &id, |user| *user.id == id)
+        let id: &[u8; 16] = account.id.first_chunk().filter(|id| id.len() == account.id.len())?;
+        self.ids.find(&self.users, id, |user| user.id == id)
     }
 
     fn account(&self, user: &User<'_>, directory: &Arc<str>) -> Option<Account> {
@@ -141,14 +143,15 @@ impl Users {
             directory: Arc::clone(directory),
             id: user.id.as_slice().into(),
             display: user.name.into(),
-            handle: handle(user.id),
+            // He is found by his id.
+            handle: Box::default(),
             groups: self.groups.get(user.groups),
             standing: if user.is_disabled() { Standing::Disabled } else { Standing::Active },
             number: user.number.map(Into::into),
             aliases: Vec::new(),
-            stamp: user.stamp()?.into(),
+            stamp: user.stamp()?,
             lockout: None,
-            attributes: Arc::new(user.attributes().unwrap_or_default()),
+            attributes: user.attributes().map_or_else(|| Arc::clone(&self.no_attributes), Arc::new),
         })
     }
 }
@@ -168,19 +171,6 @@ fn uuid(text: &str) -> Option<[u8; 16]> {
     let is_whole = places.len() == 0;
     HEXLOWER_PERMISSIVE.decode_mut(&digits, &mut id).ok()?;
     (is_whole && id != [0; 16]).then_some(id)
-}
-
-/// A UUID as it is written, in small letters.
-fn handle(id: &[u8; 16]) -> Box<str> {
-    let digits = HEXLOWER.encode(id);
-    let mut text = String::with_capacity(36);
-    for (at, digit) in digits.chars().enumerate() {
-        if matches!(at, 8 | 12 | 16 | 20) {
-            text.push('-');
-        }
-        text.push(digit);
-    }
-    text.into()
 }
 
 /// The directory that such a file is. A reload makes a new one.

@@ -257,7 +257,7 @@ pub struct Account {
     pub id: Box<[u8]>,
     /// The name a person would recognise, for the sealed table alone.
     pub display: Box<str>,
-    /// How the directory finds it again for a password check; a DN, or the key in a file.
+    /// How the directory finds it again for a password check: a DN; empty where the id is enough.
     pub handle: Box<str>,
     /// All groups, nested ones too.
     pub groups: Groups,

@@ -8,7 +8,7 @@ use crate::directory::file::groupings::Groupings;
 use crate::directory::file::hash::Hash;
 use crate::directory::file::index::{Index, Twice};
 use crate::directory::file::packed::{Full, New, Packed, User};
-use crate::login::identity::Groups;
+use crate::login::identity::{Attributes, Groups};
 
 /// Users, and the hash that all others are compared with.
 #[derive(Default)]
@@ -104,6 +104,7 @@ impl Gathered {
         };
         twice.extend(more);
         let nobody = Hash::of_nobody(self.first.as_ref());
-        (Users { users, groups: groupings.closed(), names, ids, nobody }, twice)
+        let no_attributes = Attributes::default();
+        (Users { users, groups: groupings.closed(), names, ids, nobody, no_attributes }, twice)
     }
 }

@@ -5,7 +5,6 @@ use std::fmt;
 use argon2::password_hash::phc::{Output, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use data_encoding::BASE64_NOPAD;
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::base::random::{NoRandomness, Random, bytes};
@@ -19,6 +18,9 @@ const MOST_PASSES: u32 = 16;
 const MOST_LANES: u32 = 16;
 /// Less memory than this, in KiB, makes a stolen file cheap to try.
 const LITTLE_MEMORY: u32 = 7 * 1024;
+
+/// Octets of the cost in a stamp.
+const STAMP: usize = 12;
 
 /// As long as the salts of most hashes.
 const NOBODYS_SALT: [u8; 16] = [0x5a; 16];
@@ -56,12 +58,17 @@ impl Kept<'_> {
     }
 
     /// As [`Hash::stamp`].
-    pub(in crate::directory) fn stamp(&self) -> [u8; 32] {
+    pub(in crate::directory) fn stamp(&self) -> Box<[u8]> {
         let (memory, passes, lanes) = self.cost;
-        let cost = [memory, passes, lanes].map(u32::to_be_bytes);
-        let salt = Sha256::digest(self.salt);
-        let stamp = Sha256::new().chain_update(cost.as_flattened()).chain_update(salt);
-        stamp.chain_update(self.output).finalize().into()
+        // What comes out depends on the rest (RFC 9106 section 3.2), and half of it tells that as well as all of it.
+        let half = self.output.get(..self.output.len() / 2).unwrap_or_default();
+        let mut stamp = Vec::with_capacity(STAMP.saturating_add(self.salt.len()).saturating_add(half.len()));
+        for number in [memory, passes, lanes] {
+            stamp.extend_from_slice(&number.to_be_bytes());
+        }
+        stamp.extend_from_slice(self.salt);
+        stamp.extend_from_slice(half);
+        stamp.into()
     }
 }
 
@@ -163,7 +170,7 @@ impl Hash {
     }
 
     /// Another value for every other hash, and not the hash itself.
-    pub(in crate::directory) fn stamp(&self) -> [u8; 32] {
+    pub(in crate::directory) fn stamp(&self) -> Box<[u8]> {
         let (salt, output) = self.due();
         Kept { cost: self.cost(), salt, output: output.unwrap_or_default() }.stamp()
     }

@@ -244,7 +244,7 @@ impl<'a> User<'a> {
     }
 
     /// As [`Hash::stamp`].
-    pub(in crate::directory::file) fn stamp(&self) -> Option<[u8; 32]> {
+    pub(in crate::directory::file) fn stamp(&self) -> Option<Box<[u8]>> {
         match self.hash {
             Stored::Kept(kept) => Some(kept.stamp()),
             Stored::Written(text) => Some(Hash::read(text).ok()?.stamp()),
@@ -253,6 +253,9 @@ impl<'a> User<'a> {
 
     /// His attributes; `None` when there are none.
     pub(in crate::directory::file) fn attributes(&self) -> Option<Values> {
+        if self.attributes.is_empty() {
+            return None;
+        }
         let mut reader = Reader::new(self.attributes);
         let mut values = Values::new();
         while let Some(name) = text(&mut reader) {

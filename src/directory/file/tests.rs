@@ -60,7 +60,8 @@ async fn all_spellings_and_aliases_lead_to_one_account_d_102() {
         ["alice", "ALICE", " Alice ", "Alice@Example.ORG", "example\\ALICE"].into_iter().collect();
     for name in ids {
         let account = found(&directory, name).await.unwrap();
-        assert_eq!((&*account.handle, account.number.as_deref()), (ALICE, Some("1004")), "{name}");
+        assert_eq!(*account.id, uuid(ALICE).unwrap(), "{name}");
+        assert_eq!(account.number.as_deref(), Some("1004"), "{name}");
         assert!(account.groups.contains(&group_name("vpn USERS")));
         assert_eq!(account.standing, Standing::Active);
     }
@@ -88,7 +89,7 @@ async fn the_stamp_changes_with_the_hash_and_only_with_it() {
         found(&directory, "alice").await.unwrap().stamp
     };
     let before = stamp(&file()).await;
-    assert_eq!(before.len(), 32);
+    assert!(!before.is_empty());
     assert_eq!(stamp(&file().replace("VPN Users", "Staff")).await, before);
     let (old, new) = (hash("hunter2"), hash("hunter3"));
     assert_ne!(stamp(&file().replace(&old, &new)).await, before, "another password");
@@ -194,7 +195,8 @@ fn a_cheap_hash_and_unequal_costs_are_doubtful() {
 #[test]
 fn an_id_is_a_uuid_of_36_characters_in_letters_of_either_case() {
     let id = uuid(ALICE).unwrap();
-    assert_eq!((&*handle(&id), uuid(&ALICE.to_ascii_uppercase())), (ALICE, Some(id)));
+    assert_eq!(uuid(&ALICE.to_ascii_uppercase()), Some(id));
+    assert_eq!(data_encoding::HEXLOWER.encode(&id), ALICE.replace('-', ""));
     let nobody = "00000000-0000-0000-0000-000000000000";
     for text in
         ["", nobody, &ALICE[1..], &format!("{ALICE}0"), &ALICE.replace('-', ""), &ALICE.replace('-', "0")]

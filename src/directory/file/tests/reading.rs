@@ -16,7 +16,7 @@ const ODD: &str =
     "$argon2id$v=19$t=2,m=65536,p=1,keyid=c29tZQ$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
 
 /// What is known of somebody.
-type Known = ([u8; 16], String, Vec<String>, bool, Option<String>, Groups, Option<Values>, Hash, [u8; 32]);
+type Known = ([u8; 16], String, Vec<String>, bool, Option<String>, Groups, Option<Values>, Hash, Box<[u8]>);
 
 fn known(users: &Users) -> Vec<Known> {
     let known = users.users.all().map(|(_, user)| {
