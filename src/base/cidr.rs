@@ -93,6 +93,12 @@ impl Prefix {
         matches!(self.0, IpNet::V4(_))
     }
 
+    /// The address, if there is no other one inside.
+    #[must_use]
+    pub fn single(&self) -> Option<IpAddr> {
+        (self.0.prefix_len() == self.0.max_prefix_len()).then(|| self.0.addr())
+    }
+
     /// The prefix of `address` that keeps `v4` or `v6` bits, whichever suits it; more bits than there
     /// are keep all.
     #[must_use]

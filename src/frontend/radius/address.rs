@@ -3,10 +3,9 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::base::cidr::canonical;
-use crate::wire::radius::attribute::{untagged, vendor_attributes};
+use crate::wire::radius::attribute::untagged;
 use crate::wire::radius::dictionary::{
     CALLING_STATION_ID, CISCO, CISCO_AVPAIR, PALO_ALTO, PALO_ALTO_CLIENT_SOURCE_IP, TUNNEL_CLIENT_ENDPOINT,
-    VENDOR_SPECIFIC,
 };
 use crate::wire::radius::packet::Packet;
 
@@ -32,11 +31,12 @@ impl AddressSource {
         ("PaloAlto-Client-Source-IP", Self::PaloAltoClientSourceIp),
     ];
 
-    /// The first address that stands in `packet` at this place.
-    #[must_use]
-    pub fn read(self, packet: &Packet<'_>) -> Option<IpAddr> {
+    /// The first address that stands in `packet` at this place; `station` is that of the first Calling-Station-Id.
+    fn read(self, packet: &Packet<'_>, station: Option<IpAddr>) -> Option<IpAddr> {
         match self {
-            Self::CallingStationId => packet.all(CALLING_STATION_ID).find_map(parse),
+            Self::CallingStationId => {
+                station.or_else(|| packet.all(CALLING_STATION_ID).skip(1).find_map(parse))
+            }
             Self::TunnelClientEndpoint => {
                 packet.all(TUNNEL_CLIENT_ENDPOINT).find_map(|value| parse(untagged(value).1))
             }
@@ -48,10 +48,34 @@ impl AddressSource {
     }
 }
 
-/// The first address that any of `sources` gives, in their order.
-#[must_use]
-pub fn user_address(packet: &Packet<'_>, sources: &[AddressSource]) -> Option<IpAddr> {
-    sources.iter().find_map(|source| source.read(packet))
+/// What a request says of the user's own device.
+#[derive(Debug, Clone, Copy)]
+pub struct Station<'a> {
+    /// The first Calling-Station-Id.
+    pub written: Option<&'a [u8]>,
+    /// The address that it is.
+    address: Option<IpAddr>,
+}
+
+impl<'a> Station<'a> {
+    /// Of this request.
+    #[must_use]
+    pub fn of(packet: &Packet<'a>) -> Self {
+        let written = packet.find(CALLING_STATION_ID);
+        Self { written, address: written.and_then(parse) }
+    }
+
+    /// It is an address.
+    #[must_use]
+    pub const fn is_address(&self) -> bool {
+        self.address.is_some()
+    }
+
+    /// The first address that any of `sources` gives in its request, in their order.
+    #[must_use]
+    pub fn user_address(&self, packet: &Packet<'_>, sources: &[AddressSource]) -> Option<IpAddr> {
+        sources.iter().find_map(|source| source.read(packet, self.address))
+    }
 }
 
 fn vendor(
@@ -60,8 +84,7 @@ fn vendor(
     kind: u8,
     read: impl Fn(&[u8]) -> Option<IpAddr>,
 ) -> Option<IpAddr> {
-    let mut pieces = packet.all(VENDOR_SPECIFIC).filter_map(vendor_attributes).flatten();
-    pieces.find_map(|piece| {
+    packet.pieces().find_map(|piece| {
         let fits = (piece.vendor, piece.kind) == (vendor, kind);
         if fits { read(piece.value) } else { None }
     })
@@ -192,7 +215,7 @@ mod tests {
             AddressSource::PaloAltoClientSourceIp,
             AddressSource::CiscoAvPair,
         ];
-        let found = sources.map(|source| source.read(&packet));
+        let found = sources.map(|source| Station::of(&packet).user_address(&packet, &[source]));
         let expected = [1, 2, 3, 4].map(|n| Some(IpAddr::from([192, 0, 2, n])));
         assert_eq!(found, expected);
     }
@@ -202,8 +225,8 @@ mod tests {
         let all = packet(&[&[31, 19][..], b"00-11-22-33-44-55", &[66, 11], b"192.0.2.2"].concat());
         let packet = Packet::parse(&all).unwrap();
         let sources = [AddressSource::CallingStationId, AddressSource::TunnelClientEndpoint];
-        assert_eq!(user_address(&packet, &sources), Some(IpAddr::from([192, 0, 2, 2])));
-        assert_eq!(user_address(&packet, &sources[..1]), None);
-        assert_eq!(user_address(&packet, &[]), None);
+        assert_eq!(Station::of(&packet).user_address(&packet, &sources), Some(IpAddr::from([192, 0, 2, 2])));
+        assert_eq!(Station::of(&packet).user_address(&packet, &sources[..1]), None);
+        assert_eq!(Station::of(&packet).user_address(&packet, &[]), None);
     }
 }

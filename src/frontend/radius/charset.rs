@@ -92,6 +92,11 @@ impl Encoding {
         }
     }
 
+    /// Whether it is how we write ourselves.
+    fn is_ours(self) -> bool {
+        matches!(self.0, Kind::Known(known) if known == UTF_8)
+    }
+
     /// The same text in UTF-8, if `bytes` are valid in this encoding.
     fn read(self, bytes: &Secret) -> Option<Secret> {
         match self.0 {
@@ -146,8 +151,12 @@ impl Charset {
 
     /// The password in UTF-8, read once; `None` when it is valid in none of the encodings.
     #[must_use]
-    pub fn read(&self, bytes: &Secret) -> Option<Secret> {
-        self.0.iter().find_map(|encoding| encoding.read(bytes))
+    pub fn read(&self, bytes: Secret) -> Option<Secret> {
+        // Most are what they should be, and need no copy.
+        if self.0.first().is_some_and(|first| first.is_ours()) && bytes.expose_str().is_some() {
+            return Some(bytes);
+        }
+        self.0.iter().find_map(|encoding| encoding.read(&bytes))
     }
 }
 
@@ -167,7 +176,7 @@ mod tests {
     }
 
     fn read(names: &[&str], bytes: &[u8]) -> Option<String> {
-        charset(names).read(&Secret::copied(bytes)).map(|text| text.expose_str().unwrap().to_owned())
+        charset(names).read(Secret::copied(bytes)).map(|text| text.expose_str().unwrap().to_owned())
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The devices that may ask, with their secrets and what is demanded of them.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::base::cidr::{Prefix, PrefixTable};
+use foldhash::quality::RandomState;
+
+use crate::base::cidr::{Prefix, PrefixTable, canonical};
 use crate::frontend::radius::address::AddressSource;
 use crate::frontend::radius::charset::Charset;
 use crate::frontend::radius::duplicates::ANSWER_LIFE;
@@ -148,6 +151,8 @@ impl RadiusClient {
 #[derive(Default)]
 pub struct ClientTable {
     by_address: PrefixTable<Arc<RadiusClient>>,
+    /// Those of a single address, which is the longest prefix there is.
+    singles: HashMap<IpAddr, Arc<RadiusClient>, RandomState>,
     all: Vec<Arc<RadiusClient>>,
 }
 
@@ -167,6 +172,9 @@ impl ClientTable {
             if let Some(other) = self.by_address.insert(prefix, client.clone()) {
                 return Err((prefix, other.client.name.clone()));
             }
+            if let Some(address) = prefix.single() {
+                self.singles.insert(address, client.clone());
+            }
         }
         self.all.push(client);
         Ok(())
@@ -175,7 +183,8 @@ impl ClientTable {
     /// The client that has `address`.
     #[must_use]
     pub fn get(&self, address: IpAddr) -> Option<&Arc<RadiusClient>> {
-        self.by_address.get(address)
+        let address = canonical(address);
+        self.singles.get(&address).or_else(|| self.by_address.get(address))
     }
 
     /// All clients in the order they were added.

@@ -3,11 +3,14 @@
 //! A device that hears nothing sends the same packet again. While the first copy is being worked on, the
 //! others are dropped; once it is answered, they get the same bytes, and nothing is asked or counted twice.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{HashMap, VecDeque, hash_map};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use foldhash::SharedSeed;
+use foldhash::quality::{RandomState, SeedableRandomState};
 
 /// How long an answer is kept at most after it was sent.
 pub const ANSWER_LIFE: Duration = Duration::from_secs(30);
@@ -73,8 +76,9 @@ impl Print {
     /// Of a request with this authenticator; `question` is what it asks for: user, password, state.
     #[must_use]
     pub fn new<'a>(authenticator: [u8; 16], question: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        // Not keyed: who can choose these bytes knows the shared secret, or may as well be anybody.
-        let mut hasher = DefaultHasher::new();
+        // With a seed of this process: whoever types a name cannot choose one that looks like another.
+        let seed = SharedSeed::global_random();
+        let mut hasher = SeedableRandomState::with_seed(0, seed).build_hasher();
         question.into_iter().for_each(|part| part.hash(&mut hasher));
         Self { authenticator, question: hasher.finish() }
     }
@@ -135,7 +139,7 @@ struct Kept {
 /// The requests that one socket works on or has answered: one entry for each key.
 #[derive(Debug)]
 pub struct Duplicates {
-    entries: HashMap<Key, Entry>,
+    entries: HashMap<Key, Entry, RandomState>,
     running: usize,
     answers: usize,
     /// All answers; those that are gone from `entries` leave a mark until they are the oldest.
@@ -156,7 +160,7 @@ impl Default for Duplicates {
 impl Duplicates {
     fn with_limits(running: usize, answers: usize, per_client: usize) -> Self {
         Self {
-            entries: HashMap::new(),
+            entries: HashMap::default(),
             running: 0,
             answers: 0,
             order: VecDeque::new(),
@@ -251,8 +255,11 @@ impl Duplicates {
     /// Drops an answer unless it is gone already.
     fn drop_answer(&mut self, key: &Key, number: u64) {
         let is_it = |entry: &Entry| matches!(entry.state, State::Answered { number: n, .. } if n == number);
-        if self.entries.get(key).is_some_and(is_it) {
-            self.remove(key);
+        if let hash_map::Entry::Occupied(entry) = self.entries.entry(*key)
+            && is_it(entry.get())
+        {
+            let gone = entry.remove();
+            self.discount(Some(&gone));
         }
     }
 
@@ -308,7 +315,9 @@ impl Entry {
 /// The answers of each client in the order in which they were sent, so that nobody's push out another's.
 #[derive(Debug, Default)]
 struct Rings {
-    by_name: HashMap<Arc<str>, usize>,
+    by_name: HashMap<Arc<str>, usize, RandomState>,
+    /// Whom the last answer was for: many in a row are for one.
+    last: Option<(Arc<str>, usize)>,
     /// Clients beyond [`MOST_CLIENTS`] share the last one.
     all: Vec<VecDeque<(Key, u64)>>,
     per_client: usize,
@@ -317,11 +326,20 @@ struct Rings {
 impl Rings {
     /// Adds an answer and says into which ring, and which of the same ring has to go for it.
     fn add(&mut self, client: &Arc<str>, key: Key, number: u64) -> (usize, Option<(Key, u64)>) {
-        let at = self.by_name.get(client).copied().unwrap_or_else(|| self.open(client));
+        let at = self.of(client);
         let Some(ring) = self.all.get_mut(at) else { return (at, None) };
         ring.push_back((key, number));
         let oldest = if ring.len() > self.per_client { ring.pop_front() } else { None };
         (at, oldest)
+    }
+
+    fn of(&mut self, client: &Arc<str>) -> usize {
+        if let Some((_, at)) = self.last.as_ref().filter(|(last, _)| Arc::ptr_eq(last, client)) {
+            return *at;
+        }
+        let at = self.by_name.get(client).copied().unwrap_or_else(|| self.open(client));
+        self.last = Some((client.clone(), at));
+        at
     }
 
     fn open(&mut self, client: &Arc<str>) -> usize {
@@ -522,14 +540,8 @@ mod tests {
             Key { local: Some(v6), ..key(1, 1) },
             Key { peer: SocketAddr::new(v6, 1), ..key(1, 1) },
         ];
-        let hashes: std::collections::HashSet<u64> = keys
-            .iter()
-            .map(|key| {
-                let mut hasher = DefaultHasher::new();
-                key.hash(&mut hasher);
-                hasher.finish()
-            })
-            .collect();
+        let state = RandomState::default();
+        let hashes: std::collections::HashSet<u64> = keys.iter().map(|key| state.hash_one(key)).collect();
         assert_eq!(hashes.len(), keys.len());
     }
 }

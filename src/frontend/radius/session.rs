@@ -271,13 +271,14 @@ impl Ticket {
     }
 }
 
-/// What a request asks for: a copy of it asks for the same, in the same order.
+/// What a request asks for: a copy of it asks for the same. What may stand more than once does so in the same order.
 fn print(packet: &Packet<'_>) -> Print {
-    let question = packet.attributes().filter(|attribute| match attribute.kind {
-        USER_NAME | USER_PASSWORD | STATE | CHAP_PASSWORD | CHAP_CHALLENGE | EAP_MESSAGE => true,
-        VENDOR_SPECIFIC => attribute.value.starts_with(&MICROSOFT.to_be_bytes()),
-        _ => false,
-    });
+    let single = [USER_NAME, USER_PASSWORD, STATE, CHAP_PASSWORD];
+    let single = single.into_iter().filter_map(|kind| packet.first(kind));
+    let several = [CHAP_CHALLENGE, EAP_MESSAGE].into_iter().flat_map(|kind| packet.whole(kind));
+    let vendors = packet.whole(VENDOR_SPECIFIC);
+    let microsofts = vendors.filter(|attribute| attribute.value.starts_with(&MICROSOFT.to_be_bytes()));
+    let question = single.chain(several).chain(microsofts);
     Print::new(*packet.authenticator(), question.map(|attribute| attribute.whole))
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::base::cidr::canonical;
 use crate::base::clock::Now;
 use crate::base::secret::Secret;
-use crate::frontend::radius::address::{parse, user_address};
+use crate::frontend::radius::address::Station;
 use crate::frontend::radius::clients::{RadiusClient, Which};
 use crate::frontend::radius::counters::Refusal;
 use crate::frontend::radius::method::{Shown, Unfit, shown};
@@ -18,7 +18,7 @@ use crate::login::policy::Place;
 use crate::login::relay::Passage;
 use crate::upstream::radius::passage::Forwarded;
 use crate::wire::radius::dictionary::{
-    CALLING_STATION_ID, NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_IPV6_ADDRESS, SERVICE_TYPE, STATE, USER_NAME,
+    NAS_IDENTIFIER, NAS_IP_ADDRESS, NAS_IPV6_ADDRESS, SERVICE_TYPE, STATE, USER_NAME,
 };
 use crate::wire::radius::packet::Packet;
 use crate::wire::radius::password::{BadPassword, reveal};
@@ -125,7 +125,8 @@ pub fn read(
         (None, PrimaryKind::Directory | PrimaryKind::Upstream) => PrimaryCredential::Password(password),
         (None, PrimaryKind::CheckedByClient) => PrimaryCredential::CheckedByClient(Some(password)),
     };
-    let user = user_address(packet, &client.address_from);
+    let station = Station::of(packet);
+    let user = station.user_address(packet, &client.address_from);
     let origin = Origin { peer: canonical(arrival.peer.ip()), user };
     let (id, began) = (arrival.fresh.id, arrival.now);
     Ok(Asked::Login(Attempt {
@@ -136,7 +137,7 @@ pub fn read(
         origin,
         device,
         listener: Some(arrival.listener.clone()),
-        hint: hint(packet),
+        hint: hint(&station),
         place: Place::NOWHERE,
         passage,
         began,
@@ -145,14 +146,14 @@ pub fn read(
 
 /// What the device tells of the user's own: Calling-Station-Id (RFC 2865 section 5.31) where it is no address, such as a
 /// MAC address, which comes in many spellings (RFC 3580 section 3.21).
-fn hint(packet: &Packet<'_>) -> Option<Box<[u8]>> {
-    packet.find(CALLING_STATION_ID).and_then(hint_of)
+fn hint(station: &Station<'_>) -> Option<Box<[u8]>> {
+    // An address may have a port behind it, another one each time.
+    station.written.filter(|_| !station.is_address()).and_then(hint_of)
 }
 
 fn hint_of(station: &[u8]) -> Option<Box<[u8]>> {
     let text = std::str::from_utf8(station).unwrap_or_default().trim();
-    // An address may have a port behind it, another one each time.
-    if station.is_empty() || parse(station).is_some() || text.parse::<IpAddr>().is_ok() {
+    if station.is_empty() || text.parse::<IpAddr>().is_ok() {
         return None;
     }
     let bare: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -170,25 +171,33 @@ fn password(
     let plain = reveal(hidden, secret, packet.authenticator()).map_err(|error| match error {
         BadPassword::NulInside | BadPassword::Length(_) => Refusal::NulInPassword,
     })?;
-    client.charset.read(&plain).ok_or(Refusal::PasswordNotText)
+    client.charset.read(plain).ok_or(Refusal::PasswordNotText)
 }
 
 /// What else tells one device behind a client from another, in an order of ours.
 fn device(packet: &Packet<'_>) -> Box<[u8]> {
     let kinds = [NAS_IP_ADDRESS, NAS_IPV6_ADDRESS, NAS_IDENTIFIER];
-    let parts = || kinds.into_iter().flat_map(|kind| packet.whole(kind)).map(|attribute| attribute.whole);
-    let mut out = Vec::with_capacity(parts().map(<[u8]>::len).sum());
-    parts().for_each(|part| out.extend_from_slice(part));
+    let mut out = Vec::new();
+    for attribute in kinds.into_iter().flat_map(|kind| packet.whole(kind)) {
+        out.extend_from_slice(attribute.whole);
+    }
     out.into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::radius::packet::HEADER_LEN;
 
     #[test]
     fn a_device_is_known_by_what_stays_the_same() {
-        let hint = |station: &str| hint_of(station.as_bytes());
+        let hint = |station: &str| {
+            let value = station.as_bytes();
+            let head = [31, u8::try_from(value.len() + 2).unwrap()];
+            let length = u16::try_from(HEADER_LEN + 2 + value.len()).unwrap().to_be_bytes();
+            let bytes = [&[1, 0][..], &length, &[0; 16], &head, value].concat();
+            hint(&Station::of(&Packet::parse(&bytes).unwrap()))
+        };
         for address in ["", "192.0.2.1", "192.0.2.1:50000", "192.0.2.1[4500]", "2001:db8::1[4500]", "0.0.0.0"]
         {
             assert_eq!(hint(address), None, "{address}");

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::base::cidr::canonical;
 use crate::base::clock::Now;
 use crate::base::secret::Secret;
-use crate::frontend::radius::address::user_address;
+use crate::frontend::radius::address::Station;
 use crate::frontend::radius::clients::RadiusClient;
 use crate::gateway::ports::sessions::SessionKey;
 use crate::wire::radius::dictionary::{
@@ -120,7 +120,7 @@ pub fn read(
         came,
         classes: packet.all(CLASS).take(MOST_CLASSES).map(Box::from).collect(),
         marks: marks(packet, peer),
-        user: user_address(packet, &client.address_from),
+        user: Station::of(packet).user_address(packet, &client.address_from),
         seconds: number(packet, ACCT_SESSION_TIME),
         octets: (
             octets(packet, ACCT_INPUT_GIGAWORDS, ACCT_INPUT_OCTETS),
