@@ -75,16 +75,13 @@ impl<V: Weight> Cache<V> {
     pub(super) fn insert(&mut self, key: u64, value: V) {
         let most = self.most;
         if let Some(part) = self.part(key) {
-            part.old.remove(&key);
             part.keep(key, value, most);
         }
     }
 
     pub(super) fn remove(&mut self, key: u64) {
-        let Some(part) = self.part(key) else { return };
-        part.old.remove(&key);
-        if let Some(value) = part.young.remove(&key) {
-            part.weight = part.weight.saturating_sub(value.weight());
+        if let Some(part) = self.part(key) {
+            part.forget(key);
         }
     }
 
@@ -101,6 +98,8 @@ impl<V: Weight> Cache<V> {
 
 impl<V: Weight> Part<V> {
     fn keep(&mut self, key: u64, value: V, most: usize) {
+        // Before the halves change places: what was there must not be found again in the old one.
+        self.forget(key);
         let weight = value.weight();
         if self.weight.saturating_add(weight) > most {
             self.old = mem::take(&mut self.young);
@@ -110,8 +109,13 @@ impl<V: Weight> Part<V> {
             return;
         }
         self.weight = self.weight.saturating_add(weight);
-        if let Some(before) = self.young.insert(key, value) {
-            self.weight = self.weight.saturating_sub(before.weight());
+        self.young.insert(key, value);
+    }
+
+    fn forget(&mut self, key: u64) {
+        self.old.remove(&key);
+        if let Some(value) = self.young.remove(&key) {
+            self.weight = self.weight.saturating_sub(value.weight());
         }
     }
 }
@@ -168,6 +172,24 @@ mod tests {
         }
         let kept = asked.iter().filter(|key| cache.get(**key) == Some(*key)).count();
         assert!(kept > asked.len() / 2, "{kept} of those that were asked for all the time");
+    }
+
+    #[test]
+    fn what_is_replaced_while_room_is_made_is_never_found_again_c_001() {
+        let numbers = Numbers::default();
+        let mut cache = Cache::<u64>::new(PARTS * 2 * 36 * 8);
+        let keys: Vec<u64> = (0..PARTS * 32).map(|n| numbers.of(&n.to_string())).collect();
+        for round in 0..8 {
+            for key in &keys {
+                assert!(cache.get(*key).is_none_or(|before| *before + 1 == round), "round {round}");
+                cache.insert(*key, round);
+                assert_eq!(cache.get(*key), Some(&round));
+            }
+        }
+        let mut cache = Cache::<Box<[u8]>>::new(PARTS * 2 * 1000);
+        cache.insert(7, [1].into());
+        cache.insert(7, vec![0; 100_000].into());
+        assert_eq!(cache.get(7), None, "nor is what made no room for something larger");
     }
 
     #[test]

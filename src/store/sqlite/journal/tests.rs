@@ -330,6 +330,20 @@ fn the_journal_of_another_store_or_of_before_a_backup_tells_this_one_nothing() {
 }
 
 #[test]
+fn a_code_is_good_once_while_memory_is_full_and_makes_room_all_the_time_c_001() {
+    let lab = Lab::new();
+    for memory in (0..400_000).step_by(20_000) {
+        let size = Size { memory, ..impatient() };
+        let store = Sqlite::open_in(&lab.path(), size, Arc::new(ManualClock::at(T0)), FIRST_RUN).unwrap();
+        for number in (last(&store) + 1).max(HERE)..HERE + i64::try_from(memory).unwrap() / 5_000 {
+            assert_eq!(step(&store, number), CONFIRMED, "{number}, {memory} bytes");
+            assert_eq!(step(&store, number), REPLAYED, "{number}, {memory} bytes");
+            assert_eq!(last(&store), number, "{memory} bytes");
+        }
+    }
+}
+
+#[test]
 fn a_journal_that_is_taken_away_is_made_anew_from_memory() {
     let lab = Lab::new();
     let store = lab.open();

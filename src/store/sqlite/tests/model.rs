@@ -258,14 +258,14 @@ fn two_stores_over_one_file_are_one_table() {
 
 #[test]
 fn what_makes_room_in_memory_is_not_lost() {
-    for seed in 4..6 {
-        run(seed, Size { memory: 0, ..Size::default() });
+    for (seed, memory) in (4..).zip([0, 0, 150_000, 200_000, 300_000]) {
+        run(seed, Size { memory, ..Size::default() });
     }
 }
 
 #[test]
 fn a_journal_that_is_folded_all_the_time_is_one_table_too() {
-    for seed in 6..8 {
+    for seed in 9..11 {
         run(seed, Size { journal: 500, ..Size::default() });
     }
 }
