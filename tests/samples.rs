@@ -317,6 +317,14 @@ fn the_unit_gives_the_service_little_to_break() {
     assert!(output.status.success(), "above 2.0:\n{text}");
 }
 
+#[test]
+fn the_unit_lets_the_service_see_which_run_of_the_system_this_is() {
+    let unit = fs::read_to_string(root().join("systemd/doorward.service")).unwrap();
+    let hides =
+        |line: &str| line.starts_with("ProcSubset=pid") || line.starts_with("InaccessiblePaths=/proc");
+    assert!(!unit.lines().any(hides), "the store could not tell a crash from a loss of power");
+}
+
 /// Lets systemd read the unit, with drop-ins as (name, text); what it says about ours.
 fn verified(drop_ins: &[(&str, &str)]) -> Option<Vec<String>> {
     let mut tool = tool("systemd-analyze")?;

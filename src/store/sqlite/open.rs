@@ -7,8 +7,8 @@ use crate::login::verdict::Fault;
 use crate::store::sqlite::fault::fault;
 use crate::store::sqlite::floor::Floor;
 use crate::store::sqlite::flush::Flusher;
-use crate::store::sqlite::journal::Journal;
 use crate::store::sqlite::journal::record::{Header, Record, START};
+use crate::store::sqlite::journal::{Journal, trouble};
 use crate::store::sqlite::ledger::Ledger;
 use crate::store::sqlite::writer::Place;
 
@@ -76,7 +76,7 @@ pub(super) fn open(
     let row = read(&tx).map_err(broken)?;
     let path = Journal::beside(&place.path);
     let found = Journal::open(&path, place.patience())?.filter(|journal| row.fits(journal));
-    let boot = world.boot.unwrap_or_default();
+    let boot = world.boot.unwrap_or_else(unknown_run);
     let Some(mut journal) = found else {
         let generation = row.generation.saturating_add(1);
         let journal = Journal::make(&path, Header { store: row.store, generation, carried: 0, boot })?;
@@ -100,8 +100,22 @@ pub(super) fn open(
         // Whoever changed tables in another run has ended.
         records.retain(|record| !matches!(record, Record::Cold(_) | Record::Warm(_)));
         journal.replace(boot, &records)?;
+    } else if !journal.is_clean() {
+        // Whoever wrote behind the mark that nothing is missing may have ended before the disk had it, and we answer
+        // without waiting for the disk from now on.
+        journal.file().sync_data().map_err(|why| trouble(&why))?;
     }
     Ok(Opened { journal, records, floor })
+}
+
+/// Stands for a run that the system does not name.
+fn unknown_run() -> [u8; 16] {
+    tracing::warn!(
+        event = "store.no-boot-id",
+        "/proc/sys/kernel/random/boot_id cannot be read, so each crash counts as a loss of power: let it be seen, as with \
+         ProcSubset=all in the unit"
+    );
+    [0; 16]
 }
 
 /// Sets the floor, and says so.
