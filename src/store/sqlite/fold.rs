@@ -8,6 +8,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use crate::login::verdict::Fault;
 use crate::store::sqlite::fault::fault;
 use crate::store::sqlite::hot::{Desk, Hot, lock};
+use crate::store::sqlite::journal::held;
 use crate::store::sqlite::journal::record::{Record, START};
 use crate::store::sqlite::ledger::Unfolded;
 
@@ -29,7 +30,8 @@ fn try_fold(connection: &mut Connection, hot: &Hot, idle: bool, anew: bool) -> R
     // Whoever else folds has to wait for the transaction: what is taken here is the newest there is.
     let held = match hot.hold() {
         Ok(held) => Some(held),
-        Err(_) if anew => None,
+        // One that somebody else holds is in use.
+        Err(fault) if anew && fault != held() => None,
         Err(fault) => return Err(fault),
     };
     let is_broken = held.is_none();

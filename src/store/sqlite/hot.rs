@@ -284,7 +284,7 @@ impl Hot {
         if !journal.try_lock()? {
             return Ok(false);
         }
-        let was_clean = journal.is_clean();
+        let mut was_clean = journal.is_clean();
         let news = match journal.catch_up() {
             Ok(Some(news)) => news,
             Ok(None) => {
@@ -300,6 +300,8 @@ impl Hot {
         if matches!(&news, News::Records(records) if records.is_empty()) {
             return Ok(true);
         }
+        // Another file may have begun with the mark.
+        was_clean |= !matches!(&news, News::Records(_));
         if was_clean && !journal.is_clean() {
             self.flusher.note_write(&*self.clock, true);
         }

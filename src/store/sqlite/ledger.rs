@@ -193,7 +193,7 @@ impl Ledger {
                 self.newer.remove(who);
                 self.outdate(who);
             }
-            Record::Clean => {}
+            Record::Clean | Record::Left => {}
         }
     }
 

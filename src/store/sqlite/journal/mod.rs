@@ -154,7 +154,13 @@ impl Journal {
         if rest == Rest::Torn {
             self.file.set_len(whole).map_err(|why| trouble(&why))?;
         }
-        self.clean = rest == Rest::Nothing && records.last() == Some(&Record::Clean);
+        let ends_clean = records.last().map_or(self.clean, |record| *record == Record::Clean);
+        self.clean = match rest {
+            Rest::Nothing => ends_clean,
+            // The mark is the end again. Behind a loss of power it is not known what else there was.
+            Rest::Torn => ends_clean && !torn_anywhere,
+            Rest::Damaged => false,
+        };
         self.end = if damaged { self.length()? } else { whole };
         Ok((records, damaged))
     }
@@ -180,7 +186,7 @@ impl Journal {
     /// `None`: another process has the lock of that one.
     pub(super) fn catch_up(&mut self) -> Result<Option<News>, Fault> {
         let file = self.file.metadata().map_err(|why| trouble(&why))?;
-        if file.nlink() > 0 {
+        if file.nlink() > 0 && !self.is_left(file.len())? {
             return self.more(file.len()).map(|records| Some(News::Records(records)));
         }
         let next = match Self::open(&self.path, Duration::ZERO) {
@@ -195,6 +201,14 @@ impl Journal {
             Err(fault) => return Err(fault),
         };
         self.go_on_in(next, file.len()).map(Some)
+    }
+
+    /// Whether who replaced the file of this length has said so in it.
+    fn is_left(&self, length: u64) -> Result<bool, Fault> {
+        if length <= self.end {
+            return Ok(false);
+        }
+        Ok(self.scan()?.records.last().is_some_and(|(last, _)| *last == Record::Left))
     }
 
     /// Goes on in the file that took the place of this one, which ends at `length`.
@@ -279,6 +293,7 @@ impl Journal {
         let clean = records.last() == Some(&Record::Clean);
         let end = START.saturating_add(as_place(bytes.len()));
         let before = std::mem::replace(&mut self.file, file);
+        leave(&before, self.header.generation, self.end);
         let _ended = before.unlock();
         (self.header, self.end, self.clean) = (header, end, clean);
         Ok(())
@@ -306,6 +321,16 @@ fn write_whole(path: &Path, header: Header, records: &[u8]) -> Result<Arc<File>,
         Ok(file)
     })();
     made.map(Arc::new).map_err(|why| trouble(&why))
+}
+
+/// Tells whoever has the file open, which ends at `end`, that it has been replaced. One without a name says so by itself.
+fn leave(file: &File, generation: u64, end: u64) {
+    if file.metadata().is_ok_and(|file| file.nlink() > 0) {
+        let mut last = Vec::new();
+        Record::Left.put(generation, &mut last);
+        // Where this fails they notice when somebody folds.
+        let _written = file.write_all_at(&last, end);
+    }
 }
 
 fn check(path: &Path, file: &File) -> Result<(), Fault> {

@@ -33,6 +33,8 @@ pub(in crate::store::sqlite) enum Record {
     Forgotten(Pseudonym),
     /// All that stands before it is on the disk; nothing can be lost as long as nothing follows.
     Clean,
+    /// Another file has taken the place of this one, which goes on under another name, as some backups give it.
+    Left,
 }
 
 impl Record {
@@ -46,6 +48,7 @@ impl Record {
             Self::Warm(who) => put(generation, out, 3, who.as_str().as_bytes(), |_| ()),
             Self::Forgotten(who) => put(generation, out, 4, who.as_str().as_bytes(), |_| ()),
             Self::Clean => put(generation, out, 5, &[], |_| ()),
+            Self::Left => put(generation, out, 6, &[], |_| ()),
         }
     }
 
@@ -69,6 +72,7 @@ impl Record {
             3 => Self::Warm(who()?),
             4 => Self::Forgotten(who()?),
             5 => Self::Clean,
+            6 => Self::Left,
             _ => return None,
         };
         Some((record, many.checked_add(FRAME)?))
@@ -242,6 +246,7 @@ mod tests {
             Record::Warm(who("p2")),
             Record::Forgotten(who("p3")),
             Record::Clean,
+            Record::Left,
         ]
     }
 

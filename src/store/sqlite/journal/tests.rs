@@ -393,6 +393,59 @@ fn folding_in_one_process_takes_nothing_from_the_other() {
 }
 
 #[test]
+fn a_backup_that_gives_the_journal_a_second_name_keeps_no_process_in_the_one_that_was_left_behind_c_001() {
+    let lab = Lab::new();
+    let (one, other) = (lab.open(), lab.open());
+    assert_eq!(step(&one, HERE), CONFIRMED);
+    for n in [0, 3, 6] {
+        fs::hard_link(lab.journal(), lab.0.path().join(format!("backup{n}"))).unwrap();
+        other.hot.flusher.order_fold(false);
+        until("it is folded", || lab.folded() == HERE + n);
+        until("it is cut", || lab.records().is_empty());
+        assert_eq!(step(&other, HERE + n + 1), CONFIRMED);
+        assert_eq!((step(&one, HERE + n + 1), last(&one)), (REPLAYED, HERE + n + 1));
+        assert_eq!(step(&one, HERE + n + 2), CONFIRMED);
+        assert_eq!(step(&lab.killed().open(), HERE + n + 2), REPLAYED);
+        assert_eq!((step(&other, HERE + n + 2), step(&one, HERE + n + 3)), (REPLAYED, CONFIRMED));
+    }
+}
+
+#[test]
+fn a_journal_that_somebody_holds_is_not_made_anew_behind_his_back() {
+    let lab = Lab::new();
+    let store = lab.open();
+    assert_eq!(step(&store, HERE), CONFIRMED);
+    let other = Journal::open(&lab.journal(), Duration::from_secs(1)).unwrap().unwrap();
+    store.hot.flusher.order_fold(true);
+    until("folding was tried", || store.hot.flusher.is_failing());
+    assert!(other.file().metadata().unwrap().nlink() > 0, "nobody has replaced it");
+    drop(other);
+    assert_eq!(step(&store, HERE), REPLAYED);
+    until("it is folded", || lab.folded() == HERE);
+}
+
+#[test]
+fn what_was_torn_behind_the_mark_leaves_the_mark_and_whoever_writes_there_waits_for_the_disk_d_118() {
+    let lab = Lab::new();
+    let store = lab.open();
+    step(&store, HERE);
+    drop(store);
+    assert_eq!(lab.records(), [Record::Clean]);
+    let tear = || {
+        let journal = OpenOptions::new().write(true).open(lab.journal()).unwrap();
+        journal.write_all_at(&[9; 5], journal.metadata().unwrap().len()).unwrap();
+    };
+    tear();
+    let store = lab.open();
+    assert!(store.hot.desk().journal.is_clean(), "as it is on the disk");
+    tear();
+    assert_eq!(last(&store), HERE);
+    assert!(store.hot.desk().journal.is_clean(), "however it was found");
+    assert_eq!(step(&store, HERE + 1), CONFIRMED);
+    assert!(!store.hot.desk().journal.is_clean());
+}
+
+#[test]
 fn while_another_process_has_the_journal_nothing_is_written_and_reading_goes_on() {
     let lab = Lab::new();
     let store = lab.open();
