@@ -157,7 +157,7 @@ pub struct Daemon {
     /// Time of the last round.
     seen: Now,
     /// The last to end: connections to directories may live there that others use as well.
-    _workers: Workers,
+    workers: Workers,
     _alone: Alone,
 }
 
@@ -218,7 +218,7 @@ impl Daemon {
             watch,
             drain,
             seen,
-            _workers: workers,
+            workers,
             _alone: alone,
         })
     }
@@ -272,7 +272,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Housekeeping, once a second. The watchdog is fed at its end, when gateway, store and runtime have had
+    /// Housekeeping, once a second. The watchdog is fed at its end, when gateway, store, runtime and each worker have had
     /// their turn, so a stuck program is started anew.
     async fn round(&mut self) {
         self.watch_the_clock();
@@ -284,7 +284,9 @@ impl Daemon {
         self.doors.watch_certificates(self.stock.clock.now());
         self.accounting.tidy(self.stock.clock.now());
         self.status.look().await;
-        notify::alive();
+        if self.workers.all_had_a_turn() {
+            notify::alive();
+        }
     }
 
     /// Time-based codes and rules about hours follow the time of day, so whoever sets it should be seen
