@@ -96,7 +96,8 @@ const CASES: [(&str, Case); 15] = [
 ];
 
 /// Only when they are named, or with `--long`: each takes minutes, and a million users need memory.
-const LONG: [(&str, Case); 2] = [("million-ldap", size::directory), ("million-file", size::file)];
+const LONG: [(&str, Case); 3] =
+    [("million-ldap", size::directory), ("million-file", size::file), ("soak", size::soak)];
 
 /// What was found so far.
 #[derive(Default)]

@@ -16,7 +16,8 @@ use doorward::wire::radius::dictionary::{CALLING_STATION_ID, STATE, USER_NAME};
 use doorward::wire::radius::packet::{Code, MAX_LEN, Packet};
 use nix::errno::Errno;
 use nix::libc::{in_addr, in_pktinfo};
-use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, sendmmsg};
+use nix::sys::socket::sockopt::{RcvBuf, RcvBufForce};
+use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, sendmmsg, setsockopt};
 use quinn_udp::{RecvMeta, UdpSocketState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -32,6 +33,8 @@ const MOST_SENDS: u8 = 4;
 /// Datagrams sent and taken in one call, and room for each: the kernel may join those of one sender.
 pub const BATCH: usize = 32;
 const ROOM: usize = 65_535;
+/// Octets of replies that may wait for us.
+const ROOM_FOR_REPLIES: usize = 32 << 20;
 /// Nothing is sent for longer, unless said.
 pub const LONGEST: Duration = Duration::from_secs(20);
 
@@ -338,11 +341,18 @@ impl Sender {
     pub fn new(server: SocketAddr) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
         socket.set_nonblocking(true).unwrap();
-        // A burst of replies must not be lost on our side.
-        let _as_much_as_allowed = socket2::SockRef::from(&socket).set_recv_buffer_size(8 << 20);
+        // A burst of replies must not be lost on our side. Only somebody with privileges may have more than is allowed.
+        if setsockopt(&socket, RcvBufForce, &ROOM_FOR_REPLIES).is_err() {
+            let _as_much_as_allowed = setsockopt(&socket, RcvBuf, &ROOM_FOR_REPLIES);
+        }
         let SocketAddr::V4(server) = server else { panic!("{server}: loopback of IPv4 alone is asked") };
         let room = nix::cmsg_space!(in_pktinfo);
         Self { socket, server: server.into(), headers: MultiHeaders::preallocate(BATCH, Some(room)) }
+    }
+
+    /// Where it hears.
+    pub fn port(&self) -> u16 {
+        self.socket.local_addr().unwrap().port()
     }
 
     /// Sends these, at most [`BATCH`] and all from the address of the first. What the kernel does not take now counts as

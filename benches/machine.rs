@@ -87,6 +87,17 @@ pub fn open_files() -> usize {
     getrlimit(Resource::Nofile).current.map_or(usize::MAX, |files| usize::try_from(files).unwrap())
 }
 
+/// Datagrams that found the sockets of this port full, and are lost (proc_net_udp of the kernel, IPv4).
+pub fn overflowed(port: u16) -> u64 {
+    let text = fs::read_to_string("/proc/net/udp").unwrap();
+    let drops = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (_, found) = fields[1].split_once(':').unwrap();
+        (u16::from_str_radix(found, 16).unwrap() == port).then(|| fields[12].parse::<u64>().unwrap())
+    };
+    text.lines().skip(1).filter_map(drops).sum()
+}
+
 /// Processes that wanted a core in the last minute, as the kernel averages it.
 pub fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap();

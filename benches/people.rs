@@ -224,16 +224,17 @@ pub fn crowd_out(lab: &Lab, all: usize) {
         PRAGMA synchronous = OFF;
         PRAGMA cache_size = -524288;
         BEGIN;
-        INSERT INTO subject
+        INSERT INTO subject (pseudonym, digest_key, digest, identity_key, identity, created)
             WITH RECURSIVE more (n) AS (SELECT count(*) FROM subject UNION ALL SELECT n + 1 FROM more WHERE n + 1 < :all),
                 one AS MATERIALIZED (SELECT * FROM subject LIMIT 1)
             SELECT 'q' || substr(lower(hex(randomblob(10))), 2), digest_key, randomblob(32), identity_key,
                 randomblob(length(identity)), created
             FROM more, one;
         INSERT INTO enrolment
+            (pseudonym, id, kind, algorithm, digits, period, seed_key, seed, last, drift, used, created)
             WITH one AS MATERIALIZED (SELECT * FROM enrolment LIMIT 1)
             SELECT s.pseudonym, randomblob(16), kind, algorithm, digits, period, seed_key,
-                randomblob(length(seed)), last, drift, used, last_used, s.created
+                randomblob(length(seed)), last, drift, used, s.created
             FROM subject AS s, one
             WHERE s.pseudonym >= 'q';
         COMMIT;";

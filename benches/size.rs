@@ -1,5 +1,8 @@
 //! Start, memory and reload with ten thousand people and with a million, and load that lasts.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -19,8 +22,6 @@ use crate::{MANY, MILLION, QUIET, ROUNDS, Report, closed, store};
 
 /// Nobody is in the file: the directory knows them.
 const SOME: usize = 300_000;
-/// From here on nobody has logged in before the load begins that lasts, so that every code is good.
-const RESTED: usize = SOME + 50_000;
 /// Logins in a second while settings are read again, and for how long.
 const DURING: f64 = 500.0;
 const AROUND: Duration = Duration::from_secs(15);
@@ -31,6 +32,10 @@ const USERS: usize = 2000;
 const SOAK_MINUTES: u64 = 30;
 /// How much of what it can do it is asked for.
 const SOAK_LOAD: f64 = 0.7;
+/// In this time nobody comes twice.
+const ROUND: Duration = Duration::from_secs(33);
+/// The time that everybody has to log in for the first time.
+const FIRST: Duration = Duration::from_secs(90);
 
 fn now() -> Instant {
     SystemClock.now().steady
@@ -174,10 +179,16 @@ fn crowd_in(lab: &Lab, users: std::ops::Range<usize>) -> usize {
     done
 }
 
-/// A million users in a file: start, memory, a reload while people log in, and load that lasts.
-pub fn file(report: &mut Report) {
+/// A million users in a file, all of whom have a generator; nothing runs.
+fn million() -> Lab {
     let mut lab = people::trusted(MILLION);
     people::enrol_all(&mut lab, people::file_ids(MILLION));
+    lab
+}
+
+/// A million users in a file: start, memory, and a reload while people log in.
+pub fn file(report: &mut Report) {
+    let mut lab = million();
     let what = "start to first answer, 1,000,000 users in a file";
     starts(report, "S1 1,000,000", what, &mut lab, MILLION - 3..MILLION);
     table::figure("resident when ready, 1,000,000 users in a file", &format!("{:.1} MB", resident(&lab)));
@@ -188,7 +199,6 @@ pub fn file(report: &mut Report) {
     );
     report.figures.add("M2 file", resident(&lab));
     reload(report, &lab);
-    soak(report, &lab);
 }
 
 /// Logins at a fixed rate while the settings and a million users are read again.
@@ -245,42 +255,104 @@ fn steadily(from: usize) -> impl Iterator<Item = Shot> {
 }
 
 /// Load that lasts, at seven tenths of what the program can do or as fast as the users' codes allow.
-fn soak(report: &mut Report, lab: &Lab) {
+pub fn soak(report: &mut Report) {
     let minutes = std::env::var("SOAK_MINUTES").map_or(SOAK_MINUTES, |text| text.parse().unwrap());
+    let mut lab = million();
+    lab.run();
     // Everybody's code is good once in thirty seconds; a little more leaves room for the turn of a step.
-    let codes = MILLION as f64 / 33.0;
-    let mut sender = Sender::new(lab.radius);
-    let manner = Manner { limit: Some(Duration::from_secs(10)), ..closed(MANY, Some(Code::AccessAccept)) };
-    let most = (codes * 10.0) as usize;
-    let full = fire_from(&mut sender, steadily(RESTED).take(most), manner).rate();
-    let rate = (full * SOAK_LOAD).min(codes);
-    table::figure("full load, and the load that lasts", &format!("{full:.0}/s, {rate:.0}/s"));
-    let manner = Manner {
-        rate: Some(rate),
-        limit: Some(LONGEST * 6),
-        ..closed(people::MOST_AT_ONCE, Some(Code::AccessAccept))
+    let codes = MILLION as f64 / ROUND.as_secs_f64();
+    let (mut sender, mut shots) = (Sender::new(lab.radius), steadily(0));
+    // Everybody once, so that what is kept of people is there and no growth; then as fast as it goes.
+    let mut most = |users: usize, time: Duration| {
+        let manner = Manner { limit: Some(time), ..closed(MANY, Some(Code::AccessAccept)) };
+        let rate = fire_from(&mut sender, shots.by_ref().take(users), manner).rate();
+        std::thread::sleep(ROUND);
+        rate
     };
-    let mut shots = steadily(RESTED + most);
-    let (mut failed, mut sizes, mut slowest) = (0, vec![resident(lab)], Vec::new());
-    for minute in 1..=minutes {
-        let score = fire_from(&mut sender, shots.by_ref().take((rate * 60.0) as usize), manner);
-        let (half, late) = (score.waits.quantile(0.5), score.waits.quantile(0.99));
-        failed += score.lost + score.wrong;
-        sizes.push(resident(lab));
-        slowest.push(late);
-        let size = sizes[sizes.len() - 1];
-        println!(
-            "minute {minute:>3}: {:>8} answers, {} lost, {} wrong, p50 {half:.0} us, p99 {late:.0} us, {size:.1} MB",
-            score.waits.len(),
-            score.lost,
-            score.wrong
-        );
+    let (first, full) = (most(MILLION, FIRST), most((codes * 10.0) as usize, Duration::from_secs(10)));
+    let rate = (full * SOAK_LOAD).min(codes);
+    let figures = format!("{first:.0}/s, {full:.0}/s, {rate:.0}/s");
+    table::figure("everybody for the first time, full load, and the load that lasts", &figures);
+    let course = Course { rate, sizes: vec![resident(&lab)], ..Course::default() };
+    course.run(&lab, &mut sender, &mut shots, minutes).add_to(report);
+}
+
+/// How load went that lasts.
+#[derive(Default)]
+struct Course {
+    rate: f64,
+    failed: usize,
+    /// Memory before and after each minute, in MB.
+    sizes: Vec<f64>,
+    /// p99 of each minute, in microseconds.
+    slowest: Vec<f64>,
+}
+
+impl Course {
+    fn run(
+        mut self,
+        lab: &Lab,
+        sender: &mut Sender,
+        shots: &mut dyn Iterator<Item = Shot>,
+        minutes: u64,
+    ) -> Self {
+        let manner = Manner {
+            rate: Some(self.rate),
+            limit: Some(LONGEST * 6),
+            ..closed(people::MOST_AT_ONCE, Some(Code::AccessAccept))
+        };
+        for minute in 1..=minutes {
+            // What it writes down in half an hour would fill a small disk.
+            File::options().write(true).open(lab.path("audit.jsonl")).unwrap().set_len(0).unwrap();
+            let before = [lab.radius.port(), sender.port()].map(machine::overflowed);
+            let volley = || fire_from(sender, (&mut *shots).take((self.rate * 60.0) as usize), manner);
+            let (score, cpu) = table::with_cpu(lab.pid(), volley);
+            let after = [lab.radius.port(), sender.port()].map(machine::overflowed);
+            let size = resident(lab);
+            let late = score.waits.quantile(0.99);
+            println!(
+                "minute {minute:>3}: {:>8} answers, {} lost, {} wrong, {} sent more than once, p50 {:.0} us, p99 {late:.0} us, \
+                 longest {:.1} ms, {:.1} us of CPU each, {size:.1} MB",
+                score.waits.len(),
+                score.lost,
+                score.wrong,
+                score.again,
+                score.waits.quantile(0.5),
+                score.waits.most().as_secs_f64() * 1e3,
+                cpu.as_secs_f64() * 1e6 / score.waits.len().max(1) as f64,
+            );
+            let [ours, theirs] = [after[0] - before[0], after[1] - before[1]];
+            if score.lost + score.wrong + score.again > 0 {
+                println!("            {ours} requests and {theirs} replies found a socket that was full");
+            }
+            if score.wrong > 0 {
+                println!("            as the program says: {:?}", reasons(lab));
+            }
+            self.failed += score.lost + score.wrong;
+            self.sizes.push(size);
+            self.slowest.push(late);
+        }
+        self
     }
-    let part = (sizes.len() / 10).max(1);
-    let average = |some: &[f64]| some.iter().sum::<f64>() / some.len() as f64;
-    let ends = slowest.len().clamp(1, 5);
-    report.figures.add("soak lost", failed as f64);
-    report.figures.add("soak growth", sizes[sizes.len() - 1] - sizes[part]);
-    report.figures.add("soak p99", average(&slowest[slowest.len() - ends..]) / average(&slowest[..ends]));
-    report.figures.add("M3", sizes[sizes.len().min(11) - 1] - sizes[0]);
+
+    fn add_to(&self, report: &mut Report) {
+        let Self { failed, sizes, slowest, .. } = self;
+        let average = |some: &[f64]| some.iter().sum::<f64>() / some.len() as f64;
+        let (tenth, ends) = ((sizes.len() / 10).max(1), (slowest.len() / 2).clamp(1, 5));
+        let (first, last) = (&slowest[..ends], &slowest[slowest.len() - ends..]);
+        report.figures.add("soak lost", *failed as f64);
+        report.figures.add("soak growth", sizes[sizes.len() - 1] - sizes[tenth]);
+        report.figures.add("soak p99", average(last) / average(first));
+        report.figures.add("M3", sizes[sizes.len().min(11) - 1] - sizes[0]);
+    }
+}
+
+/// How often the audit gives which reason.
+fn reasons(lab: &Lab) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for line in BufReader::new(File::open(lab.path("audit.jsonl")).unwrap()).lines() {
+        let record: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap_or_default();
+        *found.entry(record["reason"].to_string()).or_default() += 1;
+    }
+    found
 }
