@@ -60,6 +60,12 @@ impl Changes {
         }
     }
 
+    /// Leaves out all but the progress, which never goes back whatever it is put together with; `false` when there is none.
+    pub(super) fn keep_progress(&mut self) -> bool {
+        *self = Self { progress: std::mem::take(&mut self.progress), ..Self::default() };
+        !self.is_empty()
+    }
+
     /// The latest time that is in them.
     pub(super) fn newest(&self) -> Option<UnixTime> {
         let used = self.progress.iter().filter_map(|(_, progress)| progress.last_used);

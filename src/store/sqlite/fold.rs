@@ -35,8 +35,11 @@ fn try_fold(connection: &mut Connection, hot: &Hot, idle: bool, anew: bool) -> R
         Err(fault) => return Err(fault),
     };
     let is_broken = held.is_none();
+    let is_folded = lock(&hot.ledger).is_folded();
     let (generation, end) = match &held {
-        Some(held) if held.journal.is_clean() || (!idle && held.journal.end() == START) => return Ok(()),
+        Some(held) if is_folded && (held.journal.is_clean() || (!idle && held.journal.end() == START)) => {
+            return Ok(());
+        }
         Some(held) => (held.journal.header().generation, held.journal.end()),
         None => (hot.desk().journal.header().generation.saturating_add(1), START),
     };

@@ -308,7 +308,10 @@ impl Hot {
         let mut ledger = lock(&self.ledger);
         let (records, forgotten) = match news {
             News::Records(records) | News::Next(records) => (records, None),
-            News::Other(records) => (records, Some(ledger.forget_all())),
+            News::Other(records) => {
+                self.flusher.note_unfolded();
+                (records, Some(ledger.forget_all()))
+            }
         };
         records.iter().for_each(|record| ledger.take(record));
         ledger.set_journal(journal.file().clone(), journal.end());

@@ -215,12 +215,14 @@ impl Ledger {
         (mem::replace(&mut self.subjects, subjects), mem::replace(&mut self.digests, digests))
     }
 
-    /// Forgets also what was not folded; for when the journal begins anew.
+    /// Forgets also what was not folded, for when the journal begins anew; but for what is used up, since whoever began it
+    /// may not have known of that.
     #[must_use]
     pub(super) fn forget_all(&mut self) -> impl Send + use<> {
         self.cold.clear();
         self.older_is_elsewhere = true;
-        (mem::take(&mut self.newer), self.forget_tables())
+        self.newer.retain(|_, changes| changes.keep_progress());
+        self.forget_tables()
     }
 
     /// What is to be written into the tables from now on. What is left of an earlier time that failed is in it.
@@ -233,8 +235,11 @@ impl Ledger {
     /// It has been written, or not.
     pub(super) fn end_fold(&mut self, written: bool) {
         self.epoch = self.epoch.wrapping_add(1);
-        let older = Arc::unwrap_or_clone(mem::take(&mut self.older));
-        if !written && !self.older_is_elsewhere {
+        let mut older = Arc::unwrap_or_clone(mem::take(&mut self.older));
+        if !written {
+            if self.older_is_elsewhere {
+                older.retain(|_, changes| changes.keep_progress());
+            }
             let newer = mem::replace(&mut self.newer, older);
             for (who, changes) in newer {
                 self.newer.entry(who).or_default().absorb(&changes);
@@ -245,6 +250,11 @@ impl Ledger {
     /// Subjects of whom something is not folded.
     pub(super) fn unfolded_subjects(&self) -> usize {
         self.newer.len().saturating_add(self.older.len())
+    }
+
+    /// Nothing is left to be folded.
+    pub(super) fn is_folded(&self) -> bool {
+        self.newer.is_empty()
     }
 
     /// Those whose tables are being changed, as records that say so.

@@ -363,6 +363,20 @@ fn a_journal_that_is_taken_away_is_made_anew_from_memory() {
 }
 
 #[test]
+fn a_journal_that_another_process_made_anew_makes_no_code_good_again_that_it_did_not_know_of_c_001() {
+    let lab = Lab::new();
+    let store = lab.open();
+    assert_eq!((step(&store, HERE), step(&store, HERE + 1)), (CONFIRMED, CONFIRMED));
+    fs::remove_file(lab.journal()).unwrap();
+    let command = lab.open();
+    assert_eq!(step(&store, HERE + 1), REPLAYED);
+    assert_eq!((step(&store, HERE), last(&store)), (REPLAYED, HERE + 1));
+    drop(command);
+    until("it is folded", || lab.folded() == HERE + 1);
+    assert_eq!(step(&store, HERE + 3), CONFIRMED);
+}
+
+#[test]
 fn what_is_not_folded_is_folded_when_nothing_comes_for_a_while() {
     let lab = Lab::new();
     let store = lab.open();
