@@ -1,6 +1,6 @@
 //! The writer's own side: batches of writes, the tables as they are left, and the file that lies at our path.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -23,7 +23,7 @@ use crate::store::sqlite::writer::{About, Job, Order, Place};
 const BATCH: usize = 256;
 /// How long nothing must come before SQLite's log is folded into the file.
 const IDLE: Duration = Duration::from_secs(2);
-/// How long folding the log may wait for readers.
+/// How long folding the log may wait for readers, and a look at it for writers.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(50);
 
 /// What the thread works with.
@@ -162,16 +162,15 @@ impl Desk {
     }
 
     /// Notes how we leave SQLite's log, so that memory knows when others have written. What they wrote before is noticed
-    /// here, and what they write from now on by the log: it is looked at first, and both are told at once.
+    /// here, and what they write from now on by the log. Nobody writes meanwhile: a commit is in the log before it counts,
+    /// and must not be taken for one that was seen.
     pub(super) fn publish(&mut self) {
-        let log = Log::at(&log_of(&self.place));
-        let version = self
-            .connection
-            .as_ref()
-            .and_then(|db| db.pragma_query_value(None, "data_version", |row| row.get(0)).ok());
+        let path = log_of(&self.place);
+        let seen = self.connection.as_mut().and_then(|db| seen(db, &path, self.place.patience()).ok());
+        let (log, version) = seen.unzip();
         let foreign = version.is_none() || version != self.version;
         self.version = version;
-        let forgotten = lock(&self.hot.ledger).end_tables(log, foreign);
+        let forgotten = lock(&self.hot.ledger).end_tables(log.flatten(), foreign);
         drop(forgotten);
     }
 
@@ -191,6 +190,18 @@ impl Desk {
         }
         self.publish();
     }
+}
+
+/// SQLite's log, and what SQLite says about whether others write, while nobody does. Whoever is at it for long is not
+/// waited for; there will be another look.
+fn seen(db: &mut Connection, log: &Path, patience: Duration) -> rusqlite::Result<(Option<Log>, i64)> {
+    db.busy_timeout(CHECKPOINT_PATIENCE)?;
+    let seen = db.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|alone| {
+        let log = Log::at(log);
+        alone.pragma_query_value(None, "data_version", |row| row.get(0)).map(|version| (log, version))
+    });
+    db.busy_timeout(patience)?;
+    seen
 }
 
 fn log_of(place: &Place) -> PathBuf {
