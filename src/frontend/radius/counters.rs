@@ -1,8 +1,9 @@
 //! What is counted instead of logged: everything that a stranger can cause.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::frontend::words::{add, read, words, zeros};
+use crate::frontend::words::{add, words};
 use crate::wire::radius::packet::ParseError;
 
 words! {
@@ -155,45 +156,102 @@ impl From<ParseError> for Dropped {
     }
 }
 
-/// The counters of the RADIUS front end, shared by all its sockets.
-#[derive(Debug)]
+/// The counters of the RADIUS front end, shared by all its sockets, each of which counts on a sheet of its own: cores that
+/// write to the same memory wait for each other at every datagram.
+#[derive(Debug, Default)]
 pub struct Counters {
-    received: AtomicU64,
-    dropped: Box<[AtomicU64]>,
-    refused: Box<[AtomicU64]>,
-    sent: Box<[AtomicU64]>,
+    own: Sheet,
+    /// Those of the sockets.
+    sheets: Mutex<Vec<Arc<Self>>>,
 }
 
-impl Default for Counters {
+/// On cache lines of its own.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Sheet {
+    received: AtomicU64,
+    sent: [AtomicU64; Sent::ALL.len()],
+    dropped: [AtomicU64; Dropped::ALL.len()],
+    refused: [AtomicU64; Refusal::ALL.len()],
+}
+
+impl Default for Sheet {
     fn default() -> Self {
         Self {
             received: AtomicU64::new(0),
-            dropped: zeros(Dropped::ALL.len()),
-            refused: zeros(Refusal::ALL.len()),
-            sent: zeros(Sent::ALL.len()),
+            sent: [const { AtomicU64::new(0) }; _],
+            dropped: [const { AtomicU64::new(0) }; _],
+            refused: [const { AtomicU64::new(0) }; _],
+        }
+    }
+}
+
+impl Sheet {
+    fn all(&self) -> impl Iterator<Item = &AtomicU64> {
+        std::iter::once(&self.received).chain(&self.sent).chain(&self.dropped).chain(&self.refused)
+    }
+
+    /// Adds what stands on another one.
+    fn take_over(&self, other: &Self) {
+        for (ours, theirs) in self.all().zip(other.all()) {
+            ours.fetch_add(theirs.load(Ordering::Relaxed), Ordering::Relaxed);
         }
     }
 }
 
 impl Counters {
+    /// Counters for one more socket, which are in all figures of these.
+    #[must_use]
+    pub fn of_a_socket(&self) -> Arc<Self> {
+        let more = Arc::new(Self::default());
+        let mut sheets = self.sheets();
+        // What closed sockets have counted stays.
+        sheets.retain(|sheet| {
+            let is_open = Arc::strong_count(sheet) > 1;
+            if !is_open {
+                self.own.take_over(&sheet.own);
+            }
+            is_open
+        });
+        sheets.push(Arc::clone(&more));
+        drop(sheets);
+        more
+    }
+
+    fn sheets(&self) -> MutexGuard<'_, Vec<Arc<Self>>> {
+        self.sheets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What `of` gives of all sheets together.
+    fn sum(&self, of: impl Fn(&Sheet) -> u64) -> u64 {
+        let sheets = self.sheets();
+        sheets.iter().map(|one| of(&one.own)).fold(of(&self.own), u64::saturating_add)
+    }
+
+    fn each<T: Copy>(&self, words: &[T], of: impl Fn(&Sheet) -> &[AtomicU64]) -> Vec<(T, u64)> {
+        let count =
+            |at: usize| self.sum(|sheet| of(sheet).get(at).map_or(0, |count| count.load(Ordering::Relaxed)));
+        words.iter().enumerate().map(|(at, word)| (*word, count(at))).collect()
+    }
+
     /// A datagram came.
     pub fn received(&self) {
-        self.received.fetch_add(1, Ordering::Relaxed);
+        self.own.received.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Something was dropped.
     pub fn dropped(&self, why: Dropped) {
-        add(&self.dropped, why as usize);
+        add(&self.own.dropped, why as usize);
     }
 
     /// A request was refused.
     pub fn refused(&self, why: Refusal) {
-        add(&self.refused, why as usize);
+        add(&self.own.refused, why as usize);
     }
 
     /// Something was sent.
     pub fn sent(&self, what: Sent) {
-        add(&self.sent, what as usize);
+        add(&self.own.sent, what as usize);
     }
 
     /// Everything as (what was done, why, how often), for the metrics page.
@@ -209,22 +267,22 @@ impl Counters {
     /// Datagrams that came.
     #[must_use]
     pub fn all_received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
+        self.sum(|sheet| sheet.received.load(Ordering::Relaxed))
     }
 
     /// How often each reason led to silence.
-    pub fn all_dropped(&self) -> impl Iterator<Item = (Dropped, u64)> + '_ {
-        read(Dropped::ALL, &self.dropped)
+    pub fn all_dropped(&self) -> impl Iterator<Item = (Dropped, u64)> + use<> {
+        self.each(Dropped::ALL, |sheet| &sheet.dropped).into_iter()
     }
 
     /// How often each reason led to Access-Reject without a login.
-    pub fn all_refused(&self) -> impl Iterator<Item = (Refusal, u64)> + '_ {
-        read(Refusal::ALL, &self.refused)
+    pub fn all_refused(&self) -> impl Iterator<Item = (Refusal, u64)> + use<> {
+        self.each(Refusal::ALL, |sheet| &sheet.refused).into_iter()
     }
 
     /// How often each kind of answer was sent.
-    pub fn all_sent(&self) -> impl Iterator<Item = (Sent, u64)> + '_ {
-        read(Sent::ALL, &self.sent)
+    pub fn all_sent(&self) -> impl Iterator<Item = (Sent, u64)> + use<> {
+        self.each(Sent::ALL, |sheet| &sheet.sent).into_iter()
     }
 }
 
@@ -232,6 +290,25 @@ impl Counters {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn what_sockets_count_is_in_the_figures_of_all() {
+        let all = Counters::default();
+        let (one, other) = (all.of_a_socket(), all.of_a_socket());
+        all.dropped(Dropped::Late);
+        one.dropped(Dropped::Late);
+        other.received();
+        other.sent(Sent::Accept);
+        let late = all.all_dropped().find(|(why, _)| *why == Dropped::Late);
+        let accepted = all.all_sent().find(|(what, _)| *what == Sent::Accept);
+        assert_eq!(late, Some((Dropped::Late, 2)));
+        assert_eq!((all.all_received(), accepted), (1, Some((Sent::Accept, 1))));
+        assert_eq!(one.all_received(), 0);
+        drop((one, other));
+        let _another = all.of_a_socket();
+        assert_eq!((all.all_received(), all.sheets().len()), (1, 1), "of those that were closed too");
+        assert_eq!(all.all_dropped().find(|(why, _)| *why == Dropped::Late), late);
+    }
 
     #[test]
     fn every_reason_has_a_counter_and_a_word_of_its_own() {

@@ -7,6 +7,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use rustix::net::sockopt::{
+    Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
+};
+use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -28,7 +32,30 @@ const BUFFER: usize = 65_535;
 pub struct Listener {
     name: Arc<str>,
     socket: UdpSocket,
-    state: UdpSocketState,
+    manner: Manner,
+}
+
+/// How datagrams come and leave.
+#[derive(Debug)]
+enum Manner {
+    /// There is this one address: whatever comes was sent to it, and leaves from it by itself.
+    One(IpAddr),
+    /// On any address of the host. The kernel says to which one each datagram was sent, and is told from which one each
+    /// reply leaves, which makes either dearer.
+    Any(UdpSocketState),
+}
+
+impl Manner {
+    fn of(address: SocketAddr, socket: &UdpSocket) -> io::Result<Self> {
+        if address.ip().is_unspecified() {
+            return UdpSocketState::new(socket.into()).map(Self::Any);
+        }
+        match address {
+            SocketAddr::V4(_) => set_ip_mtu_discover(socket, Ipv4PathMtuDiscovery::PROBE)?,
+            SocketAddr::V6(_) => set_ipv6_mtu_discover(socket, Ipv6PathMtuDiscovery::PROBE)?,
+        }
+        Ok(Self::One(address.ip()))
+    }
 }
 
 /// Binds `address` with a socket for each of `homes`, the runtimes that will serve them, one behind the other; without
@@ -94,8 +121,8 @@ impl Listener {
         }
         socket.bind(&address.into())?;
         let socket = UdpSocket::from_std(socket.into())?;
-        let state = UdpSocketState::new((&socket).into())?;
-        Ok(Self { name, socket, state })
+        let manner = Manner::of(address, &socket)?;
+        Ok(Self { name, socket, manner })
     }
 
     /// What rules call it: the address that was asked for.
@@ -144,16 +171,58 @@ impl Listener {
         Poll::Ready(self.receive(buffers, clock, take).map(|_more| ()))
     }
 
-    /// Hands what one call to the kernel brings to `take`; `false` when nothing more is there.
+    /// Hands a few datagrams that are there to `take`; `false` when nothing more is there.
     fn receive(
         &self,
+        buffers: &mut Buffers,
+        clock: &dyn Clock,
+        take: impl FnMut(Now, Datagram<'_>),
+    ) -> io::Result<bool> {
+        match &self.manner {
+            Manner::One(local) => self.receive_singly(*local, buffers, clock, take),
+            Manner::Any(state) => self.receive_batch(state, buffers, clock, take),
+        }
+    }
+
+    /// One after the other, which is no dearer than many at once as long as nothing but the sender is asked for.
+    fn receive_singly(
+        &self,
+        local: IpAddr,
+        buffers: &mut Buffers,
+        clock: &dyn Clock,
+        mut take: impl FnMut(Now, Datagram<'_>),
+    ) -> io::Result<bool> {
+        let [buffer, ..] = &mut buffers.0;
+        let mut now = None;
+        let received = self.socket.try_io(Interest::READABLE, || {
+            for _ in 0..BATCH {
+                let (length, _, peer) = recvfrom(&self.socket, &mut buffer[..], RecvFlags::DONTWAIT)?;
+                let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+                if let (Some(peer), Some(bytes)) = (peer, buffer.get(..length)) {
+                    let now = *now.get_or_insert_with(|| clock.now());
+                    take(now, Datagram { peer, local: Some(local), bytes });
+                }
+            }
+            Ok(())
+        });
+        match received {
+            Ok(()) => Ok(true),
+            Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// As many as one call to the kernel brings.
+    fn receive_batch(
+        &self,
+        state: &UdpSocketState,
         buffers: &mut Buffers,
         clock: &dyn Clock,
         mut take: impl FnMut(Now, Datagram<'_>),
     ) -> io::Result<bool> {
         let mut metas = [RecvMeta::default(); BATCH];
         let mut slices = buffers.0.each_mut().map(|buffer| IoSliceMut::new(buffer));
-        let Self { socket, state, .. } = self;
+        let socket = &self.socket;
         let mut count = 0;
         let received = socket.try_io(Interest::READABLE, || {
             count = state.recv(socket.into(), &mut slices, &mut metas)?;
@@ -171,7 +240,8 @@ impl Listener {
         let now = clock.now();
         for (buffer, meta) in buffers.0.iter().zip(&metas).take(count) {
             let joined = buffer.get(..meta.len).unwrap_or_default();
-            for bytes in joined.chunks(meta.stride.max(1)) {
+            let empty = joined.is_empty().then_some(joined);
+            for bytes in joined.chunks(meta.stride.max(1)).chain(empty) {
                 take(now, Datagram { peer: meta.addr, local: meta.dst_ip, bytes });
             }
         }
@@ -180,9 +250,18 @@ impl Listener {
 
     /// Sends a packet to `peer` from `local`, the address that was asked.
     pub(super) fn send(&self, peer: SocketAddr, local: Option<IpAddr>, bytes: &[u8]) -> io::Result<()> {
-        let Self { socket, state, .. } = self;
-        let transmit =
-            Transmit { destination: peer, ecn: None, contents: bytes, segment_size: None, src_ip: local };
-        socket.try_io(Interest::WRITABLE, || state.try_send(socket.into(), &transmit))
+        let socket = &self.socket;
+        match &self.manner {
+            Manner::One(_) => socket.try_io(Interest::WRITABLE, || {
+                sendto(socket, bytes, SendFlags::DONTWAIT, &peer)?;
+                Ok(())
+            }),
+            Manner::Any(state) => {
+                let (destination, src_ip) = (peer, local);
+                let transmit =
+                    Transmit { destination, ecn: None, contents: bytes, segment_size: None, src_ip };
+                socket.try_io(Interest::WRITABLE, || state.try_send(socket.into(), &transmit))
+            }
+        }
     }
 }

@@ -136,9 +136,10 @@ struct Desk<'f, F> {
 
 impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
     fn new(listener: &'f Listener, front: &'f Front, log_in: fn(&'f Gateway, Job) -> F) -> Self {
-        let session = Session::new(front.counters.clone());
+        let counters = front.counters.of_a_socket();
+        let session = Session::new(counters.clone());
         Self {
-            office: Office { listener, front, session, fresh: None, said: Said::default() },
+            office: Office { listener, front, session, counters, fresh: None, said: Said::default() },
             log_in,
             running: Running::new(),
             new: VecDeque::new(),
@@ -173,7 +174,7 @@ impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
         for _ in 0..READS {
             let take = |now, datagram: Datagram<'_>| {
                 if let Some((ticket, job)) = self.office.take(&clients, now, datagram) {
-                    self.queue(ticket, job);
+                    self.queue(now, ticket, job);
                 }
             };
             match listener.poll_receive(cx, buffers, &*front.clock, take) {
@@ -191,9 +192,9 @@ impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
 
     /// A reply to a question is taken up at once. A new login waits until everything that was read has been looked at,
     /// and goes away when too many wait: its device asks again, or asks another node.
-    fn queue(&mut self, ticket: Ticket, job: Job) {
+    fn queue(&mut self, now: Now, ticket: Ticket, job: Job) {
         if matches!(job, Job::Resume(..)) {
-            self.begin(ticket, job);
+            self.begin(now, ticket, job);
         } else if self.new.len() < self.most_new {
             self.new.push_back((ticket, job));
         } else {
@@ -201,21 +202,23 @@ impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
         }
     }
 
-    fn begin(&mut self, ticket: Ticket, job: Job) {
+    fn begin(&mut self, now: Now, ticket: Ticket, job: Job) {
         let (log_in, gateway) = (self.log_in, &*self.office.front.gateway);
         if let Some((ticket, done)) = self.running.begin(ticket, || log_in(gateway, job)) {
-            self.office.finished(&ticket, done);
+            self.office.finished(now, &ticket, done);
         }
     }
 
     /// Begins new logins and lets the running ones go on; `again` asks for another turn.
     fn go_on(&mut self, cx: &Context<'_>, again: bool) {
+        // Once for all of them: nobody is late by what a turn lasts.
+        let now = self.office.front.clock.now();
         for _ in 0..BEGINS {
             let Some((ticket, job)) = self.new.pop_front() else { break };
-            self.begin(ticket, job);
+            self.begin(now, ticket, job);
         }
         let Self { running, office, .. } = self;
-        running.go_on(|ticket, done| office.finished(&ticket, done));
+        running.go_on(|ticket, done| office.finished(now, &ticket, done));
         if again || !self.new.is_empty() {
             cx.waker().wake_by_ref();
         } else {
@@ -243,6 +246,7 @@ struct Office<'f> {
     listener: &'f Listener,
     front: &'f Front,
     session: Session,
+    counters: Arc<Counters>,
     /// Drawn when the last one was used up.
     fresh: Option<Fresh>,
     said: Said,
@@ -253,7 +257,7 @@ impl Office<'_> {
     fn take(&mut self, clients: &ClientTable, now: Now, datagram: Datagram<'_>) -> Option<(Ticket, Job)> {
         let Datagram { peer, local, bytes } = datagram;
         let Some(fresh) = self.fresh() else {
-            self.front.counters.dropped(Dropped::Lost);
+            self.counters.dropped(Dropped::Lost);
             return None;
         };
         let arrival = Arrival { now, local, listener: self.listener.name(), peer, bytes, fresh };
@@ -296,8 +300,7 @@ impl Office<'_> {
     }
 
     /// A login has come to its end, or to a question.
-    fn finished(&mut self, ticket: &Ticket, done: Result<Ended, Panicked>) {
-        let now = self.front.clock.now();
+    fn finished(&mut self, now: Now, ticket: &Ticket, done: Result<Ended, Panicked>) {
         match done {
             Ok(ended) => {
                 if let Some(Outgoing { peer, local, bytes }) = self.session.on_reply(ticket, now, &ended) {
@@ -320,7 +323,7 @@ impl Office<'_> {
     fn send(&mut self, now: Now, peer: SocketAddr, local: Option<IpAddr>, bytes: &[u8]) {
         let sent = self.listener.send(peer, local, bytes);
         if let Err(fault) = sent {
-            self.front.counters.dropped(Dropped::NotSent);
+            self.counters.dropped(Dropped::NotSent);
             if self.is_news(now, peer.ip(), Dropped::NotSent.code()) {
                 tracing::warn!(event = "radius.not-sent", %peer, bytes = bytes.len(), %fault, "the system did not take an answer");
             }
