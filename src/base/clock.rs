@@ -1,5 +1,6 @@
 //! The only reader of time: the system's, or one moved by hand.
 
+use std::cell::Cell;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -66,11 +67,40 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "the one place that reads the clocks")]
+    #[allow(clippy::disallowed_methods, reason = "the one place that reads the steady clock")]
     fn now(&self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
-        Now { steady: Instant::now(), unix: UnixTime(i64::try_from(unix).unwrap_or(i64::MAX)) }
+        let steady = Instant::now();
+        // A thread at its end remembers nothing any more.
+        let micros = READ.try_with(|read| time_of_day(read, steady, day_now)).unwrap_or_else(|_| day_now());
+        Now { steady, unix: UnixTime(micros.div_euclid(1000)) }
     }
+}
+
+/// How long the time of day goes on by the steady clock: a login asks for the time about a dozen times.
+const GOES_ON: Duration = Duration::from_millis(1);
+
+thread_local! {
+    /// When the time of day was read last, and what it was in microseconds.
+    static READ: Cell<Option<(Instant, i64)>> = const { Cell::new(None) };
+}
+
+/// Microseconds of the time of day at `steady`. A clock that is set shows it within [`GOES_ON`].
+fn time_of_day(read: &Cell<Option<(Instant, i64)>>, steady: Instant, day: impl FnOnce() -> i64) -> i64 {
+    if let Some((then, micros)) = read.get()
+        && let Some(since) = steady.checked_duration_since(then)
+        && since < GOES_ON
+    {
+        return micros.saturating_add(i64::from(since.subsec_micros()));
+    }
+    let micros = day();
+    read.set(Some((steady, micros)));
+    micros
+}
+
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the time of day")]
+fn day_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    i64::try_from(since).unwrap_or(i64::MAX)
 }
 
 /// A clock that moves only when told to; for tests, `explain --at` and fuzzing.
@@ -127,6 +157,18 @@ mod tests {
         assert_eq!(clock.now().jumped_since(before), 100_000);
         clock.jump_to(UnixTime::from_seconds(907));
         assert_eq!(clock.now().jumped_since(before), -100_000);
+    }
+
+    #[test]
+    fn the_time_of_day_is_read_again_after_a_millisecond() {
+        let (read, start) = (Cell::new(None), SystemClock.now().steady);
+        let after = |micros| start + Duration::from_micros(micros);
+        assert_eq!(time_of_day(&read, after(0), || 5_000_000), 5_000_000);
+        assert_eq!(time_of_day(&read, after(999), || unreachable!()), 5_000_999);
+        assert_eq!(time_of_day(&read, after(1000), || 9_000_000), 9_000_000, "it was set meanwhile");
+        assert_eq!(time_of_day(&read, after(1500), || unreachable!()), 9_000_500);
+        assert_eq!(time_of_day(&read, after(1499), || 9_000_499), 9_000_499);
+        assert_eq!(time_of_day(&read, start, || 7), 7, "a time before the last one is read anew");
     }
 
     #[test]

@@ -1,22 +1,24 @@
 //! One UDP socket: bound as often as there are tasks for it, read many datagrams at a time, answered from the address
 //! that was asked.
 
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use quinn_udp::{RecvMeta, Transmit, UdpSocketState};
+use rustix::net::addr::SocketAddrArg;
 use rustix::net::sockopt::{
     Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover,
 };
-use rustix::net::{RecvFlags, SendFlags, recvfrom, sendto};
+use rustix::net::{MMsgHdr, RecvFlags, SendAncillaryBuffer, SendFlags, recvfrom, sendmmsg, sendto};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
 use tokio::runtime::Handle;
 
 use crate::base::clock::{Clock, Now};
+use crate::frontend::radius::session::Outgoing;
 
 /// Asked of the kernel for what arrives while we work; it may give less.
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
@@ -246,6 +248,41 @@ impl Listener {
             }
         }
         Ok(count == BATCH)
+    }
+
+    /// Sends all `packets` in their order, and says of which the kernel did not take.
+    pub(super) fn send_all(&self, packets: &[Outgoing], mut failed: impl FnMut(&Outgoing, io::Error)) {
+        match (&self.manner, packets) {
+            (Manner::One(_), [_, _, ..]) => self.send_batch(packets, failed),
+            _ => packets.iter().for_each(|packet| {
+                if let Err(fault) = self.send(packet.peer, packet.local, &packet.bytes) {
+                    failed(packet, fault);
+                }
+            }),
+        }
+    }
+
+    /// In as few calls to the kernel as there can be. One call ends before the first packet that is not taken, and the
+    /// next one says why.
+    fn send_batch(&self, packets: &[Outgoing], mut failed: impl FnMut(&Outgoing, io::Error)) {
+        let socket = &self.socket;
+        let peers: Vec<_> = packets.iter().map(|packet| packet.peer.as_any()).collect();
+        let slices: Vec<_> = packets.iter().map(|packet| [IoSlice::new(&packet.bytes)]).collect();
+        let mut controls: Vec<_> = packets.iter().map(|_| SendAncillaryBuffer::default()).collect();
+        let parts = peers.iter().zip(&slices).zip(&mut controls);
+        let mut headers: Vec<_> =
+            parts.map(|((to, of), with)| MMsgHdr::new_with_addr(to, of, with)).collect();
+        let mut done = 0;
+        while let (Some(rest), Some(packet)) = (headers.get_mut(done..), packets.get(done)) {
+            let sent = socket.try_io(Interest::WRITABLE, || Ok(sendmmsg(socket, rest, SendFlags::DONTWAIT)?));
+            match sent {
+                Ok(count) => done = done.saturating_add(count.max(1)),
+                Err(fault) => {
+                    failed(packet, fault);
+                    done = done.saturating_add(1);
+                }
+            }
+        }
     }
 
     /// Sends a packet to `peer` from `local`, the address that was asked.

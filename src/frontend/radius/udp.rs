@@ -3,9 +3,11 @@
 //! One task owns one socket, everything it remembers and the logins that came in by it, so nothing here is locked and
 //! nothing changes threads: what a datagram costs is mostly what it takes to wake somebody.
 
+mod advice;
+
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,6 +27,7 @@ use crate::frontend::radius::running::{Panicked, Running};
 use crate::frontend::radius::session::{Action, Outgoing, Session, Ticket};
 use crate::frontend::radius::socket::{Buffers, Datagram, Listener};
 use crate::frontend::radius::translate::{Arrival, Fresh};
+use crate::frontend::radius::udp::advice::advice;
 use crate::gateway::admit::{Place, Refused};
 use crate::gateway::drive::{Asker, Ended, Gateway};
 use crate::login::attempt::{Answer, Attempt, ChallengeId};
@@ -36,6 +39,8 @@ const READS: usize = 16;
 /// New logins that begin in one turn; fewer than one turn can read, so that replies to questions overtake them when
 /// there is more to do than gets done.
 const BEGINS: usize = 64;
+/// Packets that leave together; more of them leave before the turn is over.
+const LEAVE: usize = 32;
 /// New logins that wait for their turn. More would be answered too late to be of use.
 const MOST_NEW: usize = 1024;
 
@@ -139,7 +144,15 @@ impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
         let counters = front.counters.of_a_socket();
         let session = Session::new(counters.clone());
         Self {
-            office: Office { listener, front, session, counters, fresh: None, said: Said::default() },
+            office: Office {
+                listener,
+                front,
+                session,
+                counters,
+                outbox: Vec::new(),
+                fresh: None,
+                said: Said::default(),
+            },
             log_in,
             running: Running::new(),
             new: VecDeque::new(),
@@ -219,6 +232,7 @@ impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
         }
         let Self { running, office, .. } = self;
         running.go_on(|ticket, done| office.finished(now, &ticket, done));
+        office.send_off(now);
         if again || !self.new.is_empty() {
             cx.waker().wake_by_ref();
         } else {
@@ -247,6 +261,8 @@ struct Office<'f> {
     front: &'f Front,
     session: Session,
     counters: Arc<Counters>,
+    /// What leaves when the turn is over, at the latest.
+    outbox: Vec<Outgoing>,
     /// Drawn when the last one was used up.
     fresh: Option<Fresh>,
     said: Said,
@@ -267,9 +283,9 @@ impl Office<'_> {
         }
         match action {
             Action::Drop(why) => self.complain(now, peer.ip(), why),
-            Action::Send(bytes) => self.send(now, peer, local, &bytes),
+            Action::Send(bytes) => self.send(now, Outgoing { peer, local, bytes }),
             Action::Refuse(why, bytes) => {
-                self.send(now, peer, local, &bytes);
+                self.send(now, Outgoing { peer, local, bytes });
                 self.explain(now, peer.ip(), why);
             }
             Action::Begin(ticket, attempt) => match self.front.gateway.admit(&attempt) {
@@ -303,8 +319,8 @@ impl Office<'_> {
     fn finished(&mut self, now: Now, ticket: &Ticket, done: Result<Ended, Panicked>) {
         match done {
             Ok(ended) => {
-                if let Some(Outgoing { peer, local, bytes }) = self.session.on_reply(ticket, now, &ended) {
-                    self.send(now, peer, local, &bytes);
+                if let Some(outgoing) = self.session.on_reply(ticket, now, &ended) {
+                    self.send(now, outgoing);
                 }
             }
             Err(Panicked) => {
@@ -318,16 +334,25 @@ impl Office<'_> {
         }
     }
 
-    /// Sends a packet from the address that was asked. If the kernel does not take it, the device's
-    /// next copy of the request gets it.
-    fn send(&mut self, now: Now, peer: SocketAddr, local: Option<IpAddr>, bytes: &[u8]) {
-        let sent = self.listener.send(peer, local, bytes);
-        if let Err(fault) = sent {
+    /// Sends a packet, with others of the same turn.
+    fn send(&mut self, now: Now, outgoing: Outgoing) {
+        self.outbox.push(outgoing);
+        if self.outbox.len() >= LEAVE {
+            self.send_off(now);
+        }
+    }
+
+    /// Sends what waits. If the kernel does not take a packet, the device's next copy of the request gets it.
+    fn send_off(&mut self, now: Now) {
+        let mut outbox = std::mem::take(&mut self.outbox);
+        self.listener.send_all(&outbox, |Outgoing { peer, bytes, .. }, fault| {
             self.counters.dropped(Dropped::NotSent);
             if self.is_news(now, peer.ip(), Dropped::NotSent.code()) {
                 tracing::warn!(event = "radius.not-sent", %peer, bytes = bytes.len(), %fault, "the system did not take an answer");
             }
-        }
+        });
+        outbox.clear();
+        self.outbox = outbox;
     }
 
     /// Says once a minute why packets of a client are dropped. Strangers share one line.
@@ -363,25 +388,6 @@ impl From<Refused> for Dropped {
             Refused::Rate => Self::AdmissionRate,
             Refused::StoreBehind => Self::AdmissionStoreBehind,
         }
-    }
-}
-
-/// Whose move it is.
-const fn advice(why: Dropped) -> &'static str {
-    match why {
-        Dropped::UnknownClient => "no client is configured for this address",
-        Dropped::Unsigned => {
-            "it has no message-authenticator; update the device, or set message-authenticator for this client"
-        }
-        Dropped::WrongSignature => "its message-authenticator does not fit; compare the shared secrets",
-        Dropped::UnsignedProxyState => {
-            "it came through a proxy and has no message-authenticator; update the proxy"
-        }
-        Dropped::ProxyLoop => "it has passed too many proxies; look for two that send to each other",
-        Dropped::UnsignedUnusable => {
-            "it makes no sense and has no message-authenticator; compare the shared secrets"
-        }
-        _ => "see the reason's entry in the manual",
     }
 }
 

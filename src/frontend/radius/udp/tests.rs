@@ -5,6 +5,8 @@ mod server;
 mod turns;
 mod world;
 
+use std::net::SocketAddr;
+
 use tokio::time::timeout;
 
 use super::*;
@@ -193,4 +195,27 @@ async fn several_sockets_share_one_address() {
         assert_eq!(Packet::parse(&reply).unwrap().code(), Code::AccessAccept);
     }
     assert_eq!(server.count("sent", "accept"), 20);
+}
+
+#[tokio::test]
+async fn a_packet_that_the_kernel_does_not_take_keeps_no_other_from_leaving() {
+    for address in ["127.0.0.1:0", "0.0.0.0:0"] {
+        let listener = bind(address.parse().unwrap(), &homes(1)).unwrap().remove(0);
+        let device = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        device.send_to(b"?", ("127.0.0.1", port)).await.unwrap();
+        listener.readable().await.unwrap();
+        let (here, nowhere) = (device.local_addr().unwrap(), "[::1]:9".parse().unwrap());
+        let local = Some(IpAddr::from([127, 0, 0, 1]));
+        let to = |peer: SocketAddr, text: &str| Outgoing { peer, local, bytes: text.as_bytes().into() };
+        let packets = [to(here, "first"), to(nowhere, "lost"), to(nowhere, "lost"), to(here, "last")];
+        let mut failed = Vec::new();
+        listener.send_all(&packets, |packet, _| failed.push(packet.peer));
+        assert_eq!(failed, [nowhere, nowhere], "{address}");
+        for text in ["first", "last"] {
+            let mut buffer = [0; 16];
+            let (length, _) = timeout(PATIENCE, device.recv_from(&mut buffer)).await.unwrap().unwrap();
+            assert_eq!(&buffer[..length], text.as_bytes(), "{address}");
+        }
+    }
 }
