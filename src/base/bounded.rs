@@ -94,6 +94,11 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
         self.entries.get(key).map(|(number, _, _)| *number)
     }
 
+    /// All that is kept, however old it is, in any order.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.entries.values().map(|(_, _, value)| value)
+    }
+
     /// Number of entries, those not yet swept out included.
     #[must_use]
     pub fn len(&self) -> usize {

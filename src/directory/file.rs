@@ -38,7 +38,7 @@ pub use crate::directory::file::hash::{HashFault, hash_password};
 use crate::directory::file::index::Index;
 use crate::directory::file::packed::{Packed, User};
 use crate::directory::file::straight::{LONGEST_PART, Parts, Straight};
-use crate::gateway::ports::{After, Directory, Verified};
+use crate::gateway::ports::{After, Directory, Soon, Verified};
 use crate::login::identity::{Account, Attributes, LoginName, NameForm, Standing};
 use crate::login::step::PrimaryOutcome;
 use crate::login::verdict::{Fault, FaultKind};
@@ -223,8 +223,8 @@ impl FileDirectory {
 
 #[async_trait]
 impl Directory for FileDirectory {
-    async fn find(&self, name: &LoginName, _until: Instant) -> Result<Option<Account>, Fault> {
-        Ok(self.users.named(name).and_then(|user| self.users.account(&user, &self.name)))
+    fn find<'a>(&'a self, name: &'a LoginName, _until: Instant) -> Soon<'a, Result<Option<Account>, Fault>> {
+        Soon::Now(Ok(self.users.named(name).and_then(|user| self.users.account(&user, &self.name))))
     }
 
     async fn verify(

@@ -22,14 +22,14 @@ pub use crate::gateway::asker::{Asker, Ended, Reply};
 use crate::gateway::badge;
 use crate::gateway::drive::patience::Patience;
 pub use crate::gateway::drive::suspect::Shown;
-use crate::gateway::drive::work::Held;
+use crate::gateway::drive::work::{Held, Job};
 use crate::gateway::faults::Faults;
 use crate::gateway::pending::{Pending, Taken};
 use crate::gateway::ports::places::Places;
 use crate::gateway::ports::{
-    Audit, AuditRecord, Directory, Naming, SecondFactor, ServerState, Store, Upstream, Vault,
+    Audit, AuditRecord, Directory, Naming, SecondFactor, ServerState, Soon, Store, Upstream, Vault,
 };
-use crate::gateway::remember::{Kept, Memory};
+use crate::gateway::remember::{Kept, Mark, Memory};
 use crate::gateway::spray::Spray;
 use crate::gateway::strangers::Strangers;
 use crate::gateway::tally::Tally;
@@ -37,7 +37,7 @@ use crate::gateway::turns::Turns;
 use crate::login::attempt::{Answer, Attempt, ChallengeId};
 use crate::login::flow::Flow;
 use crate::login::policy::Policy;
-use crate::login::step::{Event, Outcome, Prompt, Step, Work};
+use crate::login::step::{Event, Outcome, Prompt, Step};
 use crate::login::throttle::FlowLimits;
 use crate::login::verdict::{Basis, Fault, FaultKind, Grant, Reason, Verdict};
 
@@ -223,7 +223,8 @@ impl Gateway {
                 self.run(flow, event, &live, came.steady, &Asker::patient()).await
             }
             Taken::Foreign(mut flow) => {
-                let ended = self.finish(&mut flow, Verdict::Reject(Reason::UnknownChallenge)).await;
+                let verdict = Verdict::Reject(Reason::UnknownChallenge);
+                let ended = self.finish(&mut flow, verdict, self.parts.clock.now()).await;
                 Ended::bare(self.held_back(ended, came.steady, delay, &Asker::patient()).await)
             }
             Taken::Nothing => {
@@ -267,41 +268,67 @@ impl Gateway {
         let mut event = first;
         let mut held = Held::default();
         let mut patience = Patience::new(asker, &*self.parts.clock);
-        loop {
+        // It is read again whenever there was something to wait for: what is done at once takes no time.
+        let mut now = self.parts.clock.now();
+        let verdict = loop {
             if asker.is_gone() {
                 flow.call_off();
             }
-            match flow.advance(event, self.parts.clock.now()) {
-                Step::Do(work) => {
-                    event = self.work_in_time(work, &flow, live, &mut held, &mut patience).await
+            let work = match flow.advance(event, now) {
+                Step::Do(work) => work,
+                Step::Ask(prompt) => return Ended::bare(self.ask(flow, prompt)),
+                Step::Done(verdict) => break verdict,
+            };
+            let job = Job { work: &work, flow: &flow, live, now, after: asker.after };
+            let outcome = match self.work(job, &mut held) {
+                Soon::Now(outcome) => Ok(outcome),
+                Soon::Later(outcome) => {
+                    let outcome = patience.wait(outcome, flow.deadline(), work.may_stop()).await;
+                    now = self.parts.clock.now();
+                    outcome
                 }
-                Step::Ask(prompt) => {
-                    return Ended::bare(self.ask(flow, prompt));
-                }
-                Step::Done(verdict) => {
-                    let signs = suspect::signs_of(&verdict);
-                    let reply = self.finish(&mut flow, verdict).await;
-                    self.has_failed(signs, held.shown.as_ref(), &flow, live);
-                    if matches!(reply, Reply::Reject(Reason::LockoutGuard)) {
-                        self.guarded(&flow, live);
-                    }
-                    if let Reply::Accept(grant) = &reply {
-                        self.exemption_used(grant, &flow, live);
-                        self.fault_mode_used(grant, &flow, live);
-                        self.remember(&flow, grant);
-                    }
-                    let Held { turn, session, .. } = held;
-                    drop(turn);
-                    let session = session.filter(|_| matches!(reply, Reply::Accept(_)));
-                    let held = flow.take_held().filter(|_| matches!(reply, Reply::Accept(_)));
-                    let who = flow.subject().map(|subject| subject.pseudonym.clone());
-                    let delay = flow.attempt().client.reject_delay;
-                    let reply = self.held_back(reply, came, delay, asker).await;
-                    let badge = self.badge(&flow, &reply);
-                    return Ended { reply, session, who, held, badge };
-                }
-            }
+            };
+            event = outcome.map_or_else(|event| event, |outcome| self.heard(outcome, &flow, now.steady));
+        };
+        self.end(flow, (verdict, now), held, live, (came, asker)).await
+    }
+
+    fn heard(&self, outcome: Outcome, flow: &Flow, now: Instant) -> Event {
+        if let Some(fault) = fault_of(&outcome) {
+            self.faults.tell(fault, flow.attempt(), now);
         }
+        Event::Worked(outcome)
+    }
+
+    async fn end(
+        &self,
+        mut flow: Box<Flow>,
+        (verdict, now): (Verdict, Now),
+        held: Held,
+        live: &Live,
+        (came, asker): (Instant, &Asker),
+    ) -> Ended {
+        let signs = suspect::signs_of(&verdict);
+        let reply = self.finish(&mut flow, verdict, now).await;
+        self.has_failed(signs, held.shown.as_ref(), &flow, live);
+        if matches!(reply, Reply::Reject(Reason::LockoutGuard)) {
+            self.guarded(&flow, live);
+        }
+        if let Reply::Accept(grant) = &reply {
+            self.exemption_used(grant, &flow, live);
+            self.fault_mode_used(grant, &flow, live);
+            self.remember(&flow, grant, held.state, now.steady);
+        }
+        let Held { turn, session, .. } = held;
+        drop(turn);
+        let is_accepted = matches!(reply, Reply::Accept(_));
+        let session = session.filter(|_| is_accepted);
+        let held = flow.take_held().filter(|_| is_accepted);
+        let who = flow.subject().map(|subject| subject.pseudonym.clone());
+        let delay = flow.attempt().client.reject_delay;
+        let reply = self.held_back(reply, came, delay, asker).await;
+        let badge = self.badge(&flow, &reply);
+        Ended { reply, session, who, held, badge }
     }
 
     /// The note for the client's accounting. A login that has been granted and recorded goes on without one.
@@ -316,7 +343,7 @@ impl Gateway {
             .ok()
     }
 
-    fn remember(&self, flow: &Flow, grant: &Grant) {
+    fn remember(&self, flow: &Flow, grant: &Grant, state: Option<Mark>, now: Instant) {
         let kept = match grant.basis() {
             Basis::Confirmed(kind) => Kept::Factor(kind),
             Basis::Exempt => Kept::ExemptPassword,
@@ -328,10 +355,9 @@ impl Gateway {
             | Basis::FaultRecent(_)
             | Basis::FaultFactor(_) => return,
         };
-        let now = self.parts.clock.now().steady;
         self.memory.keep(flow, kept, now);
         if matches!(kept, Kept::Factor(_)) {
-            self.memory.keep_recent(flow, flow.shown(), now);
+            self.memory.keep_recent(flow, flow.shown(), state, now);
         }
         if matches!(kept, Kept::Factor(_)) && flow.remembered_for().is_some() {
             self.memory.keep_place(flow, flow.shown(), now);
@@ -347,25 +373,6 @@ impl Gateway {
         }
         self.tally.asked();
         Reply::Ask(id, prompt)
-    }
-
-    async fn work_in_time(
-        &self,
-        work: Work,
-        flow: &Flow,
-        live: &Live,
-        held: &mut Held,
-        patience: &mut Patience<'_>,
-    ) -> Event {
-        let (end, may_stop, after) = (flow.deadline(), work.may_stop(), patience.after());
-        let outcome = match patience.wait(self.work(work, flow, live, held, after), end, may_stop).await {
-            Ok(outcome) => outcome,
-            Err(event) => return event,
-        };
-        if let Some(fault) = fault_of(&outcome) {
-            self.faults.tell(fault, flow.attempt(), self.parts.clock.now().steady);
-        }
-        Event::Worked(outcome)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod provision;
 pub mod record;
 pub mod rows;
 pub mod sessions;
+pub mod soon;
 pub mod upstream;
 pub mod verified;
 
@@ -18,6 +19,7 @@ pub use crate::gateway::ports::record::{Audit, AuditRecord, ExemptLogin};
 pub use crate::gateway::ports::rows::{
     Adopted, Digests, NewEnrolment, NewSubject, SubjectDigest, SubjectRow, Totals,
 };
+pub use crate::gateway::ports::soon::{Later, Soon};
 pub use crate::gateway::ports::upstream::{Question, Upstream};
 pub use crate::gateway::ports::verified::{After, Session, Verified};
 
@@ -45,7 +47,7 @@ pub trait Directory: Send + Sync {
     /// # Errors
     ///
     /// A fault when no server answers before `until`, when it refuses us, or when two accounts fit (B-052).
-    async fn find(&self, name: &LoginName, until: Instant) -> Result<Option<Account>, Fault>;
+    fn find<'a>(&'a self, name: &'a LoginName, until: Instant) -> Soon<'a, Result<Option<Account>, Fault>>;
 
     /// Whether `password` is that account's, by at most one try at one server (B-087). Without an account
     /// the same work is done against nobody and the outcome is [`crate::login::step::PrimaryOutcome::Wrong`]
@@ -116,14 +118,13 @@ pub trait Directory: Send + Sync {
 }
 
 /// Gives accounts their anonymous ids.
-#[async_trait]
 pub trait Naming: Send + Sync {
     /// The subject behind `account`; a new account gets its id now.
     ///
     /// # Errors
     ///
     /// A fault of the store, or when the site's own number is missing or belongs to another account.
-    async fn subject(&self, account: Account) -> Result<Subject, Fault>;
+    fn subject(&self, account: Account) -> Soon<'_, Result<Subject, Fault>>;
 }
 
 /// A kind of second factor whose codes are typed.
@@ -195,7 +196,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     ///
     /// Here and below: a fault when the store cannot be read or written; then nothing was changed.
-    async fn pseudonym(&self, digest: &SubjectDigest) -> Result<Option<Pseudonym>, Fault>;
+    fn pseudonym<'a>(&'a self, digest: &'a SubjectDigest) -> Soon<'a, Result<Option<Pseudonym>, Fault>>;
 
     /// Remembers a subject unless its digest or its pseudonym is known.
     ///
@@ -210,7 +211,7 @@ pub trait Store: Send + Sync {
     /// # Errors
     ///
     /// As above.
-    async fn recall(&self, who: &Pseudonym) -> Result<Record, Fault>;
+    fn recall<'a>(&'a self, who: &'a Pseudonym) -> Soon<'a, Result<Record, Fault>>;
 
     /// Whether so much waits to be written that no new login should begin: what there is still room for is for those
     /// that have begun. It costs next to nothing to ask.

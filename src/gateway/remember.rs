@@ -13,7 +13,7 @@ mod last_known;
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -77,6 +77,8 @@ pub(super) struct Memory {
     last_known: Mutex<LastKnown>,
     /// Behind whom of these the store is asked next.
     next_known: AtomicU64,
+    /// The store may still have to hear of somebody's wrong passwords.
+    may_owe: AtomicBool,
 }
 
 struct Entry {
@@ -109,6 +111,7 @@ impl Memory {
             places: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST_PLACE)),
             last_known: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST_KNOWN)),
             next_known: AtomicU64::new(0),
+            may_owe: AtomicBool::new(false),
         }
     }
 
@@ -256,7 +259,7 @@ impl Memory {
 struct Marks(RandomState);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Mark(u64);
+pub(in crate::gateway) struct Mark(u64);
 
 impl Marks {
     fn of(&self, what: &impl Hash) -> Mark {

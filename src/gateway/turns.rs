@@ -5,11 +5,13 @@
 //! as none of its passwords was wrong, as many of its logins run side by side as wrong ones are free: if all of them
 //! turn out to be wrong, they are no more than would have been tried one after the other.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
+use crate::base::spread::SpreadMap;
+use crate::gateway::ports::Soon;
 use crate::login::identity::Pseudonym;
 use crate::login::verdict::{Fault, FaultKind};
 
@@ -36,17 +38,32 @@ pub enum Way {
     Beside,
 }
 
-/// Who has the turn, subject by subject. Holds entries only for subjects whose logins run now.
+impl Way {
+    const fn shares_of(self, width: u32) -> u32 {
+        match self {
+            Self::Alone => width,
+            Self::Beside => 1,
+        }
+    }
+}
+
+/// Who has the turn, subject by subject. Holds entries only for subjects whose logins run now, under keyed hashes of their
+/// ids: should two ever have the same, they wait for each other.
 #[derive(Debug, Default)]
 pub struct Turns {
-    queues: Mutex<HashMap<Pseudonym, Queue>>,
+    hasher: RandomState,
+    queues: Mutex<SpreadMap<Queue>>,
 }
 
 #[derive(Debug)]
 struct Queue {
-    shares: Arc<Semaphore>,
     width: u32,
+    /// Those who run or wait.
     length: usize,
+    /// What nobody has, until somebody waits.
+    free: u32,
+    /// What nobody has, and who waits for it; most logins meet nobody and need none.
+    waiting: Option<Arc<Semaphore>>,
 }
 
 /// The turn of one login; the next one has it when this is dropped.
@@ -54,16 +71,15 @@ struct Queue {
 #[must_use]
 pub struct Turn {
     way: Way,
-    held: OwnedSemaphorePermit,
     seat: Seat,
 }
 
 #[derive(Debug)]
 struct Seat {
     turns: Arc<Turns>,
-    who: Pseudonym,
-    shares: Arc<Semaphore>,
-    width: u32,
+    key: u64,
+    /// What it has.
+    shares: u32,
 }
 
 impl Turn {
@@ -79,68 +95,97 @@ impl Turn {
     ///
     /// A fault of the program only.
     pub async fn alone(self) -> Result<Self, Fault> {
-        let Self { held, seat, .. } = self;
-        drop(held);
+        let Self { mut seat, .. } = self;
+        seat.give_back(false);
         seat.wait(Way::Alone).await
     }
 }
 
 impl Seat {
-    async fn wait(self, way: Way) -> Result<Turn, Fault> {
-        let needed = match way {
-            Way::Alone => self.width,
-            Way::Beside => 1,
+    async fn wait(mut self, way: Way) -> Result<Turn, Fault> {
+        let closed = || Fault::new(FaultKind::Internal, "the queue of a subject was closed");
+        let (needed, waiting) = {
+            let mut queues = self.turns.lock();
+            let queue = queues.get_mut(&self.key).ok_or_else(closed)?;
+            let free = &mut queue.free;
+            let begun = || Arc::new(Semaphore::new(usize::try_from(std::mem::take(free)).unwrap_or(0)));
+            (way.shares_of(queue.width), queue.waiting.get_or_insert_with(begun).clone())
         };
-        let closed = |_| Fault::new(FaultKind::Internal, "the queue of a subject was closed");
-        let held = self.shares.clone().acquire_many_owned(needed).await.map_err(closed)?;
-        Ok(Turn { way, held, seat: self })
+        let shares = waiting.acquire_many(needed).await.map_err(|_| closed())?;
+        // From here on they are given back with the seat.
+        shares.forget();
+        self.shares = needed;
+        Ok(Turn { way, seat: self })
     }
-}
 
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut queues = self.turns.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(queue) = queues.get_mut(&self.who) {
+    fn give_back(&mut self, leaves: bool) {
+        let shares = std::mem::take(&mut self.shares);
+        let mut queues = self.turns.lock();
+        let Some(queue) = queues.get_mut(&self.key) else { return };
+        match &queue.waiting {
+            Some(waiting) => waiting.add_permits(usize::try_from(shares).unwrap_or(0)),
+            None => queue.free = queue.free.saturating_add(shares),
+        }
+        if leaves {
             queue.length = queue.length.saturating_sub(1);
             if queue.length == 0 {
-                queues.remove(&self.who);
+                queues.remove(&self.key);
             }
         }
     }
 }
 
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.give_back(true);
+    }
+}
+
 impl Turns {
-    /// Waits for the turn of `who`, in the order of asking. The place in the queue is given up when the future is
-    /// dropped.
-    ///
-    /// # Errors
-    ///
+    /// The turn of `who`, in the order of asking. The place in the queue is given up when what is waited for is dropped.
     /// [`FaultKind::Overloaded`] when too many wait already.
-    pub async fn take(self: &Arc<Self>, who: &Pseudonym, way: Way, room: Room) -> Result<Turn, Fault> {
-        self.sit_down(who, way, room)?.wait(way).await
+    pub fn take(
+        self: &Arc<Self>,
+        who: &Pseudonym,
+        way: Way,
+        room: Room,
+    ) -> Soon<'static, Result<Turn, Fault>> {
+        match self.sit_down(who, way, room) {
+            Err(fault) => Soon::Now(Err(fault)),
+            Ok(seat) if seat.shares > 0 => Soon::Now(Ok(Turn { way, seat })),
+            Ok(seat) => Soon::later(seat.wait(way)),
+        }
     }
 
+    /// A seat in the queue, with the turn where that is free.
     fn sit_down(self: &Arc<Self>, who: &Pseudonym, way: Way, room: Room) -> Result<Seat, Fault> {
         let most = match way {
             Way::Alone => room.at_once.max(1),
             Way::Beside => LONGEST_EXEMPT_QUEUE,
         };
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-        let queue = queues.entry(who.clone()).or_insert_with(|| Queue::new(room.free.clamp(1, WIDEST)));
+        let key = self.hasher.hash_one(who);
+        let mut queues = self.lock();
+        let queue = queues.entry(key).or_insert_with(|| Queue::new(room.free.clamp(1, WIDEST)));
         if queue.length >= most {
             let what = format!("{most} logins of one subject wait for each other");
             return Err(Fault::new(FaultKind::Overloaded, what));
         }
         queue.length = queue.length.saturating_add(1);
-        let (shares, width) = (queue.shares.clone(), queue.width);
-        Ok(Seat { turns: self.clone(), who: who.clone(), shares, width })
+        let needed = way.shares_of(queue.width);
+        // Nobody overtakes those who wait.
+        let left = queue.free.checked_sub(needed).filter(|_| queue.waiting.is_none());
+        queue.free = left.unwrap_or(queue.free);
+        Ok(Seat { turns: self.clone(), key, shares: if left.is_some() { needed } else { 0 } })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SpreadMap<Queue>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Queue {
-    fn new(width: u32) -> Self {
-        let shares = Semaphore::new(usize::try_from(width).unwrap_or(1));
-        Self { shares: Arc::new(shares), width, length: 0 }
+    const fn new(width: u32) -> Self {
+        Self { width, length: 0, free: width, waiting: None }
     }
 }
 

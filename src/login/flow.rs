@@ -206,7 +206,7 @@ impl Flow {
                 Ok(_) => reject(self.nobody),
                 Err(fault) => unable(fault.kind),
             },
-            (Stage::Recalling, Event::Worked(Outcome::Record(Ok(record)))) => self.recalled(record, now),
+            (Stage::Recalling, Event::Worked(Outcome::Record(Ok(record)))) => self.recalled(*record, now),
             (Stage::Recalling, Event::Worked(Outcome::Record(Err(fault)))) => self.not_recalled(&fault, now),
             (Stage::Remembering, Event::Worked(Outcome::Remembered(known))) => self.remembered(known, now),
             (Stage::Verifying, Event::Worked(Outcome::Primary(outcome))) => match outcome {

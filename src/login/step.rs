@@ -15,10 +15,6 @@ use crate::login::throttle::Failures;
 use crate::login::verdict::{Fault, Verdict};
 
 /// What just happened to a login.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "taken apart at once; a box would be an allocation more in every login"
-)]
 #[derive(Debug)]
 pub enum Event {
     /// It began.
@@ -81,9 +77,9 @@ pub enum Work {
     ForgetWrongPasswords(Pseudonym),
     /// Note that the subject is let in, today and from its network: [`Outcome::Counted`].
     NoteLogin(Pseudonym),
-    /// Hold the code against these enrolments and use it up; whether something else was shown before says where a wrong
-    /// one is counted: [`Outcome::Factor`].
-    Check(Pseudonym, Code, Vec<Enrolment>, Proof),
+    /// Hold the code against the subject's enrolments of these kinds and use it up; whether something else was shown before
+    /// says where a wrong one is counted: [`Outcome::Factor`].
+    Check(Pseudonym, Code, FactorKinds, Proof),
 }
 
 impl Work {
@@ -114,9 +110,9 @@ pub enum Outcome {
     /// Of [`Work::FindSubject`].
     Subject(Result<Option<Subject>, Fault>),
     /// Of [`Work::Recall`].
-    Record(Result<Record, Fault>),
+    Record(Result<Box<Record>, Fault>),
     /// Of [`Work::Remember`]; `None` of somebody who was not seen since the start.
-    Remembered(Option<Record>),
+    Remembered(Option<Box<Record>>),
     /// Of [`Work::VerifyPrimary`].
     Primary(Result<PrimaryOutcome, Fault>),
     /// Of [`Work::CountWrongPassword`], [`Work::ForgetWrongPasswords`] and [`Work::NoteLogin`].
@@ -127,6 +123,20 @@ pub enum Outcome {
     Changed(Result<Changed, Fault>),
     /// Of [`Work::Check`].
     Factor(Result<FactorOutcome, Fault>),
+}
+
+impl Outcome {
+    /// Of [`Work::Recall`], where all is well.
+    #[must_use]
+    pub fn known(record: Record) -> Self {
+        Self::Record(Ok(Box::new(record)))
+    }
+
+    /// Of [`Work::Remember`], of somebody who was seen.
+    #[must_use]
+    pub fn remembered(record: Record) -> Self {
+        Self::Remembered(Some(Box::new(record)))
+    }
 }
 
 /// What the one who knows the password says.

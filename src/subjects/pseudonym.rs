@@ -5,13 +5,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
-
 use crate::base::bounded::BoundedMap;
 use crate::base::clock::Clock;
 use crate::base::random::{Random, bytes};
 use crate::base::secret::Secret;
-use crate::gateway::ports::{Adopted, Audit, Naming, NewSubject, Place, Store, SubjectDigest, Vault};
+use crate::gateway::ports::{Adopted, Audit, Naming, NewSubject, Place, Soon, Store, SubjectDigest, Vault};
 use crate::login::identity::{Account, Pseudonym, Subject};
 use crate::login::verdict::{Fault, FaultKind};
 use crate::subjects::act::{Act, Acts};
@@ -193,6 +191,31 @@ impl Names {
         Ok(known)
     }
 
+    /// The subject, whose id is what came of asking the store, or the one under which it was seen a short while ago.
+    fn named(
+        &self,
+        account: Account,
+        newest: SubjectDigest,
+        stored: Result<Pseudonym, Fault>,
+    ) -> Result<Subject, Fault> {
+        let now = self.clock.now().steady;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let pseudonym = match stored {
+            Ok(pseudonym) => {
+                if seen.renew(&newest, OFTEN, now).is_none_or(|known| *known != pseudonym) {
+                    seen.insert(newest, pseudonym.clone(), now);
+                }
+                pseudonym
+            }
+            Err(fault) if fault.kind == FaultKind::StoreUnavailable => {
+                seen.get(&newest, now).cloned().ok_or(fault)?
+            }
+            Err(fault) => return Err(fault),
+        };
+        drop(seen);
+        Ok(Subject { pseudonym, account: Arc::new(account) })
+    }
+
     fn random_id(&self) -> Result<Pseudonym, Fault> {
         let unable = |what: String| Fault::new(FaultKind::Internal, what);
         let random: [u8; 12] =
@@ -204,31 +227,23 @@ impl Names {
     }
 }
 
-#[async_trait]
 impl Naming for Names {
     /// An id stays for ever: an account that has one keeps it, whatever number its directory gives later. Where the store
     /// is away, that of an account which was looked up a short while ago is known.
-    async fn subject(&self, account: Account) -> Result<Subject, Fault> {
+    fn subject(&self, account: Account) -> Soon<'_, Result<Subject, Fault>> {
         let digests = self.vault.digests(&account.directory, &account.id);
         let Some(newest) = digests.first().copied() else {
-            return Err(Fault::new(FaultKind::KeyMissing, "there is no key to find accounts by"));
+            let fault = Fault::new(FaultKind::KeyMissing, "there is no key to find accounts by");
+            return Soon::Now(Err(fault));
         };
-        let now = || self.clock.now().steady;
-        let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let pseudonym = match self.stored(&account, &digests, newest).await {
-            Ok(pseudonym) => {
-                let (now, mut seen) = (now(), seen());
-                if seen.renew(&newest, OFTEN, now).is_none_or(|known| *known != pseudonym) {
-                    seen.insert(newest, pseudonym.clone(), now);
-                }
-                pseudonym
-            }
-            Err(fault) if fault.kind == FaultKind::StoreUnavailable => {
-                seen().get(&newest, now()).cloned().ok_or(fault)?
-            }
-            Err(fault) => return Err(fault),
-        };
-        Ok(Subject { pseudonym, account: Arc::new(account) })
+        // Nearly everybody is known under the newest key.
+        if let Soon::Now(Ok(Some(known))) = self.store.pseudonym(&newest) {
+            return Soon::Now(self.named(account, newest, Ok(known)));
+        }
+        Soon::later(async move {
+            let stored = self.stored(&account, &digests, newest).await;
+            self.named(account, newest, stored)
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use doorward::gateway::admit::{Admission, AdmissionLimits, CodesPerMinute};
 use doorward::gateway::drive::{Asker, Ended, Gateway, Live, Parts, Reply, Shown};
 use doorward::gateway::ports::provision::Label;
 use doorward::gateway::ports::{
-    After, Audit, AuditRecord, Directory, Naming, Session, Store, Upstream, Vault, Verified,
+    After, Audit, AuditRecord, Directory, Naming, Session, Soon, Store, Upstream, Vault, Verified,
 };
 use doorward::gateway::spray::{Spray, SprayLimits};
 use doorward::login::attempt::{Answer, Attempt, AttemptId, ChallengeId, Origin};
@@ -107,20 +107,8 @@ impl People {
     pub(crate) fn change_alice(&self, change: impl FnOnce(&mut Alice)) {
         change(&mut self.alice.lock().unwrap());
     }
-}
 
-/// What a right password opens here.
-pub(crate) struct Opened(Arc<AtomicUsize>);
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl Directory for People {
-    async fn find(&self, name: &LoginName, _: Instant) -> Result<Option<Account>, Fault> {
+    async fn look_up(&self, name: &LoginName) -> Result<Option<Account>, Fault> {
         self.finds.fetch_add(1, Ordering::SeqCst);
         let _open = self.find_gate.acquire().await.unwrap();
         let alice = self.alice.lock().unwrap();
@@ -137,6 +125,22 @@ impl Directory for People {
             "svc-wiki" => Some(Account { aliases: vec![ALIAS.into()], ..account("svc-wiki") }),
             _ => None,
         })
+    }
+}
+
+/// What a right password opens here.
+pub(crate) struct Opened(Arc<AtomicUsize>);
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Directory for People {
+    fn find<'a>(&'a self, name: &'a LoginName, _: Instant) -> Soon<'a, Result<Option<Account>, Fault>> {
+        Soon::later(self.look_up(name))
     }
 
     async fn verify(

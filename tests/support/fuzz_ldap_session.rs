@@ -510,7 +510,7 @@ fn outcome(dice: &mut Dice<'_>, work: &Work) -> Outcome {
         Work::FindSubject if broken => Outcome::Subject(Err(fault)),
         Work::FindSubject => Outcome::Subject(Ok((!bad).then(subject))),
         Work::Recall { .. } if broken => Outcome::Record(Err(fault)),
-        Work::Recall { .. } => Outcome::Record(Ok(record(dice))),
+        Work::Recall { .. } => Outcome::known(record(dice)),
         Work::VerifyPrimary(..) if broken => Outcome::Primary(Err(fault)),
         Work::VerifyPrimary(..) if bad => Outcome::Primary(Ok(PrimaryOutcome::Wrong)),
         Work::VerifyPrimary(..) => Outcome::Primary(Ok(PrimaryOutcome::Correct)),

@@ -21,7 +21,7 @@ use crate::base::secret::Secret;
 use crate::base::turnstile::Turnstile;
 use crate::directory::ldap::active_directory::ActiveDirectory;
 use crate::directory::ldap::outcome::of_bind;
-use crate::gateway::ports::{After, Directory, DomainLockout, ServerState, Session, Verified};
+use crate::gateway::ports::{After, Directory, DomainLockout, ServerState, Session, Soon, Verified};
 use crate::login::identity::{Account, LoginName};
 use crate::login::step::{Changed, PrimaryOutcome};
 use crate::login::throttle::LockoutRule;
@@ -86,10 +86,10 @@ impl LdapDirectory {
 
 #[async_trait]
 impl Directory for LdapDirectory {
-    async fn find(&self, name: &LoginName, until: Instant) -> Result<Option<Account>, Fault> {
+    fn find<'a>(&'a self, name: &'a LoginName, until: Instant) -> Soon<'a, Result<Option<Account>, Fault>> {
         match &self.accounts {
-            Accounts::ActiveDirectory(domains) => domains.find(name, until).await,
-            Accounts::Plain(settings, pool) => plain::find(settings, pool, name, until).await,
+            Accounts::ActiveDirectory(domains) => Soon::later(domains.find(name, until)),
+            Accounts::Plain(settings, pool) => Soon::later(plain::find(settings, pool, name, until)),
         }
     }
 

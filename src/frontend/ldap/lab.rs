@@ -132,7 +132,7 @@ pub(crate) fn log_in(attempt: Attempt, policy: Policy, record: &Record, now: Now
         };
         event = Event::Worked(match work {
             Work::FindSubject => Outcome::Subject(Ok(Some(subject.clone()))),
-            Work::Recall { .. } => Outcome::Record(Ok(record.clone())),
+            Work::Recall { .. } => Outcome::known(record.clone()),
             Work::VerifyPrimary(..) => Outcome::Primary(Ok(PrimaryOutcome::Correct)),
             Work::Check(..) => Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Totp))),
             Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) | Work::NoteLogin(_) => {

@@ -88,7 +88,7 @@ pub(crate) fn granted(telling: Option<Telling>) -> Reply {
     let account = Account::new("main", b"", "anna");
     let subject = Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) };
     let mut step = flow.advance(Event::Began, clock.now());
-    let known = Outcome::Record(Ok(Record::default()));
+    let known = Outcome::known(Record::default());
     for outcome in [Outcome::Subject(Ok(Some(subject))), known, Outcome::Counted(Ok(()))] {
         assert!(matches!(step, Step::Do(_)), "{step:?}");
         step = flow.advance(Event::Worked(outcome), clock.now());

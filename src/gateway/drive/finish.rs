@@ -6,7 +6,7 @@ use crate::base::clock::Now;
 use crate::base::random;
 use crate::gateway::asker::{Asker, Reply};
 use crate::gateway::drive::Gateway;
-use crate::gateway::ports::AuditRecord;
+use crate::gateway::ports::{AuditRecord, Later};
 use crate::login::attempt::{Answer, AttemptId};
 use crate::login::flow::Flow;
 use crate::login::step::Trail;
@@ -15,46 +15,23 @@ use crate::login::verdict::{Fault, FaultKind, Reason, Verdict};
 impl Gateway {
     /// Writes the record, then turns the verdict into a reply. An accept that cannot be recorded is none
     /// (D-117).
-    pub(super) async fn finish(&self, flow: &mut Flow, verdict: Verdict) -> Reply {
-        let record = self.record_of(flow, &verdict);
+    pub(super) async fn finish(&self, flow: &mut Flow, verdict: Verdict, now: Now) -> Reply {
+        let (elapsed, keeping) = {
+            let record = record_of(flow, &verdict, now);
+            // It is taken down by this; a login that waits need not keep it too.
+            (elapsed(&record), self.parts.audit.record_soon(&record))
+        };
         flow.end();
-        self.recorded(record, verdict).await
+        self.recorded(keeping, elapsed, verdict).await
     }
 
     /// The same where nobody waits for a reply.
     pub(super) fn finish_unheard(&self, flow: &mut Flow, verdict: &Verdict) {
-        let record = self.record_of(flow, verdict);
+        let record = record_of(flow, verdict, self.parts.clock.now());
         flow.end();
         match self.note(&record) {
             Ok(()) => self.tally.verdict(verdict, elapsed(&record)),
             Err(fault) => self.tally.verdict(&Verdict::Unable(fault.kind), elapsed(&record)),
-        }
-    }
-
-    fn record_of(&self, flow: &Flow, verdict: &Verdict) -> AuditRecord {
-        let now = self.parts.clock.now();
-        let attempt = flow.attempt();
-        let elapsed = now.steady.saturating_duration_since(attempt.began.steady);
-        let (outcome, reason) = words(verdict);
-        let Trail { pseudonym, rule, exemption, missed, on_fault, factor, shown, stage, seen } = flow.trail();
-        // Where the user's own address is not known, this is all that leads to where the login came from.
-        let tells = exemption.is_some() || missed.is_some() || attempt.origin.user.is_none();
-        let source = tells.then_some(attempt.origin.peer);
-        AuditRecord {
-            attempt: Some(attempt.id),
-            client: Some(attempt.client.name.clone()),
-            pseudonym,
-            factor,
-            shown,
-            rule,
-            exemption,
-            missed,
-            on_fault,
-            source,
-            network: attempt.origin.user,
-            seen,
-            elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-            ..AuditRecord::bare(now.unix, "login", stage, outcome, reason)
         }
     }
 
@@ -69,14 +46,16 @@ impl Gateway {
             client: Some(answer.client.name.clone()),
             ..AuditRecord::bare(came.unix, "login", "challenge", outcome, reason)
         };
-        self.recorded(record, verdict).await
+        let keeping = self.parts.audit.record_soon(&record);
+        self.recorded(keeping, Duration::ZERO, verdict).await
     }
 
-    async fn recorded(&self, record: AuditRecord, verdict: Verdict) -> Reply {
-        let elapsed = elapsed(&record);
-        let keeping = self.parts.audit.record_soon(&record);
-        // It is taken down already; a login that waits need not keep it too.
-        drop(record);
+    async fn recorded(
+        &self,
+        keeping: Later<'_, Result<(), Fault>>,
+        elapsed: Duration,
+        verdict: Verdict,
+    ) -> Reply {
         let verdict = match keeping.await {
             Ok(()) => verdict,
             Err(fault) => {
@@ -104,6 +83,11 @@ impl Gateway {
         if !matches!(reply, Reply::Reject(_)) || delay.is_zero() {
             return reply;
         }
+        Box::pin(self.wait_back(came, delay, asker)).await;
+        reply
+    }
+
+    async fn wait_back(&self, came: Instant, delay: Duration, asker: &Asker) {
         let chance = random::bytes::<1>(&*self.parts.random).map_or(0, |[byte]| u32::from(byte));
         let more = delay.checked_div(2560).unwrap_or_default().saturating_mul(chance);
         let due = came.checked_add(delay.saturating_add(more)).unwrap_or(came);
@@ -113,7 +97,32 @@ impl Gateway {
             _ended = tokio::time::timeout(wait, closing.wait_for(|closing| *closing)) => {}
             () = asker.left() => {}
         }
-        reply
+    }
+}
+
+fn record_of(flow: &Flow, verdict: &Verdict, now: Now) -> AuditRecord {
+    let attempt = flow.attempt();
+    let elapsed = now.steady.saturating_duration_since(attempt.began.steady);
+    let (outcome, reason) = words(verdict);
+    let Trail { pseudonym, rule, exemption, missed, on_fault, factor, shown, stage, seen } = flow.trail();
+    // Where the user's own address is not known, this is all that leads to where the login came from.
+    let tells = exemption.is_some() || missed.is_some() || attempt.origin.user.is_none();
+    let source = tells.then_some(attempt.origin.peer);
+    AuditRecord {
+        attempt: Some(attempt.id),
+        client: Some(attempt.client.name.clone()),
+        pseudonym,
+        factor,
+        shown,
+        rule,
+        exemption,
+        missed,
+        on_fault,
+        source,
+        network: attempt.origin.user,
+        seen,
+        elapsed_us: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        ..AuditRecord::bare(now.unix, "login", stage, outcome, reason)
     }
 }
 

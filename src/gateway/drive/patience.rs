@@ -1,7 +1,7 @@
 //! How long a login waits for a piece of work.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -9,11 +9,12 @@ use tokio::time::{Sleep, sleep};
 
 use crate::base::clock::Clock;
 use crate::gateway::asker::Asker;
-use crate::gateway::ports::After;
+use crate::gateway::ports::Later;
 use crate::login::step::Event;
 
 /// Waits for work until the time of the login is over, or until nobody waits for its verdict any more. Work that is done
-/// at once, as most is, pays neither for a timer nor for a watch; of those there is one for each login at most.
+/// as soon as others of this moment had their turn, as what is written in groups, pays neither for a timer nor for a watch;
+/// of those there is one for each login at most.
 pub(super) struct Patience<'a> {
     asker: &'a Asker,
     clock: &'a dyn Clock,
@@ -27,27 +28,27 @@ impl<'a> Patience<'a> {
         Self { asker, clock, alarm: None, left: None }
     }
 
-    /// What the asker wants to do next.
-    pub(super) const fn after(&self) -> After {
-        self.asker.after
-    }
-
     /// What comes of `work`, as long as there is time until `end`, and unless it may be stopped and nobody waits.
     pub(super) async fn wait<T>(
         &mut self,
-        work: impl Future<Output = T>,
+        mut work: Later<'_, T>,
         end: Instant,
         may_stop: bool,
     ) -> Result<T, Event> {
-        let mut work = pin!(work);
-        let mut has_looked = false;
+        let mut looks = 0_u8;
         poll_fn(move |cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(Ok(done));
             }
-            if !has_looked {
-                has_looked = true;
-                self.set_alarm(end);
+            looks = looks.saturating_add(1);
+            match looks {
+                1 => {
+                    // Most often it does so itself, and this costs nothing then.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                2 => self.set_alarm(end),
+                _ => {}
             }
             if self.rings(cx) {
                 Poll::Ready(Err(Event::TimedOut))

@@ -1,14 +1,14 @@
 //! What is known of a subject, from the store; and, where a fault mode holds because that is away, from memory.
 
 use crate::base::clock::Now;
-use crate::gateway::drive::work::network_of;
+use crate::gateway::drive::work::{Held, Job, network_of};
 use crate::gateway::drive::{Gateway, Live};
-use crate::gateway::ports::{Counted, WrongPassword};
+use crate::gateway::ports::{Counted, Soon, WrongPassword};
 use crate::gateway::remember::Memory;
 use crate::gateway::turns::{Room, Turn, Way};
 use crate::login::flow::{Flow, Forgiven};
 use crate::login::identity::Pseudonym;
-use crate::login::step::{History, KnownNetwork, Record};
+use crate::login::step::{History, KnownNetwork, Outcome, Record};
 use crate::login::throttle::day_of;
 use crate::login::verdict::{Fault, FaultKind};
 
@@ -22,34 +22,76 @@ impl Gateway {
     /// from a familiar place, or whoever guesses elsewhere would (D-108).
     ///
     /// The turn is kept also when the store is away: what is counted in memory then must not be run past either.
-    pub(super) async fn recall(
+    pub(super) fn recall<'a>(
+        &'a self,
+        (who, exempt): (&'a Pseudonym, bool),
+        job: Job<'a>,
+        held: &'a mut Held,
+    ) -> Soon<'a, Outcome> {
+        let Job { flow, live, now, .. } = job;
+        let way = if exempt { Way::Beside } else { Way::Alone };
+        if held.turn.is_none() {
+            let at_once = live.admission.subject_at_once();
+            let room = Room { free: flow.bounds().side_by_side(), at_once };
+            match self.turns.take(who, way, room) {
+                Soon::Now(Ok(turn)) => held.turn = Some(turn),
+                Soon::Now(Err(fault)) => return Soon::Now(Outcome::Record(Err(fault))),
+                Soon::Later(turn) => {
+                    return Soon::later(async move {
+                        match turn.await {
+                            Ok(turn) => held.turn = Some(turn),
+                            Err(fault) => return Outcome::Record(Err(fault)),
+                        }
+                        Outcome::Record(self.recall_in_turn(who, exempt, flow, live, held).await)
+                    });
+                }
+            }
+        }
+        if !self.memory.may_owe()
+            && let Soon::Now(Ok(record)) = self.parts.store.recall(who)
+            && !has_failed(&record)
+        {
+            let record = self.known(who, exempt, flow, live, (Box::new(record), now), held);
+            return Soon::Now(Outcome::Record(Ok(record)));
+        }
+        Soon::later(async move { Outcome::Record(self.recall_in_turn(who, exempt, flow, live, held).await) })
+    }
+
+    async fn recall_in_turn(
         &self,
         who: &Pseudonym,
         exempt: bool,
         flow: &Flow,
         live: &Live,
-        turn: &mut Option<Turn>,
-    ) -> Result<Record, Fault> {
-        let way = if exempt { Way::Beside } else { Way::Alone };
-        if turn.is_none() {
-            let at_once = live.admission.subject_at_once();
-            let room = Room { free: flow.bounds().side_by_side(), at_once };
-            *turn = Some(self.turns.take(who, way, room).await?);
+        held: &mut Held,
+    ) -> Result<Box<Record>, Fault> {
+        let mut record = Box::new(self.ask_store(who).await?);
+        if has_failed(&record) && self.leave_company(&mut held.turn).await? {
+            *record = self.ask_store(who).await?;
         }
-        let mut record = self.ask_store(who).await?;
-        if has_failed(&record) && self.leave_company(turn).await? {
-            record = self.ask_store(who).await?;
-        }
-        let now = self.parts.clock.now().steady;
-        self.memory.keep_record(flow, &record, now);
-        let known = self.memory.recall(flow, &record.enrolments, now);
+        Ok(self.known(who, exempt, flow, live, (record, self.parts.clock.now()), held))
+    }
+
+    /// The record with what the store does not know.
+    fn known(
+        &self,
+        who: &Pseudonym,
+        exempt: bool,
+        flow: &Flow,
+        live: &Live,
+        (mut record, now): (Box<Record>, Now),
+        held: &mut Held,
+    ) -> Box<Record> {
+        let steady = now.steady;
+        held.state = self.memory.keep_record(flow, &record, steady);
+        let known = self.memory.recall(flow, &record.enrolments, steady);
         record.remembered = known.factor;
         record.spent = known.spent;
         record.familiar = known.password;
-        record.before = self.memory.recall_place(flow, &record, now);
+        record.before = self.memory.recall_place(flow, &record, steady);
         let repeats = known.factor.is_some() || known.spent;
-        self.complete(who, exempt || repeats, flow, live, &mut record);
-        Ok(record)
+        self.complete((who, exempt || repeats), (flow, live, now), &mut record);
+        record
     }
 
     /// What was known of the subject last. Nothing counts again without a code but what the fault mode says.
@@ -59,16 +101,17 @@ impl Gateway {
         exempt: bool,
         flow: &Flow,
         live: &Live,
-        turn: &mut Option<Turn>,
-    ) -> Option<Record> {
+        held: &mut Held,
+    ) -> Option<Box<Record>> {
+        held.state = None;
         let last_known = || self.memory.last_known(who, self.parts.clock.now().steady);
-        let mut record = last_known()?;
-        if has_failed(&record) && self.leave_company(turn).await.ok()? {
-            record = last_known()?;
+        let mut record = Box::new(last_known()?);
+        if has_failed(&record) && self.leave_company(&mut held.turn).await.ok()? {
+            *record = last_known()?;
         }
-        let now = self.parts.clock.now().steady;
-        record.familiar = self.memory.recall(flow, &record.enrolments, now).password;
-        self.complete(who, exempt, flow, live, &mut record);
+        let now = self.parts.clock.now();
+        record.familiar = self.memory.recall(flow, &record.enrolments, now.steady).password;
+        self.complete((who, exempt), (flow, live, now), &mut record);
         Some(record)
     }
 
@@ -106,19 +149,24 @@ impl Gateway {
     }
 
     /// Where the login comes from and how often there was one, as far as that does not stand in the store.
-    fn complete(&self, who: &Pseudonym, is_unmeasured: bool, flow: &Flow, live: &Live, record: &mut Record) {
+    fn complete(
+        &self,
+        (who, is_unmeasured): (&Pseudonym, bool),
+        (flow, live, now): (&Flow, &Live, Now),
+        record: &mut Record,
+    ) {
         if !live.policy.faults.is_empty() {
-            record.recent = self.memory.recall_recent(flow, record, self.parts.clock.now().steady);
+            record.recent = self.memory.recall_recent(flow, record, now.steady);
         }
-        self.place(who, flow, live, &mut record.history);
+        self.place(who, (flow, live, now), &mut record.history);
         let is_unmeasured = is_unmeasured || record.history.familiar;
         record.over_rate = !is_unmeasured && !live.admission.subject_may(who);
     }
 
     /// Which of the networks that the subject was let in from are still familiar, and whether this login comes from one of
     /// them.
-    fn place(&self, who: &Pseudonym, flow: &Flow, live: &Live, history: &mut History) {
-        let today = day_of(self.parts.clock.now().unix);
+    fn place(&self, who: &Pseudonym, (flow, live, now): (&Flow, &Live, Now), history: &mut History) {
+        let today = day_of(now.unix);
         history.networks.retain(|network| network.is_fresh(today, live.limits.remember_networks));
         history.has_networks = !history.networks.is_empty();
         let Some(user) = flow.attempt().origin.user.filter(|_| history.has_networks) else { return };

@@ -1,5 +1,7 @@
 //! Who tries many names: asked before a password goes anywhere, told when a login has failed; and the alarms.
 
+use std::time::Instant;
+
 use crate::base::cidr::Prefix;
 use crate::base::secret::Secret;
 use crate::gateway::alarm::{Alarm, Cause, Raise};
@@ -49,12 +51,17 @@ pub(super) const fn signs_of(verdict: &Verdict) -> &'static [Sign] {
 
 impl Gateway {
     /// Whether somebody may not be asked about this password now, since whoever shows it tries many names.
-    pub(super) fn is_slowed(&self, password: Option<&Secret>, flow: &Flow, live: &Live) -> bool {
+    pub(super) fn is_slowed(
+        &self,
+        password: Option<&Secret>,
+        flow: &Flow,
+        live: &Live,
+        now: Instant,
+    ) -> bool {
         // An application that shows the password of its own account, which was right a short while ago.
         if flow.is_known_application() {
             return false;
         }
-        let now = self.parts.clock.now().steady;
         tried(password, flow).is_some_and(|tried| live.spray.look(&tried, now) != Speed::Normal)
     }
 

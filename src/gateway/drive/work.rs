@@ -4,17 +4,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::base::cidr::Prefix;
+use crate::base::clock::{Now, UnixTime};
 use crate::base::secret::Secret;
 use crate::base::turnstile;
 use crate::gateway::drive::suspect::shown_first;
 use crate::gateway::drive::{Gateway, Live};
-use crate::gateway::ports::{After, Directory, Place as VaultPlace, Question, Session, Verified};
+use crate::gateway::ports::{After, Directory, Place as VaultPlace, Question, Session, Soon, Verified};
+use crate::gateway::remember::Mark;
 use crate::gateway::strangers::{Asking, Terms};
 use crate::gateway::turns::Turn;
 use crate::login::credential::Code;
-use crate::login::factor::{Enrolment, FactorKinds, FactorOutcome, Proof, Try};
+use crate::login::factor::{FactorKinds, FactorOutcome, Proof, Try};
 use crate::login::flow::Flow;
-use crate::login::identity::{Account, Pseudonym, Subject};
+use crate::login::identity::{Account, Pseudonym};
 use crate::login::relay::{Heard, Said};
 use crate::login::step::{Changed, Outcome, PrimaryOutcome, Work};
 use crate::login::throttle::day_of;
@@ -27,60 +29,89 @@ pub(super) struct Held {
     pub(super) session: Option<Session>,
     /// The password that somebody was asked about, to see who shows it with many names.
     pub(super) shown: Option<Secret>,
+    /// Of what must not change for a confirmed factor to count again, as the record was when it was had last.
+    pub(super) state: Option<Mark>,
+}
+
+/// A piece of work, and whose it is.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    pub(super) work: &'a Work,
+    pub(super) flow: &'a Flow,
+    pub(super) live: &'a Live,
+    pub(super) now: Now,
+    /// What the asker wants to do next.
+    pub(super) after: After,
 }
 
 impl Gateway {
-    pub(super) async fn work(
-        &self,
-        work: Work,
-        flow: &Flow,
-        live: &Live,
-        held: &mut Held,
-        after: After,
-    ) -> Outcome {
-        if let Some(password) = shown_first(&work, flow) {
-            if self.is_slowed(password, flow, live) {
-                return Outcome::Slowed;
+    /// Does a piece of work: at once, as far as nothing has to be waited for.
+    pub(super) fn work<'a>(&'a self, job: Job<'a>, held: &'a mut Held) -> Soon<'a, Outcome> {
+        let Job { work, flow, live, now, after } = job;
+        if let Some(password) = shown_first(work, flow) {
+            if self.is_slowed(password, flow, live, now.steady) {
+                return Soon::Now(Outcome::Slowed);
             }
             held.shown = password.cloned();
         }
         match work {
-            Work::FindSubject => Outcome::Subject(self.find(flow, live).await),
-            Work::Recall { who, exempt } => {
-                Outcome::Record(self.recall(&who, exempt, flow, live, &mut held.turn).await)
-            }
-            Work::Remember { who, exempt } => {
-                Outcome::Remembered(self.remembered(&who, exempt, flow, live, &mut held.turn).await)
-            }
-            Work::VerifyPrimary(account, password) => Outcome::Primary(
-                self.verify(account.as_deref(), &password, flow, live, after).await.map(|verified| {
+            Work::FindSubject => self.find(flow, live),
+            Work::Recall { who, exempt } => self.recall((who, *exempt), job, held),
+            Work::Check(who, code, kinds, proof) => self.check(who, code, (*kinds, *proof), job),
+            Work::Remember { who, exempt } => Soon::later(async move {
+                Outcome::Remembered(self.remembered(who, *exempt, flow, live, held).await)
+            }),
+            Work::VerifyPrimary(account, password) => Soon::later(async move {
+                let verified = self.verify(account.as_deref(), password, flow, live, after).await;
+                Outcome::Primary(verified.map(|verified| {
                     held.session = verified.session;
                     verified.outcome
-                }),
-            ),
-            Work::AskUpstream(password) => {
+                }))
+            }),
+            Work::AskUpstream(password) => Soon::later(async move {
                 Outcome::Upstream(self.ask_upstream(password.as_ref(), flow, live).await)
-            }
+            }),
             Work::ChangePassword(account, old, new) => {
-                Outcome::Changed(self.change(&account, &old, &new, flow, live).await)
+                Soon::later(async move { Outcome::Changed(self.change(account, old, new, flow, live).await) })
             }
             Work::CountWrongPassword(who) => {
-                Outcome::Counted(self.count_wrong_password(&who, flow, live).await)
+                Soon::later(async move { Outcome::Counted(self.count_wrong_password(who, flow, live).await) })
             }
-            Work::ForgetWrongPasswords(who) => Outcome::Counted(self.forgive(&who, flow).await),
-            Work::NoteLogin(who) => Outcome::Counted(self.note_login(&who, flow, live).await),
-            Work::Check(who, code, enrolments, proof) => {
-                Outcome::Factor(self.check(&who, &code, (&enrolments, proof), flow, live).await)
+            Work::ForgetWrongPasswords(who) => {
+                Soon::later(async move { Outcome::Counted(self.forgive(who, flow).await) })
+            }
+            Work::NoteLogin(who) => {
+                Soon::later(async move { Outcome::Counted(self.note_login(who, flow, live).await) })
             }
         }
     }
 
-    async fn find(&self, flow: &Flow, live: &Live) -> Result<Option<Subject>, Fault> {
-        let attempt = flow.attempt();
-        let directory = directory(live, &attempt.client.directory)?;
-        match directory.find(flow.name(), flow.deadline()).await? {
-            Some(account) => self.parts.naming.subject(account).await.map(Some),
-            None => Ok(None),
+    fn find<'a>(&'a self, flow: &'a Flow, live: &'a Live) -> Soon<'a, Outcome> {
+        let directory = match directory(live, &flow.attempt().client.directory) {
+            Ok(directory) => directory,
+            Err(fault) => return Soon::Now(Outcome::Subject(Err(fault))),
+        };
+        let account = match directory.find(flow.name(), flow.deadline()) {
+            Soon::Now(account) => account,
+            Soon::Later(account) => {
+                return Soon::later(async move {
+                    let account = match account.await {
+                        Ok(Some(account)) => account,
+                        Ok(None) => return Outcome::Subject(Ok(None)),
+                        Err(fault) => return Outcome::Subject(Err(fault)),
+                    };
+                    Outcome::Subject(self.parts.naming.subject(account).await.map(Some))
+                });
+            }
+        };
+        let subject = match account {
+            Ok(Some(account)) => self.parts.naming.subject(account),
+            Ok(None) => return Soon::Now(Outcome::Subject(Ok(None))),
+            Err(fault) => return Soon::Now(Outcome::Subject(Err(fault))),
+        };
+        match subject {
+            Soon::Now(subject) => Soon::Now(Outcome::Subject(subject.map(Some))),
+            Soon::Later(subject) => Soon::later(async move { Outcome::Subject(subject.await.map(Some)) }),
         }
     }
 
@@ -230,24 +261,48 @@ impl Gateway {
     /// A seed that does not open leaves its own enrolment out. When no other fits it is a fault, but a guess
     /// at those others is counted all the same: one broken seed must not make guessing free (C-002). Nor must it open
     /// what a fault mode opens, so the fault says whether some other factor would have done.
-    async fn check(
-        &self,
-        who: &Pseudonym,
+    fn check<'a>(
+        &'a self,
+        who: &'a Pseudonym,
         code: &Code,
-        (enrolments, proof): (&[Enrolment], Proof),
-        flow: &Flow,
-        live: &Live,
-    ) -> Result<FactorOutcome, Fault> {
+        (kinds, proof): (FactorKinds, Proof),
+        Job { flow, live, now, .. }: Job<'a>,
+    ) -> Soon<'a, Outcome> {
+        let now = now.unix;
         // A code of a kind that nobody asks for is held against nothing.
-        if enrolments.is_empty() {
-            return Ok(FactorOutcome::Wrong);
+        if kinds.is_empty() {
+            return Soon::Now(Outcome::Factor(Ok(FactorOutcome::Wrong)));
         }
-        let enrolments = &self.within_rate(who, (enrolments, proof), live);
-        if enrolments.is_empty() {
-            return Ok(FactorOutcome::TooOften);
+        let kinds: FactorKinds =
+            kinds.iter().filter(|kind| live.admission.code_may(who, *kind, proof)).collect();
+        if kinds.is_empty() {
+            return Soon::Now(Outcome::Factor(Ok(FactorOutcome::TooOften)));
         }
-        let now = self.parts.clock.now().unix;
-        let mut tries = Vec::with_capacity(enrolments.len());
+        let (tries, fault) = self.judge(code, kinds, flow, now);
+        let fault =
+            fault.map(|fault| if self.others_can_be_checked(flow) { fault.after_asking() } else { fault });
+        if tries.is_empty() {
+            return Soon::Now(Outcome::Factor(fault.map_or(Ok(FactorOutcome::Wrong), Err)));
+        }
+        Soon::later(async move {
+            let settled = self.parts.store.settle(who, &tries, now, &live.limits.factor, proof).await;
+            Outcome::Factor(match (settled, fault) {
+                (Ok(FactorOutcome::Wrong), Some(fault)) => Err(fault),
+                (settled, _) => settled,
+            })
+        })
+    }
+
+    /// What the code would use up of each enrolment of these kinds that can be opened, and the fault of one that cannot.
+    fn judge(
+        &self,
+        code: &Code,
+        kinds: FactorKinds,
+        flow: &Flow,
+        now: UnixTime,
+    ) -> (Vec<Try>, Option<Fault>) {
+        let enrolments = flow.enrolments().iter().filter(|enrolment| kinds.contains(enrolment.kind()));
+        let mut tries = Vec::with_capacity(1);
         let mut fault = None;
         for enrolment in enrolments {
             let kind = enrolment.kind();
@@ -258,31 +313,7 @@ impl Gateway {
                 None => fault = Some(Fault::new(FaultKind::Internal, format!("no one judges factor {kind}"))),
             }
         }
-        let fault =
-            fault.map(|fault| if self.others_can_be_checked(flow) { fault.after_asking() } else { fault });
-        if tries.is_empty() {
-            return fault.map_or(Ok(FactorOutcome::Wrong), Err);
-        }
-        let outcome = self.parts.store.settle(who, &tries, now, &live.limits.factor, proof).await?;
-        match (outcome, fault) {
-            (FactorOutcome::Wrong, Some(fault)) => Err(fault),
-            (outcome, _) => Ok(outcome),
-        }
-    }
-}
-
-impl Gateway {
-    /// The enrolments whose kind may be held against one more code in this minute.
-    fn within_rate<'a>(
-        &self,
-        who: &Pseudonym,
-        (enrolments, proof): (&'a [Enrolment], Proof),
-        live: &Live,
-    ) -> Vec<&'a Enrolment> {
-        let kinds: FactorKinds = enrolments.iter().map(Enrolment::kind).collect();
-        let kinds: FactorKinds =
-            kinds.iter().filter(|kind| live.admission.code_may(who, *kind, proof)).collect();
-        enrolments.iter().filter(|enrolment| kinds.contains(enrolment.kind())).collect()
+        (tries, fault)
     }
 }
 

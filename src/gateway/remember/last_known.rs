@@ -71,23 +71,25 @@ pub(in crate::gateway) struct Owed {
 }
 
 impl Memory {
-    /// Keeps what the store has just said of the subject of this login.
-    pub(in crate::gateway) fn keep_record(&self, flow: &Flow, record: &Record, now: Instant) {
-        let Some(subject) = flow.subject() else { return };
+    /// Keeps what the store has just said of the subject of this login. Tells its state, where that had to be found out.
+    pub(in crate::gateway) fn keep_record(&self, flow: &Flow, record: &Record, now: Instant) -> Option<Mark> {
+        let subject = flow.subject()?;
         let mut subjects = self.last_known_of_all();
         let Some(known) = subjects.renew(&subject.pseudonym, OFTEN, now) else {
             subjects.insert(subject.pseudonym.clone(), Known::new(Bare::of(record)), now);
-            return;
+            return None;
         };
         known.asked = known.asked.wrapping_add(1);
         if !known.bare.is_of(record) {
             known.bare = Bare::of(record);
         }
-        if !known.recent.is_empty() {
-            let state = self.state_of_place(flow, record);
-            let lasts = |place: &Place| now.saturating_duration_since(place.since) < LONGEST;
-            known.recent.retain(|place| Some(place.state) == state && lasts(place));
+        if known.recent.is_empty() {
+            return None;
         }
+        let state = self.state_of_place(flow, record);
+        let lasts = |place: &Place| now.saturating_duration_since(place.since) < LONGEST;
+        known.recent.retain(|place| Some(place.state) == state && lasts(place));
+        state
     }
 
     /// The next few of those who are known, each as he is known now; all of them in turn.
@@ -166,11 +168,18 @@ impl Memory {
         recall_in(&mut subjects.get_mut(who, now)?.recent, (print, state), now)
     }
 
-    /// Remembers that factors of these kinds were confirmed in this login.
-    pub(in crate::gateway) fn keep_recent(&self, flow: &Flow, kinds: FactorKinds, now: Instant) {
+    /// Remembers that factors of these kinds were confirmed in this login; `state` is that of its subject, where that is
+    /// known.
+    pub(in crate::gateway) fn keep_recent(
+        &self,
+        flow: &Flow,
+        kinds: FactorKinds,
+        state: Option<Mark>,
+        now: Instant,
+    ) {
         let Some(subject) = flow.subject() else { return };
         let Some(print) = self.print_of_network(flow) else { return };
-        let Some(state) = self.state_of_place(flow, flow.record()) else { return };
+        let Some(state) = state.or_else(|| self.state_of_place(flow, flow.record())) else { return };
         let mut subjects = self.last_known_of_all();
         let Some(known) = subjects.get_mut(&subject.pseudonym, now) else { return };
         keep_in(&mut known.recent, Place { print, state, kinds, since: now, over: false });
@@ -214,6 +223,7 @@ impl Memory {
             if known.owed.len() >= MOST_OWED {
                 known.owed.remove(0);
             }
+            self.may_owe.store(true, Ordering::Release);
             known.owed.push(Owed { at: now.unix, how: *how });
         }
         subjects.insert(who.clone(), known, now.steady);
@@ -231,6 +241,11 @@ impl Memory {
             known.owed.retain(|owed| owed.how.familiar != forgiven.familiar);
         }
         known.bare.count(counted);
+    }
+
+    /// Whether there may be somebody of whose wrong passwords the store is still to hear: nearly never.
+    pub(in crate::gateway) fn may_owe(&self) -> bool {
+        self.may_owe.load(Ordering::Acquire)
     }
 
     /// The wrong passwords of which the store is still to hear.
@@ -252,7 +267,11 @@ impl Memory {
     }
 
     pub(super) fn tidy_last_known(&self, now: Instant) {
-        self.last_known_of_all().expire(now);
+        let mut subjects = self.last_known_of_all();
+        subjects.expire(now);
+        if self.may_owe() && subjects.values().all(|known| known.owed.is_empty()) {
+            self.may_owe.store(false, Ordering::Release);
+        }
     }
 
     /// Of client and user network; `None` where the user's address is not known.

@@ -98,11 +98,11 @@ impl Flow {
     }
 
     /// Goes on with what was known of the subject last.
-    pub(super) fn remembered(&mut self, known: Option<Record>, now: Now) -> Step {
+    pub(super) fn remembered(&mut self, known: Option<Box<Record>>, now: Now) -> Step {
         let Some(record) = known else {
             return unable(self.faulty.map_or(FaultKind::Internal, |faulty| faulty.kind));
         };
-        self.record = record;
+        self.record = *record;
         self.read_code();
         self.judged(now)
     }

@@ -13,7 +13,7 @@ use crate::base::clock::{Clock, ManualClock, UnixTime};
 use crate::login::attempt::{Answer, Attempt};
 use crate::login::client::PrimaryKind;
 use crate::login::credential::PrimaryCredential;
-use crate::login::factor::{Enrolment, FactorKind, FactorOutcome};
+use crate::login::factor::{FactorKind, FactorKinds, FactorOutcome};
 use crate::login::flow::Flow;
 use crate::login::flow::fuzz::dice::Dice;
 use crate::login::flow::fuzz::made::{faults, heard, name, outcome, policy, record, subject, typed};
@@ -279,7 +279,7 @@ fn fitting(work: &Work, dice: &mut Dice<'_>, terms: &Terms, seen: &mut Seen) -> 
         Work::CountWrongPassword(_) | Work::ForgetWrongPasswords(_) | Work::NoteLogin(_) => {
             Outcome::Counted(if broken { Err(fault()) } else { Ok(()) })
         }
-        Work::Check(_, _, tried, _) => Outcome::Factor(checked(tried, broken, dice, seen)),
+        Work::Check(_, _, tried, _) => Outcome::Factor(checked(*tried, broken, dice, seen)),
     })
 }
 
@@ -306,7 +306,7 @@ fn recalled(work: &Work, broken: bool, dice: &mut Dice<'_>, seen: &mut Seen) -> 
 }
 
 fn checked(
-    tried: &[Enrolment],
+    tried: FactorKinds,
     broken: bool,
     dice: &mut Dice<'_>,
     seen: &mut Seen,
@@ -322,7 +322,7 @@ fn checked(
         2 => FactorOutcome::Replayed(FactorKind::Totp),
         3 => FactorOutcome::TooOften,
         _ => {
-            let kind = tried.first().map_or(FactorKind::Totp, Enrolment::kind);
+            let kind = tried.iter().next().unwrap_or(FactorKind::Totp);
             seen.confirmed = true;
             seen.confirmed_kinds = seen.confirmed_kinds.with(kind);
             FactorOutcome::Confirmed(kind)

@@ -86,9 +86,9 @@ impl Flow {
             return unable(FaultKind::Internal);
         };
         let Some(code) = code else { return reject(Reason::NotACode) };
-        let enrolments = self.record.enrolments.iter();
-        let fitting: Vec<Enrolment> =
-            enrolments.filter(|e| wanted.contains(e.kind()) && code.fits(e.kind())).cloned().collect();
+        let enrolments = self.record.enrolments.iter().map(Enrolment::kind);
+        let fitting: FactorKinds =
+            enrolments.filter(|kind| wanted.contains(*kind) && code.fits(*kind)).collect();
         if fitting.is_empty() && self.faulty.is_some() {
             // Once more the code that cannot be checked.
             return reject(Reason::WrongCode);
@@ -96,7 +96,7 @@ impl Flow {
         let Some(subject) = &self.subject else { return unable(FaultKind::Internal) };
         let who = subject.pseudonym.clone();
         self.typed = None;
-        self.checking = fitting.iter().map(Enrolment::kind).collect();
+        self.checking = fitting;
         self.factor = self.checking.only();
         self.stage = Stage::Checking;
         Step::Do(Work::Check(who, code, fitting, self.proof_of_codes()))

@@ -138,7 +138,7 @@ fn totp() -> Enrolment {
 }
 
 fn record(enrolments: Vec<Enrolment>) -> Outcome {
-    Outcome::Record(Ok(Record { enrolments, ..Record::default() }))
+    Outcome::known(Record { enrolments, ..Record::default() })
 }
 
 fn primary(outcome: PrimaryOutcome) -> Outcome {
@@ -201,7 +201,7 @@ fn remembering(enrolments: Vec<Enrolment>, kind: FactorKind) -> Record {
 fn with_record(case: &Case, known: Record) -> (Flow, Step) {
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known)));
+    let step = case.worked(&mut flow, Outcome::known(known));
     assert!(matches!(step, Step::Do(Work::VerifyPrimary(Some(_), _))), "the password is asked for: {step:?}");
     let step = case.worked(&mut flow, primary(PrimaryOutcome::Correct));
     (flow, step)

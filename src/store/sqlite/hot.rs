@@ -13,9 +13,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::base::clock::Clock;
-use crate::gateway::ports::SubjectDigest;
 use crate::login::identity::Pseudonym;
-use crate::login::step::Record as Told;
 use crate::login::verdict::{Fault, FaultKind};
 use crate::store::sqlite::deed::{Deed, Done};
 use crate::store::sqlite::flush::Flusher;
@@ -28,7 +26,6 @@ use crate::store::sqlite::ledger::{Ledger, Look};
 use crate::store::sqlite::line::Line;
 use crate::store::sqlite::open::Opened;
 use crate::store::sqlite::readers::Readers;
-use crate::store::sqlite::rows;
 
 /// Deeds in one group. More would let the first wait long for the last.
 const GROUP: usize = 64;
@@ -149,25 +146,6 @@ impl Hot {
         let closed =
             || Fault::new(FaultKind::StoreUnavailable, format!("{doing}: the store has been closed"));
         result.await.unwrap_or_else(|_| Err(closed()))
-    }
-
-    /// What is known of a subject, by all that was written anywhere before this was called.
-    pub(super) async fn recall(&self, who: &Pseudonym) -> Result<Told, Fault> {
-        let doing = "cannot read what is known about a subject";
-        self.catch_up().await.map_err(|fault| about(doing, &fault))?;
-        self.mind_tables().map_err(|fault| about(doing, &fault))?;
-        let known = self.find(who, doing)?;
-        Ok(known.map(|(known, _)| known.into_record()).unwrap_or_default())
-    }
-
-    /// Whose digest it is, likewise.
-    pub(super) async fn pseudonym(&self, digest: &SubjectDigest) -> Result<Option<Pseudonym>, Fault> {
-        let doing = "cannot look a subject up";
-        self.catch_up().await.map_err(|fault| about(doing, &fault))?;
-        if let Some(known) = lock(&self.ledger).find(digest) {
-            return Ok(Some(known));
-        }
-        self.readers.read(doing, |db| rows::pseudonym_of(db, digest))
     }
 
     /// What somebody else wrote to the tables is read anew from here on.
@@ -321,8 +299,8 @@ impl Hot {
     }
 
     /// Reads what other processes wrote.
-    async fn catch_up(&self) -> Result<(), Fault> {
-        if lock(&self.ledger).knows_journal().map_err(|why| trouble(&why))? {
+    pub(super) async fn catch_up(&self) -> Result<(), Fault> {
+        if self.has_caught_up()? {
             return Ok(());
         }
         if let Some(held) = self.try_hold()? {

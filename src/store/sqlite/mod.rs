@@ -42,6 +42,7 @@ mod line;
 mod migrate;
 mod open;
 mod readers;
+mod reading;
 mod rows;
 mod schema;
 mod sessions;
@@ -58,7 +59,7 @@ use rusqlite::params;
 
 use crate::base::clock::{Clock, SystemClock, UnixTime};
 use crate::gateway::ports::{
-    Adopted, Counted, NewEnrolment, NewSubject, Store, SubjectDigest, SubjectRow, Totals, WrongPassword,
+    Adopted, Counted, NewEnrolment, NewSubject, Soon, Store, SubjectDigest, SubjectRow, Totals, WrongPassword,
 };
 use crate::login::factor::{EnrolmentId, FactorOutcome, Proof, Sealed, Try};
 use crate::login::identity::Pseudonym;
@@ -149,8 +150,8 @@ impl Store for Sqlite {
         self.hot.is_behind()
     }
 
-    async fn pseudonym(&self, digest: &SubjectDigest) -> Result<Option<Pseudonym>, Fault> {
-        self.hot.pseudonym(digest).await
+    fn pseudonym<'a>(&'a self, digest: &'a SubjectDigest) -> Soon<'a, Result<Option<Pseudonym>, Fault>> {
+        self.hot.pseudonym(digest)
     }
 
     async fn adopt(&self, subject: NewSubject) -> Result<Adopted, Fault> {
@@ -181,8 +182,8 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn recall(&self, who: &Pseudonym) -> Result<Record, Fault> {
-        self.hot.recall(who).await
+    fn recall<'a>(&'a self, who: &'a Pseudonym) -> Soon<'a, Result<Record, Fault>> {
+        self.hot.recall(who)
     }
 
     async fn settle(

@@ -146,7 +146,7 @@ impl Login {
                         let lockout = directory.tells.then_some(Lockout { threshold, window, counted });
                         Outcome::Subject(Ok(Some(subject(lockout))))
                     }
-                    Work::Recall { .. } => Outcome::Record(Ok(kept.record(self.familiar))),
+                    Work::Recall { .. } => Outcome::known(kept.record(self.familiar)),
                     Work::VerifyPrimary(Some(_), _) if !self.answers => {
                         Outcome::Primary(Err(Fault::new(FaultKind::StoreUnavailable, "made up")))
                     }

@@ -263,7 +263,7 @@ pub(super) fn record(dice: &mut Dice<'_>, seen: Option<&mut Seen>) -> Outcome {
     if let Some(seen) = seen {
         seen.record = record.clone();
     }
-    Outcome::Record(Ok(record))
+    Outcome::known(record)
 }
 
 /// What a directory or an upstream says about a password.

@@ -190,7 +190,7 @@ impl World<'_> {
             Work::Recall { .. } => {
                 self.record = record(&mut self.dice, self.obliging);
                 self.recalled = self.clock.now().unix;
-                Outcome::Record(Ok(self.record.clone()))
+                Outcome::known(self.record.clone())
             }
             Work::VerifyPrimary(None, _) => {
                 let asks_something = !self.demanded.clauses.is_empty();
@@ -212,13 +212,9 @@ impl World<'_> {
                 Outcome::Upstream(Ok(Heard { said, held: Held::new("held") }))
             }
             Work::Check(_, code, against, proof) => {
-                let kinds: FactorKinds = against.iter().map(Enrolment::kind).collect();
-                self.is_of_use(kinds, *proof);
-                assert!(
-                    against.iter().all(|one| code.fits(one.kind())),
-                    "a code that cannot be one of these"
-                );
-                Outcome::Factor(Ok(self.checked(kinds)))
+                self.is_of_use(*against, *proof);
+                assert!(against.iter().all(|kind| code.fits(kind)), "a code that cannot be one of these");
+                Outcome::Factor(Ok(self.checked(*against)))
             }
             Work::NoteLogin(_) => {
                 self.settled = Some(now.unix);

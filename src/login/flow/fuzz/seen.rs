@@ -167,8 +167,8 @@ impl Seen {
     }
 
     /// A code was held against these, and none of them could be opened.
-    pub(super) fn not_checked(&mut self, tried: &[Enrolment], others: bool) {
-        self.gone = self.gone.or(tried.iter().map(Enrolment::kind).collect());
+    pub(super) fn not_checked(&mut self, tried: FactorKinds, others: bool) {
+        self.gone = self.gone.or(tried);
         self.others = others;
     }
 

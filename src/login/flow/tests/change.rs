@@ -19,7 +19,7 @@ const MUST: PrimaryOutcome = PrimaryOutcome::MustChange;
 fn after_expired(case: &Case, outcome: PrimaryOutcome, known: Record) -> (Flow, Step) {
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, subject_that(Standing::MustChange));
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known)));
+    let step = case.worked(&mut flow, Outcome::known(known));
     assert!(matches!(step, Step::Do(Work::VerifyPrimary(Some(_), _))), "{step:?}");
     let step = case.worked(&mut flow, primary(outcome));
     (flow, step)
@@ -49,7 +49,7 @@ fn asked(step: &Step) -> Option<&str> {
 fn show_code(case: &Case, flow: &mut Flow) -> Step {
     let _ = case.answer(flow, "123456");
     let _ = case.worked(flow, subject_that(Standing::MustChange));
-    let step = case.worked(flow, Outcome::Record(Ok(with_totp())));
+    let step = case.worked(flow, Outcome::known(with_totp()));
     assert!(matches!(step, Step::Do(Work::Check(..))), "{step:?}");
     case.worked(flow, confirmed())
 }
@@ -69,7 +69,7 @@ fn choose(case: &Case, flow: &mut Flow, new: &str) -> Step {
     assert!(matches!(step, Step::Do(Work::FindSubject)), "{step:?}");
     let step = case.worked(flow, subject_that(Standing::MustChange));
     assert!(matches!(step, Step::Do(Work::Recall { .. })), "{step:?}");
-    case.worked(flow, Outcome::Record(Ok(with_totp())))
+    case.worked(flow, Outcome::known(with_totp()))
 }
 
 fn changing(step: &Step) -> Option<(&[u8], &[u8])> {
@@ -136,7 +136,7 @@ fn a_wrong_code_ends_it_before_anything_is_chosen() {
     let (mut flow, _) = after_expired(&case, MUST, with_totp());
     let _ = case.answer(&mut flow, "123456");
     let _ = case.worked(&mut flow, subject_that(Standing::MustChange));
-    let _ = case.worked(&mut flow, Outcome::Record(Ok(with_totp())));
+    let _ = case.worked(&mut flow, Outcome::known(with_totp()));
     let step = case.worked(&mut flow, Outcome::Factor(Ok(FactorOutcome::Wrong)));
     assert_eq!(rejected(&step), Some(Reason::WrongCode));
     let (_, step) = after_expired(&case, MUST, Record::default());
@@ -163,7 +163,7 @@ fn a_standing_alone_opens_no_dialogue_since_only_the_directorys_word_on_the_pass
     let case = change_case();
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, subject_that(Standing::MustChange));
-    let _ = case.worked(&mut flow, Outcome::Record(Ok(with_totp())));
+    let _ = case.worked(&mut flow, Outcome::known(with_totp()));
     let step = case.worked(&mut flow, primary(PrimaryOutcome::Correct));
     assert_eq!(rejected(&step), Some(Reason::MustChangePassword));
 }
@@ -271,7 +271,7 @@ fn nothing_is_changed_once_nobody_waits_any_more() {
     let _ = case.answer(&mut flow, "hunter3");
     let _ = case.worked(&mut flow, subject_that(Standing::MustChange));
     flow.call_off();
-    let step = case.worked(&mut flow, Outcome::Record(Ok(with_totp())));
+    let step = case.worked(&mut flow, Outcome::known(with_totp()));
     assert_eq!(rejected(&step), Some(Reason::CalledOff));
     let mut flow = up_to_new(&case);
     let step = choose(&case, &mut flow, "hunter3");
@@ -292,7 +292,7 @@ fn whoever_was_disabled_renamed_or_refused_while_he_chose_changes_nothing_a_073(
     {
         let mut flow = chosen();
         let _ = case.worked(&mut flow, subject_that(standing));
-        assert_eq!(rejected(&case.worked(&mut flow, Outcome::Record(Ok(with_totp())))), Some(reason));
+        assert_eq!(rejected(&case.worked(&mut flow, Outcome::known(with_totp()))), Some(reason));
     }
     let mut flow = chosen();
     let step = case.worked(&mut flow, Outcome::Subject(Ok(Some(subject_with(Standing::Active, "p2")))));
@@ -307,7 +307,7 @@ fn a_factor_that_was_taken_away_while_he_chose_no_longer_counts_a_073() {
         let _ = case.answer(&mut flow, "hunter3");
         let _ = case.answer(&mut flow, "hunter3");
         let _ = case.worked(&mut flow, subject_that(Standing::MustChange));
-        let step = case.worked(&mut flow, Outcome::Record(Ok(Record { enrolments, ..Record::default() })));
+        let step = case.worked(&mut flow, Outcome::known(Record { enrolments, ..Record::default() }));
         (flow, step)
     };
     assert_eq!(rejected(&again(vec![]).1), Some(Reason::NotEnrolled));
@@ -317,7 +317,7 @@ fn a_factor_that_was_taken_away_while_he_chose_no_longer_counts_a_073() {
     let _ = case.answer(&mut flow, "123456");
     let _ = case.worked(&mut flow, subject_that(Standing::MustChange));
     let known = Record { enrolments: vec![hotp()], ..Record::default() };
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known)));
+    let step = case.worked(&mut flow, Outcome::known(known));
     assert!(matches!(step, Step::Do(Work::Check(..))), "{step:?}");
     let step = case.worked(&mut flow, Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Hotp))));
     assert_eq!(

@@ -23,7 +23,7 @@ fn typed(client: Client) -> Client {
 fn recalled(case: &Case, known: Record) -> (Flow, Step) {
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known)));
+    let step = case.worked(&mut flow, Outcome::known(known));
     (flow, step)
 }
 
@@ -176,7 +176,7 @@ fn a_throttled_password_is_not_sent_and_that_shows_only_to_who_has_the_factor() 
     assert!(matches!(step, Step::Ask(_)), "{step:?}");
     let _ = case.answer(&mut flow, "123456");
     let _ = case.worked(&mut flow, found());
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known())));
+    let step = case.worked(&mut flow, Outcome::known(known()));
     assert!(matches!(step, Step::Do(Work::Check(..))), "{step:?}");
     assert_eq!(rejected(&case.worked(&mut flow, confirmed())), Some(Reason::PasswordThrottled));
 }

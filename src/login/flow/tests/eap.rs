@@ -140,7 +140,7 @@ fn whoever_guesses_at_the_password_of_somebody_does_not_keep_him_out_of_eap() {
     let _ = case.worked(&mut flow, yes_to("alice"));
     let _ = case.worked(&mut flow, found());
     let known = Record { password: Some(failures(4)), over_rate: true, ..Record::default() };
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known)));
+    let step = case.worked(&mut flow, Outcome::known(known));
     assert_eq!(basis(&step), Some(Basis::RuleAsksNone), "and his success ends no wait of the guesser");
 }
 

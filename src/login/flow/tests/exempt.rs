@@ -65,7 +65,7 @@ fn a_wrong_password_of_an_exempt_account_is_counted_and_too_many_make_it_wait_b_
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());
     let known = Record { password: Some(failures(4)), ..Record::default() };
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known)));
+    let step = case.worked(&mut flow, Outcome::known(known));
     assert_eq!(rejected(&step), Some(Reason::PasswordThrottled));
 }
 
@@ -73,7 +73,7 @@ fn a_wrong_password_of_an_exempt_account_is_counted_and_too_many_make_it_wait_b_
 fn guesses_of_a_stranger_do_not_keep_an_exempt_account_out_whose_password_is_known_and_go_on_to_count() {
     let known = || {
         let record = Record { password: Some(failures(4)), familiar: true, ..Record::default() };
-        Outcome::Record(Ok(record))
+        Outcome::known(record)
     };
     let case = exempt_case();
     let (mut flow, _) = case.begin();
@@ -96,7 +96,7 @@ fn an_exempt_account_has_no_rate_and_hears_of_a_full_queue_that_it_is_full() {
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());
     let known = Record { over_rate: true, ..Record::default() };
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known)));
+    let step = case.worked(&mut flow, Outcome::known(known));
     assert!(matches!(step, Step::Do(Work::VerifyPrimary(..))), "{step:?}");
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());

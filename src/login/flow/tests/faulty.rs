@@ -67,8 +67,8 @@ fn outcome_of(case: &Case, away: Away, record: &Record, password: PrimaryOutcome
             Work::Recall { .. } if away == Away::Record => {
                 Outcome::Record(Err(fault(FaultKind::StoreUnavailable)))
             }
-            Work::Recall { .. } => Outcome::Record(Ok(record.clone())),
-            Work::Remember { .. } => Outcome::Remembered(Some(record.clone())),
+            Work::Recall { .. } => Outcome::known(record.clone()),
+            Work::Remember { .. } => Outcome::remembered(record.clone()),
             Work::VerifyPrimary(Some(_), _) => Outcome::Primary(Ok(password)),
             Work::CountWrongPassword(_) => Outcome::Counted(Ok(())),
             Work::Check(..) if away == Away::Code => Outcome::Factor(Err(fault(FaultKind::KeyMissing))),
@@ -157,7 +157,7 @@ fn a_wrong_password_is_counted_and_lets_nobody_in_under_any_mode() {
         let _ = case.worked(&mut flow, found());
         let away = Outcome::Record(Err(fault(FaultKind::StoreUnavailable)));
         assert!(matches!(case.worked(&mut flow, away), Step::Do(Work::Remember { .. })));
-        let step = case.worked(&mut flow, Outcome::Remembered(Some(known())));
+        let step = case.worked(&mut flow, Outcome::remembered(known()));
         assert!(matches!(step, Step::Do(Work::VerifyPrimary(Some(_), _))), "{step:?}");
         let step = case.worked(&mut flow, primary(PrimaryOutcome::Wrong));
         assert!(matches!(step, Step::Do(Work::CountWrongPassword(_))), "{step:?}");
@@ -173,7 +173,7 @@ fn a_failure_that_cannot_be_counted_for_somebody_whose_record_was_read_is_unable
     let case = case_with(FaultMode::FirstFactorOnly);
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());
-    let _ = case.worked(&mut flow, Outcome::Record(Ok(known())));
+    let _ = case.worked(&mut flow, Outcome::known(known()));
     let _ = case.worked(&mut flow, primary(PrimaryOutcome::Wrong));
     let step = case.worked(&mut flow, Outcome::Counted(Err(fault(FaultKind::StoreUnavailable))));
     assert_eq!(unable_by(&step), Some(FaultKind::StoreUnavailable));
@@ -184,7 +184,7 @@ fn a_directory_that_is_away_and_a_store_too_busy_for_one_subject_are_no_case_for
     let case = case_with(FaultMode::FirstFactorOnly);
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());
-    let _ = case.worked(&mut flow, Outcome::Record(Ok(known())));
+    let _ = case.worked(&mut flow, Outcome::known(known()));
     let step = case.worked(&mut flow, Outcome::Primary(Err(fault(FaultKind::DirectoryUnreachable))));
     assert_eq!(unable_by(&step), Some(FaultKind::DirectoryUnreachable));
     for (kind, rejects) in [(FaultKind::Overloaded, true), (FaultKind::Internal, false)] {
@@ -360,7 +360,7 @@ fn a_right_password_ends_the_row_of_wrong_ones_in_memory_and_never_in_a_store_th
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());
     let _ = case.worked(&mut flow, Outcome::Record(Err(fault(FaultKind::StoreUnavailable))));
-    let _ = case.worked(&mut flow, Outcome::Remembered(Some(has_failed())));
+    let _ = case.worked(&mut flow, Outcome::remembered(has_failed()));
     let step = case.worked(&mut flow, primary(PrimaryOutcome::Correct));
     assert!(matches!(step, Step::Do(Work::ForgetWrongPasswords(_))), "{step:?}");
     assert!(flow.is_without_store());
@@ -377,12 +377,12 @@ fn a_store_that_comes_back_while_a_question_is_open_ends_the_mode() {
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());
     let _ = case.worked(&mut flow, Outcome::Record(Err(fault(FaultKind::StoreUnavailable))));
-    let step = case.worked(&mut flow, Outcome::Remembered(Some(known())));
+    let step = case.worked(&mut flow, Outcome::remembered(known()));
     assert!(matches!(step, Step::Do(Work::AskUpstream(_))), "{step:?}");
     assert!(matches!(case.worked(&mut flow, more()), Step::Ask(_)));
     let _ = case.answer(&mut flow, "tomato");
     let _ = case.worked(&mut flow, found());
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known())));
+    let step = case.worked(&mut flow, Outcome::known(known()));
     assert!(matches!(step, Step::Do(Work::AskUpstream(_))), "{step:?}");
     assert!(matches!(case.worked(&mut flow, yes()), Step::Ask(_)), "a code as ever");
     assert_eq!(flow.trail().on_fault, None);

@@ -70,10 +70,7 @@ fn after_too_many_wrong_passwords_the_directory_is_left_alone_b_087() {
     let wait_until = T0.plus(Duration::from_secs(60));
     let failures = Failures { row: 4, wait_until, ..Failures::NONE };
     let known = Record { enrolments: vec![totp()], password: Some(failures), ..Record::default() };
-    assert_eq!(
-        rejected(&case.worked(&mut flow, Outcome::Record(Ok(known)))),
-        Some(Reason::PasswordThrottled)
-    );
+    assert_eq!(rejected(&case.worked(&mut flow, Outcome::known(known))), Some(Reason::PasswordThrottled));
 }
 
 #[test]
@@ -146,7 +143,7 @@ fn a_password_that_was_sent_and_not_answered_counts_once_and_is_neither_right_no
         let (mut flow, _) = case.begin();
         let _ = case.worked(&mut flow, found());
         let known = Record { password: Some(failures(row)), ..Record::default() };
-        let _ = case.worked(&mut flow, Outcome::Record(Ok(known)));
+        let _ = case.worked(&mut flow, Outcome::known(known));
         let step = flow.advance(event, case.clock.now());
         (case, flow, step)
     };

@@ -13,7 +13,7 @@ fn with_history(case: &Case, history: History) -> (Flow, Step) {
     let (mut flow, _) = case.begin();
     let now = || case.clock.now();
     let _ = flow.advance(Event::Worked(found()), now());
-    let step = flow.advance(Event::Worked(Outcome::Record(Ok(knowing(history)))), now());
+    let step = flow.advance(Event::Worked(Outcome::known(knowing(history))), now());
     if !matches!(step, Step::Do(Work::VerifyPrimary(..))) {
         return (flow, step);
     }
@@ -74,7 +74,7 @@ fn what_cannot_be_noted_is_not_granted_and_who_has_gone_is_not_noted() {
     assert_eq!(basis(&case.worked(&mut flow, Outcome::Counted(Ok(())))), Some(Basis::RuleAsksNone));
     let (mut flow, _) = case.begin();
     let _ = case.worked(&mut flow, found());
-    let _ = case.worked(&mut flow, Outcome::Record(Ok(knowing(History::default()))));
+    let _ = case.worked(&mut flow, Outcome::known(knowing(History::default())));
     flow.call_off();
     let step = case.worked(&mut flow, primary(PrimaryOutcome::Correct));
     assert_eq!(rejected(&step), Some(Reason::CalledOff));

@@ -17,7 +17,7 @@ fn chap_case(method: Method, can_be_asked: bool) -> Case {
 fn up_to_upstream(case: &Case, known: Record) -> (Flow, Step) {
     let (mut flow, _) = case.begin();
     assert!(matches!(case.worked(&mut flow, found()), Step::Do(Work::Recall { .. })));
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known)));
+    let step = case.worked(&mut flow, Outcome::known(known));
     (flow, step)
 }
 
@@ -137,7 +137,7 @@ fn whoever_must_wait_never_reaches_the_upstream_not_with_an_answer_either_b_087(
         assert!(matches!(case.worked(&mut flow, more()), Step::Ask(_)));
         let _ = case.answer(&mut flow, "next code");
         let _ = case.worked(&mut flow, found());
-        let step = case.worked(&mut flow, Outcome::Record(Ok(waiting())));
+        let step = case.worked(&mut flow, Outcome::known(waiting()));
         assert_eq!((rejected(&step), kept(&flow)), (Some(Reason::PasswordThrottled), None));
     }
 }
@@ -155,7 +155,7 @@ fn the_upstreams_own_question_is_put_and_the_answer_goes_to_it_after_the_account
         let _ = case.worked(&mut flow, found());
         // However often others type the name meanwhile.
         let known = Record { over_rate: true, ..with(vec![totp()]) };
-        let step = case.worked(&mut flow, Outcome::Record(Ok(known)));
+        let step = case.worked(&mut flow, Outcome::known(known));
         assert_eq!(asked(&step), Some(&b"next code"[..]));
         let step = case.worked(&mut flow, yes());
         let Step::Ask(prompt) = step else { panic!("our own question comes after it: {step:?}") };
@@ -173,7 +173,7 @@ fn a_code_that_stood_behind_the_password_is_held_while_the_upstream_asks_and_the
     let _ = case.answer(&mut flow, "token 654321");
     let _ = case.worked(&mut flow, found());
     let known = Record { remembered: Some(FactorKind::Totp), ..with(vec![totp()]) };
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known)));
+    let step = case.worked(&mut flow, Outcome::known(known));
     assert_eq!(asked(&step), Some(&b"token 654321"[..]), "an answer is not cut");
     let Step::Do(Work::Check(_, code, _, _)) = case.worked(&mut flow, yes()) else {
         panic!("the code is checked")
@@ -251,7 +251,7 @@ fn a_yes_to_another_name_of_the_same_account_goes_on_and_the_same_name_is_not_lo
     let (mut flow, _) = up_to_upstream(&case, known());
     let _ = case.worked(&mut flow, yes_to("CORP\\alice"));
     assert!(matches!(case.worked(&mut flow, found()), Step::Do(Work::Recall { .. })));
-    let step = case.worked(&mut flow, Outcome::Record(Ok(Record { over_rate: true, ..known() })));
+    let step = case.worked(&mut flow, Outcome::known(Record { over_rate: true, ..known() }));
     assert!(matches!(step, Step::Do(Work::ForgetWrongPasswords(_))), "{step:?}");
     assert!(matches!(case.worked(&mut flow, Outcome::Counted(Ok(()))), Step::Ask(_)));
 

@@ -75,7 +75,7 @@ fn a_name_that_leads_elsewhere_after_the_question_stays_out() {
 #[test]
 fn a_stranger_who_types_the_name_too_often_does_not_stop_an_answer_a_122() {
     let over_rate =
-        || Outcome::Record(Ok(Record { enrolments: vec![totp()], over_rate: true, ..Record::default() }));
+        || Outcome::known(Record { enrolments: vec![totp()], over_rate: true, ..Record::default() });
     let case = case();
     let (mut flow, _step) = case.begin();
     let _step = case.worked(&mut flow, found());
@@ -137,7 +137,7 @@ fn a_recovery_code_is_held_against_recovery_codes_only() {
     let _ = case.worked(&mut flow, found());
     let step = case.worked(&mut flow, record(vec![totp(), enrolment(Parameters::Recovery)]));
     let Step::Do(Work::Check(_, _, against, _)) = step else { panic!("{step:?}") };
-    assert_eq!(against.iter().map(Enrolment::kind).collect::<Vec<_>>(), [FactorKind::Recovery]);
+    assert_eq!(against.only(), Some(FactorKind::Recovery));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_remembered_factor_stands_for_no_reply_to_a_question_and_for_no_code_that_wa
     assert!(matches!(step, Step::Ask(_)), "no code stands in the field: {step:?}");
     let _ = case().answer(&mut flow, "123456");
     let _ = case().worked(&mut flow, found());
-    let step = case().worked(&mut flow, Outcome::Record(Ok(known())));
+    let step = case().worked(&mut flow, Outcome::known(known()));
     assert!(matches!(step, Step::Do(Work::Check(..))), "{step:?}");
 }
 

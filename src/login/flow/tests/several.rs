@@ -28,7 +28,7 @@ fn answered(case: &Case, flow: &mut Flow, text: &str, known: Vec<Enrolment>) -> 
     let _ = case.answer(flow, text);
     let _ = case.worked(flow, found());
     match case.worked(flow, record(known)) {
-        Step::Do(Work::Check(_, _, against, _)) => against.iter().map(Enrolment::kind).collect(),
+        Step::Do(Work::Check(_, _, against, _)) => against.iter().collect(),
         step @ (Step::Do(_) | Step::Ask(_) | Step::Done(_)) => panic!("{step:?}"),
     }
 }

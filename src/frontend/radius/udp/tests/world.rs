@@ -8,7 +8,7 @@ use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
 use crate::gateway::ports::{
     Adopted, After, Audit, AuditRecord, Counted, Digests, Directory, Naming, NewEnrolment, NewSubject,
-    Place as VaultPlace, SecondFactor, Store, SubjectDigest, SubjectRow, Totals, Vault, Verified,
+    Place as VaultPlace, SecondFactor, Soon, Store, SubjectDigest, SubjectRow, Totals, Vault, Verified,
     WrongPassword,
 };
 use crate::login::credential::Code as TypedCode;
@@ -39,8 +39,12 @@ fn not_asked() -> Fault {
 
 #[async_trait]
 impl Directory for World {
-    async fn find(&self, name: &LoginName, _: std::time::Instant) -> Result<Option<Account>, Fault> {
-        Ok((name.prepared() == "anna").then(account))
+    fn find<'a>(
+        &'a self,
+        name: &'a LoginName,
+        _: std::time::Instant,
+    ) -> Soon<'a, Result<Option<Account>, Fault>> {
+        Soon::Now(Ok((name.prepared() == "anna").then(account)))
     }
     async fn verify(
         &self,
@@ -60,10 +64,9 @@ impl Directory for World {
     }
 }
 
-#[async_trait]
 impl Naming for World {
-    async fn subject(&self, account: Account) -> Result<Subject, Fault> {
-        Ok(Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) })
+    fn subject(&self, account: Account) -> Soon<'_, Result<Subject, Fault>> {
+        Soon::Now(Ok(Subject { pseudonym: Pseudonym::new("p-1").unwrap(), account: Arc::new(account) }))
     }
 }
 
@@ -106,7 +109,7 @@ impl Audit for World {
 
 #[async_trait]
 impl Store for World {
-    async fn recall(&self, _: &Pseudonym) -> Result<Record, Fault> {
+    fn recall<'a>(&'a self, _: &'a Pseudonym) -> Soon<'a, Result<Record, Fault>> {
         let enrolment = Enrolment {
             id: EnrolmentId([1; 16]),
             parameters: Parameters::Totp {
@@ -118,7 +121,7 @@ impl Store for World {
             progress: Progress::UNUSED,
             created: UnixTime(0),
         };
-        Ok(Record { enrolments: vec![enrolment], ..Record::default() })
+        Soon::Now(Ok(Record { enrolments: vec![enrolment], ..Record::default() }))
     }
     async fn settle(
         &self,
@@ -137,8 +140,8 @@ impl Store for World {
     async fn forget_failures(&self, _: &Pseudonym, _: Counted, _: bool) -> Result<bool, Fault> {
         Err(not_asked())
     }
-    async fn pseudonym(&self, _: &SubjectDigest) -> Result<Option<Pseudonym>, Fault> {
-        Err(not_asked())
+    fn pseudonym<'a>(&'a self, _: &'a SubjectDigest) -> Soon<'a, Result<Option<Pseudonym>, Fault>> {
+        Soon::Now(Err(not_asked()))
     }
     async fn adopt(&self, _: NewSubject) -> Result<Adopted, Fault> {
         Err(not_asked())

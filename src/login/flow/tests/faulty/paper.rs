@@ -11,9 +11,9 @@ fn a_code_on_paper_is_asked_for_and_stands_in_for_the_factor_whose_key_is_away()
     assert_eq!(&*prompt.text, "Paper:");
     let _ = case.answer(&mut flow, "abcd-efgh-ijkl-mnop");
     let _ = case.worked(&mut flow, found());
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known())));
+    let step = case.worked(&mut flow, Outcome::known(known()));
     let Step::Do(Work::Check(_, _, against, _)) = &step else { panic!("{step:?}") };
-    assert_eq!(against.iter().map(Enrolment::kind).collect::<Vec<_>>(), [FactorKind::Recovery]);
+    assert_eq!(against.only(), Some(FactorKind::Recovery));
     let step = case.worked(&mut flow, Outcome::Factor(Ok(FactorOutcome::Confirmed(FactorKind::Recovery))));
     assert_eq!(basis(&step), Some(Basis::FaultFactor(FactorKind::Recovery)));
     assert_eq!(flow.trail().factor, Some(FactorKind::Recovery));
@@ -28,7 +28,7 @@ fn a_wrong_code_on_paper_is_wrong_and_another_code_that_cannot_be_checked_is_not
     let answer = |flow: &mut Flow, text: &str| {
         let _ = case.answer(flow, text);
         let _ = case.worked(flow, found());
-        case.worked(flow, Outcome::Record(Ok(known())))
+        case.worked(flow, Outcome::known(known()))
     };
     let mut flow = asked();
     assert!(matches!(answer(&mut flow, "abcd-efgh-ijkl-mnop"), Step::Do(Work::Check(..))));
@@ -51,7 +51,7 @@ fn a_mode_that_ends_while_the_question_is_open_ends_with_it() {
     case.clock.advance(Duration::from_secs(30));
     let _ = case.answer(&mut flow, "abcd-efgh-ijkl-mnop");
     let _ = case.worked(&mut flow, found());
-    let step = case.worked(&mut flow, Outcome::Record(Ok(known())));
+    let step = case.worked(&mut flow, Outcome::known(known()));
     assert_eq!(unable_by(&step), Some(FaultKind::KeyMissing));
 }
 
