@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::audit::file::group::{Gathered, Gathering, Kept, Line};
 use crate::audit::file::out::Out;
-use crate::audit::record::{NetworkPrefix, write};
+use crate::audit::record::{NetworkPrefix, write_by};
 use crate::base::owner::open_or_make;
 use crate::gateway::ports::{Audit, AuditRecord};
 use crate::login::verdict::{Fault, FaultKind};
@@ -72,7 +72,7 @@ impl AuditLog {
     /// Takes a record down; it is written with those beside it.
     fn gather(&self, record: &AuditRecord) -> Line {
         let mut gathering = self.gathering();
-        let line = gathering.add(|lines| write(lines, record, self.keep));
+        let line = gathering.add(|lines, second| write_by(lines, record, self.keep, second));
         let full = gathering.is_full().then(|| gathering.take());
         drop(gathering);
         if let Some(gathered) = full {
@@ -96,7 +96,7 @@ impl AuditLog {
 impl Audit for AuditLog {
     fn record(&self, record: &AuditRecord) -> Result<(), Fault> {
         let mut gathering = self.gathering();
-        let line = gathering.add(|lines| write(lines, record, self.keep));
+        let line = gathering.add(|lines, second| write_by(lines, record, self.keep, second));
         let gathered = gathering.take();
         drop(gathering);
         // Whoever waits for its line gets it written too.

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use crate::base::cidr::Prefix;
 use crate::base::clock::UnixTime;
 use crate::gateway::ports::AuditRecord;
-use crate::login::factor::FactorKind;
-use crate::login::policy::{Seen, Validity};
+use crate::login::factor::FactorKinds;
+use crate::login::policy::{Demand, Seen, Validity};
 
 /// How much of a user's address is kept (F-006).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,35 +34,39 @@ impl NetworkPrefix {
 /// Keys whose value is not known are left out, their order never changes. `time` is UTC (RFC 3339),
 /// `elapsed_ms` has the precision of a microsecond. A whole address stands without its length.
 pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
+    write_by(line, record, keep, &mut Second::default());
+}
+
+/// The same, with the second of the record before it at hand: most are of the same one.
+pub(super) fn write_by(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix, second: &mut Second) {
     line.extend_from_slice(b"{\"time\":\"");
-    time(line, record.at);
-    line.push(b'"');
-    text(line, "event", record.event);
+    second.write(line, record.at);
+    plain(line, b"\",\"event\":\"", record.event);
     if let Some(attempt) = record.attempt {
         let mut digits = [0; 16];
         let fits = data_encoding::HEXLOWER.encode_mut_str(&attempt.0, &mut digits);
-        plain(line, "attempt", fits.as_bytes());
+        plain(line, b",\"attempt\":\"", fits);
     }
     if let Some(client) = &record.client {
-        text(line, "client", client);
+        text(line, b",\"client\":\"", client);
     }
     if let Some(pseudonym) = &record.pseudonym {
-        text(line, "subject", pseudonym.as_str());
+        plain(line, b",\"subject\":\"", pseudonym.as_str());
     }
-    text(line, "stage", record.stage);
-    text(line, "outcome", record.outcome);
-    text(line, "reason", record.reason);
+    plain(line, b",\"stage\":\"", record.stage);
+    plain(line, b",\"outcome\":\"", record.outcome);
+    plain(line, b",\"reason\":\"", record.reason);
     if let Some(factor) = record.factor {
-        text(line, "factor", factor.word());
+        plain(line, b",\"factor\":\"", factor.word());
     }
     if record.shown.iter().count() > 1 {
-        texts(line, "factors", record.shown.iter().map(FactorKind::word));
+        kinds(line, b",\"factors\":[", record.shown);
     }
-    let causes = [
-        ("rule", &record.rule),
-        ("exemption", &record.exemption),
-        ("missed_exemption", &record.missed),
-        ("on_fault", &record.on_fault),
+    let causes: [(&[u8], _); 4] = [
+        (b",\"rule\":\"", &record.rule),
+        (b",\"exemption\":\"", &record.exemption),
+        (b",\"missed_exemption\":\"", &record.missed),
+        (b",\"on_fault\":\"", &record.on_fault),
     ];
     for (key, name) in causes {
         if let Some(name) = name {
@@ -70,7 +74,9 @@ pub fn write(line: &mut Vec<u8>, record: &AuditRecord, keep: NetworkPrefix) {
         }
     }
     if let Some(source) = record.source {
-        address(line, "source", source);
+        line.extend_from_slice(b",\"source\":\"");
+        address(line, source);
+        line.push(b'"');
     }
     if let Some(user) = record.network {
         network(line, user, keep);
@@ -99,7 +105,9 @@ fn network(line: &mut Vec<u8>, user: IpAddr, keep: NetworkPrefix) {
     let prefix = Prefix::around(user, keep.v4, keep.v6);
     let whole = if prefix.is_v4() { 32 } else { 128 };
     if prefix.bits() == whole {
-        address(line, "network", user);
+        line.extend_from_slice(b",\"network\":\"");
+        address(line, user);
+        line.push(b'"');
     } else {
         show(line, "network", prefix);
     }
@@ -107,11 +115,11 @@ fn network(line: &mut Vec<u8>, user: IpAddr, keep: NetworkPrefix) {
 
 /// From when and until when a subject may log in; what is left out is no bound.
 fn bounds(line: &mut Vec<u8>, valid: Validity) {
-    for (key, at) in [("valid_from", valid.from), ("valid_until", valid.until)] {
+    let both: [(&[u8], _); 2] = [(b",\"valid_from\":\"", valid.from), (b",\"valid_until\":\"", valid.until)];
+    for (key, at) in both {
         if let Some(at) = at {
-            head(line, key);
-            line.push(b'"');
-            time(line, at);
+            line.extend_from_slice(key);
+            Second::default().write(line, at);
             line.push(b'"');
         }
     }
@@ -119,57 +127,99 @@ fn bounds(line: &mut Vec<u8>, valid: Validity) {
 
 /// What the rules saw, for who wants to know what other rules would have made of it.
 fn what_was_seen(line: &mut Vec<u8>, seen: &Seen) {
-    text(line, "protocol", seen.protocol.word());
+    plain(line, b",\"protocol\":\"", seen.protocol.word());
     if let Some(listener) = &seen.listener {
-        text(line, "listener", listener);
+        text(line, b",\"listener\":\"", listener);
     }
     if let Some(first) = seen.first {
-        text(line, "method", first.word());
+        plain(line, b",\"method\":\"", first.word());
     }
     if let Some(country) = seen.place.country.known() {
         show(line, "country", country);
     }
     if let Some(asn) = seen.place.asn.known() {
-        head(line, "asn");
+        line.extend_from_slice(b",\"asn\":");
         number(line, asn.into(), 1);
     }
     if let Some(groups) = &seen.groups {
-        texts(line, "groups", groups.iter().map(|key| &**key));
+        line.extend_from_slice(b",\"groups\":[");
+        let mut between: &[u8] = b"\"";
+        for group in groups {
+            text(line, between, group);
+            between = b",\"";
+        }
+        line.push(b']');
     }
     if let Some(enrolled) = seen.enrolled {
-        texts(line, "enrolled", enrolled.iter().map(FactorKind::word));
+        kinds(line, b",\"enrolled\":[", enrolled);
     }
     if let Some(past) = seen.past {
-        flag(line, "first_login", past.first_login);
+        line.extend_from_slice(of_flag(past.first_login, [FIRST_LOGIN, NOT_FIRST_LOGIN]));
         if let Some(new) = past.new_network.known() {
-            flag(line, "new_network", new);
+            line.extend_from_slice(of_flag(new, [NEW_NETWORK, NO_NEW_NETWORK]));
         }
         if let Some(days) = past.last_login_days.known() {
-            head(line, "last_login_days");
+            line.extend_from_slice(b",\"last_login_days\":");
             number(line, days.into(), 1);
         }
     }
     if let Some(demand) = &seen.demand {
-        show(line, "demand", demand);
+        demanded(line, b",\"demand\":\"", demand);
     }
     if let Some(shadow) = &seen.shadow {
-        text(line, "shadow", shadow.rule.as_deref().unwrap_or(NO_RULE));
-        show(line, "shadow_then", &shadow.demand);
+        text(line, b",\"shadow\":\"", shadow.rule.as_deref().unwrap_or(NO_RULE));
+        demanded(line, b",\"shadow_then\":\"", &shadow.demand);
     }
+}
+
+const FIRST_LOGIN: &[u8] = b",\"first_login\":true";
+const NOT_FIRST_LOGIN: &[u8] = b",\"first_login\":false";
+const NEW_NETWORK: &[u8] = b",\"new_network\":true";
+const NO_NEW_NETWORK: &[u8] = b",\"new_network\":false";
+
+const fn of_flag(flag: bool, [yes, no]: [&'static [u8]; 2]) -> &'static [u8] {
+    if flag { yes } else { no }
 }
 
 /// In place of a rule's name where none would decide; no rule can have it.
 const NO_RULE: &str = "";
 
-/// `2026-11-21T08:30:00.125000Z`; our clock counts milliseconds. A time beyond the year 9999 is cut to it.
-fn time(line: &mut Vec<u8>, at: UnixTime) {
-    let stamp = jiff::Timestamp::from_millisecond(at.0).unwrap_or(jiff::Timestamp::MAX);
+/// A second of the day, as it was written last.
+#[derive(Debug, Default)]
+pub(super) struct Second {
+    /// Since the epoch.
+    number: Option<i64>,
+    /// `2026-11-21T08:30:00.`
+    text: Vec<u8>,
+}
+
+impl Second {
+    /// `2026-11-21T08:30:00.125000Z`; our clock counts milliseconds. A time beyond the year 9999 is cut to it.
+    fn write(&mut self, line: &mut Vec<u8>, at: UnixTime) {
+        let (at, more) = match jiff::Timestamp::MAX.as_millisecond() {
+            last if at.0 > last => (UnixTime(last), jiff::Timestamp::MAX.subsec_nanosecond() / 1000 % 1000),
+            _ => (at, 0),
+        };
+        if self.number != Some(at.seconds()) {
+            self.number = Some(at.seconds());
+            self.text.clear();
+            whole_second(&mut self.text, at);
+        }
+        line.extend_from_slice(&self.text);
+        let millis = at.0.rem_euclid(1000).saturating_mul(1000).saturating_add(more.into());
+        number(line, millis.unsigned_abs(), 6);
+        line.push(b'Z');
+    }
+}
+
+fn whole_second(text: &mut Vec<u8>, at: UnixTime) {
+    let stamp = jiff::Timestamp::from_second(at.seconds()).unwrap_or(jiff::Timestamp::MIN);
     let time = jiff::tz::TimeZone::UTC.to_datetime(stamp);
     // A year before the first is one that no clock of ours tells; it has no fixed width.
     if let Ok(year) = u64::try_from(time.year()) {
-        number(line, year, 4);
+        number(text, year, 4);
     } else {
-        let _ = write!(line, "{:04}", time.year());
+        let _ = write!(text, "{:04}", time.year());
     }
     let parts = [
         (b'-', time.month()),
@@ -179,12 +229,10 @@ fn time(line: &mut Vec<u8>, at: UnixTime) {
         (b':', time.second()),
     ];
     for (sign, part) in parts {
-        line.push(sign);
-        number(line, part.unsigned_abs().into(), 2);
+        text.push(sign);
+        number(text, part.unsigned_abs().into(), 2);
     }
-    line.push(b'.');
-    number(line, (time.subsec_nanosecond() / 1000).unsigned_abs().into(), 6);
-    line.push(b'Z');
+    text.push(b'.');
 }
 
 /// A number in decimal digits, at least so many; the machinery of `fmt` takes several times as long.
@@ -204,78 +252,62 @@ fn number(line: &mut Vec<u8>, number: u64, least: usize) {
     line.extend_from_slice(digits.get(digits.len().saturating_sub(used)..).unwrap_or_default());
 }
 
-/// `,"key":"address"`, as a person would write it.
-fn address(line: &mut Vec<u8>, key: &str, address: IpAddr) {
+/// An address, as a person would write it.
+fn address(line: &mut Vec<u8>, address: IpAddr) {
     match crate::base::cidr::canonical(address) {
         IpAddr::V4(address) => {
-            head(line, key);
-            let mut sign = b'"';
-            for octet in address.octets() {
-                line.push(sign);
+            let [first, rest @ ..] = address.octets();
+            number(line, first.into(), 1);
+            for octet in rest {
+                line.push(b'.');
                 number(line, octet.into(), 1);
-                sign = b'.';
             }
-            line.push(b'"');
         }
-        address @ IpAddr::V6(_) => show(line, key, address),
+        IpAddr::V6(address) => {
+            // Writing into memory cannot fail; here and elsewhere.
+            let _ = write!(line, "{address}");
+        }
     }
 }
 
-/// `,"key":`
-fn head(line: &mut Vec<u8>, key: &str) {
-    line.extend_from_slice(b",\"");
-    line.extend_from_slice(key.as_bytes());
-    line.extend_from_slice(b"\":");
+/// `,"key":["totp",…]`
+fn kinds(line: &mut Vec<u8>, key: &'static [u8], kinds: FactorKinds) {
+    line.extend_from_slice(key);
+    let mut between: &[u8] = b"\"";
+    for kind in kinds.iter() {
+        plain(line, between, kind.word());
+        between = b",\"";
+    }
+    line.push(b']');
 }
 
-/// `,"key":true`
-fn flag(line: &mut Vec<u8>, key: &str, flag: bool) {
-    head(line, key);
-    line.extend_from_slice(if flag { b"true" } else { b"false" });
-}
-
-/// `,"key":"value"`, for what JSON takes as it is.
-fn plain(line: &mut Vec<u8>, key: &str, value: &[u8]) {
-    head(line, key);
+/// What is demanded, as [`Demand`] shows itself.
+fn demanded(line: &mut Vec<u8>, key: &'static [u8], demand: &Demand) {
+    line.extend_from_slice(key);
+    demand.each_word(|word| line.extend_from_slice(word.as_bytes()));
     line.push(b'"');
-    line.extend_from_slice(value);
+}
+
+/// `,"key":"value"`, for words that JSON takes as they are; `key` is all that stands before the value.
+fn plain(line: &mut Vec<u8>, key: &[u8], value: &str) {
+    line.extend_from_slice(key);
+    line.extend_from_slice(value.as_bytes());
     line.push(b'"');
 }
 
 /// The same for values that show themselves with letters, digits and signs that JSON takes as they are.
 fn show(line: &mut Vec<u8>, key: &str, value: impl std::fmt::Display) {
-    // Writing into memory cannot fail; here and elsewhere.
     let _ = write!(line, ",\"{key}\":\"{value}\"");
 }
 
 /// `,"key":"value"` with everything escaped that may not stand in JSON or would move a reader's eye
 /// (D-104).
-fn text(line: &mut Vec<u8>, key: &str, value: &str) {
-    head(line, key);
-    quoted(line, value);
-}
-
-/// `,"key":["value",…]`, each as in [`text`].
-fn texts<'a>(line: &mut Vec<u8>, key: &str, values: impl Iterator<Item = &'a str>) {
-    head(line, key);
-    line.push(b'[');
-    for (at, value) in values.enumerate() {
-        if at > 0 {
-            line.push(b',');
-        }
-        quoted(line, value);
-    }
-    line.push(b']');
-}
-
-fn quoted(line: &mut Vec<u8>, value: &str) {
-    line.push(b'"');
+fn text(line: &mut Vec<u8>, key: &[u8], value: &str) {
     // Nearly all there is.
     if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) {
-        line.extend_from_slice(value.as_bytes());
-        line.push(b'"');
-        return;
+        return plain(line, key, value);
     }
+    line.extend_from_slice(key);
     for c in value.chars() {
         match c {
             '"' | '\\' => {
@@ -517,8 +549,8 @@ mod tests {
     fn an_address_is_written_as_anybody_writes_it() {
         for text in ["0.0.0.0", "10.200.0.9", "255.255.255.255", "2001:db8::1", "::"] {
             let mut line = Vec::new();
-            address(&mut line, "source", text.parse().unwrap());
-            assert_eq!(String::from_utf8(line).unwrap(), format!(",\"source\":\"{text}\""));
+            address(&mut line, text.parse().unwrap());
+            assert_eq!(String::from_utf8(line).unwrap(), text);
         }
     }
 

@@ -1,7 +1,7 @@
 //! A map with a capacity and an age: the only kind of table that the sender of a packet can fill.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::time::{Duration, Instant};
 
 /// Remembers up to `capacity` entries, each for `age` after it was put in.
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 /// When it is full the oldest entry goes, so a flood costs the flooder's own entries first. All calls
 /// take amortised constant time.
 #[derive(Debug)]
-pub struct BoundedMap<K, V> {
-    entries: HashMap<K, (u64, Instant, V)>,
+pub struct BoundedMap<K, V, S = RandomState> {
+    entries: HashMap<K, (u64, Instant, V), S>,
     order: VecDeque<(u64, K)>,
     next: u64,
     capacity: usize,
@@ -21,7 +21,15 @@ impl<K: Hash + Eq + Clone, V> BoundedMap<K, V> {
     /// An empty map. `capacity` of 0 remembers nothing.
     #[must_use]
     pub fn new(capacity: usize, age: Duration) -> Self {
-        Self { entries: HashMap::new(), order: VecDeque::new(), next: 0, capacity, age }
+        Self::hashed(capacity, age)
+    }
+}
+
+impl<K: Hash + Eq + Clone, V, S: BuildHasher + Default> BoundedMap<K, V, S> {
+    /// The same with hashes of its own; they must be keyed where somebody else chooses the keys.
+    #[must_use]
+    pub fn hashed(capacity: usize, age: Duration) -> Self {
+        Self { entries: HashMap::default(), order: VecDeque::new(), next: 0, capacity, age }
     }
 
     /// Puts `value` under `key`, in place of what was there; its age starts now.

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A table by a hash of the key, which must be a keyed one where somebody else chooses the keys.
-pub type SpreadMap<V> = HashMap<u64, V, BuildHasherDefault<Spread>>;
+pub type SpreadMap<V> = HashMap<u64, V, Spreading>;
+
+/// How to make a hasher that takes numbers as they are.
+pub type Spreading = BuildHasherDefault<Spread>;
 
 /// Takes a number as it is.
 #[derive(Debug, Default, Clone, Copy)]

@@ -7,11 +7,13 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use governor::Quota;
 
 use crate::base::cidr::Prefix;
 use crate::base::clock::Clock;
+use crate::base::spread::SpreadMap;
 use crate::gateway::admit::keyed::{Keyed, Rate, Ticks, rate};
 use crate::login::attempt::Origin;
 use crate::login::client::Client;
@@ -152,6 +154,7 @@ const MOST_SOURCES: usize = 20_000;
 /// Gives places to logins.
 pub struct Admission {
     limits: AdmissionLimits,
+    ticks: Ticks,
     running: Arc<AtomicUsize>,
     answering: Arc<AtomicUsize>,
     rate: Rate,
@@ -172,8 +175,8 @@ struct Gate {
     rate: Rate,
 }
 
-/// Running logins by user address; only of those that run, so there are never more than places.
-type Sources = Mutex<HashMap<Option<Prefix>, usize>>;
+/// Running logins by the keyed hash of the user address; only of those that run, so there are never more than places.
+type Sources = Mutex<SpreadMap<usize>>;
 
 /// A place of one running login; it is given back when this is dropped.
 #[derive(Debug)]
@@ -195,11 +198,11 @@ impl Drop for Place {
 #[derive(Debug)]
 struct Seat {
     here: Arc<Sources>,
-    source: Option<Prefix>,
+    source: u64,
 }
 
 impl Seat {
-    fn take(here: &Arc<Sources>, source: Option<Prefix>, most: usize) -> Option<Self> {
+    fn take(here: &Arc<Sources>, source: u64, most: usize) -> Option<Self> {
         let mut sources = here.lock().unwrap_or_else(PoisonError::into_inner);
         let running = sources.entry(source).or_default();
         // An entry that was just made has room: the least limit is one.
@@ -255,6 +258,7 @@ impl Admission {
             answering: Arc::default(),
             rate: rate(Quota::per_second(limits.per_second), &ticks),
             clients: clients.into_iter().map(|name| (name, gate())).collect(),
+            ticks: ticks.clone(),
             realms: Keyed::new(MOST_REALMS, Quota::per_minute(limits.realm_per_minute), &ticks),
             subjects: Keyed::new(MOST_SUBJECTS, Quota::per_minute(limits.subject_per_minute), &ticks),
             codes: limits.codes_per_minute.0.map(codes),
@@ -271,12 +275,14 @@ impl Admission {
     ///
     /// [`Refused`]: no place, or too often.
     pub fn enter(&self, client: &Client, origin: &Origin, name: &LoginName) -> Result<Place, Refused> {
+        self.ticks.look();
         let gate = self.clients.get(&client.name).ok_or(Refused::ClientFull)?;
         let mut place = self.place(&self.running, &gate.running)?;
         // The source first: one that floods takes nothing from the others behind its client. Then the client, which
         // takes nothing from the others of its realm, and so on outwards.
         if let Some(source) = source_of(client, origin) {
-            if !gate.sources.allows(&source) {
+            let source = gate.sources.hash(&source);
+            if !gate.sources.allows_hash(source) {
                 return Err(Refused::SourceRate);
             }
             let seat = Seat::take(&gate.here, source, self.limits.at_once_per_source);
@@ -313,6 +319,7 @@ impl Admission {
     ///
     /// [`Refused::Full`], [`Refused::ClientFull`] or [`Refused::ClientRate`].
     pub fn stray(&self, client: &Arc<str>) -> Result<Place, Refused> {
+        self.ticks.look();
         let gate = self.clients.get(client).ok_or(Refused::ClientFull)?;
         let place = self.place(&self.running, &gate.running)?;
         if gate.rate.check().is_err() {
@@ -347,13 +354,15 @@ impl Admission {
 
     /// Whether this subject may log in once more in this minute.
     #[must_use]
-    pub fn subject_may(&self, who: &Pseudonym) -> bool {
+    pub fn subject_may(&self, who: &Pseudonym, now: Instant) -> bool {
+        self.ticks.note(now);
         self.subjects.allows(who)
     }
 
     /// Whether one more code of this subject may be compared with factors of this kind in this minute; after `proof`.
     #[must_use]
-    pub fn code_may(&self, who: &Pseudonym, kind: FactorKind, proof: Proof) -> bool {
+    pub fn code_may(&self, who: &Pseudonym, kind: FactorKind, proof: Proof, now: Instant) -> bool {
+        self.ticks.note(now);
         let key = (who, proof);
         self.codes.iter().filter(|(of, _)| *of == kind).all(|(_, codes)| codes.allows(&key))
     }
@@ -366,6 +375,7 @@ impl Admission {
 
     /// Forgets keys whose limits have recovered; to be called every few seconds.
     pub fn tidy(&self) {
+        self.ticks.look();
         self.clients.values().for_each(|gate| gate.sources.tidy());
         self.realms.tidy();
         self.subjects.tidy();

@@ -163,6 +163,7 @@ const WRITTEN_PER_MINUTE: u32 = 20;
 /// Which alarms were raised.
 pub struct Alarms {
     kinds: [Kind; Alarm::ALL.len()],
+    ticks: Ticks,
 }
 
 struct Kind {
@@ -184,7 +185,7 @@ impl Alarms {
             causes: Mutex::new(BoundedMap::new(MOST_CAUSES, QUIET)),
             written: rate(quota, &ticks),
         };
-        Self { kinds: Alarm::ALL.map(kind) }
+        Self { kinds: Alarm::ALL.map(kind), ticks }
     }
 
     /// Counts an alarm unless its cause has had one in the last ten minutes, and says what else is to be done.
@@ -198,6 +199,7 @@ impl Alarms {
         causes.insert(cause, (), now);
         drop(causes);
         kind.raised.fetch_add(1, Ordering::Relaxed);
+        self.ticks.note(now);
         if alarm.is_by_strangers() && kind.written.check().is_err() {
             return Raise::Count;
         }

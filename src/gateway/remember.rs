@@ -25,6 +25,7 @@ use crate::base::bounded::BoundedMap;
 use crate::base::cidr::canonical;
 use crate::base::random::{self, Random};
 use crate::base::secret::Secret;
+use crate::base::spread::Spreading;
 use crate::gateway::remember::by_rule::{LONGEST as LONGEST_PLACE, Places};
 use crate::gateway::remember::last_known::{LONGEST as LONGEST_KNOWN, LastKnown};
 use crate::login::factor::{Enrolment, FactorKind};
@@ -70,7 +71,7 @@ pub(super) struct Memory {
     /// Without one nothing that was typed is remembered.
     key: Option<Hmac<Sha256>>,
     marks: Marks,
-    subjects: Mutex<BoundedMap<Pseudonym, Vec<Entry>>>,
+    subjects: Mutex<BoundedMap<Pseudonym, Vec<Entry>, Spreading>>,
     /// Digests of wrong passwords, each until when it is known.
     wrong: Mutex<BoundedMap<[u8; 32], Instant>>,
     places: Mutex<Places>,
@@ -106,10 +107,10 @@ impl Memory {
         Self {
             key,
             marks: Marks::default(),
-            subjects: Mutex::new(BoundedMap::new(MOST_SUBJECTS, SPENT)),
+            subjects: Mutex::new(BoundedMap::hashed(MOST_SUBJECTS, SPENT)),
             wrong: Mutex::new(BoundedMap::new(MOST_WRONG, WRONG)),
-            places: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST_PLACE)),
-            last_known: Mutex::new(BoundedMap::new(MOST_SUBJECTS, LONGEST_KNOWN)),
+            places: Mutex::new(BoundedMap::hashed(MOST_SUBJECTS, LONGEST_PLACE)),
+            last_known: Mutex::new(BoundedMap::hashed(MOST_SUBJECTS, LONGEST_KNOWN)),
             next_known: AtomicU64::new(0),
             may_owe: AtomicBool::new(false),
         }
@@ -248,7 +249,7 @@ impl Memory {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BoundedMap<Pseudonym, Vec<Entry>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BoundedMap<Pseudonym, Vec<Entry>, Spreading>> {
         self.subjects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

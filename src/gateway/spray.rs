@@ -122,6 +122,7 @@ pub struct Spray {
     calm_from: AtomicU64,
     tables: Mutex<Tables>,
     slowed: Keyed,
+    ticks: Ticks,
 }
 
 struct Tables {
@@ -178,13 +179,15 @@ impl Spray {
     #[must_use]
     pub fn new(limits: SprayLimits, clock: &Arc<dyn Clock>, random: &dyn Random) -> Self {
         let table = || BoundedMap::new(MOST_KEYS, limits.window);
+        let ticks = Ticks::new(clock);
         Self {
             limits,
             digests: Digests::new(random),
             origin: clock.now().steady,
             calm_from: AtomicU64::new(0),
             tables: Mutex::new(Tables { sources: table(), passwords: table(), names: table() }),
-            slowed: Keyed::new(MOST_SLOWED, Quota::per_minute(limits.slowed_per_minute), &Ticks::new(clock)),
+            slowed: Keyed::new(MOST_SLOWED, Quota::per_minute(limits.slowed_per_minute), &ticks),
+            ticks,
         }
     }
 
@@ -207,6 +210,7 @@ impl Spray {
         if at >= self.calm_from.load(Ordering::Relaxed) {
             return Speed::Normal;
         }
+        self.ticks.note(now);
         let prints = self.prints(tried);
         // In a place where somebody logs in all the time he is slowed only by its source: whoever tries many names from it is
         // in that very place.
@@ -263,6 +267,7 @@ impl Spray {
         let mut tables = self.lock();
         Sign::ALL.into_iter().for_each(|sign| tables.of(sign).expire(now));
         drop(tables);
+        self.ticks.note(now);
         self.slowed.tidy();
     }
 

@@ -5,7 +5,6 @@
 //! as none of its passwords was wrong, as many of its logins run side by side as wrong ones are free: if all of them
 //! turn out to be wrong, they are no more than would have been tried one after the other.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Semaphore;
@@ -47,11 +46,10 @@ impl Way {
     }
 }
 
-/// Who has the turn, subject by subject. Holds entries only for subjects whose logins run now, under keyed hashes of their
+/// Who has the turn, subject by subject. Holds entries only for subjects whose logins run now, under the numbers of their
 /// ids: should two ever have the same, they wait for each other.
 #[derive(Debug, Default)]
 pub struct Turns {
-    hasher: RandomState,
     queues: Mutex<SpreadMap<Queue>>,
 }
 
@@ -163,7 +161,7 @@ impl Turns {
             Way::Alone => room.at_once.max(1),
             Way::Beside => LONGEST_EXEMPT_QUEUE,
         };
-        let key = self.hasher.hash_one(who);
+        let key = who.number();
         let mut queues = self.lock();
         let queue = queues.entry(key).or_insert_with(|| Queue::new(room.free.clamp(1, WIDEST)));
         if queue.length >= most {

@@ -167,7 +167,7 @@ const WITH_A_CODE: &str = "accepted with a code of";
 
 fn second(client: &Client, facts: &Facts<'_>, known: Known, decision: &Decision, path: &mut Vec<String>) {
     let clauses = match &decision.demand {
-        Demand::Show(clauses) => clauses.as_slice(),
+        Demand::Show(clauses) => &**clauses,
         Demand::Refuse(_) => &[],
     };
     if clauses.is_empty() {

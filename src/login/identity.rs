@@ -1,8 +1,10 @@
 //! Who is meant: the name as typed, the account behind it, and its anonymous id.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::{Arc, LazyLock};
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
@@ -159,8 +161,15 @@ fn is_refused(c: char) -> bool {
 }
 
 /// The anonymous id of a subject: the only name that audit, logs, metrics and the factor tables see.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Pseudonym(Arc<str>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct Pseudonym {
+    /// Of the text; the same in all tables of this process, which are many in a login.
+    number: u64,
+    text: Arc<str>,
+}
+
+/// Nobody who chooses the ids can foresee their numbers.
+static NUMBERS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 impl Pseudonym {
     /// Takes a text of 1 to 64 ASCII letters, digits, `-`, `_` or `.`; anything else gives `None`, so that a
@@ -169,25 +178,49 @@ impl Pseudonym {
     pub fn new(text: &str) -> Option<Self> {
         let fits = (1..=64).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-        fits.then(|| Self(text.into()))
+        fits.then(|| Self { number: NUMBERS.hash_one(text), text: text.into() })
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// A keyed hash of the text, as long as the process lives.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Hash for Pseudonym {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.number);
+    }
+}
+
+impl PartialOrd for Pseudonym {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Pseudonym {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.text.cmp(&other.text)
     }
 }
 
 impl fmt::Display for Pseudonym {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl fmt::Debug for Pseudonym {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pseudonym({})", self.0)
+        write!(f, "Pseudonym({})", self.text)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rules in order, first match wins → what a login must show; and exemptions from that.
 
 pub mod calendar;
+pub mod clauses;
 pub mod compiled;
 pub mod condition;
 pub mod decision;
@@ -14,6 +15,7 @@ pub mod seen;
 pub mod truth;
 pub mod window;
 
+pub use crate::login::policy::clauses::Clauses;
 pub use crate::login::policy::condition::{Condition, Network, Validity};
 pub use crate::login::policy::decision::{Clause, Decision, Demand, Perhaps, Say, Shadow};
 pub use crate::login::policy::exempt::{Exempted, Exemption};
@@ -81,6 +83,14 @@ impl Policy {
         let ruled = self.ruled(facts, look.rules(false)).ok()?;
         let tried = compiled.has_shadows().then(|| self.ruled(facts, look.rules(true)));
         self.decided(facts, ruled, tried)
+    }
+
+    /// What a rule says that refuses a login of which no more is known yet than these facts.
+    #[must_use]
+    pub fn refuses(&self, facts: &Facts<'_>) -> Option<Decision> {
+        // Most have no such rule, and nobody need be asked.
+        let may_refuse = self.rules.compiled().refuses();
+        may_refuse.then(|| self.decide(facts)).flatten().filter(|decision| decision.demand.is_refusal())
     }
 
     /// When the hours of `decision` end, which was made of `facts`: the first moment at which the deciding rule or one

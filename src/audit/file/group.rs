@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::audit::file::AuditLog;
+use crate::audit::record::Second;
 use crate::login::verdict::Fault;
 
 /// So many octets are written at once, whoever waits. Some two hundred lines; that a login ends takes far longer than
@@ -19,6 +20,7 @@ const USUAL: usize = 2 * FULL;
 #[derive(Default)]
 pub(super) struct Gathering {
     lines: Vec<u8>,
+    second: Second,
     group: Arc<Group>,
 }
 
@@ -30,8 +32,8 @@ pub(super) struct Gathered {
 
 impl Gathering {
     /// Adds the line that `write` writes.
-    pub(super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Line {
-        write(&mut self.lines);
+    pub(super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>, &mut Second)) -> Line {
+        write(&mut self.lines, &mut self.second);
         Line { group: Arc::clone(&self.group), end: self.lines.len() }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::*;
+use crate::audit::record::write;
 use crate::base::clock::UnixTime;
 
 fn record(reason: &'static str) -> AuditRecord {

@@ -168,7 +168,7 @@ pub(in crate::cli) fn then(demand: &Demand) -> Value {
     let words = |clause: &Clause| clause.kinds.iter().map(FactorKind::word).collect::<Vec<_>>();
     match demand {
         Demand::Refuse(_) => "refuse".into(),
-        Demand::Show(clauses) => match clauses.as_slice() {
+        Demand::Show(clauses) => match &**clauses {
             [] => "none".into(),
             [one] => json!({ "require": words(one) }),
             several => json!({ "require-each": several.iter().map(words).collect::<Vec<_>>() }),

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use governor::clock::Clock as GovernorClock;
@@ -12,6 +12,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
 use crate::base::clock::Clock;
+use crate::base::spread::Spreading;
 
 /// A rate limit without keys.
 pub(in crate::gateway) type Rate = RateLimiter<NotKeyed, InMemoryState, Ticks, NoOpMiddleware<Duration>>;
@@ -28,7 +29,7 @@ pub(in crate::gateway) fn rate(quota: Quota, ticks: &Ticks) -> Rate {
 pub(in crate::gateway) struct Keyed {
     most: usize,
     hasher: RandomState,
-    keys: RateLimiter<u64, DashMapStateStore<u64>, Ticks, NoOpMiddleware<Duration>>,
+    keys: RateLimiter<u64, States, Ticks, NoOpMiddleware<Duration>>,
     /// Of all keys for which there is no room.
     overflow: Rate,
     /// `len` walks all shards of the map; it is read when the map is tidied.
@@ -36,13 +37,16 @@ pub(in crate::gateway) struct Keyed {
     added: AtomicUsize,
 }
 
+/// By hashes, which need no further one.
+type States = DashMapStateStore<u64, Spreading>;
+
 impl Keyed {
     /// Nothing used up yet; beyond `most` keys, all new ones share one quota.
     pub(in crate::gateway) fn new(most: usize, quota: Quota, ticks: &Ticks) -> Self {
         Self {
             most,
             hasher: RandomState::new(),
-            keys: RateLimiter::new(quota, DashMapStateStore::default(), ticks.clone()),
+            keys: RateLimiter::new(quota, States::default(), ticks.clone()),
             overflow: rate(quota, ticks),
             full: false.into(),
             added: AtomicUsize::new(0),
@@ -51,6 +55,16 @@ impl Keyed {
 
     /// Whether `key` may once more; takes it from its quota.
     pub(in crate::gateway) fn allows(&self, key: &impl Hash) -> bool {
+        self.allows_hash(self.hash(key))
+    }
+
+    /// A number for `key` that nobody can foresee who chooses it.
+    pub(in crate::gateway) fn hash(&self, key: &impl Hash) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// As [`Keyed::allows`], by what [`Keyed::hash`] gives.
+    pub(in crate::gateway) fn allows_hash(&self, hash: u64) -> bool {
         if self.full.load(Ordering::Relaxed) {
             return self.overflow.check().is_ok();
         }
@@ -60,7 +74,7 @@ impl Keyed {
                 return self.overflow.check().is_ok();
             }
         }
-        self.keys.check_key(&self.hasher.hash_one(key)).is_ok()
+        self.keys.check_key(&hash).is_ok()
     }
 
     /// Forgets keys whose quota is whole again.
@@ -73,17 +87,30 @@ impl Keyed {
     }
 }
 
-/// Our clock as governor reads it.
+/// Our clock as governor reads it: several times in a login, for which one look is enough.
 #[derive(Clone)]
 pub(in crate::gateway) struct Ticks {
     clock: Arc<dyn Clock>,
     origin: Instant,
+    /// What it was at the last look, in nanoseconds since `origin`; shared by all copies.
+    seen: Arc<AtomicU64>,
 }
 
 impl Ticks {
     /// `clock`, from now on.
     pub(in crate::gateway) fn new(clock: &Arc<dyn Clock>) -> Self {
-        Self { clock: clock.clone(), origin: clock.now().steady }
+        Self { clock: clock.clone(), origin: clock.now().steady, seen: Arc::default() }
+    }
+
+    /// Looks at the clock; what is asked of the limits from now on is as of this moment.
+    pub(in crate::gateway) fn look(&self) {
+        self.note(self.clock.now().steady);
+    }
+
+    /// The same of somebody who has just looked.
+    pub(in crate::gateway) fn note(&self, now: Instant) {
+        let nanos = now.saturating_duration_since(self.origin).as_nanos();
+        self.seen.fetch_max(u64::try_from(nanos).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
@@ -91,7 +118,7 @@ impl GovernorClock for Ticks {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        self.clock.now().steady.saturating_duration_since(self.origin)
+        Duration::from_nanos(self.seen.load(Ordering::Relaxed))
     }
 }
 
@@ -116,11 +143,13 @@ mod tests {
         let clock = Arc::new(ManualClock::at(UnixTime(0)));
         let dynamic: Arc<dyn Clock> = clock.clone();
         let quota = Quota::per_minute(NonZeroU32::new(5).unwrap());
-        let keyed = Keyed::new(1000, quota, &Ticks::new(&dynamic));
+        let ticks = Ticks::new(&dynamic);
+        let keyed = Keyed::new(1000, quota, &ticks);
         assert!((0..100).all(|n| keyed.allows(&n)));
         keyed.tidy();
         assert_eq!(keyed.keys.len(), 100);
         clock.advance(Duration::from_secs(60));
+        ticks.look();
         keyed.tidy();
         assert_eq!(keyed.keys.len(), 0);
     }
@@ -130,13 +159,16 @@ mod tests {
         let clock = Arc::new(ManualClock::at(UnixTime(0)));
         let dynamic: Arc<dyn Clock> = clock.clone();
         let quota = Quota::per_minute(NonZeroU32::new(2).unwrap());
-        let keyed = Keyed::new(3, quota, &Ticks::new(&dynamic));
+        let ticks = Ticks::new(&dynamic);
+        let keyed = Keyed::new(3, quota, &ticks);
         assert!((0..3).all(|n| keyed.allows(&n)));
         keyed.tidy();
         assert_eq!([10, 11, 12].map(|n| keyed.allows(&n)), [true, true, false], "two for all of them");
         clock.advance(Duration::from_secs(30));
+        ticks.look();
         assert_eq!([13, 14].map(|n| keyed.allows(&n)), [true, false], "one comes back after half a minute");
         clock.advance(Duration::from_secs(60));
+        ticks.look();
         keyed.tidy();
         assert!(keyed.allows(&12) && keyed.allows(&13), "those before are forgotten: there is room");
         assert_eq!([12, 12].map(|n| keyed.allows(&n)), [true, false], "and each has a quota of its own");

@@ -160,7 +160,7 @@ impl Gateway {
         }
         self.place(who, (flow, live, now), &mut record.history);
         let is_unmeasured = is_unmeasured || record.history.familiar;
-        record.over_rate = !is_unmeasured && !live.admission.subject_may(who);
+        record.over_rate = !is_unmeasured && !live.admission.subject_may(who, now.steady);
     }
 
     /// Which of the networks that the subject was let in from are still familiar, and whether this login comes from one of

@@ -268,13 +268,13 @@ impl Gateway {
         (kinds, proof): (FactorKinds, Proof),
         Job { flow, live, now, .. }: Job<'a>,
     ) -> Soon<'a, Outcome> {
-        let now = now.unix;
         // A code of a kind that nobody asks for is held against nothing.
         if kinds.is_empty() {
             return Soon::Now(Outcome::Factor(Ok(FactorOutcome::Wrong)));
         }
         let kinds: FactorKinds =
-            kinds.iter().filter(|kind| live.admission.code_may(who, *kind, proof)).collect();
+            kinds.iter().filter(|kind| live.admission.code_may(who, *kind, proof, now.steady)).collect();
+        let now = now.unix;
         if kinds.is_empty() {
             return Soon::Now(Outcome::Factor(Ok(FactorOutcome::TooOften)));
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::base::bounded::BoundedMap;
 use crate::base::cidr::Prefix;
+use crate::base::spread::Spreading;
 use crate::gateway::remember::{MOST_OF_ONE, Mark, Memory};
 use crate::login::factor::FactorKinds;
 use crate::login::flow::Flow;
@@ -18,7 +19,7 @@ use crate::login::step::{Before, Record};
 pub(super) const LONGEST: Duration = Flow::LONGEST_MEMORY;
 
 /// The places of each subject.
-pub(super) type Places = BoundedMap<Pseudonym, Vec<Place>>;
+pub(super) type Places = BoundedMap<Pseudonym, Vec<Place>, Spreading>;
 
 /// One of them.
 pub(super) struct Place {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::base::bounded::BoundedMap;
 use crate::base::cidr::Prefix;
 use crate::base::clock::{Now, UnixTime};
+use crate::base::spread::Spreading;
 use crate::gateway::ports::{SubjectDigest, WrongPassword};
 use crate::gateway::remember::bare::{Bare, Counted};
 use crate::gateway::remember::by_rule::{Place, keep_in, recall_in};
@@ -32,7 +33,7 @@ const MOST_OWED: usize = 16;
 const MOST_NETWORKS: usize = 16;
 
 /// What is known of each subject; boxed, since a table doubles as it grows.
-pub(super) type LastKnown = BoundedMap<Pseudonym, Box<Known>>;
+pub(super) type LastKnown = BoundedMap<Pseudonym, Box<Known>, Spreading>;
 
 /// How often it is put down that somebody was seen.
 const OFTEN: Duration = Duration::from_secs(60);

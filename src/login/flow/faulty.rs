@@ -13,7 +13,7 @@ use crate::login::flow::second::Left;
 use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, reject, unable};
 use crate::login::policy::fault::{FaultMode, FaultRule};
-use crate::login::policy::{Clause, Demand, Input};
+use crate::login::policy::{Clause, Clauses, Demand, Input};
 use crate::login::step::{Record, Step, Work};
 use crate::login::verdict::{Basis, Fault, FaultKind, Reason};
 
@@ -142,7 +142,7 @@ impl Flow {
         let open = match left {
             Left::Nothing(basis @ (Basis::RuleAsksNone | Basis::Exempt)) => return Ok(basis),
             // Whether he has no factor yet cannot be told.
-            Left::Nothing(Basis::Grace) if then == FaultMode::FirstFactorOnly => Vec::new(),
+            Left::Nothing(Basis::Grace) if then == FaultMode::FirstFactorOnly => Clauses::NONE,
             Left::Nothing(_) => return Err(no_help()),
             Left::Open(open) => open,
         };
@@ -187,13 +187,13 @@ impl Flow {
             true => Clause { kinds: clause.kinds.without(gone).or(others), ..*clause },
             false => *clause,
         };
-        let widened: Vec<Clause> = clauses.iter().map(widened).collect();
+        let widened: Clauses = clauses.iter().map(widened).collect();
         let open = self.open(&widened);
         if open.is_empty() {
             let last = self.shown_last.ok_or_else(|| unable(FaultKind::Internal))?;
             return Ok(Basis::FaultFactor(last));
         }
-        let hit: Vec<Clause> = clauses.into_iter().chain(open.iter().copied()).collect();
+        let hit: Clauses = clauses.iter().chain(open.iter()).copied().collect();
         self.none_is_locked(&hit, now)?;
         let can_be = |clause: &Clause| self.wanted(std::slice::from_ref(clause));
         if open.iter().any(|clause| can_be(clause).is_empty()) {

@@ -8,16 +8,15 @@ use crate::login::flow::guarded::TIME_TO_COUNT;
 use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, later, reject, unable};
 use crate::login::identity::Subject;
-use crate::login::policy::{Decision, Exempted, Input, Say};
+use crate::login::policy::{Exempted, Input};
 use crate::login::step::{PrimaryOutcome, Record, Step, Work};
 use crate::login::verdict::{Fault, FaultKind, Reason};
 
 impl Flow {
     pub(super) fn begin(&mut self, now: Now) -> Step {
-        let early = self.policy.decide(&self.facts(now));
-        if early.as_ref().is_some_and(|d| d.demand.is_refusal()) {
-            let say = early.as_ref().map_or(Say::Failed, |decision| decision.demand.said());
-            self.decision = early;
+        if let Some(refusal) = self.policy.refuses(&self.facts(now)) {
+            let say = refusal.demand.said();
+            self.decision = Some(refusal);
             // Nobody was looked up yet: it is no word about anybody.
             return reject(Reason::refused(say));
         }
@@ -61,8 +60,7 @@ impl Flow {
             Exempted::Unnamed => (None, false),
         };
         self.missed = missed;
-        let is_refused = |decision: Decision| decision.demand.is_refusal();
-        self.exempt = fits && !self.policy.decide(&self.facts(now)).is_some_and(is_refused);
+        self.exempt = fits && self.policy.refuses(&self.facts(now)).is_none();
         self.stage = Stage::Recalling;
         Step::Do(Work::Recall { who, exempt: self.exempt })
     }
@@ -132,10 +130,10 @@ impl Flow {
         if std::mem::take(&mut self.agreed) {
             return self.verified(PrimaryOutcome::Correct, now);
         }
-        match (&self.attempt.client.primary, &self.attempt.credential) {
+        match (&self.attempt.client.primary, &mut self.attempt.credential) {
             (PrimaryKind::CheckedByClient, PrimaryCredential::CheckedByClient(code)) => {
                 // An empty field is "no code yet" here; an empty reply to a question is a wrong code (D-027).
-                self.typed = code.clone().filter(|code| !code.is_empty());
+                self.typed = code.take().filter(|code| !code.is_empty());
                 self.primary_done = true;
                 self.second(now)
             }

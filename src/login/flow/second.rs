@@ -13,7 +13,7 @@ use crate::login::factor::{Enrolment, FactorKind, FactorKinds, FactorOutcome, Pr
 use crate::login::flow::stage::Stage;
 use crate::login::flow::{Flow, later, reject, unable};
 use crate::login::identity::Standing;
-use crate::login::policy::{Clause, Demand};
+use crate::login::policy::{Clause, Clauses, Demand};
 use crate::login::step::{Before, Prompt, Step, Work};
 use crate::login::throttle::{Allowed, Failures, allowed};
 use crate::login::verdict::{Basis, Fault, FaultKind, Reason};
@@ -26,7 +26,7 @@ pub(super) enum Left {
     /// Nothing, for this reason.
     Nothing(Basis),
     /// These clauses.
-    Open(Vec<Clause>),
+    Open(Clauses),
 }
 
 impl Flow {
@@ -134,7 +134,7 @@ impl Flow {
 
     /// The clauses that nothing meets that was shown in this login and is still enrolled: the rules and what is enrolled
     /// may have changed since.
-    pub(super) fn open(&self, clauses: &[Clause]) -> Vec<Clause> {
+    pub(super) fn open(&self, clauses: &[Clause]) -> Clauses {
         let counts = self.shown.and(self.enrolled_kinds());
         clauses.iter().filter(|clause| clause.kinds.and(counts).is_empty()).copied().collect()
     }

@@ -8,7 +8,7 @@ use crate::login::credential::PrimaryCredential;
 use crate::login::factor::{Enrolment, FactorKinds};
 use crate::login::flow::Flow;
 use crate::login::identity::{LoginName, Subject};
-use crate::login::policy::Seen;
+use crate::login::policy::{Facts, Input, Seen};
 use crate::login::relay::Held;
 use crate::login::step::{Record, Trail};
 
@@ -100,9 +100,10 @@ impl Flow {
     #[must_use]
     pub fn trail(&self) -> Trail {
         // Of all that the facts say, only the time depends on when that is asked.
-        let facts = self.facts(self.attempt.began);
+        let facts = Facts { listener: Input::Unknown, ..self.facts(self.attempt.began) };
+        let seen = Seen::of(&facts, self.decision.as_ref(), self.policy.named_groups());
         Trail {
-            seen: Some(Seen::of(&facts, self.decision.as_ref(), self.policy.named_groups())),
+            seen: Some(Seen { listener: self.attempt.listener.clone(), ..seen }),
             pseudonym: self.subject.as_ref().map(|s| s.pseudonym.clone()),
             rule: self.decision.as_ref().and_then(|d| d.rule.clone()),
             exemption: self.decision.as_ref().and_then(|d| d.exemption.clone()),

@@ -53,6 +53,12 @@ impl Compiled {
         self.index.is_timed()
     }
 
+    /// Whether some rule refuses, of those that are in force.
+    #[must_use]
+    pub const fn refuses(&self) -> bool {
+        self.index.refuses()
+    }
+
     /// Whether some rules are only tried out.
     #[must_use]
     pub const fn has_shadows(&self) -> bool {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::base::clock::UnixTime;
 use crate::login::factor::FactorKinds;
+use crate::login::policy::clauses::Clauses;
 
 /// What a login must show beyond the first credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub enum Demand {
     /// Nothing helps.
     Refuse(Say),
     /// Each of these; of none, nothing.
-    Show(Vec<Clause>),
+    Show(Clauses),
 }
 
 /// One of some factors.
@@ -53,12 +54,18 @@ impl Say {
 
 impl Demand {
     /// Nothing is demanded.
-    pub const NOTHING: Self = Self::Show(Vec::new());
+    pub const NOTHING: Self = Self::Show(Clauses::NONE);
 
     /// One factor of these kinds.
     #[must_use]
     pub fn one_of(kinds: FactorKinds) -> Self {
-        Self::Show(vec![Clause { kinds, grace_until: None }])
+        Self::Show(Clauses::one(Clause { kinds, grace_until: None }))
+    }
+
+    /// Each of these clauses.
+    #[must_use]
+    pub fn show(clauses: impl IntoIterator<Item = Clause>) -> Self {
+        Self::Show(clauses.into_iter().collect())
     }
 
     /// Whether nothing helps.
@@ -78,7 +85,7 @@ impl Demand {
 
     /// Whether nothing is demanded.
     #[must_use]
-    pub const fn is_nothing(&self) -> bool {
+    pub fn is_nothing(&self) -> bool {
         matches!(self, Self::Show(clauses) if clauses.is_empty())
     }
 
@@ -87,14 +94,16 @@ impl Demand {
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Refuse(say), _) | (_, Self::Refuse(say)) => Self::Refuse(say),
-            (Self::Show(mut clauses), Self::Show(more)) => {
-                for clause in more {
-                    if !clauses.iter().any(|known| known.implies(&clause)) {
+            (mine, Self::Show(none)) if none.is_empty() => mine,
+            (Self::Show(clauses), Self::Show(more)) => {
+                let mut clauses = clauses.to_vec();
+                for clause in more.iter() {
+                    if !clauses.iter().any(|known| known.implies(clause)) {
                         clauses.retain(|known| !clause.implies(known));
-                        clauses.push(clause);
+                        clauses.push(*clause);
                     }
                 }
-                Self::Show(clauses)
+                Self::show(clauses)
             }
         }
     }
@@ -261,7 +270,7 @@ mod tests {
     #[test]
     fn of_clauses_that_imply_each_other_the_narrowest_is_left() {
         let (totp, either) = (&[FactorKind::Totp][..], &[FactorKind::Totp, FactorKind::Hotp][..]);
-        let show = |clauses: &[Clause]| Demand::Show(clauses.to_vec());
+        let show = |clauses: &[Clause]| Demand::show(clauses.iter().copied());
         let wide = show(&[clause(either, None)]);
         let narrow = show(&[clause(totp, None)]);
         assert_eq!(wide.clone().and(narrow.clone()), narrow);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::base::clock::UnixTime;
 use crate::login::factor::FactorKinds;
+use crate::login::policy::clauses::Clauses;
 use crate::login::policy::condition::Condition;
 use crate::login::policy::decision::{Clause, Decision, Demand, Perhaps, Say};
 use crate::login::policy::facts::Facts;
@@ -69,7 +70,7 @@ impl Rule {
         match self.then {
             Requirement::Refuse => Demand::Refuse(self.options.say),
             Requirement::None => Demand::NOTHING,
-            Requirement::OneOf(kinds) => Demand::Show(vec![Clause { kinds, grace_until }]),
+            Requirement::OneOf(kinds) => Demand::Show(Clauses::one(Clause { kinds, grace_until })),
             Requirement::AllOf(kinds) => {
                 let alone = |kind| Clause { kinds: [kind].into_iter().collect(), grace_until };
                 Demand::Show(kinds.iter().map(alone).collect())

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::login::client::Protocol;
-use crate::login::factor::{FactorKind, FactorKinds};
+use crate::login::factor::FactorKinds;
 use crate::login::identity::Groups;
 use crate::login::policy::decision::{Decision, Demand, Shadow};
 use crate::login::policy::facts::{Facts, First, Past, Place};
@@ -60,24 +60,30 @@ fn both(groups: &Groups, named: &Groups) -> Vec<Box<str>> {
 /// what must be shown together, such as `totp|hotp+recovery`.
 impl fmt::Display for Demand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Show(clauses) = self else { return f.write_str(self.word()) };
-        if clauses.is_empty() {
-            return f.write_str(self.word());
-        }
-        for (at, clause) in clauses.iter().enumerate() {
-            f.write_str(if at == 0 { "" } else { "+" })?;
-            write_kinds(f, clause.kinds)?;
-        }
-        Ok(())
+        let mut all = Ok(());
+        self.each_word(|word| all = all.and_then(|()| f.write_str(word)));
+        all
     }
 }
 
-fn write_kinds(f: &mut fmt::Formatter<'_>, kinds: FactorKinds) -> fmt::Result {
-    for (at, kind) in kinds.iter().enumerate() {
-        f.write_str(if at == 0 { "" } else { "|" })?;
-        f.write_str(FactorKind::word(kind))?;
+impl Demand {
+    /// The words and signs of which its text consists, one after the other.
+    pub fn each_word(&self, mut each: impl FnMut(&'static str)) {
+        match self {
+            Self::Show(clauses) if !clauses.is_empty() => {
+                let mut sign = None;
+                for clause in clauses.iter() {
+                    for kind in clause.kinds.iter() {
+                        sign.into_iter().for_each(&mut each);
+                        each(kind.word());
+                        sign = Some("|");
+                    }
+                    sign = Some("+");
+                }
+            }
+            Self::Show(_) | Self::Refuse(_) => each(self.word()),
+        }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -85,6 +91,7 @@ mod tests {
     use super::*;
     use crate::base::clock::UnixTime;
     use crate::login::client::Client;
+    use crate::login::factor::FactorKind;
     use crate::login::identity::Pseudonym;
     use crate::login::policy::decision::Clause;
     use crate::login::policy::truth::Input;
@@ -109,10 +116,8 @@ mod tests {
     fn a_demand_is_written_with_all_that_it_takes() {
         let clause =
             |kinds: &[FactorKind]| Clause { kinds: kinds.iter().copied().collect(), grace_until: None };
-        let both = Demand::Show(vec![
-            clause(&[FactorKind::Totp, FactorKind::Hotp]),
-            clause(&[FactorKind::Recovery]),
-        ]);
+        let both =
+            Demand::show([clause(&[FactorKind::Totp, FactorKind::Hotp]), clause(&[FactorKind::Recovery])]);
         assert_eq!(both.to_string(), "totp|hotp+recovery");
         assert_eq!(Demand::NOTHING.to_string(), "none");
         assert_eq!(Demand::Refuse(crate::login::policy::decision::Say::NotNow).to_string(), "refuse");

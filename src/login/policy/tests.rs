@@ -351,7 +351,7 @@ fn all_of_some_factors_is_a_demand_for_each() {
     let demand = |then| rule("one", Condition::ALWAYS, then).demand();
     assert_eq!(
         demand(Requirement::AllOf(kinds)),
-        Demand::Show(vec![alone(FactorKind::Totp), alone(FactorKind::Recovery)])
+        Demand::show([alone(FactorKind::Totp), alone(FactorKind::Recovery)])
     );
     assert_eq!(demand(Requirement::OneOf(kinds)), Demand::one_of(kinds));
 }

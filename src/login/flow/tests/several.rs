@@ -79,7 +79,7 @@ fn one_factor_meets_every_clause_that_names_its_kind() {
     ] {
         case.policy.rules = vec![rule(Requirement::OneOf(FactorKinds::ALL))].into();
         let (mut flow, _) = up_to_second(&case, both());
-        flow.decision.as_mut().unwrap().demand = Demand::Show(clauses.clone());
+        flow.decision.as_mut().unwrap().demand = Demand::show(clauses.clone());
         flow.typed = Some(Secret::copied(b"123456"));
         assert!(matches!(flow.second(case.clock.now()), Step::Do(Work::Check(..))));
         let step = case.worked(&mut flow, confirmed(FactorKind::Totp));

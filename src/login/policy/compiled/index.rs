@@ -6,7 +6,7 @@ use crate::login::policy::compiled::anchor::{Anchor, anchors};
 use crate::login::policy::compiled::bits::Bits;
 use crate::login::policy::compiled::check::{Check, Kind};
 use crate::login::policy::compiled::seen::{Has, Seen};
-use crate::login::policy::rule::Rule;
+use crate::login::policy::rule::{Requirement, Rule};
 
 /// Rules by their anchors.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(super) struct Index {
     narrowing: Bits,
     /// Some rules are about the time.
     timed: bool,
+    /// Some rule that is in force refuses.
+    refuses: bool,
     /// Rules that are only tried out.
     shadows: Option<Bits>,
 }
@@ -61,6 +63,7 @@ impl Index {
                 .collect(),
             narrowing: Bits::none(count),
             timed: rules.iter().any(|rule| rule.when.is_timed()),
+            refuses: rules.iter().any(|rule| rule.then == Requirement::Refuse && !rule.options.shadow),
             shadows: None,
         };
         for (number, (rule, anchors)) in rules.iter().zip(&mut all).enumerate() {
@@ -122,6 +125,10 @@ impl Index {
     }
 
     /// Whether some rules are only tried out.
+    pub(super) const fn refuses(&self) -> bool {
+        self.refuses
+    }
+
     pub(super) const fn has_shadows(&self) -> bool {
         self.shadows.is_some()
     }
