@@ -32,7 +32,7 @@ use crate::base::report::Complaints;
 use crate::base::secret::Secret;
 use crate::base::turnstile::Turnstile;
 use crate::directory::file::gathered::Gathered;
-use crate::directory::file::groupings::Groupings;
+use crate::directory::file::groupings::{Combined, Groupings};
 use crate::directory::file::hash::{Hash, Scratch};
 pub use crate::directory::file::hash::{HashFault, hash_password};
 use crate::directory::file::index::Index;
@@ -138,14 +138,14 @@ impl Users {
         self.ids.find(&self.users, id, |user| user.id == id)
     }
 
-    fn account(&self, user: &User<'_>, directory: &Arc<str>) -> Option<Account> {
+    fn account(&self, user: &User<'_>, directory: &Arc<str>, combined: &Combined) -> Option<Account> {
         Some(Account {
             directory: Arc::clone(directory),
             id: user.id.as_slice().into(),
             display: user.name.into(),
             // He is found by his id.
             handle: Box::default(),
-            groups: self.groups.get(user.groups),
+            groups: combined.get(user.groups, &self.groups),
             standing: if user.is_disabled() { Standing::Disabled } else { Standing::Active },
             number: user.number.map(Into::into),
             aliases: Vec::new(),
@@ -180,6 +180,7 @@ pub struct FileDirectory {
     users: Arc<Users>,
     hashing: Arc<Semaphore>,
     turnstile: Arc<Turnstile>,
+    combined: Combined,
     /// At most one for each place of `hashing`.
     memory: Arc<Mutex<Vec<Scratch>>>,
 }
@@ -191,7 +192,7 @@ impl FileDirectory {
     pub fn new(name: Arc<str>, users: Arc<Users>, threads: usize) -> Self {
         let threads = threads.clamp(1, 64);
         let (hashing, turnstile) = (Arc::new(Semaphore::new(threads)), Arc::new(Turnstile::new(threads)));
-        Self { name, users, hashing, turnstile, memory: Arc::default() }
+        Self { name, users, hashing, turnstile, combined: Combined::default(), memory: Arc::default() }
     }
 
     fn fault(&self, kind: FaultKind, what: &str) -> Fault {
@@ -224,7 +225,10 @@ impl FileDirectory {
 #[async_trait]
 impl Directory for FileDirectory {
     fn find<'a>(&'a self, name: &'a LoginName, _until: Instant) -> Soon<'a, Result<Option<Account>, Fault>> {
-        Soon::Now(Ok(self.users.named(name).and_then(|user| self.users.account(&user, &self.name))))
+        Soon::Now(Ok(self
+            .users
+            .named(name)
+            .and_then(|user| self.users.account(&user, &self.name, &self.combined))))
     }
 
     async fn verify(

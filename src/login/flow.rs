@@ -295,7 +295,7 @@ impl Flow {
             user: attempt.origin.user.into(),
             place: attempt.place,
             first: Input::Known(first(&attempt.credential)),
-            subject: subject.map_or(Input::Pending, |s| Input::Known((&s.pseudonym, &s.account.groups))),
+            subject: subject.map_or(Input::Pending, |s| Input::Known((&s.pseudonym, &*s.account.groups))),
             aliases: subject.map_or(&[], |s| &s.account.aliases),
             past: self.past,
             enrolled: self.enrolled,

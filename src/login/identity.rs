@@ -1,7 +1,11 @@
 //! Who is meant: the name as typed, the account behind it, and its anonymous id.
 
+mod groups;
+
+pub use crate::login::identity::groups::Groups;
+
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::sync::{Arc, LazyLock};
@@ -243,10 +247,6 @@ pub enum Standing {
     OutsideHours,
 }
 
-/// Keys under which a rule can name a group, lower case: its short name, and where it has them its
-/// distinguished name and SID. Made by [`group_key`].
-pub type Groups = BTreeSet<Box<str>>;
-
 /// The form in which group names are compared.
 #[must_use]
 pub fn group_key(name: &str) -> Box<str> {
@@ -293,7 +293,7 @@ pub struct Account {
     /// How the directory finds it again for a password check: a DN; empty where the id is enough.
     pub handle: Box<str>,
     /// All groups, nested ones too.
-    pub groups: Groups,
+    pub groups: Arc<Groups>,
     /// Whether it may be used.
     pub standing: Standing,
     /// The site's own anonymous number, when the configuration names an attribute for it.
@@ -318,7 +318,7 @@ impl Account {
             id: id.into(),
             display: name.into(),
             handle: name.into(),
-            groups: Groups::new(),
+            groups: Arc::default(),
             standing: Standing::Active,
             number: None,
             aliases: Vec::new(),

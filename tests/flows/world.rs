@@ -115,7 +115,7 @@ impl People {
         let account = |handle: &str| Account::new("staff", format!("the id of {handle}").as_bytes(), handle);
         Ok(match name.prepared() {
             "alice" => Some(Account {
-                groups: alice.groups.clone(),
+                groups: alice.groups.clone().into(),
                 standing: alice.standing,
                 stamp: alice.stamp.clone(),
                 lockout: alice.lockout,

@@ -530,7 +530,7 @@ fn subject() -> Subject {
         id: Box::from(&b"1"[..]),
         display: "anna".into(),
         handle: DN.into(),
-        groups: Groups::new(),
+        groups: Groups::new().into(),
         standing: Standing::Active,
         number: None,
         aliases: vec![DN.into()],

@@ -465,7 +465,7 @@ fn log_in(attempt: Attempt, clock: &ManualClock) -> Verdict {
         id: Box::default(),
         display: "anna".into(),
         handle: ANNA.into(),
-        groups: Groups::new(),
+        groups: Groups::new().into(),
         standing: Standing::Active,
         number: None,
         aliases: Vec::new(),

@@ -198,7 +198,7 @@ impl People {
             Some(ExpectedSubject::InGroups(keys)) => (nobody, keys.iter().cloned().collect(), Vec::new()),
             Some(ExpectedSubject::Subject(who)) => (who.clone(), Groups::new(), Vec::new()),
             Some(ExpectedSubject::User(name)) => match self.account(client, name).await? {
-                Ok(account) => (nobody, account.groups, account.aliases),
+                Ok(account) => (nobody, Groups::clone(&account.groups), account.aliases),
                 Err(not_tried) => return Ok((not_tried, None)),
             },
         };

@@ -1,8 +1,12 @@
 //! Which groups people are in: most share a few combinations of a few groups.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::login::identity::Groups;
+
+/// Most groups in all combinations that are kept put together.
+const MOST_COMBINED: usize = 20_000;
 
 /// Combinations of groups, by numbers. Number 0 is no group at all.
 #[derive(Clone, Default)]
@@ -77,4 +81,55 @@ impl Groupings {
 /// A file that is small enough to be read has fewer than 2³² of anything.
 fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// Combinations of those who logged in a short while ago, put together: somebody may be in a thousand groups, and many are in
+/// the same ones. When there are too many all are forgotten.
+#[derive(Debug, Default)]
+pub(in crate::directory::file) struct Combined(Mutex<Room>);
+
+#[derive(Debug, Default)]
+struct Room {
+    by_number: HashMap<u32, Arc<Groups>>,
+    groups: usize,
+}
+
+impl Combined {
+    /// The combination with a number.
+    pub(in crate::directory::file) fn get(&self, number: u32, groupings: &Groupings) -> Arc<Groups> {
+        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = room.by_number.get(&number) {
+            return known.clone();
+        }
+        let groups = Arc::new(groupings.get(number));
+        // An entry takes some room, too.
+        room.groups = room.groups.saturating_add(groups.len()).saturating_add(1);
+        if room.groups > MOST_COMBINED {
+            *room = Room::default();
+        } else {
+            room.by_number.insert(number, groups.clone());
+        }
+        groups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_with_the_same_groups_share_them_and_no_more_are_kept_than_there_is_room_for() {
+        let mut groupings = Groupings::default();
+        let of = |n: usize| -> Groups { (0..100).map(|g| format!("{n}-{g}").into()).collect() };
+        let numbers: Vec<u32> = (0..1000).map(|n| groupings.number(&of(n))).collect();
+        let combined = Combined::default();
+        let one = combined.get(numbers[7], &groupings);
+        assert_eq!(*one, of(7));
+        assert!(Arc::ptr_eq(&one, &combined.get(numbers[7], &groupings)));
+        for number in numbers {
+            let _groups = combined.get(number, &groupings);
+            assert!(combined.0.lock().unwrap().groups <= MOST_COMBINED);
+        }
+        assert!(combined.get(0, &groupings).is_empty());
+    }
 }

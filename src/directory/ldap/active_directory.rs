@@ -181,7 +181,7 @@ impl ActiveDirectory {
             id: id.into(),
             display: record.text("sAMAccountName").unwrap_or_default().into(),
             standing,
-            groups: self.groups(domain, &record, until).await?,
+            groups: self.groups(domain, &record, until).await?.into(),
             number,
             aliases: [Some(group_name(&record.dn)), sid.map(Box::from)].into_iter().flatten().collect(),
             lockout: self.lockout(domain, &record, until).await,

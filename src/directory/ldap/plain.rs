@@ -106,7 +106,7 @@ pub(crate) async fn find(
         directory: pool.directory().clone(),
         id: id.into(),
         display,
-        groups: groups(settings, pool, &record, until).await?,
+        groups: groups(settings, pool, &record, until).await?.into(),
         standing: standing(&record, pool.clock().now().unix),
         number: settings.number.as_deref().and_then(|name| record.text(name)).map(Box::from),
         aliases: vec![group_name(&record.dn)],

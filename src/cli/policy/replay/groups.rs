@@ -43,7 +43,7 @@ impl Wanted {
         if asked > 0 {
             for (who, person) in desk.stock.names.people(self.whose, &desk.audit()).await? {
                 let Some(account) = desk.again(&person).await? else { continue };
-                let named = account.groups.into_iter().filter(|group| judge.names(group));
+                let named = account.groups.iter().filter(|group| judge.names(group)).cloned();
                 groups.insert(who, named.collect());
             }
         }

@@ -8,7 +8,7 @@ use crate::wire::radius::encode::Unfit;
 fn account(groups: &[&str], attributes: &[(&str, &[&str])]) -> Account {
     let values = |texts: &&[&str]| texts.iter().map(|text| text.as_bytes().into()).collect();
     Account {
-        groups: groups.iter().map(|group| Box::from(*group)).collect(),
+        groups: Arc::new(groups.iter().map(|group| Box::from(*group)).collect()),
         attributes: Arc::new(
             attributes.iter().map(|(name, texts)| (Box::from(*name), values(texts))).collect(),
         ),

@@ -210,7 +210,7 @@ pub(super) fn subject(dice: &mut Dice<'_>, mut seen: Option<&mut Seen>) -> Outco
         id: Box::from(&b"1"[..]),
         display: "Alice".into(),
         handle: "alice".into(),
-        groups: if untold { Groups::from([UNTOLD.into()]) } else { Groups::new() },
+        groups: Arc::new(if untold { Groups::from([UNTOLD.into()]) } else { Groups::new() }),
         standing,
         number: None,
         aliases: if named { vec!["named".into()] } else { vec!["nam".into(), "NAMED".into()] },

@@ -95,7 +95,7 @@ fn a_rule_that_refuses_the_confirmed_account_keeps_it_out() {
     let mut flow = after(&case, 1);
     let _ = case.worked(&mut flow, yes_to("bob"));
     let mut guest = subject_with(Standing::Active, "p1");
-    Arc::make_mut(&mut guest.account).groups.insert("guests".into());
+    Arc::make_mut(&mut guest.account).groups = Arc::new(["guests".into()].into());
     let _ = case.worked(&mut flow, Outcome::Subject(Ok(Some(guest))));
     let step = case.worked(&mut flow, record(vec![]));
     assert_eq!((rejected(&step), kept(&flow)), (Some(Reason::RefusedByRule), None));
