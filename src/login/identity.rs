@@ -110,7 +110,8 @@ impl LoginName {
         if text.trim_matches(' ').is_empty() {
             return Err(BadName::Empty);
         }
-        if text.chars().any(is_refused) {
+        // Nearly all names are printable ASCII, of which nothing is refused.
+        if !text.bytes().all(|octet| matches!(octet, b' '..=b'~')) && text.chars().any(is_refused) {
             return Err(BadName::Character);
         }
         Ok(Self { typed: text.into(), prepared: text.into(), distinguished: true })

@@ -47,16 +47,15 @@ impl std::str::FromStr for Dn {
 impl Dn {
     fn read<'a>(
         text: &'a str,
-        step: impl Fn(&mut Parser<'a>, &mut String) -> Result<(), NotADn>,
+        step: impl Fn(&mut Parser<'a>, &mut Vec<u8>) -> Result<(), NotADn>,
     ) -> Result<Self, NotADn> {
         if text.len() > MAX_LENGTH {
             return Err(NotADn { offset: MAX_LENGTH });
         }
-        let (mut key, mut steps) = (String::new(), 0_usize);
-        if text.trim_matches(' ').is_empty() {
-            return Ok(Self { key, steps });
+        if text.bytes().all(|octet| octet == b' ') {
+            return Ok(Self { key: String::new(), steps: 0 });
         }
-        key.reserve(text.len());
+        let (mut key, mut steps) = (Vec::with_capacity(text.len()), 0_usize);
         let mut parser = Parser::new(text);
         loop {
             step(&mut parser, &mut key)?;
@@ -66,9 +65,11 @@ impl Dn {
                 return Err(NotADn { offset: parser.at() });
             }
             if next.is_none() {
+                // Nothing but text is put together, so that it is text.
+                let key = String::from_utf8(key).map_err(|_| NotADn { offset: parser.at() })?;
                 return Ok(Self { key, steps });
             }
-            key.push(',');
+            key.push(b',');
         }
     }
 

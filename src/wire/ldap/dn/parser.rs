@@ -16,24 +16,24 @@ enum Value {
     Octets(Vec<u8>),
 }
 
-/// What stands for an octet in a value when it is compared, if that is all that is to be known of it: printable ASCII
-/// that neither separates nor escapes, in lower case. 0 for any other.
-const PLAIN: [u8; 256] = {
-    let mut table = [0; 256];
+/// Whether an octet of a value is compared in lower case and that is all that is to be known of it: printable ASCII that
+/// neither separates nor escapes.
+const PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
     let mut octet = b' ';
     while octet <= b'~' {
         let special = matches!(octet, b'"' | b'#' | b'+' | b',' | b';' | b'<' | b'=' | b'>' | b'\\');
         #[allow(clippy::indexing_slicing, reason = "when it is compiled, and an octet is below 256")]
         if !special {
-            table[octet as usize] = octet.to_ascii_lowercase();
+            table[octet as usize] = true;
         }
         octet = octet.saturating_add(1);
     }
     table
 };
 
-fn plain(octet: u8) -> Option<u8> {
-    PLAIN.get(usize::from(octet)).copied().filter(|folded| *folded != 0)
+fn is_plain(octet: u8) -> bool {
+    PLAIN.get(usize::from(octet)).is_some_and(|plain| *plain)
 }
 
 /// Reads a name step by step.
@@ -55,9 +55,9 @@ impl<'a> Parser<'a> {
 
 impl Parser<'_> {
     /// Reads one step and puts it behind `key`.
-    pub(super) fn step(&mut self, key: &mut String) -> Result<(), NotADn> {
+    pub(super) fn step(&mut self, key: &mut Vec<u8>) -> Result<(), NotADn> {
         let (began, before) = (self.at, key.len());
-        if self.simple(key).is_some() && self.peek() != Some('+') {
+        if self.simple(key).is_some() {
             return Ok(());
         }
         self.at = began;
@@ -66,53 +66,40 @@ impl Parser<'_> {
     }
 
     /// A step of one short name and one value that is as plain as nearly all are; `None` for any other.
-    fn simple(&mut self, key: &mut String) -> Option<()> {
+    fn simple(&mut self, key: &mut Vec<u8>) -> Option<()> {
         self.skip_spaces();
         let rest = self.rest().as_bytes();
-        let begin = key.len();
-        rest.first().filter(|octet| octet.is_ascii_alphabetic())?;
-        let mut octets = rest.iter();
-        loop {
-            match *octets.next()? {
-                b'=' => break,
-                octet @ (b'a'..=b'z' | b'0'..=b'9' | b'-') => key.push(char::from(octet)),
-                octet @ b'A'..=b'Z' => key.push(char::from(octet.to_ascii_lowercase())),
-                _ => return None,
-            }
-        }
-        if key.len().saturating_sub(begin) > LONGEST_NAME {
+        let (name, value) = rest.split_at_checked(rest.iter().position(|octet| *octet == b'=')?)?;
+        let is_name = |octet: &u8| octet.is_ascii_alphanumeric() || *octet == b'-';
+        if !name.first()?.is_ascii_alphabetic() || name.len() > LONGEST_NAME || !name.iter().all(is_name) {
             return None;
         }
+        let value = value.get(1..)?;
+        let length = value.iter().take_while(|octet| is_plain(**octet)).count();
+        let (value, behind) = value.split_at_checked(length)?;
+        if !matches!(behind.first(), None | Some(b',' | b';')) {
+            return None;
+        }
+        let begin = key.len();
+        key.extend(name.iter().map(u8::to_ascii_lowercase));
         if let Some(short) = short_name(key.get(begin..)?) {
             key.truncate(begin);
-            key.push_str(short);
+            key.extend_from_slice(short.as_bytes());
         }
-        key.push('=');
-        let (begin, value) = (key.len(), octets.as_slice());
-        let mut space = false;
-        let mut length = 0_usize;
-        for folded in value.iter().map_while(|octet| plain(*octet)) {
-            length = length.saturating_add(1);
-            if folded == b' ' {
-                space = true;
-                continue;
+        key.push(b'=');
+        let words = value.split(|octet| *octet == b' ').filter(|word| !word.is_empty());
+        for (number, word) in words.enumerate() {
+            if number > 0 {
+                key.push(b' ');
             }
-            if space && key.len() > begin {
-                key.push(' ');
-            }
-            space = false;
-            key.push(char::from(folded));
+            key.extend(word.iter().map(u8::to_ascii_lowercase));
         }
-        if !matches!(value.get(length), None | Some(b',' | b';' | b'+')) {
-            return None;
-        }
-        let behind = value.len().saturating_sub(length);
-        self.at = self.text.len().saturating_sub(behind);
+        self.at = self.text.len().saturating_sub(behind.len());
         Some(())
     }
 
     /// A step of any kind.
-    pub(super) fn parts(&mut self, key: &mut String) -> Result<(), NotADn> {
+    pub(super) fn parts(&mut self, key: &mut Vec<u8>) -> Result<(), NotADn> {
         let mut parts: Vec<Part> = Vec::new();
         loop {
             parts.push((self.kind()?, self.value()?));
@@ -124,15 +111,15 @@ impl Parser<'_> {
         parts.sort();
         for (number, (kind, value)) in parts.iter().enumerate() {
             if number > 0 {
-                key.push('+');
+                key.push(b'+');
             }
-            key.push_str(kind);
-            key.push('=');
+            key.extend_from_slice(kind.as_bytes());
+            key.push(b'=');
             match value {
-                Value::Text(text) => key.push_str(&escape(text)),
+                Value::Text(text) => key.extend_from_slice(escape(text).as_bytes()),
                 Value::Octets(octets) => {
-                    key.push('#');
-                    data_encoding::HEXLOWER.encode_append(octets, key);
+                    key.push(b'#');
+                    key.extend_from_slice(data_encoding::HEXLOWER.encode(octets).as_bytes());
                 }
             }
         }
@@ -173,7 +160,7 @@ impl Parser<'_> {
         if !crate::wire::ldap::filter::is_attribute_name(name) {
             return self.wrong();
         }
-        let name = short_name(name).unwrap_or(name).to_owned();
+        let name = short_name(name.as_bytes()).unwrap_or(name).to_owned();
         self.at = self.at.saturating_add(length).saturating_add(1);
         Ok(name)
     }
@@ -290,21 +277,21 @@ fn value_of(octets: Vec<u8>) -> Value {
 }
 
 /// One name for each naming attribute, whatever it is called in the text (RFC 4519); `None` when it has no other.
-fn short_name(name: &str) -> Option<&'static str> {
+fn short_name(name: &[u8]) -> Option<&'static str> {
     Some(match name {
-        "2.5.4.3" | "commonname" => "cn",
-        "2.5.4.4" | "surname" => "sn",
-        "2.5.4.5" => "serialnumber",
-        "2.5.4.6" | "countryname" => "c",
-        "2.5.4.7" | "localityname" => "l",
-        "2.5.4.8" | "stateorprovincename" | "s" => "st",
-        "2.5.4.9" | "streetaddress" => "street",
-        "2.5.4.10" | "organizationname" => "o",
-        "2.5.4.11" | "organizationalunitname" => "ou",
-        "2.5.4.42" => "givenname",
-        "0.9.2342.19200300.100.1.1" | "userid" => "uid",
-        "0.9.2342.19200300.100.1.25" | "domaincomponent" => "dc",
-        "1.2.840.113549.1.9.1" | "emailaddress" | "email" => "e",
+        b"2.5.4.3" | b"commonname" => "cn",
+        b"2.5.4.4" | b"surname" => "sn",
+        b"2.5.4.5" => "serialnumber",
+        b"2.5.4.6" | b"countryname" => "c",
+        b"2.5.4.7" | b"localityname" => "l",
+        b"2.5.4.8" | b"stateorprovincename" | b"s" => "st",
+        b"2.5.4.9" | b"streetaddress" => "street",
+        b"2.5.4.10" | b"organizationname" => "o",
+        b"2.5.4.11" | b"organizationalunitname" => "ou",
+        b"2.5.4.42" => "givenname",
+        b"0.9.2342.19200300.100.1.1" | b"userid" => "uid",
+        b"0.9.2342.19200300.100.1.25" | b"domaincomponent" => "dc",
+        b"1.2.840.113549.1.9.1" | b"emailaddress" | b"email" => "e",
         _ => return None,
     })
 }
