@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Sleep;
 
+use crate::base::clock::Now;
 use crate::base::random;
 use crate::frontend::ldap::conversation::login::Login;
 use crate::frontend::ldap::counters::Closed;
@@ -29,6 +30,10 @@ use crate::frontend::ldap::stream::Stream;
 use crate::gateway::asker::Ended;
 use crate::login::attempt::AttemptId;
 use crate::wire::ldap::frame::{BadFrame, Inbox};
+
+/// Events of one connection without a pause, each of up to [`CHUNK`] octets of either side: 16 of them take less time
+/// than some logins.
+const AT_ONCE: u32 = 16;
 
 /// What the task of a connection was woken for.
 enum Event {
@@ -149,19 +154,30 @@ impl Conversation {
 
     /// Talks to its end.
     pub(super) async fn run(&mut self) {
+        let mut busy = 0_u32;
         loop {
             if self.stopping && self.closing.is_none() && !self.session.is_binding() {
                 self.farewell(Closed::Shutdown);
             }
-            let event = poll_fn(|cx| self.poll_event(cx)).await;
-            let now = self.front.clock.now();
+            let mut waited = false;
+            let event = poll_fn(|cx| {
+                let event = self.poll_event(cx);
+                waited |= event.is_pending();
+                event
+            });
+            let event = event.await;
+            // Read once for all that comes of it: a clock costs more than what it is asked for here.
+            let mut now = self.front.clock.now();
             match event {
                 Event::Heard | Event::Answered => self.since.traffic = now.steady,
                 Event::Gone => return self.farewell(Closed::HungUp),
                 // Both on the heap, so that a connection that waits does not keep their room.
                 Event::Flushed if self.closing.is_some() => return Box::pin(self.leave()).await,
-                Event::Flushed => Box::pin(self.encrypt()).await,
-                Event::LoggedIn(ended) => self.logged_in(ended),
+                Event::Flushed => {
+                    Box::pin(self.encrypt()).await;
+                    now = self.front.clock.now();
+                }
+                Event::LoggedIn(ended) => self.logged_in(now, ended),
                 Event::Lost(why) => self.farewell(why),
                 Event::Room => {}
                 Event::Time => {
@@ -172,8 +188,14 @@ impl Conversation {
             }
             self.act(&[]);
             self.keep_up_with_settings();
-            self.take_messages();
-            self.set_timer(self.front.clock.now().steady);
+            self.take_messages(now);
+            self.set_timer(now.steady);
+            busy = if waited { 0 } else { busy.saturating_add(1) };
+            if busy >= AT_ONCE {
+                // Others of this thread have logins to make while a long answer goes through here.
+                busy = 0;
+                tokio::task::yield_now().await;
+            }
         }
     }
 
@@ -279,14 +301,13 @@ impl Conversation {
             || self.relay.is_in_a_message()
     }
 
-    fn take_messages(&mut self) {
+    fn take_messages(&mut self, now: Now) {
         while self.closing.is_none() && !self.start_tls && !self.is_blocked() {
             self.inbox.set_limit(self.session.most_octets());
             let Some(fresh) = self.fresh_id() else {
                 self.farewell(Closed::Fault);
                 return;
             };
-            let now = self.front.clock.now();
             // Taken out for the time, so that it can be read while everything else changes.
             let mut inbox = std::mem::replace(&mut self.inbox, Inbox::new(0));
             let taken = match inbox.take() {
@@ -317,8 +338,7 @@ impl Conversation {
         }
         self.held_up = self.inbox.waiting() > 0 && self.is_blocked();
         let unfinished = self.inbox.waiting() > 0 && !self.held_up;
-        let now = || self.front.clock.now().steady;
-        self.since.message = unfinished.then(|| self.since.message.unwrap_or_else(now));
+        self.since.message = unfinished.then(|| self.since.message.unwrap_or(now.steady));
     }
 
     fn fresh_id(&mut self) -> Option<AttemptId> {

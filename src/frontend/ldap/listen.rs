@@ -198,14 +198,17 @@ pub async fn serve(
     drain: Duration,
 ) -> usize {
     let mut running = JoinSet::new();
+    let (given, told) = (stop.clone(), told_to_stop(&mut stop));
+    // Once for all connections, since each beginning of it takes a lock.
+    let mut told = pin!(told);
     loop {
         tokio::select! {
             biased;
-            () = told_to_stop(&mut stop) => break,
+            () = &mut told => break,
             Some(_ended) = running.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((tcp, peer)) => {
-                    let guest = Guest { front: front.clone(), door: door.load_full(), stop: stop.clone(), drain };
+                    let guest = Guest { front: front.clone(), door: door.load_full(), stop: given.clone(), drain };
                     guest.arrive(tcp, peer, &mut running);
                 }
                 Err(fault) => {
@@ -237,13 +240,15 @@ async fn unless_stopped<T>(stop: &watch::Receiver<bool>, work: impl Future<Outpu
     let mut asked = false;
     poll_fn(|context| {
         // Once asked it wakes us. Asking in every turn of every connection would take a lock that all of them share.
-        if !asked || !matches!(stop.has_changed(), Ok(false)) {
-            asked = true;
-            if told.as_mut().poll(context).is_ready() {
-                return Poll::Ready(None);
-            }
+        if asked && !matches!(stop.has_changed(), Ok(false)) && told.as_mut().poll(context).is_ready() {
+            return Poll::Ready(None);
         }
-        work.as_mut().poll(context).map(Some)
+        let done = work.as_mut().poll(context).map(Some);
+        // What is done at once, such as to welcome somebody without TLS, need not ask.
+        if done.is_ready() || std::mem::replace(&mut asked, true) {
+            return done;
+        }
+        told.as_mut().poll(context).map(|()| None)
     })
     .await
 }

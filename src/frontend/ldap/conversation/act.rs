@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::base::clock::Now;
 use crate::frontend::ldap::conversation::Conversation;
 use crate::frontend::ldap::conversation::login::Login;
 use crate::frontend::ldap::counters::Closed;
@@ -66,9 +67,8 @@ impl Conversation {
     }
 
     /// The login has ended. If it broke, nobody is let in and nobody is called wrong.
-    pub(super) fn logged_in(&mut self, ended: Option<Ended>) {
+    pub(super) fn logged_in(&mut self, now: Now, ended: Option<Ended>) {
         let Some(Login { ticket, .. }) = self.login.take() else { return };
-        let now = self.front.clock.now();
         let (reply, session, who) = match ended {
             Some(Ended { reply, session, who, .. }) => (reply, session, who),
             None => {
