@@ -1,6 +1,7 @@
 //! Searches and what they bring, in owned form.
 
 use std::collections::BTreeMap;
+use std::ops;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +13,7 @@ use crate::upstream::ldap::pool::Pool;
 use crate::upstream::ldap::trouble::{Trouble, refused, unhelped};
 use crate::wire::ldap::dn::Dn;
 use crate::wire::ldap::filter::Filter;
-use crate::wire::ldap::message::{Entry, LdapResult, Range, op};
+use crate::wire::ldap::message::{Entry, LdapResult, Message, Range, Values, op};
 use crate::wire::ldap::request::{Scope, Search};
 use crate::wire::ldap::result::ResultCode;
 
@@ -26,55 +27,79 @@ const MAX_PARTS: usize = 64;
 /// Where the schema of an entry is (RFC 4512 section 4.2): asked for with every account, so that it costs no request.
 pub(crate) const SCHEMA: &str = "subschemaSubentry";
 
-/// One entry.
+/// One entry: the message as it came, and where its attributes are in it.
 #[derive(Debug)]
 pub(crate) struct Record {
     /// Its name.
     pub(crate) dn: String,
-    attributes: Vec<Values>,
+    whole: Box<[u8]>,
+    attributes: Vec<Place>,
 }
 
+/// Where an attribute is. Everything there has been read once, so that nothing of it is malformed.
 #[derive(Debug)]
-struct Values {
-    description: Box<[u8]>,
+struct Place {
+    /// Without options.
+    name: ops::Range<usize>,
     range: Option<Range>,
-    values: Vec<Box<[u8]>>,
+    values: ops::Range<usize>,
 }
 
 impl Record {
     /// One with these attributes, each with one value.
     #[cfg(test)]
     pub(crate) fn made(attributes: &[(&str, &[u8])]) -> Self {
-        let one = |(name, value): &(&str, &[u8])| Values {
-            description: name.as_bytes().into(),
-            range: None,
-            values: vec![Box::from(*value)],
-        };
-        Self { dn: "CN=made".into(), attributes: attributes.iter().map(one).collect() }
+        use crate::wire::ldap::ber::{INTEGER, OCTET_STRING, SEQUENCE, SET, Writer};
+        let mut writer = Writer::default();
+        writer.nested(SEQUENCE, |message| {
+            message.integer(INTEGER, 1);
+            message.nested(op::SEARCH_ENTRY, |entry| {
+                entry.bytes(OCTET_STRING, b"CN=made");
+                entry.nested(SEQUENCE, |all| {
+                    for (name, value) in attributes {
+                        all.nested(SEQUENCE, |one| {
+                            one.bytes(OCTET_STRING, name.as_bytes());
+                            one.nested(SET, |values| values.bytes(OCTET_STRING, value));
+                        });
+                    }
+                });
+            });
+        });
+        Self::read(writer.finish().as_slice().into()).unwrap().unwrap()
     }
 
-    fn read(entry: &Entry<'_>) -> Result<Self, Broken> {
-        let dn = std::str::from_utf8(entry.dn).map_err(|_| protocol("an entry's name is not UTF-8"))?;
+    /// `None` for a message that is no entry.
+    fn read(whole: Box<[u8]>) -> Result<Option<Self>, Broken> {
+        let message = Message::read(&whole).map_err(protocol)?;
+        if message.operation.tag != op::SEARCH_ENTRY {
+            return Ok(None);
+        }
+        let entry = Entry::read(&message.operation).map_err(protocol)?;
+        let dn = std::str::from_utf8(entry.dn).map_err(|_| protocol("an entry's name is not UTF-8"))?.into();
         let mut attributes = Vec::new();
         for attribute in entry.attributes() {
             let attribute = attribute.map_err(protocol)?;
-            let values = attribute.values().map(|value| value.map(Box::from)).collect::<Result<_, _>>();
-            let base = attribute.description.split(|octet| *octet == b';').next().unwrap_or_default();
-            attributes.push(Values {
-                description: base.into(),
-                range: attribute.range(),
-                values: values.map_err(protocol)?,
-            });
+            attribute.values().try_for_each(|value| value.map(drop)).map_err(protocol)?;
+            let (mut name, values) = attribute.places();
+            let length = attribute.description.split(|octet| *octet == b';').next().map_or(0, <[u8]>::len);
+            name.end = name.start.saturating_add(length);
+            attributes.push(Place { name, range: attribute.range(), values });
         }
-        Ok(Self { dn: dn.into(), attributes })
+        Ok(Some(Self { dn, whole, attributes }))
+    }
+
+    fn octets(&self, place: &ops::Range<usize>) -> &[u8] {
+        self.whole.get(place.clone()).unwrap_or_default()
+    }
+
+    fn places<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Place> {
+        let same = |place: &&Place| self.octets(&place.name).eq_ignore_ascii_case(name.as_bytes());
+        self.attributes.iter().filter(same)
     }
 
     /// All values of the attribute `name`, in any letter case and with any options (B-104).
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.attributes
-            .iter()
-            .filter(|values| values.description.eq_ignore_ascii_case(name.as_bytes()))
-            .flat_map(|values| values.values.iter().map(AsRef::as_ref))
+        self.places(name).flat_map(|place| Values::within(self.octets(&place.values)).map_while(Result::ok))
     }
 
     /// Its first value.
@@ -94,8 +119,7 @@ impl Record {
 
     /// Where the next part of an attribute begins that the server gives in parts (B-091).
     fn continues_at(&self, name: &str) -> Option<u32> {
-        let same = |values: &&Values| values.description.eq_ignore_ascii_case(name.as_bytes());
-        self.attributes.iter().filter(same).find_map(|values| values.range?.last?.checked_add(1))
+        self.places(name).find_map(|place| place.range?.last?.checked_add(1))
     }
 }
 
@@ -114,7 +138,7 @@ pub(crate) struct Found {
 pub(crate) async fn run(pool: &Pool, request: &Search<'_>, until: Instant) -> Result<Found, Fault> {
     let request = Search { time_limit: seconds_left(pool, until), ..request.clone() };
     let (answer, server) = pool.search(&request, until).await?;
-    read(&answer, &server).map_err(|broken| told_badly(pool, &server, broken))
+    read(answer, &server).map_err(|broken| told_badly(pool, &server, broken))
 }
 
 /// At least 1, since 0 is no limit.
@@ -127,16 +151,10 @@ fn told_badly(pool: &Pool, server: &Endpoint, broken: Broken) -> Fault {
     unhelped(pool.directory(), 1, Some((server, Trouble::Broken(broken))))
 }
 
-fn read(answer: &Answer, server: &Endpoint) -> Result<Found, Broken> {
-    let mut records = Vec::new();
-    for message in answer.messages() {
-        let message = message?;
-        if message.operation.tag == op::SEARCH_ENTRY {
-            records.push(Record::read(&Entry::read(&message.operation).map_err(protocol)?)?);
-        }
-    }
+fn read(answer: Answer, server: &Endpoint) -> Result<Found, Broken> {
     let code = LdapResult::read(&answer.last()?.operation).map_err(protocol)?.code;
-    Ok(Found { records, code, server: server.clone() })
+    let records = answer.into_messages().filter_map(|whole| Record::read(whole).transpose());
+    Ok(Found { records: records.collect::<Result<_, _>>()?, code, server: server.clone() })
 }
 
 /// All entries that match; a result that is not complete is a fault (B-092). What is more than the server gives at once
@@ -154,7 +172,7 @@ async fn in_pages(pool: &Pool, request: &Search<'_>, until: Instant) -> Result<V
     let request = Search { time_limit: seconds_left(pool, until), size_limit: 0, ..request.clone() };
     let (answers, server) = pool.search_in_pages(&request, until).await?;
     let mut records = Vec::new();
-    for answer in &answers {
+    for answer in answers {
         let found = read(answer, &server).map_err(|broken| told_badly(pool, &server, broken))?;
         if found.code != ResultCode::SUCCESS {
             return Err(refused(pool.directory(), &server, "a search in pages", found.code));

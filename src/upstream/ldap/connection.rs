@@ -81,8 +81,14 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// The messages in the order they came.
+    #[cfg(test)]
     pub(crate) fn messages(&self) -> impl Iterator<Item = Result<Message<'_>, Broken>> {
         self.messages.iter().map(|whole| Message::read(whole).map_err(protocol))
+    }
+
+    /// The messages in the order they came, as they came.
+    pub(crate) fn into_messages(self) -> impl Iterator<Item = Box<[u8]>> {
+        self.messages.into_iter()
     }
 
     /// The one with the result.
@@ -132,10 +138,40 @@ pub(super) fn came(read: std::io::Result<()>, octets: &[u8], inbox: &mut Inbox) 
     }
 }
 
+/// The octets of a request.
+pub(crate) enum Request {
+    /// Without a secret.
+    Open(Vec<u8>),
+    /// There may be a password in it: wiped when it is gone.
+    Secret(Zeroizing<Vec<u8>>),
+}
+
+impl Request {
+    /// All of them.
+    pub(super) fn octets(&self) -> &[u8] {
+        match self {
+            Self::Open(octets) => octets,
+            Self::Secret(octets) => octets,
+        }
+    }
+}
+
+impl From<Vec<u8>> for Request {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::Open(octets)
+    }
+}
+
+impl From<Zeroizing<Vec<u8>>> for Request {
+    fn from(octets: Zeroizing<Vec<u8>>) -> Self {
+        Self::Secret(octets)
+    }
+}
+
 /// What the driver is told to do.
 pub(super) enum Job {
     /// Send this, and give the answer to whoever waits.
-    Send { id: u32, bytes: Zeroizing<Vec<u8>>, ends_with: u8, reply: oneshot::Sender<Result<Answer, Broken>> },
+    Send { id: u32, request: Request, ends_with: u8, reply: oneshot::Sender<Result<Answer, Broken>> },
     /// Nobody waits for this any more.
     Forget { id: u32 },
 }
@@ -193,11 +229,11 @@ impl Connection {
     /// Sends one request and waits for its answer, which ends with an operation of tag `ends_with`.
     ///
     /// `build` gets the message id, and gives `None` for what must not be sent. Dropping the future abandons the request.
-    pub(crate) async fn request(
+    pub(crate) async fn request<R: Into<Request>>(
         &self,
         ends_with: u8,
         until: Instant,
-        build: impl FnOnce(u32) -> Option<Zeroizing<Vec<u8>>>,
+        build: impl FnOnce(u32) -> Option<R>,
     ) -> Result<Answer, Broken> {
         let id = self.shared.next_id.fetch_add(1, Ordering::AcqRel).saturating_add(1);
         if id >= MAX_MESSAGE_ID {
@@ -205,8 +241,8 @@ impl Connection {
             return Err(used_up());
         }
         let (reply, answer) = oneshot::channel();
-        let bytes = build(id).ok_or(Broken::Unsendable)?;
-        let job = Job::Send { id, bytes, ends_with, reply };
+        let request = build(id).ok_or(Broken::Unsendable)?.into();
+        let job = Job::Send { id, request, ends_with, reply };
         self.jobs.try_send(job).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Broken::Full,
             mpsc::error::TrySendError::Closed(_) => Broken::Transport("the connection is closed".into()),

@@ -44,7 +44,7 @@ impl Protection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
     /// Name or address, as configured or as DNS named it; the certificate must be valid for it (B-071, B-073).
-    pub host: Box<str>,
+    pub host: Arc<str>,
     /// Port.
     pub port: u16,
 }

@@ -197,7 +197,8 @@ impl Worker {
                 names.join(" or ")
             ));
         }
-        let servers = records.into_iter().map(|record| Endpoint { host: record.target, port: record.port });
+        let servers =
+            records.into_iter().map(|record| Endpoint { host: record.target.into(), port: record.port });
         Ok((servers.collect(), ttl))
     }
 

@@ -113,8 +113,8 @@ impl Driver {
             }
             while self.out.len() < BATCH {
                 match self.jobs.poll_recv(context) {
-                    Poll::Ready(Some(Job::Send { id, bytes, ends_with, reply })) => {
-                        self.send(id, &bytes, ends_with, reply);
+                    Poll::Ready(Some(Job::Send { id, request, ends_with, reply })) => {
+                        self.send(id, request.octets(), ends_with, reply);
                     }
                     Poll::Ready(Some(Job::Forget { id })) => self.forget(id),
                     Poll::Ready(None) => return Poll::Ready(None),

@@ -121,8 +121,13 @@ impl Pool {
         password: &Secret,
         until: Instant,
     ) -> Result<Answered, Fault> {
-        let permit = tokio::time::timeout_at(until.into(), self.binds.acquire()).await;
-        let Ok(Ok(_permit)) = permit else {
+        let permit = match self.binds.try_acquire() {
+            Ok(permit) => Some(permit),
+            Err(_) => {
+                tokio::time::timeout_at(until.into(), self.binds.acquire()).await.ok().and_then(Result::ok)
+            }
+        };
+        let Some(_permit) = permit else {
             let what =
                 format!("directory \"{}\": {MAX_BINDS} binds were running all the time", self.directory());
             return Err(Fault::new(FaultKind::Overloaded, what));

@@ -68,11 +68,17 @@ impl Roster {
         list.iter().map(|one| (one.server.endpoint().clone(), one.server.is_up())).collect()
     }
 
-    /// Those that are up first, each group by preference.
+    /// Those that are up first, each group by preference. Nearly always the first of all is up and the only one that is
+    /// asked; the others are looked at when their turn comes.
     pub(crate) fn in_order(&self) -> impl Iterator<Item = Arc<Server>> + use<> {
-        let list = self.list.load();
-        let servers = list.iter().map(|one| one.server.clone());
-        let (up, down): (Vec<_>, Vec<_>) = servers.partition(|server| server.is_up());
-        up.into_iter().chain(down)
+        let list = self.list.load_full();
+        let first = list.first().map(|one| one.server.clone()).filter(|server| server.is_up());
+        let asked = usize::from(first.is_some());
+        let others = move || {
+            let servers = list.iter().skip(asked).map(|one| one.server.clone());
+            let (up, down): (Vec<_>, Vec<_>) = servers.partition(|server| server.is_up());
+            up.into_iter().chain(down)
+        };
+        first.into_iter().chain(std::iter::once_with(others).flatten())
     }
 }

@@ -107,8 +107,10 @@ pub(crate) fn wants_channel_binding(
     server: &Endpoint,
     result: &LdapResult<'_>,
 ) -> Option<Fault> {
-    let what = format!("directory \"{directory}\": {server} refused a bind; {CHANNEL_BINDING_ADVICE}");
-    wants_binding(result).then(|| Fault::new(FaultKind::DirectoryRefusedUs, what))
+    wants_binding(result).then(|| {
+        let what = format!("directory \"{directory}\": {server} refused a bind; {CHANNEL_BINDING_ADVICE}");
+        Fault::new(FaultKind::DirectoryRefusedUs, what)
+    })
 }
 
 /// A result that is no answer to what was asked.

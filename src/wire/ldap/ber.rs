@@ -207,6 +207,12 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
+    /// How far the next element is from the first octet of all.
+    #[must_use]
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// What has not been read.
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
@@ -303,9 +309,14 @@ impl Writer {
 
     /// An element with `body` as its value.
     pub fn bytes(&mut self, tag: u8, body: &[u8]) {
-        let (length, octets) = length(body.len());
-        self.out.push(tag);
-        self.out.extend_from_slice(length.get(..octets).unwrap_or_default());
+        match u8::try_from(body.len()) {
+            Ok(short @ ..0x80) => self.out.extend_from_slice(&[tag, short]),
+            _ => {
+                let (length, octets) = length(body.len());
+                self.out.push(tag);
+                self.out.extend_from_slice(length.get(..octets).unwrap_or_default());
+            }
+        }
         self.out.extend_from_slice(body);
     }
 

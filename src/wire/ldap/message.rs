@@ -1,5 +1,7 @@
 //! The envelope (RFC 4511 section 4.1.1) and the answers that we look into.
 
+use std::ops;
+
 use crate::wire::ldap::ber::{
     ENUMERATED, Element, Flaw, INTEGER, Malformed, OCTET_STRING, Reader, SEQUENCE, SET,
 };
@@ -287,14 +289,26 @@ impl<'a> Iterator for Attributes<'a> {
 pub struct Attribute<'a> {
     /// Name and options as sent, such as `member;range=0-1499`.
     pub description: &'a [u8],
+    /// Where that begins.
+    at: usize,
     values: Reader<'a>,
 }
 
 impl<'a> Attribute<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
         let mut inner = reader.enter(SEQUENCE)?;
-        let description = inner.expect(OCTET_STRING)?.body;
-        Ok(Self { description, values: inner.enter(SET)? })
+        let name = inner.expect(OCTET_STRING)?;
+        let at = name.enter_uncounted().offset();
+        Ok(Self { description: name.body, at, values: inner.enter(SET)? })
+    }
+
+    /// Where its description and its values are, in octets from the beginning of what [`Message::read`] was given: for
+    /// whoever keeps the message and reads them again.
+    #[must_use]
+    pub fn places(&self) -> (ops::Range<usize>, ops::Range<usize>) {
+        let from = |at: usize, length: usize| at..at.saturating_add(length);
+        let values = self.values.rest().len();
+        (from(self.at, self.description.len()), from(self.values.offset(), values))
     }
 
     /// Whether this is the attribute `name`, in any letter case and with any options (B-104).
@@ -315,6 +329,14 @@ impl<'a> Attribute<'a> {
     #[must_use]
     pub const fn values(&self) -> Values<'a> {
         Values { rest: self.values }
+    }
+}
+
+impl<'a> Values<'a> {
+    /// Those that stand in these octets, which [`Attribute::places`] has told.
+    #[must_use]
+    pub const fn within(octets: &'a [u8]) -> Self {
+        Self { rest: Reader::new(octets) }
     }
 }
 

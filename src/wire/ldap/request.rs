@@ -83,9 +83,9 @@ pub fn simple_bind(id: u32, name: &str, password: &[u8]) -> Option<Zeroizing<Vec
     }))
 }
 
-/// A SearchRequest.
+/// A SearchRequest. There is no secret in it, so that it is not wiped.
 #[must_use]
-pub fn search(id: u32, search: &Search<'_>) -> Zeroizing<Vec<u8>> {
+pub fn search(id: u32, search: &Search<'_>) -> Vec<u8> {
     let mut writer = Writer::with_capacity(256);
     writer.nested(SEQUENCE, |message| {
         message.integer(INTEGER, i64::from(id));
@@ -105,7 +105,7 @@ pub fn search(id: u32, search: &Search<'_>) -> Zeroizing<Vec<u8>> {
             message.nested(CONTROLS, |controls| page.write(controls));
         }
     });
-    writer.finish()
+    std::mem::take(&mut *writer.finish())
 }
 
 impl Page<'_> {

@@ -15,7 +15,7 @@ fn soon() -> Instant {
     Instant::from_std(SystemClock.now().steady) + Duration::from_secs(10)
 }
 
-fn look(id: u32, name: &str) -> Zeroizing<Vec<u8>> {
+fn look(id: u32, name: &str) -> Vec<u8> {
     let filter = Filter::Equal("uid", name.as_bytes());
     let request = Search {
         base: "dc=x",

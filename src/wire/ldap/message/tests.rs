@@ -102,6 +102,22 @@ fn an_entry_with_octets_that_are_no_text_is_read() {
 }
 
 #[test]
+fn an_attribute_is_found_again_where_it_says_that_it_is() {
+    let short = "302d 020102 6428 0404 636e3d61 3020 3010 040a 6f626a65637447554944 3102 0400 300c 0401 6d 3107 0402 fffe 0401 00";
+    let long = "3084 00000042 020102 6484 00000039 0484 00000004 636e3d61 3084 00000029 \
+        3010 040a 6f626a65637447554944 3102 0400 3015 0484 00000001 6d 3184 00000008 0402 fffe 0482 0000";
+    for bytes in [short, long].map(hex) {
+        let message = Message::read(&bytes).unwrap();
+        for attribute in Entry::read(&message.operation).unwrap().attributes() {
+            let attribute = attribute.unwrap();
+            let (description, values) = attribute.places();
+            assert_eq!(&bytes[description], attribute.description);
+            assert!(Values::within(&bytes[values]).eq(attribute.values()));
+        }
+    }
+}
+
+#[test]
 fn options_of_an_attribute_are_parsed_and_not_compared_as_text_b_091() {
     let range = |description: &str| {
         let mut writer = Writer::default();
