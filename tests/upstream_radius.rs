@@ -170,6 +170,20 @@ async fn a_120_more_than_256_requests_at_once_use_more_sockets_and_each_gets_its
     }
 }
 
+#[test]
+fn a_reply_is_read_by_the_runtime_that_asked_while_others_stand_still() {
+    let server = RadiusServer::start(|came| vec![came.reply(Code::AccessAccept, &[], &shared(SECRET))]);
+    let [first, second] =
+        [(); 2].map(|()| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap());
+    let servers = first.block_on(async { start(&settings(&[server.address], patient())) });
+    for home in [&first, &second, &first] {
+        home.block_on(ask(&servers)).unwrap();
+    }
+    let ports: Vec<_> = server.all().iter().map(|came| came.from).collect();
+    assert_eq!((ports.len(), ports[0]), (3, ports[2]), "each runtime keeps its socket");
+    assert_ne!(ports[0], ports[1]);
+}
+
 #[tokio::test]
 async fn a_045_what_fails_a_check_is_dropped_and_the_good_reply_behind_it_counts() {
     let server = RadiusServer::start(|came| {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout_at;
 
@@ -21,8 +22,8 @@ use crate::wire::radius::packet::{Code, Packet};
 /// Most requests that one server has before it at once; further ones wait, each within its own time.
 const MOST_REQUESTS: usize = 1024;
 /// Most sockets to one server in use: twice what these requests need, so that sockets that were retired are not
-/// missed.
-const MOST_SOCKETS: usize = 8;
+/// missed, and some for each runtime. A runtime that gets none any more shares those of others.
+const MOST_SOCKETS: usize = 32;
 
 /// A reply that proved itself.
 pub struct Response {
@@ -202,15 +203,18 @@ impl Line {
         }
     }
 
-    /// An identifier on the first socket that has one left, a new socket when none has.
+    /// An identifier on the first socket that is read here and has one left, a new socket when none has. A reply that
+    /// another thread reads has to wake this one, which costs more than reading it.
     fn place(&self, kind: Kind) -> Result<Place, Trouble> {
+        let here = Handle::current().id();
         let mut sockets = self.sockets();
         sockets.retain(|socket| !socket.is_retired());
-        if let Some(place) = sockets.iter().find_map(|socket| socket.begin(kind)) {
+        let mut ours = sockets.iter().filter(|socket| socket.home() == here);
+        if let Some(place) = ours.find_map(|socket| socket.begin(kind)) {
             return Ok(place);
         }
         if sockets.len() >= MOST_SOCKETS {
-            return Err(Trouble::Full);
+            return sockets.iter().find_map(|socket| socket.begin(kind)).ok_or(Trouble::Full);
         }
         let opened = Socket::open(self.peer.clone(), &*self.random, self.listener.clone());
         let socket = Arc::new(opened.map_err(|error| match error {
@@ -229,10 +233,16 @@ impl Line {
         self.sockets().retain(|socket| !Arc::ptr_eq(socket, silent));
     }
 
-    /// Closes the sockets that a rush of requests left behind, all but the first.
+    /// Closes the sockets that a rush of requests left behind, all but the first of each runtime.
     pub(super) fn tidy(&self) {
-        let mut first = true;
-        self.sockets().retain(|socket| std::mem::replace(&mut first, false) || !socket.is_idle());
+        let mut homes = Vec::new();
+        self.sockets().retain(|socket| {
+            let first = !homes.contains(&socket.home());
+            if first {
+                homes.push(socket.home());
+            }
+            first || !socket.is_idle()
+        });
     }
 
     fn sockets(&self) -> MutexGuard<'_, Vec<Arc<Socket>>> {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
+use tokio::runtime::{self, Handle};
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
@@ -36,6 +37,7 @@ pub(super) struct Peer {
 pub(super) struct Socket {
     shared: Arc<Shared>,
     reader: AbortHandle,
+    home: runtime::Id,
 }
 
 struct Shared {
@@ -84,8 +86,14 @@ impl Socket {
         let udp = UdpSocket::from_std(udp)?;
         let waiting = Mutex::new(Waiting::new(first));
         let shared = Arc::new(Shared { udp, waiting, retired: AtomicBool::new(false) });
-        let reader = tokio::spawn(read(shared.clone(), peer, listener)).abort_handle();
-        Ok(Self { shared, reader })
+        let home = Handle::current();
+        let reader = home.spawn(read(shared.clone(), peer, listener)).abort_handle();
+        Ok(Self { shared, reader, home: home.id() })
+    }
+
+    /// The runtime that reads it.
+    pub(super) const fn home(&self) -> runtime::Id {
+        self.home
     }
 
     /// Takes an identifier; `None` when all are in use or no request goes through this socket any more.
