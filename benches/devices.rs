@@ -7,13 +7,14 @@ use doorward::wire::radius::authenticator::SharedSecret;
 use doorward::wire::radius::dictionary::STATE;
 use doorward::wire::radius::packet::{Code, Packet};
 
+use crate::goals::Note;
 use crate::lab::{self, Lab};
 use crate::load::{self, BATCH, Manner, Sender, Shot, fire_from};
 use crate::machine::{self, Cpu};
 use crate::people::{self, PASSWORD, device, home, name};
 use crate::responder::{RadiusResponder, Responder};
 use crate::table::{self, Row};
-use crate::{MANY, QUIET, ROUNDS, Report, closed, measure, of};
+use crate::{MANY, QUIET, ROUNDS, Report, SINGLES, closed, measure, of};
 
 /// Users of one case, who all log in once in each round.
 const CROWD: usize = 4000;
@@ -195,14 +196,32 @@ fn dropped(lab: &Lab) -> usize {
 pub fn directory(report: &mut Report) {
     let responder = Responder::start();
     let mut lab = people::answered(&responder.address.to_string(), "code-entry = \"append\"");
-    people::enrol(&mut lab, (0..CROWD).map(|n| people::entry_uuid(n).into_bytes()));
+    let all = CROWD + SINGLES;
+    people::enrol(&mut lab, (0..all).map(|n| people::entry_uuid(n).into_bytes()));
     lab.run();
+    let case = "PAP, LDAP search and bind, code";
+    let accept = Some(Code::AccessAccept);
     let round = |round| {
         let shots = people::logins(0..CROWD, round - 1, QUIET, PASSWORD);
-        measure("PAP, LDAP search and bind, code", of(&lab), &shots, closed(MANY, Some(Code::AccessAccept)))
+        measure(case, of(&lab), &shots, closed(MANY, accept))
     };
     let each = report.add((0..ROUNDS).map(round));
     report.figures.add("R6", each);
+    let singles = people::logins(CROWD..all, 0, QUIET, PASSWORD);
+    let each = report.add([measure(case, of(&lab), &singles, closed(1, accept))]);
+    report.figures.note(Note::Alone, each);
+}
+
+/// A password whose hash stands in a file, and a code. The hash is meant to be slow, so there are few of them.
+pub fn passwords(report: &mut Report) {
+    const FEW: usize = 100;
+    let mut lab = people::in_file(FEW, "code-entry = \"append\"", "");
+    people::enrol(&mut lab, people::file_ids(FEW));
+    lab.run();
+    let shots = people::logins(0..FEW, 0, QUIET, PASSWORD);
+    let case = "PAP, password in a file (argon2id), code";
+    let each = report.add([measure(case, of(&lab), &shots, closed(4, Some(Code::AccessAccept)))]);
+    report.figures.note(Note::Hashed, each);
 }
 
 /// Logins that another RADIUS server decides.
@@ -221,6 +240,12 @@ pub fn upstream(report: &mut Report) {
         let shots = people::logins(0..CROWD, 0, QUIET, PASSWORD);
         measure("relay to a RADIUS server", of(&lab), &shots, closed(MANY, Some(Code::AccessAccept)))
     };
+    // Who comes for the first time gets an anonymous id, once and for all.
+    let first = round(0);
+    table::figure(
+        "relay to a RADIUS server, everybody's first login",
+        &format!("{:.1} us of CPU each", first.cpu_us()),
+    );
     let each = report.add((0..ROUNDS).map(round));
     report.figures.add("R7", each);
 }

@@ -60,6 +60,8 @@ pub fn flood(report: &mut Report) {
     let all = (FLOODS.len() + 1) * (LOGINS + AFTER);
     let mut lab = people::in_file(all, "primary = \"trusted\"\nreject-delay = \"0s\"", &other);
     people::enrol(&mut lab, people::file_ids(all));
+    // Twice what is measured: without a bound the flood would only be a rush of logins.
+    lab.edit_config("client-per-second = 100000", &format!("client-per-second = {}", 2.0 * RATE));
     lab.run();
     let mut users = 0..0;
     let quiet = evenly(report, &lab, "code alone, quiet, at 500/s", next(&mut users, LOGINS));

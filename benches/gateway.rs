@@ -44,7 +44,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use doorward::wire::radius::packet::Code;
-use goals::Figures;
+use goals::{Figures, Note};
 use lab::Lab;
 use load::{Manner, Shot, fire};
 use support::slapd::Slapd;
@@ -77,13 +77,14 @@ type Case = fn(&mut Report);
 /// Waits until a file is on the disk.
 type Sync = fn(&File) -> std::io::Result<()>;
 
-const CASES: [(&str, Case); 15] = [
+const CASES: [(&str, Case); 16] = [
     ("floor", floor),
     ("status", status),
     ("trusted", trusted),
     ("replay", size::replay),
     ("odd", devices::odd),
     ("directory", devices::directory),
+    ("passwords", devices::passwords),
     ("upstream", devices::upstream),
     ("growth", growth::growth),
     ("million", million),
@@ -273,7 +274,13 @@ fn trusted(report: &mut Report) {
     let each = log_in(report, "code alone, 10,000 enrolments", &lab, CROWD, ROUNDS, "");
     report.figures.add("R1", each);
     evenly(report, &lab, CROWD + SINGLES..CROWD + SINGLES + EVEN);
-    table::figure("peak memory, 10,000 enrolments", &format!("{:.0} MiB", machine::peak_memory(lab.pid())));
+    let resident = machine::memory(lab.pid()) * 1024.0 / 1e6;
+    table::figure("resident when 10,000 people have logged in", &format!("{resident:.1} MB"));
+    let (audited, records) = people::audited(&lab);
+    table::figure("audit of a login", &format!("{:.0} octets", audited / records));
+    report.figures.note(Note::Resident, resident);
+    report.figures.note(Note::Audited, audited / records);
+    report.figures.note(Note::Stored, people::store_size(&lab) * 1024.0 * 1024.0 / all as f64);
 }
 
 fn million(report: &mut Report) {

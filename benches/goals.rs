@@ -105,6 +105,23 @@ pub struct Figures {
     ours: Vec<(&'static Goal, f64)>,
     /// Of other servers: the goal that theirs belongs to, the case, and the figure.
     peers: Vec<(String, &'static str, f64)>,
+    /// What no goal is about, but what a site needs follows from it.
+    notes: Vec<(Note, f64)>,
+}
+
+/// A figure that has no goal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// Microseconds of CPU of a login by itself, with a directory behind it: the dearest there is.
+    Alone,
+    /// The same where the password stands in a file, as a hash that is meant to be slow.
+    Hashed,
+    /// MB resident when ten thousand people have logged in.
+    Resident,
+    /// Octets of the audit's file for each login.
+    Audited,
+    /// Octets of the store for each enrolment.
+    Stored,
 }
 
 impl Figures {
@@ -138,26 +155,41 @@ impl Figures {
         }
     }
 
-    /// Prints what sites of some sizes take, when everybody logs in within a quarter of an hour: as many users in a file, a
-    /// directory asked over LDAP, and a load at which little is done together.
+    /// Adds one that has no goal.
+    pub fn note(&mut self, what: Note, figure: f64) {
+        self.notes.push((what, figure));
+    }
+
+    /// Prints what sites of some sizes take, where everybody logs in within a quarter of an hour, each by himself, and
+    /// twice on each day of a year that is kept.
     pub fn print_sizes(&self) {
-        let figure = |id: &str| self.ours.iter().find(|(goal, _)| goal.id == id).map(|(_, figure)| *figure);
-        let (Some(together), Some(alone), Some(directory)) = (figure(R1), figure("R1b"), figure("R6")) else {
-            return;
-        };
-        let each = directory * (alone / together).max(1.0);
-        println!("\n| users | logins a minute at nine | of one core | resident |\n|---:|---:|---:|---:|");
+        const MINUTES: f64 = 15.0;
+        const LOGINS_A_YEAR: f64 = 2.0 * 365.0;
+        let note = |what| self.notes.iter().find(|(noted, _)| *noted == what).map(|(_, figure)| *figure);
+        let all = (note(Note::Alone), note(Note::Resident), note(Note::Audited), note(Note::Stored));
+        let (Some(alone), Some(small), Some(audited), Some(stored)) = all else { return };
+        let large = self.ours.iter().find(|(goal, _)| goal.id == "M2 file").map(|(_, figure)| *figure);
+        let show = |figure: Option<f64>| figure.map_or("–".to_owned(), short);
+        println!(
+            "\n| users | logins a minute at nine | of one core | passwords in a file | resident, MB | disk after a year, GB \
+             | machine |\n|---:|---:|---:|---:|---:|---:|---|"
+        );
         for users in [500.0, 5_000.0, 50_000.0, 500_000.0] {
-            let a_minute = users / 15.0;
-            let core = a_minute / 60.0 * each / 1e6 * 100.0;
+            let a_minute = users / MINUTES;
+            let cores = |each: f64| a_minute / 60.0 * each / 1e6;
+            let beyond = f64::max(users - 10_000.0, 0.0);
             // Of more people than were measured nothing is said.
-            let memory = figure("M1").and_then(|small| {
-                let beyond = (users - 10_000.0).max(0.0);
-                let more = |large| small + beyond * (large - small) / 990_000.0;
-                if beyond > 0.0 { figure("M2 file").map(more) } else { Some(small) }
-            });
-            let memory = memory.map_or("–".to_owned(), |memory| format!("{memory:.0} MB"));
-            println!("| {users:.0} | {a_minute:.0} | {core:.2} % | {memory} |");
+            let more = |large: f64| small + beyond * (large - small) / 990_000.0;
+            let resident = if beyond > 0.0 { large.map(more) } else { Some(small) };
+            let disk = users * (stored + audited * LOGINS_A_YEAR) / 1e9;
+            println!(
+                "| {users:.0} | {a_minute:.0} | {} % | {} % | {} | {} | {} |",
+                short(cores(alone) * 100.0),
+                show(note(Note::Hashed).map(|each| cores(each) * 100.0)),
+                show(resident),
+                short(disk),
+                show_machine(cores(alone), resident, disk),
+            );
         }
     }
 
@@ -212,6 +244,18 @@ impl Figures {
             .iter()
             .flat_map(|goal| self.ours.iter().filter(move |(measured, _)| measured.id == goal.id).copied())
     }
+}
+
+/// A machine with room: four times the cores that are busy and never fewer than two, memory for two and a half times what
+/// is resident (a reload has what was and what comes) beside the system, twice the disk.
+fn show_machine(busy: f64, resident: Option<f64>, disk: f64) -> String {
+    let cores = f64::max((busy * 4.0).ceil(), 2.0);
+    let memory = resident.map_or("–".to_owned(), |mb| {
+        let wanted = 0.5 + mb * 2.5 / 1000.0;
+        let sizes = [1.0, 2.0, 4.0, 8.0, 16.0];
+        format!("{}", sizes.into_iter().find(|size| *size >= wanted).unwrap_or_else(|| wanted.ceil()))
+    });
+    format!("{cores} cores, {memory} GB of memory, {:.0} GB of disk", f64::max((disk * 2.0).ceil(), 4.0))
 }
 
 fn short(figure: f64) -> String {

@@ -307,6 +307,12 @@ pub fn ldif(users: usize, group_size: usize) -> String {
     text
 }
 
+/// Octets of the audit's file, and how many records it has.
+pub fn audited(lab: &Lab) -> (f64, f64) {
+    let text = fs::read_to_string(lab.path("audit.jsonl")).unwrap();
+    (text.len() as f64, text.lines().count() as f64)
+}
+
 /// How large the store is on the disk, in MiB.
 pub fn store_size(lab: &Lab) -> f64 {
     fs::metadata(lab.path("doorward.db")).unwrap().len() as f64 / (1024.0 * 1024.0)

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use doorward::base::clock::{Clock, SystemClock};
+use doorward::gateway::ports::Store;
 use doorward::login::factor::{FactorKind, FactorOutcome, Proof};
 use doorward::login::throttle::Limits;
 use doorward::wire::radius::packet::{Code, MAX_LEN, Packet};
@@ -95,16 +96,17 @@ pub fn starts(report: &mut Report, goal: &str, what: &str, lab: &mut Lab, users:
     report.figures.add(goal, best);
 }
 
+const LIMITS: Limits = Limits {
+    free: 5,
+    first_wait: Duration::from_secs(900),
+    longest_wait: Duration::from_secs(86_400),
+    per_day: 20,
+    release_after: None,
+};
+
 /// What using a code up costs so that no crash gives it back, when many are used up at once: the store alone, in this
 /// process, less what running as many tasks costs that do nothing.
 pub fn replay(report: &mut Report) {
-    const LIMITS: Limits = Limits {
-        free: 5,
-        first_wait: Duration::from_secs(900),
-        longest_wait: Duration::from_secs(86_400),
-        per_day: 20,
-        release_after: None,
-    };
     let mut lab = people::trusted(1);
     people::enrol(&mut lab, people::file_ids(USERS));
     let (settings, _) = doorward::daemon::load(&lab.path("doorward.toml")).unwrap();
@@ -145,6 +147,23 @@ pub fn replay(report: &mut Report) {
         &format!("{:.2} us of CPU", real - nothing),
     );
     report.figures.add("D1", real - nothing);
+    let other = runtime.block_on(doorward::daemon::stock::Stock::open(&settings)).unwrap();
+    let one = one_by_one(&runtime, [&*stock.store, &*stock.store], first);
+    let two = one_by_one(&runtime, [&*stock.store, &*other.store], first + 1);
+    let figures = format!("{one:.1} us, {two:.1} us of CPU");
+    table::figure("the same one by one, and by two processes in turn", &figures);
+}
+
+/// Everybody's code of a step used up, in turn through these stores on one file; microseconds of CPU for each.
+fn one_by_one(runtime: &tokio::runtime::Runtime, stores: [&dyn Store; 2], step: i64) -> f64 {
+    let before = Cpu::of(std::process::id());
+    for (n, store) in (0..USERS as u64).zip(stores.into_iter().cycle()) {
+        let (who, codes, now) =
+            (store::pseudonym(n), [store::good(n, store::step(step))], SystemClock.now().unix);
+        let settled = store.settle(&who, &codes, now, &LIMITS, Proof::Proven);
+        assert_eq!(runtime.block_on(settled).unwrap(), FactorOutcome::Confirmed(FactorKind::Totp));
+    }
+    before.since(std::process::id()).as_secs_f64() * 1e6 / USERS as f64
 }
 
 /// A million enrolments, and people in a directory that answers out of its head.
