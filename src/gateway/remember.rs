@@ -28,7 +28,7 @@ use crate::base::secret::Secret;
 use crate::base::spread::Spreading;
 use crate::gateway::remember::by_rule::{LONGEST as LONGEST_PLACE, Places};
 use crate::gateway::remember::last_known::{LONGEST as LONGEST_KNOWN, LastKnown};
-use crate::login::factor::{Enrolment, FactorKind};
+use crate::login::factor::{Enrolment, FactorKind, FactorKinds};
 use crate::login::flow::Flow;
 use crate::login::identity::{Account, Pseudonym, Standing};
 
@@ -123,7 +123,7 @@ impl Memory {
             return Known::default();
         }
         let Some(print) = self.print(flow) else { return Known::default() };
-        let state = self.state(&subject.account, enrolments);
+        let state = self.state(&subject.account, enrolments, FactorKinds::NONE);
         let mut subjects = self.lock();
         let Some(entries) = subjects.get_mut(&subject.pseudonym, now) else { return Known::default() };
         entries.iter_mut().for_each(|entry| entry.over |= entry.state != state);
@@ -148,7 +148,7 @@ impl Memory {
         };
         let Some(subject) = flow.subject().filter(|_| allowed) else { return };
         let Some(print) = self.print(flow) else { return };
-        let state = self.state(&subject.account, flow.enrolments());
+        let state = self.state(&subject.account, flow.enrolments(), FactorKinds::NONE);
         let mut subjects = self.lock();
         let mut entries = subjects.remove(&subject.pseudonym, now).unwrap_or_default();
         entries.retain(|entry| {
@@ -237,12 +237,12 @@ impl Memory {
         Some(digest.end())
     }
 
-    /// What must stay as it is: password, standing, groups, factors.
-    fn state(&self, account: &Account, enrolments: &[Enrolment]) -> Mark {
-        let ids = enrolments.iter().map(|one| self.marks.of(&one.id));
-        // In whatever order they are told.
-        let ids = ids.fold(0, |all, Mark(id)| all ^ id);
-        self.marks.of(&(&account.stamp, standing(account.standing), ids, &account.groups))
+    /// What must stay as it is: password, standing, groups, factors, and which of them are locked where that counts.
+    fn state(&self, account: &Account, enrolments: &[Enrolment], locked: FactorKinds) -> Mark {
+        // In whatever order they are told. They are random, so they do not cancel each other out.
+        let ids = enrolments.iter().map(|one| u128::from_ne_bytes(one.id.0));
+        let ids = ids.fold(0, |all, id| all ^ id);
+        self.marks.of(&(&account.stamp, standing(account.standing), ids, &account.groups, locked))
     }
 
     fn places(&self) -> std::sync::MutexGuard<'_, Places> {

@@ -3,7 +3,7 @@
 use crate::base::clock::Now;
 use crate::gateway::drive::work::{Held, Job, network_of};
 use crate::gateway::drive::{Gateway, Live};
-use crate::gateway::ports::{Counted, Soon, WrongPassword};
+use crate::gateway::ports::{Counted, Soon, SubjectDigest, WrongPassword};
 use crate::gateway::remember::Memory;
 use crate::gateway::turns::{Room, Turn, Way};
 use crate::login::flow::{Flow, Forgiven};
@@ -90,7 +90,7 @@ impl Gateway {
         record.familiar = known.password;
         record.before = self.memory.recall_place(flow, &record, steady);
         let repeats = known.factor.is_some() || known.spent;
-        self.complete((who, exempt || repeats), (flow, live, now), &mut record);
+        held.here = self.complete((who, exempt || repeats), (flow, live, now), &mut record);
         record
     }
 
@@ -111,7 +111,7 @@ impl Gateway {
         }
         let now = self.parts.clock.now();
         record.familiar = self.memory.recall(flow, &record.enrolments, now.steady).password;
-        self.complete((who, exempt), (flow, live, now), &mut record);
+        held.here = self.complete((who, exempt), (flow, live, now), &mut record);
         Some(record)
     }
 
@@ -148,28 +148,35 @@ impl Gateway {
         store.recall(who).await
     }
 
-    /// Where the login comes from and how often there was one, as far as that does not stand in the store.
+    /// Where the login comes from and how often there was one, as far as that does not stand in the store. The newest digest
+    /// of its network, where that had to be made.
     fn complete(
         &self,
         (who, is_unmeasured): (&Pseudonym, bool),
         (flow, live, now): (&Flow, &Live, Now),
         record: &mut Record,
-    ) {
+    ) -> Option<SubjectDigest> {
         if !live.policy.faults.is_empty() {
             record.recent = self.memory.recall_recent(flow, record, now.steady);
         }
-        self.place(who, (flow, live, now), &mut record.history);
+        let here = self.place(who, (flow, live, now), &mut record.history);
         let is_unmeasured = is_unmeasured || record.history.familiar;
         record.over_rate = !is_unmeasured && !live.admission.subject_may(who, now.steady);
+        here
     }
 
     /// Which of the networks that the subject was let in from are still familiar, and whether this login comes from one of
     /// them.
-    fn place(&self, who: &Pseudonym, (flow, live, now): (&Flow, &Live, Now), history: &mut History) {
+    fn place(
+        &self,
+        who: &Pseudonym,
+        (flow, live, now): (&Flow, &Live, Now),
+        history: &mut History,
+    ) -> Option<SubjectDigest> {
         let today = day_of(now.unix);
         history.networks.retain(|network| network.is_fresh(today, live.limits.remember_networks));
         history.has_networks = !history.networks.is_empty();
-        let Some(user) = flow.attempt().origin.user.filter(|_| history.has_networks) else { return };
+        let user = flow.attempt().origin.user.filter(|_| history.has_networks)?;
         let here = self.parts.vault.network_digests(who, network_of(user));
         let is_here = |network: &&KnownNetwork| {
             here.iter().any(|here| (here.key_id, here.digest) == (network.key_id, network.digest))
@@ -177,6 +184,7 @@ impl Gateway {
         let last = history.networks.iter().filter(is_here).map(|network| network.day).max();
         history.familiar = last.is_some();
         history.noted = last.is_some_and(|day| day >= today);
+        here.first().copied()
     }
 
     /// One more wrong password. Where the store cannot hear of it now, it does before it is asked about its subject again:

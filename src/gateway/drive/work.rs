@@ -9,7 +9,9 @@ use crate::base::secret::Secret;
 use crate::base::turnstile;
 use crate::gateway::drive::suspect::shown_first;
 use crate::gateway::drive::{Gateway, Live};
-use crate::gateway::ports::{After, Directory, Place as VaultPlace, Question, Session, Soon, Verified};
+use crate::gateway::ports::{
+    After, Directory, Place as VaultPlace, Question, Session, Soon, SubjectDigest, Verified,
+};
 use crate::gateway::remember::Mark;
 use crate::gateway::strangers::{Asking, Terms};
 use crate::gateway::turns::Turn;
@@ -31,6 +33,8 @@ pub(super) struct Held {
     pub(super) shown: Option<Secret>,
     /// Of what must not change for a confirmed factor to count again, as the record was when it was had last.
     pub(super) state: Option<Mark>,
+    /// The newest digest of the network that it comes from, once that was made.
+    pub(super) here: Option<SubjectDigest>,
 }
 
 /// A piece of work, and whose it is.
@@ -81,7 +85,8 @@ impl Gateway {
                 Soon::later(async move { Outcome::Counted(self.forgive(who, flow).await) })
             }
             Work::NoteLogin(who) => {
-                Soon::later(async move { Outcome::Counted(self.note_login(who, flow, live).await) })
+                let here = held.here;
+                Soon::later(async move { Outcome::Counted(self.note_login(who, here, flow, live).await) })
             }
         }
     }
@@ -115,11 +120,17 @@ impl Gateway {
         }
     }
 
-    async fn note_login(&self, who: &Pseudonym, flow: &Flow, live: &Live) -> Result<(), Fault> {
+    async fn note_login(
+        &self,
+        who: &Pseudonym,
+        here: Option<SubjectDigest>,
+        flow: &Flow,
+        live: &Live,
+    ) -> Result<(), Fault> {
         let keep = live.limits.remember_networks;
+        let made = |user| self.parts.vault.network_digests(who, network_of(user)).first().copied();
         let user = flow.attempt().origin.user.filter(|_| keep > 0);
-        let digests = user.map(|user| self.parts.vault.network_digests(who, network_of(user)));
-        let newest = digests.and_then(|digests| digests.first().copied());
+        let newest = user.and_then(|user| here.or_else(|| made(user)));
         let now = self.parts.clock.now();
         let day = day_of(now.unix);
         self.parts.store.note_login(who, day, newest, keep).await?;

@@ -72,10 +72,9 @@ impl Memory {
     /// Password, standing, groups, factors, and which of them are locked: whatever an administrator takes away ends it,
     /// and a lock that a login at one of the places meets. To release a lock or a wait is no change of these.
     pub(super) fn state_of_place(&self, flow: &Flow, record: &Record) -> Option<Mark> {
-        let Mark(state) = self.state(&flow.subject()?.account, &record.enrolments);
         let locked = record.codes.iter().filter(|(_, failures)| failures.locked);
         let locked: FactorKinds = locked.map(|(kind, _)| *kind).collect();
-        Some(self.marks.of(&(state, locked)))
+        Some(self.state(&flow.subject()?.account, &record.enrolments, locked))
     }
 }
 

@@ -141,8 +141,8 @@ impl Flow {
 
     /// The kinds that would meet one of `open`: enrolled, and not shown yet.
     pub(super) fn wanted(&self, open: &[Clause]) -> FactorKinds {
-        let kinds = self.enrolled_kinds().iter().filter(|kind| !self.shown.contains(*kind));
-        kinds.filter(|kind| open.iter().any(|clause| clause.kinds.contains(*kind))).collect()
+        let named = open.iter().fold(FactorKinds::NONE, |all, clause| all.or(clause.kinds));
+        self.enrolled_kinds().without(self.shown).and(named)
     }
 
     pub(super) fn enrolled_kinds(&self) -> FactorKinds {

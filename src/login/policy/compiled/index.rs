@@ -16,6 +16,8 @@ pub(super) struct Index {
     always: Bits,
     /// By kind, in the order of [`Kind::ALL`].
     kinds: Vec<Anchored>,
+    /// Those by which some rule is found, but groups, which are looked at last.
+    used: Vec<Kind>,
     /// Rules that narrow what is decided below them when it cannot be told whether they hold.
     narrowing: Bits,
     /// Some rules are about the time.
@@ -44,6 +46,12 @@ enum Named {
     Many(Bits),
 }
 
+impl Anchored {
+    fn is_empty(&self) -> bool {
+        self.by_number.is_empty() && self.all.is_empty()
+    }
+}
+
 impl Index {
     /// Finds an anchor for each rule: the one that is likely to bring it into question least often.
     pub(super) fn new(rules: &[Rule], checks: &[Check]) -> Self {
@@ -61,6 +69,7 @@ impl Index {
                 .iter()
                 .map(|_| Anchored { by_number: Vec::new(), all: Bits::none(count) })
                 .collect(),
+            used: Vec::new(),
             narrowing: Bits::none(count),
             timed: rules.iter().any(|rule| rule.when.is_timed()),
             refuses: rules.iter().any(|rule| rule.then == Requirement::Refuse && !rule.options.shadow),
@@ -80,6 +89,8 @@ impl Index {
             }
         }
         index.shorten();
+        let hangs = |kind: &Kind| index.kinds.get(*kind as usize).is_some_and(|here| !here.is_empty());
+        index.used = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Group && hangs(kind)).collect();
         index
     }
 
@@ -148,9 +159,7 @@ impl Index {
             left_out: self.shadows.as_ref().filter(|_| !tried),
             unnarrowing: seen.is_pending(),
         };
-        for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Group) {
-            walk.add(kind, seen);
-        }
+        self.used.iter().for_each(|kind| walk.add(*kind, seen));
         walk
     }
 }
@@ -197,7 +206,7 @@ impl Walk<'_> {
 
     fn add(&mut self, kind: Kind, seen: &mut Seen<'_>) {
         let Some(anchored) = self.index.kinds.get(kind as usize) else { return };
-        if anchored.by_number.is_empty() && anchored.all.is_empty() {
+        if anchored.is_empty() {
             return;
         }
         match seen.has(kind) {
