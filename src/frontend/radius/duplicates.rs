@@ -72,13 +72,29 @@ pub struct Print {
     question: u64,
 }
 
+/// All octets of a request. One that is alike octet by octet to one that was taken proves as much as that one did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole(u64);
+
+impl Whole {
+    /// Of this request.
+    #[must_use]
+    pub fn of(packet: &[u8]) -> Self {
+        Self(keyed().hash_one(packet))
+    }
+}
+
+/// With a seed of this process: whoever types a name, or sends what he has heard on the way, cannot choose one that looks
+/// like another.
+fn keyed() -> SeedableRandomState {
+    SeedableRandomState::with_seed(0, SharedSeed::global_random())
+}
+
 impl Print {
     /// Of a request with this authenticator; `question` is what it asks for: user, password, state.
     #[must_use]
     pub fn new<'a>(authenticator: [u8; 16], question: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        // With a seed of this process: whoever types a name cannot choose one that looks like another.
-        let seed = SharedSeed::global_random();
-        let mut hasher = SeedableRandomState::with_seed(0, seed).build_hasher();
+        let mut hasher = keyed().build_hasher();
         question.into_iter().for_each(|part| part.hash(&mut hasher));
         Self { authenticator, question: hasher.finish() }
     }
@@ -118,6 +134,7 @@ pub struct Answer<'a> {
 struct Entry {
     serial: Serial,
     print: Print,
+    whole: Whole,
     state: State,
 }
 
@@ -175,11 +192,14 @@ impl Duplicates {
     /// Looks a request up. Another print under the same key makes it a new request.
     #[must_use]
     pub fn look(&self, key: &Key, print: Print, now: Instant) -> Seen {
-        match self.entries.get(key).filter(|entry| entry.print == print).map(|entry| &entry.state) {
-            Some(State::Running { .. }) => Seen::InWork,
-            Some(State::Answered { until, bytes, .. }) if now < *until => Seen::Answered(bytes.clone()),
-            _ => Seen::New,
-        }
+        self.entries.get(key).filter(|entry| entry.print == print).map_or(Seen::New, |entry| entry.seen(now))
+    }
+
+    /// The same for one that is alike octet by octet, which is found out before its proof is looked at: most copies are.
+    /// One that differs may be a copy all the same.
+    #[must_use]
+    pub fn look_exactly(&self, key: &Key, whole: Whole, now: Instant) -> Seen {
+        self.entries.get(key).filter(|entry| entry.whole == whole).map_or(Seen::New, |entry| entry.seen(now))
     }
 
     /// Takes up a new request. What ran or was answered under the same key is forgotten.
@@ -187,7 +207,7 @@ impl Duplicates {
     /// # Errors
     ///
     /// [`Busy`] when too many are running; a running one is never pushed out by a new one.
-    pub fn begin(&mut self, key: Key, print: Print, now: Instant) -> Result<Serial, Busy> {
+    pub fn begin(&mut self, key: Key, print: Print, whole: Whole, now: Instant) -> Result<Serial, Busy> {
         if self.running >= self.most_running {
             self.sweep(now);
             self.remove(&key);
@@ -196,7 +216,8 @@ impl Duplicates {
             }
         }
         let serial = Serial(self.number());
-        let before = self.entries.insert(key, Entry { serial, print, state: State::Running { since: now } });
+        let before =
+            self.entries.insert(key, Entry { serial, print, whole, state: State::Running { since: now } });
         self.running = self.running.saturating_add(1);
         self.discount(before.as_ref());
         Ok(serial)
@@ -307,6 +328,15 @@ impl Duplicates {
 }
 
 impl Entry {
+    /// What there is for a copy of it.
+    fn seen(&self, now: Instant) -> Seen {
+        match &self.state {
+            State::Running { .. } => Seen::InWork,
+            State::Answered { until, bytes, .. } if now < *until => Seen::Answered(bytes.clone()),
+            State::Answered { .. } => Seen::New,
+        }
+    }
+
     fn runs_as(&self, serial: Serial) -> bool {
         self.serial == serial && matches!(self.state, State::Running { .. })
     }
@@ -379,6 +409,10 @@ mod tests {
         Print::new([authenticator; 16], [&b"anna"[..], b"hidden"])
     }
 
+    fn whole() -> Whole {
+        Whole::of(b"a request")
+    }
+
     fn bytes(text: &str) -> Arc<[u8]> {
         text.as_bytes().into()
     }
@@ -388,7 +422,7 @@ mod tests {
     }
 
     fn answered(table: &mut Duplicates, port: u16, client: &Arc<str>, now: Instant) {
-        let serial = table.begin(key(port, 1), print(1), now).unwrap();
+        let serial = table.begin(key(port, 1), print(1), whole(), now).unwrap();
         assert!(table.answer(key(port, 1), serial, answer(client, "answer"), now));
     }
 
@@ -396,7 +430,7 @@ mod tests {
     fn a_110_a_111_a_112_a_copy_is_dropped_while_in_work_and_then_gets_the_same_bytes() {
         let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
         assert_eq!(table.look(&key(1, 1), print(1), now), Seen::New);
-        let serial = table.begin(key(1, 1), print(1), now).unwrap();
+        let serial = table.begin(key(1, 1), print(1), whole(), now).unwrap();
         assert_eq!(table.look(&key(1, 1), print(1), now), Seen::InWork);
         assert_eq!(table.look(&key(2, 1), print(1), now), Seen::New, "another port");
         assert_eq!(table.look(&key(1, 2), print(1), now), Seen::New, "another identifier");
@@ -405,13 +439,16 @@ mod tests {
         assert!(table.answer(key(1, 1), serial, answer(&vpn, "no"), now));
         assert_eq!(table.look(&key(1, 1), print(1), now), Seen::Answered(bytes("no")));
         assert_eq!(table.look(&key(1, 1), print(2), now), Seen::New, "another authenticator");
+        assert_eq!(table.look_exactly(&key(1, 1), whole(), now), Seen::Answered(bytes("no")));
+        assert_eq!(table.look_exactly(&key(1, 1), Whole::of(b"another request"), now), Seen::New);
+        assert_eq!(table.look_exactly(&key(1, 2), whole(), now), Seen::New, "another identifier");
     }
 
     #[test]
     fn one_users_answer_is_never_given_for_another_even_if_authenticators_repeat() {
         let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
         let anna = print(1);
-        let serial = table.begin(key(1, 1), anna, now).unwrap();
+        let serial = table.begin(key(1, 1), anna, whole(), now).unwrap();
         assert!(table.answer(key(1, 1), serial, answer(&vpn, "yes"), now));
         let questions: [&[&[u8]]; 4] =
             [&[b"eve", b"hidden"], &[b"anna", b"other"], &[b"anna", b"hidden", b"state"], &[b"annahidden"]];
@@ -424,19 +461,19 @@ mod tests {
     #[test]
     fn a_113_a_new_request_under_the_same_key_ends_the_old_one() {
         let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
-        let old = table.begin(key(1, 1), print(1), now).unwrap();
-        let new = table.begin(key(1, 1), print(2), now).unwrap();
+        let old = table.begin(key(1, 1), print(1), whole(), now).unwrap();
+        let new = table.begin(key(1, 1), print(2), whole(), now).unwrap();
         assert!(!table.answer(key(1, 1), old, answer(&vpn, "old"), now), "may not be sent");
         assert_eq!(table.look(&key(1, 1), print(2), now), Seen::InWork);
         assert!(table.answer(key(1, 1), new, answer(&vpn, "new"), now));
-        table.begin(key(1, 1), print(3), now).unwrap();
+        table.begin(key(1, 1), print(3), whole(), now).unwrap();
         assert_eq!(table.look(&key(1, 1), print(2), now), Seen::New, "the old answer is purged");
     }
 
     #[test]
     fn a_115_an_answer_lives_for_its_time_after_it_was_sent() {
         let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
-        let serial = table.begin(key(1, 1), print(1), now).unwrap();
+        let serial = table.begin(key(1, 1), print(1), whole(), now).unwrap();
         let later = now + Duration::from_secs(300);
         assert_eq!(table.look(&key(1, 1), print(1), later), Seen::InWork, "as long as the request");
         assert!(table.answer(key(1, 1), serial, answer(&vpn, "a"), later));
@@ -448,7 +485,7 @@ mod tests {
     #[test]
     fn a_115_the_life_of_an_answer_can_be_shortened() {
         let (mut table, now, vpn) = (Duplicates::default(), SystemClock.now().steady, Arc::from("vpn"));
-        let serial = table.begin(key(1, 1), print(1), now).unwrap();
+        let serial = table.begin(key(1, 1), print(1), whole(), now).unwrap();
         let short = Answer { life: Duration::from_secs(5), ..answer(&vpn, "a") };
         assert!(table.answer(key(1, 1), serial, short, now));
         let look = |after| table.look(&key(1, 1), print(1), now + Duration::from_secs(after));
@@ -474,11 +511,11 @@ mod tests {
     #[test]
     fn a_running_request_is_never_pushed_out() {
         let (mut table, now) = (Duplicates::with_limits(2, 2, 2), SystemClock.now().steady);
-        let first = table.begin(key(1, 1), print(1), now).unwrap();
-        table.begin(key(2, 1), print(1), now).unwrap();
-        assert_eq!(table.begin(key(3, 1), print(1), now), Err(Busy));
+        let first = table.begin(key(1, 1), print(1), whole(), now).unwrap();
+        table.begin(key(2, 1), print(1), whole(), now).unwrap();
+        assert_eq!(table.begin(key(3, 1), print(1), whole(), now), Err(Busy));
         assert!(table.drop_unanswered(&key(1, 1), first));
-        assert!(table.begin(key(3, 1), print(1), now).is_ok());
+        assert!(table.begin(key(3, 1), print(1), whole(), now).is_ok());
         assert_eq!(table.running(), 2);
     }
 
@@ -490,7 +527,7 @@ mod tests {
             answered(&mut table, n, &clients[usize::from(n % 10)], now);
             // Each is asked again under the same key, which drops the answer before its time.
             if n % 3 == 0 {
-                let serial = table.begin(key(n, 1), print(9), now).unwrap();
+                let serial = table.begin(key(n, 1), print(9), whole(), now).unwrap();
                 assert!(table.drop_unanswered(&key(n, 1), serial));
             }
         }
@@ -516,9 +553,9 @@ mod tests {
     #[test]
     fn a_request_that_was_lost_gives_its_place_back_when_it_is_needed() {
         let (mut table, now) = (Duplicates::with_limits(1, 1, 1), SystemClock.now().steady);
-        table.begin(key(1, 1), print(1), now).unwrap();
-        assert_eq!(table.begin(key(2, 1), print(1), now + RUNNING_LIFE - SWEEP_EVERY), Err(Busy));
-        assert!(table.begin(key(2, 1), print(1), now + RUNNING_LIFE).is_ok());
+        table.begin(key(1, 1), print(1), whole(), now).unwrap();
+        assert_eq!(table.begin(key(2, 1), print(1), whole(), now + RUNNING_LIFE - SWEEP_EVERY), Err(Busy));
+        assert!(table.begin(key(2, 1), print(1), whole(), now + RUNNING_LIFE).is_ok());
         assert_eq!((table.running(), table.entries.len()), (1, 1));
     }
 

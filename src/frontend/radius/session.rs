@@ -1,8 +1,10 @@
 //! What to do with a datagram, and with what the gateway says. No sockets, no clock, no randomness.
 //!
-//! Order of the checks: who sent it; its form; its code; whether the proof that is demanded is there; only
-//! then any cryptography; whether it was seen before; what it asks for. A datagram that fails the
-//! proof touches nothing that is remembered.
+//! Order of the checks: who sent it; its form; its code; whether the proof that is demanded is there; whether it is alike,
+//! octet by octet, to one that was taken a short while ago; only then any cryptography; whether it asks for the
+//! same as one that was; what it asks for. A datagram that fails the proof touches nothing that is remembered.
+
+mod checks;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,17 +15,16 @@ use crate::base::clock::Now;
 use crate::frontend::radius::answer::{Addressee, alive, refuse, write};
 use crate::frontend::radius::clients::{ClientTable, RadiusClient, Which};
 use crate::frontend::radius::counters::{Counters, Dropped, Refusal, Sent};
-use crate::frontend::radius::duplicates::{self, Duplicates, Key, Print, Seen, Serial};
+use crate::frontend::radius::duplicates::{self, Duplicates, Key, Print, Seen, Serial, Whole};
 use crate::frontend::radius::method::{Shape, Unfit};
+use crate::frontend::radius::session::checks::{Checked, check, form};
 use crate::frontend::radius::translate::{Arrival, Asked, Fresh, read};
 use crate::gateway::drive::{Ended, Reply};
 use crate::login::attempt::{Answer, Attempt, ChallengeId};
 use crate::login::verdict::REJECTED_TEXT;
-use crate::wire::radius::authenticator::Proof;
 use crate::wire::radius::build::{Buffer, ReplyTo};
 use crate::wire::radius::dictionary::{
-    CHAP_CHALLENGE, CHAP_PASSWORD, EAP_MESSAGE, MESSAGE_AUTHENTICATOR, MICROSOFT, PROXY_STATE, STATE,
-    USER_NAME, USER_PASSWORD, VENDOR_SPECIFIC,
+    CHAP_CHALLENGE, CHAP_PASSWORD, EAP_MESSAGE, MICROSOFT, STATE, USER_NAME, USER_PASSWORD, VENDOR_SPECIFIC,
 };
 use crate::wire::radius::packet::{Code, MAX_LEN, Packet};
 
@@ -31,9 +32,6 @@ use crate::wire::radius::packet::{Code, MAX_LEN, Packet};
 const PROBES_PER_SECOND: u32 = 50;
 /// Clients whose Status-Server requests are counted.
 const MOST_PROBERS: usize = 4096;
-
-/// Proxies that a request may have passed; more of them mean that it runs in a circle.
-const MOST_PROXIES: usize = 5;
 
 /// What to do with a datagram.
 #[must_use]
@@ -98,20 +96,6 @@ pub struct Session {
     buffer: Box<Buffer>,
 }
 
-/// A request whose sender is as sure as his settings demand.
-struct Checked<'a> {
-    packet: Packet<'a>,
-    client: &'a Arc<RadiusClient>,
-    which: Which,
-    proven: bool,
-}
-
-impl Checked<'_> {
-    fn unproven(&self) -> Option<usize> {
-        if self.proven { None } else { Some(self.packet.bytes().len()) }
-    }
-}
-
 impl Session {
     /// Remembers nothing yet.
     #[must_use]
@@ -133,10 +117,7 @@ impl Session {
     /// Takes a datagram.
     pub fn on_datagram(&mut self, clients: &ClientTable, arrival: &Arrival<'_>) -> Action {
         self.counters.received();
-        let action = match check(clients, arrival) {
-            Ok(request) => self.on_request(&request, arrival),
-            Err(why) => Action::Drop(why),
-        };
+        let action = self.judged(clients, arrival).unwrap_or_else(Action::Drop);
         match &action {
             Action::Drop(why) => self.counters.dropped(*why),
             Action::Refuse(why, _) => self.counters.refused(*why),
@@ -145,13 +126,33 @@ impl Session {
         action
     }
 
-    fn on_request(&mut self, request: &Checked<'_>, arrival: &Arrival<'_>) -> Action {
-        let done = match request.packet.code() {
-            Code::AccessRequest => self.on_access_request(request, arrival),
-            Code::StatusServer => self.on_probe(request, arrival),
+    fn judged(&mut self, clients: &ClientTable, arrival: &Arrival<'_>) -> Result<Action, Dropped> {
+        let (client, packet) = form(clients, arrival)?;
+        let seen = Sight::of(&packet, arrival);
+        if packet.code() == Code::AccessRequest
+            && let Some(action) =
+                self.repeated(self.duplicates.look_exactly(&seen.key, seen.whole, arrival.now.steady))
+        {
+            return action;
+        }
+        let request = check(client, packet)?;
+        match request.packet.code() {
+            Code::AccessRequest => self.on_access_request(&request, &seen, arrival),
+            Code::StatusServer => self.on_probe(&request, arrival),
             _ => Err(Dropped::UnexpectedCode),
-        };
-        done.unwrap_or_else(Action::Drop)
+        }
+    }
+
+    /// What becomes of a copy.
+    fn repeated(&self, seen: Seen) -> Option<Result<Action, Dropped>> {
+        match seen {
+            Seen::InWork => Some(Err(Dropped::InWork)),
+            Seen::Answered(bytes) => {
+                self.counters.sent(Sent::Repeated);
+                Some(Ok(Action::Send(bytes)))
+            }
+            Seen::New => None,
+        }
     }
 
     /// Status-Server never becomes a login, and its answer says nothing but that we live.
@@ -168,18 +169,17 @@ impl Session {
         Ok(Action::Send(bytes))
     }
 
-    fn on_access_request(&mut self, request: &Checked<'_>, arrival: &Arrival<'_>) -> Result<Action, Dropped> {
+    fn on_access_request(
+        &mut self,
+        request: &Checked<'_>,
+        seen: &Sight,
+        arrival: &Arrival<'_>,
+    ) -> Result<Action, Dropped> {
         let now = arrival.now.steady;
         let packet = &request.packet;
-        let key = Key { peer: arrival.peer, local: arrival.local, identifier: packet.identifier() };
-        let print = print(packet);
-        match self.duplicates.look(&key, print, now) {
-            Seen::InWork => return Err(Dropped::InWork),
-            Seen::Answered(bytes) => {
-                self.counters.sent(Sent::Repeated);
-                return Ok(Action::Send(bytes));
-            }
-            Seen::New => {}
+        let (key, print) = (seen.key, print(packet));
+        if let Some(action) = self.repeated(self.duplicates.look(&key, print, now)) {
+            return action;
         }
         let asked = match read(packet, request.client, request.which, arrival) {
             Ok(asked) => Ok(asked),
@@ -189,7 +189,7 @@ impl Session {
             }
             Err(Unfit::Refused(refusal)) => Err(refusal),
         };
-        let begun = self.duplicates.begin(key, print, now);
+        let begun = self.duplicates.begin(key, print, seen.whole, now);
         let serial = begun.map_err(|_| Dropped::Busy)?;
         let ticket = Ticket {
             client: request.client.clone(),
@@ -316,61 +316,16 @@ fn is_late(ticket: &Ticket, now: Now, reply: &Reply) -> bool {
     }
 }
 
-/// All checks before anything is remembered.
-fn check<'a>(clients: &'a ClientTable, arrival: &Arrival<'a>) -> Result<Checked<'a>, Dropped> {
-    let client = clients.get(arrival.peer.ip()).ok_or(Dropped::UnknownClient)?;
-    let packet = Packet::parse(arrival.bytes)?;
-    demand_signature(&packet, client)?;
-    let (proof, which) = client.check(&packet);
-    if proof == Proof::Wrong {
-        return Err(Dropped::WrongSignature);
-    }
-    let proven = proof == Proof::Valid;
-    if proven && shows_that_it_signs(&packet) {
-        client.note_signed();
-    }
-    if packet.proxies_passed() > MOST_PROXIES {
-        return Err(Dropped::ProxyLoop);
-    }
-    Ok(Checked { packet, client, which, proven })
+/// By what a request is found again.
+struct Sight {
+    key: Key,
+    whole: Whole,
 }
 
-/// Status-Server and EAP must be signed by every device (RFC 5997 section 3, RFC 3579 section 3.2), so they
-/// say nothing about the logins of this one: a device that signs nothing else would be shut out.
-fn shows_that_it_signs(packet: &Packet<'_>) -> bool {
-    packet.code() == Code::AccessRequest && !packet.has(EAP_MESSAGE)
-}
-
-/// Whether Message-Authenticator is there where it must be; costs no cryptography.
-fn demand_signature(packet: &Packet<'_>, client: &RadiusClient) -> Result<(), Dropped> {
-    let signed = packet.has(MESSAGE_AUTHENTICATOR);
-    match packet.code() {
-        Code::StatusServer if !signed => Err(Dropped::Unsigned),
-        Code::AccessRequest if !signed => {
-            if client.requires_message_authenticator() {
-                Err(Dropped::Unsigned)
-            } else if client.limit_proxy_state && packet.has(PROXY_STATE) {
-                Err(Dropped::UnsignedProxyState)
-            } else if packet.has(EAP_MESSAGE) {
-                Err(Dropped::UnsignedEap)
-            } else {
-                Ok(())
-            }
-        }
-        Code::StatusServer | Code::AccessRequest => Ok(()),
-        Code::AccessAccept
-        | Code::AccessReject
-        | Code::AccessChallenge
-        | Code::AccountingRequest
-        | Code::AccountingResponse
-        | Code::DisconnectRequest
-        | Code::DisconnectAck
-        | Code::DisconnectNak
-        | Code::CoaRequest
-        | Code::CoaAck
-        | Code::CoaNak
-        | Code::ProtocolError
-        | Code::Other(_) => Err(Dropped::UnexpectedCode),
+impl Sight {
+    fn of(packet: &Packet<'_>, arrival: &Arrival<'_>) -> Self {
+        let key = Key { peer: arrival.peer, local: arrival.local, identifier: packet.identifier() };
+        Self { key, whole: Whole::of(packet.bytes()) }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::base::clock::Now;
 use crate::frontend::radius::accounting::report::{Report, SaysNothing, read};
 use crate::frontend::radius::clients::{ClientTable, RadiusClient, Which};
 use crate::frontend::radius::counters::{Counters, Dropped, Sent};
-use crate::frontend::radius::duplicates::{Answer, Duplicates, Key, Print, Seen, Serial};
+use crate::frontend::radius::duplicates::{Answer, Duplicates, Key, Print, Seen, Serial, Whole};
 use crate::frontend::radius::session::Outgoing;
 use crate::wire::radius::authenticator::Proof;
 use crate::wire::radius::build::{Buffer, DoesNotFit, ReplyBuilder, ReplyTo};
@@ -164,7 +164,8 @@ impl Session {
             Ok(report) => report,
             Err(SaysNothing) => return Err(Dropped::AccountingUnusable),
         };
-        let serial = self.duplicates.begin(key, print, now).map_err(|_| Dropped::Busy)?;
+        let serial =
+            self.duplicates.begin(key, print, Whole::of(packet.bytes()), now).map_err(|_| Dropped::Busy)?;
         let ticket = Ticket { client: client.clone(), which, to: ReplyTo::from(packet), key, serial };
         Ok(Action::Keep(ticket, Box::new(report)))
     }

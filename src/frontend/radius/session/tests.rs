@@ -20,6 +20,7 @@ use crate::wire::radius::dictionary::{
     CALLING_STATION_ID, CHAP_PASSWORD, CLASS, NAS_IDENTIFIER, PROMPT, REPLY_MESSAGE, SERVICE_TYPE,
     VENDOR_SPECIFIC,
 };
+use crate::wire::radius::dictionary::{MESSAGE_AUTHENTICATOR, PROXY_STATE};
 
 fn off() -> RadiusClient {
     RadiusClient { message_authenticator: MessageAuthenticator::Off, ..radius_client("vpn") }
