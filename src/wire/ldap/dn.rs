@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::wire::ldap::dn::parser::Parser;
+use crate::wire::ldap::dn::parser::{Parser, usual};
 
 /// Longest text that is looked at, in bytes.
 const MAX_LENGTH: usize = 8192;
@@ -40,7 +40,10 @@ impl std::str::FromStr for Dn {
     /// Reads the text form, the older one of RFC 2253 with `;` and spaces around separators included. The
     /// empty text is the root.
     fn from_str(text: &str) -> Result<Self, NotADn> {
-        Self::read(text, Parser::step)
+        match usual(text) {
+            Some(steps) => Ok(Self { key: text.to_ascii_lowercase(), steps }),
+            None => Self::read(text, Parser::step),
+        }
     }
 }
 
@@ -290,6 +293,13 @@ mod tests {
         #[test]
         fn a_plain_step_is_read_as_any_other_would_be(
             text in "([a-zA-Z]{1,3}|2\\.5\\.4\\.3|UserID|oid\\.s)[ ]?=([ a-zA-Z0-9.#=ü\t-]|\\\\,|\\\\20|\\+b=){0,9}([,;] ?c ?=[ x\\\\\"]{0,3})?",
+        ) {
+            prop_assert_eq!(text.parse::<Dn>(), Dn::read(&text, Parser::parts));
+        }
+
+        #[test]
+        fn a_usual_name_is_read_as_any_other_would_be(
+            text in "((cn|S|c|uid|userId|Street-1|1x|)=[ a-zA-Z0-9.\\-]{0,4}[,;+ #]?){0,4}",
         ) {
             prop_assert_eq!(text.parse::<Dn>(), Dn::read(&text, Parser::parts));
         }

@@ -1,7 +1,7 @@
 //! Reads the text of a name and writes the form in which it is compared.
 
 use crate::wire::ldap::ber;
-use crate::wire::ldap::dn::{NotADn, escape, prepared};
+use crate::wire::ldap::dn::{MAX_LENGTH, MAX_RDNS, NotADn, escape, prepared};
 
 /// Longest name of an attribute, in bytes.
 const LONGEST_NAME: usize = 128;
@@ -34,6 +34,41 @@ const PLAIN: [bool; 256] = {
 
 fn is_plain(octet: u8) -> bool {
     PLAIN.get(usize::from(octet)).is_some_and(|plain| *plain)
+}
+
+/// How many steps a name has that is compared as it stands, but for its letter case, as nearly all are: steps of one
+/// name that has no other and one plain value, without a space too many. `None` for any other.
+pub(super) fn usual(text: &str) -> Option<usize> {
+    let octets = text.as_bytes();
+    if octets.len() > MAX_LENGTH {
+        return None;
+    }
+    let (mut steps, mut begin, mut in_value, mut before) = (0_usize, 0_usize, false, b',');
+    for (at, octet) in octets.iter().copied().enumerate() {
+        match octet {
+            b',' if in_value && before != b' ' => (begin, in_value) = (at.saturating_add(1), false),
+            b'=' if !in_value => {
+                has_no_other_name(octets.get(begin..at)?).then_some(())?;
+                (steps, in_value) = (steps.saturating_add(1), true);
+            }
+            b' ' if in_value && !matches!(before, b' ' | b'=') => {}
+            b' ' => return None,
+            _ if in_value && is_plain(octet) => {}
+            _ if !in_value && (octet.is_ascii_alphanumeric() || octet == b'-') => {}
+            _ => return None,
+        }
+        before = octet;
+    }
+    (in_value && before != b' ' && steps <= MAX_RDNS).then_some(steps)
+}
+
+/// Whether this is the name of an attribute, in any letter case, that is compared as it stands.
+fn has_no_other_name(name: &[u8]) -> bool {
+    // None of the names that stand for others has two or three octets, as nearly all have.
+    let is_short = matches!(name.len(), 2 | 3);
+    name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name.len() <= LONGEST_NAME
+        && (is_short || short_name(&name.to_ascii_lowercase()).is_none())
 }
 
 /// Reads a name step by step.
