@@ -12,15 +12,23 @@ pub(super) const ENOUGH: usize = 64 * 1024;
 /// More memory than this is not kept by a connection that has nothing to write.
 const KEPT: usize = 4 * 1024;
 
-/// What waits to be written. Wiped when it is gone: it may hold passwords on their way to a directory.
+/// What waits to be written. Wiped when it is gone, be it long or short, where it may hold passwords on their way to a
+/// directory. On the way to an application only what is short is: entries by the thousand are no secret between it and the
+/// directory, and wiping them costs more than relaying them.
 #[derive(Default)]
 pub(super) struct Outgoing {
     octets: Vec<u8>,
     written: usize,
     unflushed: bool,
+    secret: bool,
 }
 
 impl Outgoing {
+    /// Nothing yet; what will be there may be a secret, however long it is.
+    pub(super) const fn secret() -> Self {
+        Self { octets: Vec::new(), written: 0, unflushed: false, secret: true }
+    }
+
     /// Puts octets behind those that wait.
     pub(super) fn push(&mut self, octets: &[u8]) {
         self.octets.extend_from_slice(octets);
@@ -76,16 +84,28 @@ impl Outgoing {
             return;
         }
         self.written = 0;
-        self.octets.zeroize();
+        self.wipe();
         if self.octets.capacity() > KEPT {
             self.octets = Vec::new();
         }
+    }
+
+    const fn must_be_wiped(&self, length: usize) -> bool {
+        self.secret || length <= KEPT
+    }
+
+    /// Behind its end nothing was ever left, so there is nothing to wipe there.
+    fn wipe(&mut self) {
+        if self.must_be_wiped(self.octets.len()) {
+            self.octets.as_mut_slice().zeroize();
+        }
+        self.octets.clear();
     }
 }
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        self.octets.zeroize();
+        self.wipe();
     }
 }
 
@@ -138,6 +158,21 @@ mod tests {
         }
         assert_eq!(slow.got, b"hello world");
         assert!(took == 11 && out.is_empty() && rounds > 1);
+    }
+
+    #[test]
+    fn what_has_left_is_wiped_but_for_long_answers_to_an_application() {
+        for (mut out, length, wiped) in [
+            (Outgoing::secret(), KEPT, true),
+            (Outgoing::secret(), 2 * KEPT, true),
+            (Outgoing::default(), KEPT, true),
+            (Outgoing::default(), 2 * KEPT, false),
+        ] {
+            assert_eq!(out.must_be_wiped(length), wiped);
+            out.push(&vec![1; length]);
+            out.wipe();
+            assert!(out.octets.is_empty());
+        }
     }
 
     #[test]

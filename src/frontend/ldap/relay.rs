@@ -36,7 +36,7 @@ pub(super) struct Relay {
 
 impl Relay {
     pub(super) fn none() -> Self {
-        Self { state: State::None, to_directory: Outgoing::default(), answers: Answers::default() }
+        Self { state: State::None, to_directory: Outgoing::secret(), answers: Answers::default() }
     }
 
     /// The person's bind has succeeded on this connection.
