@@ -42,7 +42,7 @@ impl Workers {
             .map(Worker::start)
             .collect::<std::io::Result<_>>()
             .map(Self)
-            .map_err(|error| Stopped::System(format!("a thread that serves RADIUS could not start: {error}")))
+            .map_err(|error| Stopped::System(format!("a thread that serves logins could not start: {error}")))
     }
 
     /// Their runtimes.
@@ -77,7 +77,7 @@ impl Worker {
             let _told_or_dropped = runtime.block_on(stopped);
             runtime.shutdown_timeout(PATIENCE);
         };
-        let thread = thread::Builder::new().name(format!("radius-{number}")).spawn(work)?;
+        let thread = thread::Builder::new().name(format!("worker-{number}")).spawn(work)?;
         let home = told.recv().map_err(std::io::Error::other)??;
         Ok(Self { home, stop: Some(stop), thread: Some(thread), beat: None, misses: 0 })
     }
