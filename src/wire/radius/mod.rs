@@ -4,6 +4,7 @@ pub mod attribute;
 pub mod authenticator;
 pub mod build;
 pub mod chap;
+pub mod code;
 pub mod describe;
 pub mod dictionary;
 pub mod eap;
