@@ -53,7 +53,7 @@ fn a_client_that_uses_up_its_rate_takes_nothing_from_another_d_121() {
     let dropped = house.counted("dropped", "admission-client-rate");
     assert_eq!(begun + dropped, COUNT, "each is judged or counted");
     assert!(dropped > COUNT / 2, "{begun} were begun");
-    assert!(house.lines("admission-client-rate") <= 1, "{}", house.lab.log());
+    assert_eq!(house.lines("admission-client-rate"), 1, "{}", house.lab.log());
     house.has_not_grown_since(before);
 }
 
@@ -117,7 +117,7 @@ fn whoever_was_asked_is_heard_while_new_logins_fill_all_places_of_the_client_a_1
         let reply = once(&wifi, &answer);
         assert_eq!(reply.code, Code::AccessAccept, "{}", house.lab.last_reason());
     }
-    assert!(house.lines("admission-client-full") <= 1, "{}", house.lab.log());
+    assert_eq!(house.lines("admission-client-full"), 1, "{}", house.lab.log());
     server.play(|came| says(came, Code::AccessReject, &[(REPLY_MESSAGE, b"no")]));
     house.is_as_before();
 }

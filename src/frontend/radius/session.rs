@@ -63,6 +63,13 @@ pub struct Ticket {
     came: Instant,
 }
 
+impl Ticket {
+    /// Where the request came from.
+    pub(super) const fn peer(&self) -> SocketAddr {
+        self.key.peer
+    }
+}
+
 impl std::fmt::Debug for Ticket {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ticket").field("client", &self.client.client.name).finish_non_exhaustive()

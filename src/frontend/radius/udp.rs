@@ -211,7 +211,7 @@ impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
         } else if self.new.len() < self.most_new {
             self.new.push_back((ticket, job));
         } else {
-            self.office.session.forget(&ticket, Dropped::Shed);
+            self.office.turn_away(now, &ticket, Dropped::Shed);
         }
     }
 
@@ -290,12 +290,12 @@ impl Office<'_> {
             }
             Action::Begin(ticket, attempt) => match self.front.gateway.admit(&attempt) {
                 Ok(place) => return Some((ticket, Job::Begin(attempt, place))),
-                Err(refused) => self.turn_away(&ticket, refused),
+                Err(refused) => self.refuse(now, &ticket, refused),
             },
             Action::Resume(ticket, id, answer) => {
                 match self.front.gateway.admit_reply(id, &answer.client.name) {
                     Ok(place) => return Some((ticket, Job::Resume(id, answer, now, place))),
-                    Err(refused) => self.turn_away(&ticket, refused),
+                    Err(refused) => self.refuse(now, &ticket, refused),
                 }
             }
         }
@@ -309,10 +309,15 @@ impl Office<'_> {
         self.fresh
     }
 
-    /// No place: the device hears nothing, so that it tries another node.
-    fn turn_away(&mut self, ticket: &Ticket, refused: Refused) {
+    fn refuse(&mut self, now: Now, ticket: &Ticket, refused: Refused) {
         self.front.gateway.tally().refused(refused);
-        self.session.forget(ticket, refused.into());
+        self.turn_away(now, ticket, refused.into());
+    }
+
+    /// No place: the device hears nothing, so that it tries another node.
+    fn turn_away(&mut self, now: Now, ticket: &Ticket, why: Dropped) {
+        self.session.forget(ticket, why);
+        self.complain(now, ticket.peer().ip(), why);
     }
 
     /// A login has come to its end, or to a question.

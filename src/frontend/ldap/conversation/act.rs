@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::base::clock::Now;
 use crate::frontend::ldap::conversation::Conversation;
 use crate::frontend::ldap::conversation::login::Login;
-use crate::frontend::ldap::counters::Closed;
+use crate::frontend::ldap::counters::{Closed, Refusal};
 use crate::frontend::ldap::listener::Encryption;
 use crate::frontend::ldap::no_tls::NoTls;
 use crate::frontend::ldap::operations::ExemptOperation;
@@ -60,6 +60,12 @@ impl Conversation {
             Ok(place) => self.login = Some(Login::begin(ticket, gateway, attempt, place)),
             Err(refused) => {
                 gateway.tally().refused(refused);
+                self.front.complain(
+                    self.session.client(),
+                    self.peer,
+                    Refusal::from(refused).code(),
+                    "a bind was turned away by a limit and heard busy; the manual says by which, and how many the metrics count",
+                );
                 let now = self.front.clock.now();
                 self.session.on_refused(now, ticket, refused, &mut self.actions);
             }

@@ -17,6 +17,19 @@ pub(super) const fn advice(why: Dropped) -> &'static str {
         Dropped::UnsignedUnusable => {
             "it makes no sense and has no message-authenticator; compare the shared secrets"
         }
+        Dropped::Shed => "more new logins come than get done; look how busy the threads named worker are",
+        Dropped::AdmissionStoreBehind => {
+            "logins wait to be written; look at the disk of the store and of the audit"
+        }
+        Dropped::AdmissionFull
+        | Dropped::AdmissionClientFull
+        | Dropped::AdmissionClientRate
+        | Dropped::AdmissionSourceRate
+        | Dropped::AdmissionSourceFull
+        | Dropped::AdmissionRealmRate
+        | Dropped::AdmissionRate => {
+            "a login was turned away by one of the [limits]; the manual says by which, and how many the metrics count"
+        }
         _ => "see the reason's entry in the manual",
     }
 }
