@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test check bench bench-micro bench-instructions fuzz release
+.PHONY: help demo test check bench soak bench-micro bench-instructions fuzz release
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,9 @@ bench: ## the figures of docs/performance.md, measured on this machine; JSON=1 a
 	@$(if $(PEERS),tests/peers.sh peers)
 	@cargo bench --quiet --locked --bench policy
 	@cargo bench --quiet --locked --bench gateway -- $(if $(JSON),--json) $(if $(PEERS),--peers) $(if $(LONG),--long)
+
+soak: ## a million people log in for MINUTES (default 30) at 70 % of what the program can do; needs 3 GB of disk
+	@SOAK_MINUTES=$${MINUTES:-30} cargo bench --quiet --locked --bench gateway -- soak
 
 bench-micro: ## how long the pieces of a login take, in one thread
 	@cargo bench --quiet --locked --bench micro
