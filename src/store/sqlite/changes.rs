@@ -9,6 +9,7 @@ use crate::login::identity::Pseudonym;
 use crate::login::step::KnownNetwork;
 use crate::login::throttle::Failures;
 use crate::store::sqlite::bytes::{Put, Take};
+use crate::store::sqlite::known::Known;
 use crate::store::sqlite::rows;
 
 /// What became of one subject, in part.
@@ -24,12 +25,65 @@ pub(super) struct Changes {
     pub(super) networks: Option<Vec<KnownNetwork>>,
 }
 
+/// Which parts of what is known of somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Fields(u8);
+
+impl Fields {
+    const PROGRESS: Self = Self(1);
+    const FAILURES: Self = Self(2);
+    const LAST_DAY: Self = Self(4);
+    const NETWORKS: Self = Self(8);
+
+    pub(super) const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(super) const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
+    const fn has(self, one: Self) -> bool {
+        self.0 & one.0 > 0
+    }
+
+    /// Two of them in a byte.
+    pub(super) const fn with(self, older: Self) -> u8 {
+        self.0 | older.0 << 4
+    }
+
+    /// And back.
+    pub(super) const fn both(byte: u8) -> (Self, Self) {
+        (Self(byte & 15), Self(byte >> 4))
+    }
+}
+
 impl Changes {
     pub(super) fn is_empty(&self) -> bool {
-        self.progress.is_empty()
-            && self.failures.is_empty()
-            && self.last_day.is_none()
-            && self.networks.is_none()
+        self.fields().is_none()
+    }
+
+    /// What they are about.
+    pub(super) fn fields(&self) -> Fields {
+        let one = |has: bool, fields: Fields| if has { fields } else { Fields::default() };
+        one(!self.progress.is_empty(), Fields::PROGRESS)
+            .and(one(!self.failures.is_empty(), Fields::FAILURES))
+            .and(one(self.last_day.is_some(), Fields::LAST_DAY))
+            .and(one(self.networks.is_some(), Fields::NETWORKS))
+    }
+
+    /// These parts of all that is known, as changes from whatever was before.
+    pub(super) fn of(known: &Known, fields: Fields) -> Self {
+        let mut changes = Self::default();
+        if fields.has(Fields::PROGRESS) {
+            changes.progress = known.enrolments.iter().map(|one| (one.id, one.progress)).collect();
+        }
+        if fields.has(Fields::FAILURES) {
+            changes.failures = Counted::ALL.into_iter().map(|what| (what, known.failures_in(what))).collect();
+        }
+        changes.last_day = known.history.last_day.filter(|_| fields.has(Fields::LAST_DAY));
+        changes.networks = fields.has(Fields::NETWORKS).then(|| known.history.networks.clone());
+        changes
     }
 
     pub(super) fn set_progress(&mut self, id: EnrolmentId, progress: Progress) {

@@ -4,25 +4,32 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::login::verdict::{Fault, FaultKind};
 use crate::store::sqlite::fault::{fault, spoils_connection};
 use crate::store::sqlite::file::{Inode, Role, connect, inode};
-use crate::store::sqlite::fold::fold;
+use crate::store::sqlite::fold::{Fold, Step};
 use crate::store::sqlite::hot::{Held, Hot, lock};
 use crate::store::sqlite::journal::record::Record;
 use crate::store::sqlite::ledger::Log;
 use crate::store::sqlite::migrate::migrate;
 use crate::store::sqlite::open::{Circumstances, open};
+use crate::store::sqlite::warm::Warm;
 use crate::store::sqlite::writer::{About, Job, Order, Place};
 
 /// Jobs in one commit. More would let the first wait long for the last.
 const BATCH: usize = 256;
 /// How long nothing must come before SQLite's log is folded into the file.
 const IDLE: Duration = Duration::from_secs(2);
+/// Bytes of a journal that is folded at the end; more would take longer than reading it at the next start.
+const LONG: u64 = 16 << 20;
+/// How often all subjects are read into memory at most, however often others change the tables.
+const OFTEN: Duration = Duration::from_secs(30);
+/// The longest pause between two portions.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 /// How long folding the log may wait for readers, and a look at it for writers.
 const CHECKPOINT_PATIENCE: Duration = Duration::from_millis(50);
 
@@ -36,43 +43,86 @@ pub(super) struct Desk {
     pub(super) version: Option<i64>,
     /// The log holds what is not in the file yet.
     pub(super) dirty: bool,
+    /// What is being folded, and how long to wait before the next portion.
+    pub(super) folding: Option<(Fold, Duration)>,
+    /// What is being read into memory, likewise, and when that was last begun.
+    pub(super) warming: Option<(Warm, Duration)>,
+    pub(super) warmed: Option<Instant>,
+    /// It is to be folded once more afterwards, as if nothing came or not.
+    pub(super) again: Option<bool>,
 }
 
 impl Desk {
     pub(super) fn serve(mut self, waiting: &Receiver<Order>) {
-        while let Some(first) = self.next(waiting) {
-            let mut batch = Vec::new();
-            let mut other = None;
-            for order in std::iter::once(first).chain(waiting.try_iter().take(BATCH.saturating_sub(1))) {
-                match order {
-                    Order::Job(job) => batch.push(job),
-                    folds @ Order::Fold { .. } => other = Some(folds),
-                    Order::Look => other = other.or(Some(Order::Look)),
+        loop {
+            match self.next(waiting) {
+                Ok(first) => {
+                    self.take(first, waiting);
+                    // Also when there is always something else to do.
+                    self.fold_portion();
                 }
-            }
-            if !batch.is_empty() {
-                self.commit(batch);
-            }
-            match other {
-                Some(Order::Fold { idle }) => self.fold_journal(idle),
-                Some(Order::Look) => self.look(),
-                Some(Order::Job(_)) | None => {}
+                Err(RecvTimeoutError::Timeout) if self.folding.is_some() || self.warming.is_some() => {
+                    self.warm_portion();
+                    self.fold_portion();
+                }
+                Err(RecvTimeoutError::Timeout) => self.fold_log(),
+                Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        if self.hot.desk().journal.has_written() {
-            self.fold_journal(true);
+        self.end();
+    }
+
+    /// What is to be done next, unless it is time to go on with what is under way.
+    fn next(&self, waiting: &Receiver<Order>) -> Result<Order, RecvTimeoutError> {
+        let fold = self.folding.as_ref().map(|(_, pause)| *pause);
+        let warm = self.warming.as_ref().map(|(_, pause)| *pause);
+        match fold.or(warm).or(self.dirty.then_some(IDLE)) {
+            Some(pause) => waiting.recv_timeout(pause),
+            None => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
         }
     }
 
-    fn next(&mut self, waiting: &Receiver<Order>) -> Option<Order> {
-        if self.dirty {
-            match waiting.recv_timeout(IDLE) {
-                Ok(order) => return Some(order),
-                Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => self.fold_log(),
+    fn take(&mut self, first: Order, waiting: &Receiver<Order>) {
+        let mut batch = Vec::new();
+        let mut other = None;
+        for order in std::iter::once(first).chain(waiting.try_iter().take(BATCH.saturating_sub(1))) {
+            match order {
+                Order::Job(job) => batch.push(job),
+                folds @ Order::Fold { .. } => other = Some(folds),
+                Order::Look => other = other.or(Some(Order::Look)),
+                Order::Warm => self.begin_warming(),
             }
         }
-        waiting.recv().ok()
+        if !batch.is_empty() {
+            self.commit(batch);
+        }
+        match other {
+            Some(Order::Fold { idle }) => self.begin_fold(idle),
+            Some(Order::Look) => self.look(),
+            Some(Order::Job(_) | Order::Warm) | None => {}
+        }
+    }
+
+    /// Leaves everything in the tables, or, where that would take long, in a journal that says that nothing is missing.
+    fn end(&mut self) {
+        let is_long = |desk: &Self| desk.hot.desk().journal.end() > LONG;
+        while self.folding.is_some() && !is_long(self) {
+            self.fold_portion();
+        }
+        if !self.hot.desk().journal.has_written() {
+            return;
+        }
+        if is_long(self) {
+            self.folding = None;
+            if let Err(fault) = mark_clean(&self.hot) {
+                tracing::warn!(event = "store.unmarked", "{fault}");
+            }
+            return;
+        }
+        self.begin_fold(true);
+        while self.folding.is_some() {
+            self.fold_portion();
+        }
     }
 
     /// Runs the batch and answers each of its callers.
@@ -113,7 +163,7 @@ impl Desk {
         }
         if forgets {
             // The journal must not know for longer than the tables who has been forgotten (F-012).
-            self.fold_journal(false);
+            self.begin_fold(false);
         }
     }
 
@@ -126,9 +176,11 @@ impl Desk {
             let mut fresh = connect(&self.place.path, self.place.role)?;
             migrate(&mut fresh)?;
             if is_other {
-                let world = Circumstances { clock: &*self.hot.clock, boot: self.hot.boot };
+                let world =
+                    Circumstances { clock: &*self.hot.clock, boot: self.hot.boot, memory: self.hot.memory };
                 let opened = open(&mut fresh, &self.place, world)?;
                 self.place.generation.fetch_add(1, Ordering::Release);
+                (self.folding, self.warming) = (None, None);
                 self.hot.begin_anew(opened);
             }
             self.inode = Some(current);
@@ -137,19 +189,83 @@ impl Desk {
         }
         match &mut self.connection {
             Some(connection) => Ok(connection),
-            None => Err(Fault::new(FaultKind::Internal, "the store has no connection")),
+            None => Err(no_connection()),
         }
     }
 
-    pub(super) fn fold_journal(&mut self, idle: bool) {
+    /// Begins to fold the journal, or does so again after what is under way, which may not have all of it.
+    fn begin_fold(&mut self, idle: bool) {
+        if self.folding.is_some() {
+            self.again = Some(idle);
+            return;
+        }
+        let begun = self.ready().map(drop).and_then(|()| Fold::begin(&self.hot, idle));
+        self.hot.drain();
+        match begun {
+            Ok(Some(fold)) => self.folding = Some((fold, Duration::ZERO)),
+            Ok(None) => self.end_fold(Ok(())),
+            Err(fault) => self.end_fold(Err(fault)),
+        }
+    }
+
+    /// Folds a portion, where something is being folded.
+    fn fold_portion(&mut self) {
+        if self.folding.is_none() {
+            return;
+        }
+        // Where another store lies there now, nothing of this one is folded into it.
+        let ready = self.ready().map(drop);
+        let Some((mut fold, _)) = self.folding.take() else { return };
         let hot = self.hot.clone();
-        let folded = self.ready().and_then(|connection| fold(connection, &hot, idle));
+        let begun = hot.clock.now().steady;
+        let connection = self.connection.as_mut().ok_or_else(no_connection);
+        let step = ready.and_then(|()| fold.step(connection?, &hot));
+        hot.drain();
         self.dirty = true;
         self.publish();
-        if hot.flusher.note_fold(&folded)
+        match step {
+            Ok(Step::More) => {
+                let took = hot.clock.now().steady.saturating_duration_since(begun);
+                self.folding = Some((fold, Fold::pause(&hot, took)));
+            }
+            Ok(Step::Done) => self.end_fold(Ok(())),
+            Err(fault) => self.end_fold(Err(fault)),
+        }
+    }
+
+    fn end_fold(&mut self, folded: Result<(), Fault>) {
+        let hot = self.hot.clone();
+        if hot.flusher.note_fold(&*hot.clock, &folded)
             && let Err(fault) = folded
         {
             tracing::warn!(event = "store.unfolded", "{fault}");
+        }
+        if let Some(idle) = self.again.take() {
+            self.begin_fold(idle);
+        }
+    }
+
+    fn begin_warming(&mut self) {
+        let now = self.hot.clock.now().steady;
+        let is_soon = |before: Instant| now.saturating_duration_since(before) < OFTEN;
+        if self.warmed.is_some_and(is_soon) {
+            self.hot.want_warmth();
+        } else {
+            (self.warmed, self.warming) = (Some(now), Some((Warm::default(), Duration::ZERO)));
+        }
+    }
+
+    /// Reads some subjects into memory, where that is under way.
+    fn warm_portion(&mut self) {
+        let Some((mut warm, _)) = self.warming.take() else { return };
+        let hot = self.hot.clone();
+        let begun = hot.clock.now().steady;
+        // Where it cannot be read logins say so.
+        if let Ok(connection) = self.ready()
+            && matches!(warm.step(connection, &hot), Ok(true))
+        {
+            let took = hot.clock.now().steady.saturating_duration_since(begun);
+            self.warming = Some((warm, took.min(LONGEST_PAUSE)));
         }
     }
 
@@ -157,7 +273,7 @@ impl Desk {
         let hot = self.hot.clone();
         match self.ready() {
             Ok(_) => self.publish(),
-            Err(_) => drop(lock(&hot.ledger).forget_tables()),
+            Err(_) => lock(&hot.ledger).forget_tables(),
         }
     }
 
@@ -170,8 +286,10 @@ impl Desk {
         let (log, version) = seen.unzip();
         let foreign = version.is_none() || version != self.version;
         self.version = version;
-        let forgotten = lock(&self.hot.ledger).end_tables(log.flatten(), foreign);
-        drop(forgotten);
+        lock(&self.hot.ledger).end_tables(log.flatten(), foreign);
+        if foreign {
+            self.hot.want_warmth();
+        }
     }
 
     /// Folds the log into the file, so that it stays small and a copy of the file is nearly complete. When
@@ -202,6 +320,21 @@ fn seen(db: &mut Connection, log: &Path, patience: Duration) -> rusqlite::Result
     });
     db.busy_timeout(patience)?;
     seen
+}
+
+fn no_connection() -> Fault {
+    Fault::new(FaultKind::Internal, "the store has no connection")
+}
+
+/// Says in the journal that nothing of it can be lost.
+fn mark_clean(hot: &Hot) -> Result<(), Fault> {
+    let mut held = hot.hold()?;
+    if held.journal.is_clean() {
+        return Ok(());
+    }
+    held.journal.sync()?;
+    hot.write(&mut held, &[Record::Clean])?;
+    held.journal.sync()
 }
 
 fn log_of(place: &Place) -> PathBuf {

@@ -43,12 +43,15 @@ struct Asked {
     drain: bool,
     catch_ups: Vec<oneshot::Sender<Result<(), Fault>>>,
     fold: bool,
+    /// It is to be folded because there is much of it, and that has not ended yet.
+    wanted: bool,
     /// The journal is to be made anew from memory.
     anew: bool,
     look: bool,
+    warm: bool,
     close: bool,
-    /// Why it could not be folded.
-    unfoldable: Option<Fault>,
+    /// Why it could not be folded, and when that was.
+    unfoldable: Option<(Fault, Instant)>,
     /// Why it could not be flushed. Then only what is made anew is known to be on the disk.
     unflushable: Option<Fault>,
 }
@@ -60,6 +63,7 @@ impl Asked {
             || self.drain
             || self.fold
             || self.look
+            || self.warm
             || self.close
     }
 }
@@ -108,9 +112,25 @@ impl Flusher {
         });
     }
 
+    /// The same because there is much to be folded; once, until that has ended, and not soon again where it has failed.
+    pub(super) fn want_fold(&self, clock: &dyn Clock) {
+        let mut asked = lock(&self.asked);
+        let failed = asked.unfoldable.as_ref().map(|(_, when)| *when);
+        let too_soon = failed.is_some_and(|when| clock.now().steady.saturating_duration_since(when) < IDLE);
+        if !asked.wanted && !too_soon {
+            (asked.fold, asked.wanted) = (true, true);
+            self.wakes.notify_one();
+        }
+    }
+
     /// Has somebody see what another program did to the tables.
     pub(super) fn order_look(&self) {
         self.order(|asked| asked.look = true);
+    }
+
+    /// Has somebody read into memory what there is room for.
+    pub(super) fn order_warmth(&self) {
+        self.order(|asked| asked.warm = true);
     }
 
     fn order(&self, what: impl FnOnce(&mut Asked)) {
@@ -130,7 +150,8 @@ impl Flusher {
             let what = "more was written than the disk takes into the tables; it goes on by itself, no restart is needed";
             Fault::new(FaultKind::StoreUnavailable, what)
         };
-        let unfoldable = || full.then(|| asked.unfoldable.clone().unwrap_or_else(too_much));
+        let known = || asked.unfoldable.as_ref().map(|(fault, _)| fault.clone());
+        let unfoldable = || full.then(|| known().unwrap_or_else(too_much));
         asked.unflushable.clone().or_else(unfoldable)
     }
 
@@ -141,10 +162,12 @@ impl Flusher {
     }
 
     /// How the last attempt to fold ended; `true` for the first that did not. Then the next pause is for another one.
-    pub(super) fn note_fold(&self, end: &Result<(), Fault>) -> bool {
+    pub(super) fn note_fold(&self, clock: &dyn Clock, end: &Result<(), Fault>) -> bool {
         let mut asked = lock(&self.asked);
         let is_first = end.is_err() && asked.unfoldable.is_none();
-        asked.unfoldable = end.as_ref().err().map(|fault| about("what logins wrote cannot be folded", fault));
+        let what = "what logins wrote cannot be folded";
+        asked.wanted = false;
+        asked.unfoldable = end.as_ref().err().map(|fault| (about(what, fault), clock.now().steady));
         if end.is_ok() {
             asked.unflushable = None;
         }
@@ -188,6 +211,7 @@ impl Flusher {
             catch_ups: mem::take(&mut asked.catch_ups),
             fold: mem::take(&mut asked.fold),
             look: mem::take(&mut asked.look),
+            warm: mem::take(&mut asked.warm),
             close: asked.close,
             ..Asked::default()
         }
@@ -244,10 +268,14 @@ fn serve(hot: &Hot, writer: &SyncSender<Order>) {
             lock(&hot.flusher.asked).unfolded = false;
             // Where its queue is full there will be another pause.
             if writer.try_send(Order::Fold { idle }).is_err() {
-                lock(&hot.flusher.asked).unfolded = true;
+                let mut asked = lock(&hot.flusher.asked);
+                (asked.unfolded, asked.wanted) = (true, false);
             }
         } else if asked.look {
             let _full = writer.try_send(Order::Look);
+        }
+        if asked.warm && writer.try_send(Order::Warm).is_err() {
+            hot.want_warmth();
         }
         if asked.close {
             return;

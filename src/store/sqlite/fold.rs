@@ -1,86 +1,189 @@
 //! Brings what logins wrote into the tables, and leaves behind what is in them of the journal.
 //!
+//! It is done in portions, each a transaction of its own, so that whoever else writes has his turn in between. All of
+//! whom something is not in the tables are written in the order of their keys: each page of the tables once, however many
+//! have logged in. Of each everything is written that is known by then. So when all are written, the tables have at least
+//! what stood in the journal at the beginning, and what came since is copied into a new one. If it ends in between, the
+//! next one begins anew and writes some of it twice, which is as good as once.
+//!
 //! The order is that of the whole store: SQLite's write lock first, the journal's second. Logins go on meanwhile: the
-//! journal is locked only to see where it ends, and to cut it.
+//! journal is locked only to see where it ends, and to copy the little that came while the rest was copied.
+
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use crate::base::clock::UnixTime;
+use crate::login::identity::Pseudonym;
 use crate::login::verdict::Fault;
+use crate::store::sqlite::changes::Changes;
 use crate::store::sqlite::fault::fault;
 use crate::store::sqlite::hot::{Desk, Hot, lock};
-use crate::store::sqlite::journal::held;
+use crate::store::sqlite::journal::held as held_elsewhere;
 use crate::store::sqlite::journal::record::{Record, START};
-use crate::store::sqlite::ledger::Unfolded;
+use crate::store::sqlite::ledger::Ledger;
+use crate::store::sqlite::names::Names;
 
 const DOING: &str = "cannot fold what logins wrote into the tables";
+/// Subjects in one transaction.
+const PORTION: usize = 2048;
+/// Subjects that are looked up while memory is locked once.
+const HANDFUL: usize = 32;
+/// What comes while the journal is copied is copied as well before logins are made to wait, as long as it is more than this.
+const LITTLE: u64 = 16 << 10;
+/// But not more often than this.
+const ROUNDS: usize = 8;
+/// The longest pause between two portions.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
-/// Folds all there is. With `idle` the journal ends with a mark that nothing of it can be lost.
-pub(super) fn fold(connection: &mut Connection, hot: &Hot, idle: bool) -> Result<(), Fault> {
-    let anew = hot.flusher.take_anew();
-    let done = try_fold(connection, hot, idle, anew);
-    hot.drain();
-    done
+/// A fold that has begun.
+#[derive(Debug)]
+pub(super) struct Fold {
+    /// Which journal is folded, and up to where; `None` when there is none any more and another one is to be made.
+    journal: Option<(u64, u64)>,
+    /// Nothing comes at the moment: the new journal says that nothing of it can be lost.
+    idle: bool,
+    names: Names,
+    done: usize,
+    newest: Option<UnixTime>,
 }
 
-fn try_fold(connection: &mut Connection, hot: &Hot, idle: bool, anew: bool) -> Result<(), Fault> {
-    let broken = |why: &rusqlite::Error| fault(DOING, why);
-    let tx =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|why| broken(&why))?;
-    lock(&hot.ledger).begin_tables();
-    // Whoever else folds has to wait for the transaction: what is taken here is the newest there is.
-    let held = match hot.hold() {
-        Ok(held) => Some(held),
-        // One that somebody else holds is in use.
-        Err(fault) if anew && fault != held() => None,
-        Err(fault) => return Err(fault),
-    };
-    let is_broken = held.is_none();
-    let is_folded = lock(&hot.ledger).is_folded();
-    let (generation, end) = match &held {
-        Some(held) if is_folded && (held.journal.is_clean() || (!idle && held.journal.end() == START)) => {
-            return Ok(());
+/// How far a fold has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    More,
+    Done,
+}
+
+impl Fold {
+    /// Begins to fold all there is; `None` when that is nothing. With `idle` the journal ends with a mark that nothing of it
+    /// can be lost.
+    pub(super) fn begin(hot: &Hot, idle: bool) -> Result<Option<Self>, Fault> {
+        let anew = hot.flusher.take_anew();
+        let held = match hot.hold() {
+            Ok(held) => Some(held),
+            // One that somebody else holds is in use.
+            Err(fault) if anew && fault != held_elsewhere() => None,
+            Err(fault) => return Err(fault),
+        };
+        let is_folded = lock(&hot.ledger).unfolded() == 0;
+        let journal = match &held {
+            Some(held) if is_folded && held.journal.is_blank() && (!idle || held.journal.is_clean()) => {
+                return Ok(None);
+            }
+            Some(held) => Some((held.journal.header().generation, held.journal.end())),
+            None => None,
+        };
+        drop(held);
+        hot.drain();
+        let mut names = Names::default();
+        for portion in 0..Ledger::PORTIONS {
+            lock(&hot.ledger).name_unfolded(portion, &mut names);
         }
-        Some(held) => (held.journal.header().generation, held.journal.end()),
-        None => (hot.desk().journal.header().generation.saturating_add(1), START),
-    };
-    let unfolded = lock(&hot.ledger).begin_fold();
-    drop(held);
-    hot.drain();
-    let written = write(&tx, &unfolded, generation, end).and_then(|()| tx.commit());
-    drop(unfolded);
-    lock(&hot.ledger).end_fold(written.is_ok());
-    written.map_err(|why| broken(&why))?;
-    if is_broken { make_anew(hot, &mut hot.desk()) } else { cut(hot, generation, end, idle) }
+        names.sort();
+        Ok(Some(Self { journal, idle, names, done: 0, newest: None }))
+    }
+
+    /// One portion. After an error this fold has ended, and what it did not write is for the next one.
+    pub(super) fn step(&mut self, connection: &mut Connection, hot: &Hot) -> Result<Step, Fault> {
+        let broken = |why: &rusqlite::Error| fault(DOING, why);
+        let tx = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|why| broken(&why))?;
+        lock(&hot.ledger).begin_tables();
+        let (generation, end) = match self.journal {
+            Some(journal) if hot.hold()?.journal.header().generation == journal.0 => journal,
+            // Somebody else has folded what he knew of.
+            Some(_) => {
+                hot.flusher.note_unfolded();
+                return Ok(Step::Done);
+            }
+            None => (hot.desk().journal.header().generation.saturating_add(1), START),
+        };
+        hot.drain();
+        let portion = self.take(hot);
+        let is_last = self.done >= self.names.len();
+        let written = write(&tx, &portion)
+            .and_then(|()| if is_last { note(&tx, generation, end, self.newest) } else { Ok(()) })
+            .and_then(|()| tx.commit());
+        for handful in portion.chunks(HANDFUL) {
+            let mut ledger = lock(&hot.ledger);
+            handful.iter().for_each(|(who, _)| ledger.end_fold(who, written.is_ok()));
+        }
+        written.map_err(|why| broken(&why))?;
+        match self.journal {
+            _ if !is_last => return Ok(Step::More),
+            Some(_) => cut(hot, generation, end, self.idle)?,
+            None => make_anew(hot, &mut hot.desk())?,
+        }
+        Ok(Step::Done)
+    }
+
+    /// How long to leave the disk and the processor to others after a portion that took this long.
+    pub(super) fn pause(hot: &Hot, took: Duration) -> Duration {
+        if hot.presses() { Duration::ZERO } else { took.min(LONGEST_PAUSE) }
+    }
+
+    /// What is to be written next.
+    fn take(&mut self, hot: &Hot) -> Vec<(Pseudonym, Changes)> {
+        let names: Vec<Pseudonym> = self.names.some(self.done, PORTION).filter_map(Pseudonym::new).collect();
+        self.done = self.done.saturating_add(PORTION);
+        let mut portion = Vec::with_capacity(names.len());
+        for handful in names.chunks(HANDFUL) {
+            let mut ledger = lock(&hot.ledger);
+            let changes = handful.iter().filter_map(|who| Some((who.clone(), ledger.begin_fold(who)?)));
+            portion.extend(changes);
+        }
+        let newest = portion.iter().filter_map(|(_, changes)| changes.newest()).max();
+        self.newest = self.newest.max(newest);
+        portion
+    }
 }
 
-/// Writes everything, and up to where.
-fn write(tx: &Transaction<'_>, unfolded: &Unfolded, generation: u64, end: u64) -> rusqlite::Result<()> {
-    // Neighbours share pages.
-    let mut all: Vec<_> = unfolded.iter().collect();
-    all.sort_unstable_by_key(|(who, _)| who.as_str());
-    let newest = all.iter().filter_map(|(_, changes)| changes.newest()).max();
-    for (who, changes) in all {
-        changes.fold(tx, who)?;
-    }
+fn write(tx: &Transaction<'_>, portion: &[(Pseudonym, Changes)]) -> rusqlite::Result<()> {
+    portion.iter().try_for_each(|(who, changes)| changes.fold(tx, who))
+}
+
+/// Says up to where everything is written.
+fn note(tx: &Transaction<'_>, generation: u64, end: u64, newest: Option<UnixTime>) -> rusqlite::Result<()> {
     let place = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     tx.prepare_cached("UPDATE journal SET generation = ?1, folded = ?2, newest = max(newest, ?3)")?
         .execute(params![place(generation), place(end), newest.map_or(0, |at| at.0)])
         .map(drop)
 }
 
-/// Leaves behind what is folded, unless somebody else has.
+/// Leaves behind what is folded, unless somebody else does.
 fn cut(hot: &Hot, generation: u64, end: u64, idle: bool) -> Result<(), Fault> {
+    let boot = hot.boot.unwrap_or_default();
+    let held = hot.hold()?;
+    if held.journal.header().generation != generation {
+        return Ok(());
+    }
+    let Some(mut draft) = held.journal.draft(boot)? else { return Ok(()) };
+    let file = held.journal.file().clone();
+    let mut known = held.journal.end();
+    drop(held);
+    hot.drain();
+    let mut copied = end;
+    for _ in 0..ROUNDS {
+        if known.saturating_sub(copied) <= LITTLE {
+            break;
+        }
+        draft.copy((&file, generation), (copied, known))?;
+        draft.sync()?;
+        copied = known;
+        known = lock(&hot.ledger).known_journal();
+    }
     let mut held = hot.hold()?;
     if held.journal.header().generation != generation {
         return Ok(());
     }
-    let cold = lock(&hot.ledger).cold();
-    let boot = hot.boot.unwrap_or_default();
-    if idle && cold.is_empty() && held.journal.end() == end {
-        held.journal.replace(boot, &[Record::Clean])?;
-    } else {
-        held.journal.cut(end, boot, cold)?;
+    draft.copy((&file, generation), (copied, held.journal.end()))?;
+    let mut last = lock(&hot.ledger).cold();
+    if idle && last.is_empty() && held.journal.end() == end {
+        last.push(Record::Clean);
     }
+    held.journal.give_way(draft, &last)?;
     let (file, end) = (held.journal.file().clone(), held.journal.end());
     lock(&hot.ledger).set_journal(file, end);
     Ok(())
@@ -91,7 +194,7 @@ fn make_anew(hot: &Hot, desk: &mut Desk) -> Result<(), Fault> {
     let (newer, cold) = {
         let mut ledger = lock(&hot.ledger);
         desk.journal.take_left().iter().for_each(|record| ledger.take(record));
-        (ledger.newer_records(), ledger.cold())
+        (ledger.unfolded_records(), ledger.cold())
     };
     let records: Vec<Record> = cold.into_iter().chain(newer).collect();
     desk.journal.replace(hot.boot.unwrap_or_default(), &records)?;

@@ -1,11 +1,13 @@
 //! When a subject may log in, and when and where from it did.
 
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Result, Row, params};
 
 use crate::base::clock::UnixTime;
 use crate::gateway::ports::SubjectDigest;
 use crate::login::identity::Pseudonym;
 use crate::login::step::{History, KnownNetwork};
+use crate::store::sqlite::known::Known;
+use crate::store::sqlite::rows;
 
 /// What is remembered of a subject, and its digest; `None` of an unknown one.
 pub(super) fn history_of(db: &Connection, who: &Pseudonym) -> Result<Option<(SubjectDigest, History)>> {
@@ -37,7 +39,29 @@ fn history(row: &Row<'_>) -> Result<(SubjectDigest, History)> {
     Ok((digest, history))
 }
 
-fn network(row: &Row<'_>) -> Result<KnownNetwork> {
+/// So many subjects behind `after`, in the order of their ids, with nothing but their histories.
+pub(super) fn histories_after(db: &Connection, after: &str, many: usize) -> Result<Vec<(Pseudonym, Known)>> {
+    db.prepare_cached(
+        "SELECT created, valid_from, valid_until, last_day, digest_key, digest, pseudonym FROM subject
+         WHERE pseudonym > ?1 ORDER BY pseudonym LIMIT ?2",
+    )?
+    .query_map(params![after, i64::try_from(many).unwrap_or(i64::MAX)], |row| {
+        let (digest, history) = history(row)?;
+        let known = Known { digest, history, enrolments: Vec::new(), failures: Vec::new() };
+        Ok((rows::pseudonym(row, 6)?, known))
+    })?
+    .collect()
+}
+
+/// Networks of subjects behind one and up to another, in the order of their ids.
+pub(super) fn networks_between(db: &Connection) -> Result<CachedStatement<'_>> {
+    db.prepare_cached(
+        "SELECT digest_key, digest, day, pseudonym FROM known_network
+         WHERE pseudonym > ?1 AND pseudonym <= ?2 ORDER BY pseudonym, digest, digest_key",
+    )
+}
+
+pub(super) fn network(row: &Row<'_>) -> Result<KnownNetwork> {
     Ok(KnownNetwork { key_id: row.get(0)?, digest: row.get(1)?, day: row.get(2)? })
 }
 

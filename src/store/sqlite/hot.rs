@@ -6,6 +6,7 @@
 
 use std::future::poll_fn;
 use std::mem;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Poll;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use crate::store::sqlite::ledger::{Ledger, Look};
 use crate::store::sqlite::line::Line;
 use crate::store::sqlite::open::Opened;
 use crate::store::sqlite::readers::Readers;
+use crate::store::sqlite::size::Size;
 
 /// Deeds in one group. More would let the first wait long for the last.
 const GROUP: usize = 64;
@@ -44,19 +46,33 @@ pub(super) struct Hot {
     pub(super) patience: Duration,
     pub(super) boot: Option<[u8; 16]>,
     bounds: Bounds,
+    pub(super) memory: usize,
+    /// Subjects that had to be read from the tables since all were read, or were to be.
+    missed: AtomicU32,
 }
 
 /// How much may stand in the journal and not in the tables.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
+struct Bounds {
     /// Bytes of the journal from which on it is folded.
-    pub(super) fold: u64,
+    fold: u64,
     /// Bytes beyond which nothing more is taken.
-    pub(super) most: u64,
+    most: u64,
+    /// Bytes that subjects whose changes are not folded may take of memory; from half of that on they are folded.
+    memory: usize,
 }
 
-/// Subjects in memory whose changes are not folded; some 300 bytes each.
-const MOST_UNFOLDED: usize = 100_000;
+impl Bounds {
+    fn of(size: &Size) -> Self {
+        let most = size.journal.saturating_mul(4);
+        Self { fold: size.journal, most, memory: size.memory.max(LEAST_UNFOLDED) }
+    }
+}
+
+/// Whoever looks at no more subjects than this has no use for all the others.
+const FEW: u32 = 16;
+/// However little memory there is for subjects, those whose changes are not folded may take this much.
+const LEAST_UNFOLDED: usize = 32 << 20;
 
 /// What only one at a time has.
 #[derive(Debug)]
@@ -95,24 +111,25 @@ impl Hot {
     /// Memory and journal as they were opened.
     pub(super) fn new(
         opened: Opened,
-        mut ledger: Ledger,
         readers: Readers,
-        (room, bounds, patience): (usize, Bounds, Duration),
+        size: &Size,
         (clock, boot): (Arc<dyn Clock>, Option<[u8; 16]>),
     ) -> Self {
         let flusher = Flusher::default();
-        let journal = opened.enter(&mut ledger, &flusher);
+        let (journal, ledger) = opened.enter(&flusher);
         Self {
             queue: Mutex::default(),
-            line: Line::new(room),
+            line: Line::new(size.queue),
             desk: Mutex::new(Desk { journal, bytes: Vec::new() }),
             ledger: Mutex::new(ledger),
             readers,
             flusher,
             clock,
-            patience,
+            patience: size.patience,
             boot,
-            bounds,
+            bounds: Bounds::of(size),
+            memory: size.memory,
+            missed: AtomicU32::new(0),
         }
     }
 
@@ -122,12 +139,12 @@ impl Hot {
         if self.line.is_half_full() {
             return true;
         }
-        let (bytes, subjects) = {
+        let (bytes, unfolded) = {
             let ledger = lock(&self.ledger);
-            (ledger.known_journal(), ledger.unfolded_subjects())
+            (ledger.known_journal(), ledger.unfolded())
         };
         let half = self.bounds.fold.midpoint(self.bounds.most);
-        (bytes > half || subjects > MOST_UNFOLDED / 4 * 3) && !self.flusher.is_failing()
+        (bytes > half || unfolded > self.bounds.memory / 8 * 7) && !self.flusher.is_failing()
     }
 
     /// Has `deed` done; also when the caller stops waiting.
@@ -152,9 +169,8 @@ impl Hot {
     pub(super) fn mind_tables(&self) -> Result<(), Fault> {
         let mut ledger = lock(&self.ledger);
         if !ledger.knows_tables().map_err(|why| trouble(&why))? {
-            let forgotten = ledger.forget_tables();
+            ledger.forget_tables();
             drop(ledger);
-            drop(forgotten);
             self.flusher.order_look();
         }
         Ok(())
@@ -168,12 +184,18 @@ impl Hot {
             Look::Tables(before, epoch) => (before, epoch),
         };
         let Some(mut known) = self.readers.read(doing, |db| Known::load(db, who))? else { return Ok(None) };
-        let mut ledger = lock(&self.ledger);
         // What was not folded before the tables were read may have been since.
         known.apply(&before);
-        known.apply(&ledger.unfolded(who));
-        ledger.keep(who, &known, epoch);
+        lock(&self.ledger).complete(who, &mut known, epoch);
+        if self.missed.fetch_add(1, Ordering::Relaxed) == FEW {
+            self.flusher.order_warmth();
+        }
         Ok(Some((known, epoch)))
+    }
+
+    /// Reads all subjects when some are missed from now on.
+    pub(super) fn want_warmth(&self) {
+        self.missed.store(0, Ordering::Relaxed);
     }
 
     /// Does what waits, as long as nobody else is at it. Whoever is looks again when he has finished.
@@ -249,8 +271,9 @@ impl Hot {
     pub(super) fn begin_anew(&self, opened: Opened) {
         let mut desk = lock(&self.desk);
         let mut ledger = lock(&self.ledger);
-        let forgotten = ledger.forget_all();
-        desk.journal = opened.enter(&mut ledger, &self.flusher);
+        let (journal, other) = opened.enter(&self.flusher);
+        let forgotten = ledger.begin_anew(other);
+        desk.journal = journal;
         drop(ledger);
         drop(desk);
         drop(forgotten);
@@ -295,6 +318,10 @@ impl Hot {
         ledger.set_journal(journal.file().clone(), journal.end());
         drop(ledger);
         drop(forgotten);
+        if records.iter().any(|record| matches!(record, Record::Forgotten(_))) {
+            // Whoever wrote it may leave it to us to forget it here as well (F-012).
+            self.flusher.order_fold(false);
+        }
         Ok(true)
     }
 
@@ -322,7 +349,7 @@ impl Hot {
         self.append(desk, records.last() == Some(&Record::Clean))?;
         if was_clean {
             // What comes behind them must not look as if nothing could be missing.
-            desk.journal.file().sync_data().map_err(|why| trouble(&why))?;
+            desk.journal.sync()?;
         }
         let mut ledger = lock(&self.ledger);
         records.iter().for_each(|record| ledger.take(record));
@@ -340,11 +367,18 @@ impl Hot {
 
     /// Whether the journal may grow; it must not when it cannot be folded for long.
     pub(super) fn has_room(&self, desk: &Desk) -> bool {
-        let unfolded = lock(&self.ledger).unfolded_subjects();
-        if desk.journal.end() > self.bounds.fold || unfolded > MOST_UNFOLDED / 4 {
-            self.flusher.order_fold(false);
+        let unfolded = lock(&self.ledger).unfolded();
+        if desk.journal.end() > self.bounds.fold || unfolded > self.bounds.memory / 2 {
+            self.flusher.want_fold(&*self.clock);
         }
-        desk.journal.end() <= self.bounds.most && unfolded <= MOST_UNFOLDED
+        desk.journal.end() <= self.bounds.most && unfolded <= self.bounds.memory
+    }
+
+    /// Whether logins come faster than they are folded: then it must not take its time.
+    pub(super) fn presses(&self) -> bool {
+        let ledger = lock(&self.ledger);
+        ledger.known_journal() > self.bounds.fold.saturating_mul(2)
+            || ledger.unfolded() > self.bounds.memory / 4 * 3
     }
 }
 

@@ -80,10 +80,8 @@ impl Known {
         record
     }
 
-    /// In few bytes, behind whose they are.
-    pub(super) fn pack(&self, who: &Pseudonym) -> Box<[u8]> {
-        let mut out = Vec::with_capacity(256);
-        out.counted(who.as_str().as_bytes());
+    /// In few bytes.
+    pub(super) fn pack(&self, out: &mut Vec<u8>) {
         out.number(self.digest.key_id.into());
         out.extend_from_slice(&self.digest.digest);
         let time = |at: Option<UnixTime>| at.map(|at| at.0);
@@ -91,11 +89,11 @@ impl Known {
         out.maybe(time(self.history.valid_from));
         out.maybe(time(self.history.valid_until));
         out.maybe(self.history.last_day);
-        put_networks(&mut out, &self.history.networks);
+        put_networks(out, &self.history.networks);
         out.number(length(&self.failures));
         for (what, failures) in &self.failures {
             out.push(code(*what));
-            put_failures(&mut out, failures);
+            put_failures(out, failures);
         }
         out.number(length(&self.enrolments));
         for one in &self.enrolments {
@@ -103,18 +101,14 @@ impl Known {
             out.extend_from_slice(&parameters(one.parameters));
             out.number(one.sealed.key_id.into());
             out.counted(&one.sealed.bytes);
-            put_progress(&mut out, &one.progress);
+            put_progress(out, &one.progress);
             out.signed(one.created.0);
         }
-        out.into()
     }
 
-    /// The way back; `None` when it is somebody else's.
-    pub(super) fn unpack(packed: &[u8], who: &Pseudonym) -> Option<Self> {
+    /// The way back.
+    pub(super) fn unpack(packed: &[u8]) -> Option<Self> {
         let mut from = Take(packed);
-        if from.counted()? != who.as_str().as_bytes() {
-            return None;
-        }
         let digest = SubjectDigest { key_id: from.small()?, digest: from.array()? };
         let mut history = History {
             first_seen: from.maybe()?.map(UnixTime),
@@ -144,13 +138,10 @@ impl Known {
         Some(Self { digest, history, enrolments, failures })
     }
 
-    /// Whose it is, when its digest is this one.
-    pub(super) fn pseudonym_in(packed: &[u8], digest: &SubjectDigest) -> Option<Pseudonym> {
+    /// The digest in what was packed.
+    pub(super) fn digest_in(packed: &[u8]) -> Option<SubjectDigest> {
         let mut from = Take(packed);
-        let name = from.counted()?;
-        let known = SubjectDigest { key_id: from.small()?, digest: from.array()? };
-        (known == *digest).then_some(())?;
-        Pseudonym::new(std::str::from_utf8(name).ok()?)
+        Some(SubjectDigest { key_id: from.small()?, digest: from.array()? })
     }
 }
 
@@ -227,23 +218,28 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_packed_is_unpacked_for_its_owner_and_for_nobody_else() {
-        let (who, other) = (Pseudonym::new("p1").unwrap(), Pseudonym::new("p2").unwrap());
-        let packed = known().pack(&who);
-        assert_eq!(format!("{:?}", Known::unpack(&packed, &who).unwrap()), format!("{:?}", known()));
-        assert!(Known::unpack(&packed, &other).is_none());
-        assert_eq!(Known::pseudonym_in(&packed, &known().digest), Some(who));
-        let digest = SubjectDigest { key_id: 2, ..known().digest };
-        assert_eq!(Known::pseudonym_in(&packed, &digest), None, "a digest counts under its own key alone");
+    fn packed(known: &Known) -> Vec<u8> {
+        let mut out = Vec::new();
+        known.pack(&mut out);
+        out
     }
 
     #[test]
-    fn somebody_with_a_generator_and_a_network_takes_less_than_two_hundred_bytes() {
+    fn what_is_packed_is_unpacked_and_its_digest_is_found_without_that() {
+        let packed = packed(&known());
+        assert_eq!(format!("{:?}", Known::unpack(&packed).unwrap()), format!("{:?}", known()));
+        assert_eq!(Known::digest_in(&packed), Some(known().digest));
+        for end in 0..packed.len() {
+            assert!(Known::unpack(&packed[..end]).is_none(), "{end}");
+        }
+    }
+
+    #[test]
+    fn somebody_with_a_generator_and_a_network_takes_less_than_a_hundred_and_eighty_bytes() {
         let mut one = known();
         one.enrolments.truncate(1);
         one.failures.clear();
-        let packed = one.pack(&Pseudonym::new("pabcdefghijklmnopqrs").unwrap());
-        assert!(packed.len() < 200, "{}", packed.len());
+        let packed = packed(&one);
+        assert!(packed.len() < 180, "{}", packed.len());
     }
 }

@@ -10,34 +10,32 @@ use std::sync::Arc;
 
 use crate::gateway::ports::SubjectDigest;
 use crate::login::identity::Pseudonym;
-use crate::store::sqlite::cache::{Cache, Numbers};
-use crate::store::sqlite::changes::Changes;
+use crate::store::sqlite::bytes::Take;
+use crate::store::sqlite::changes::{Changes, Fields};
 use crate::store::sqlite::floor::Floor;
 use crate::store::sqlite::journal::record::Record;
 use crate::store::sqlite::known::Known;
-
-/// What a login changed and the tables do not have yet, by subject.
-pub(super) type Unfolded = HashMap<Pseudonym, Changes>;
+use crate::store::sqlite::names::Names;
+use crate::store::sqlite::shelf::{PARTS, Shelf, State};
 
 /// Memory; behind a lock that nobody holds for longer than it takes to look something up.
+///
+/// Of a subject it has all that is known, or what the tables do not have, or nothing. All that is known is right up to where
+/// the journal was read, so it may be written into the tables at any time, and more than once.
 #[derive(Debug)]
 pub(super) struct Ledger {
-    numbers: Numbers,
-    subjects: Cache<Box<[u8]>>,
-    /// Numbers of subjects by their digests. What it says is held against the subject itself.
-    digests: Cache<u64>,
+    shelf: Shelf,
     room: usize,
-    newer: Unfolded,
-    /// What is being written into the tables.
-    older: Arc<Unfolded>,
-    /// Somebody else has written that, too, or it stands in the journal that came after.
-    older_is_elsewhere: bool,
     /// Whose tables somebody changes, and how many do.
     cold: HashMap<Pseudonym, u32>,
     /// Goes up with whatever makes what was read from the tables before it too old to be kept.
-    epoch: u64,
+    clock: u64,
+    /// When all that was read became so.
+    outdated: u64,
     floor: Floor,
     seen: Seen,
+    /// For packing into.
+    bytes: Vec<u8>,
 }
 
 /// How far the files have been read.
@@ -77,6 +75,14 @@ impl Log {
     }
 }
 
+/// What memory has of a subject.
+enum Entry {
+    /// All that is known.
+    Whole(Known),
+    /// What the tables do not have.
+    Part(Changes),
+}
+
 /// What memory knows of a subject.
 pub(super) enum Look {
     /// All, and of when that is.
@@ -88,19 +94,15 @@ pub(super) enum Look {
 impl Ledger {
     /// One that may take `room` bytes for what it could read again.
     pub(super) fn new(room: usize) -> Self {
-        let (subjects, digests) = caches(room);
         Self {
-            numbers: Numbers::default(),
-            subjects,
-            digests,
+            shelf: Shelf::new(room),
             room,
-            newer: Unfolded::default(),
-            older: Arc::default(),
-            older_is_elsewhere: false,
             cold: HashMap::new(),
-            epoch: 0,
+            clock: 0,
+            outdated: 0,
             floor: Floor::default(),
             seen: Seen::default(),
+            bytes: Vec::new(),
         }
     }
 
@@ -121,53 +123,94 @@ impl Ledger {
     }
 
     pub(super) fn look(&mut self, who: &Pseudonym) -> Look {
-        let number = self.numbers.of(who.as_str());
-        match self.subjects.get(number).and_then(|packed| Known::unpack(packed, who)) {
-            Some(known) => Look::Found(known, self.epoch),
-            None => Look::Tables(self.unfolded(who), self.epoch),
+        let clock = self.clock;
+        match self.read(who) {
+            Some((_, Entry::Whole(known))) => Look::Found(known, clock),
+            Some((_, Entry::Part(changes))) => Look::Tables(changes, clock),
+            None => Look::Tables(Changes::default(), clock),
         }
     }
 
-    /// What the tables do not have of `who`.
-    pub(super) fn unfolded(&self, who: &Pseudonym) -> Changes {
-        let mut changes = self.older.get(who).cloned().unwrap_or_default();
-        if let Some(newer) = self.newer.get(who) {
-            changes.absorb(newer);
-        }
-        changes
+    fn read(&mut self, who: &Pseudonym) -> Option<(State, Entry)> {
+        let (state, what) = self.shelf.get(who.as_str())?;
+        let entry = if state.whole {
+            Entry::Whole(Known::unpack(what)?)
+        } else {
+            Entry::Part(Changes::take(&mut Take(what))?)
+        };
+        Some((state, entry))
     }
 
-    /// Keeps what was read from the tables, and has all that they do not have, unless they have changed since `epoch`.
-    pub(super) fn keep(&mut self, who: &Pseudonym, known: &Known, epoch: u64) {
-        if self.may_keep(who, epoch) {
-            let number = self.numbers.of(who.as_str());
-            self.subjects.insert(number, known.pack(who));
-            self.digests.insert(number_of(&known.digest), number);
+    /// Puts what the tables do not have to what was read from them, and keeps it unless they have changed since `clock`.
+    pub(super) fn complete(&mut self, who: &Pseudonym, known: &mut Known, clock: u64) {
+        let state = match self.read(who) {
+            // Somebody else was faster, and it may have changed since.
+            Some((_, Entry::Whole(kept))) => {
+                *known = kept;
+                return;
+            }
+            Some((state, Entry::Part(changes))) => {
+                known.apply(&changes);
+                state
+            }
+            None => State::default(),
+        };
+        if self.may_keep(who, clock) {
+            self.put_whole(who, known, state);
         }
     }
 
-    fn may_keep(&self, who: &Pseudonym, epoch: u64) -> bool {
-        epoch == self.epoch && !self.cold.contains_key(who)
+    /// For [`Ledger::complete`]: before anything is read from the tables.
+    pub(super) const fn clock(&self) -> u64 {
+        self.clock
+    }
+
+    /// Whether somebody would have to make room for what is read in advance.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        self.shelf.weight() > self.room / 8 * 7
+    }
+
+    fn may_keep(&self, who: &Pseudonym, clock: u64) -> bool {
+        clock >= self.outdated
+            && clock >= self.shelf.changed(who.as_str())
+            && (self.cold.is_empty() || !self.cold.contains_key(who))
+    }
+
+    fn put_whole(&mut self, who: &Pseudonym, known: &Known, state: State) {
+        self.bytes.clear();
+        known.pack(&mut self.bytes);
+        self.shelf.put(who.as_str(), State { whole: true, ..state }, &self.bytes);
+    }
+
+    fn put_part(&mut self, who: &Pseudonym, changes: &Changes, state: State) {
+        self.bytes.clear();
+        changes.put(&mut self.bytes);
+        self.shelf.put(who.as_str(), State { whole: false, ..state }, &self.bytes);
     }
 
     /// Who has this digest, where that is known.
     pub(super) fn find(&mut self, digest: &SubjectDigest) -> Option<Pseudonym> {
-        let number = *self.digests.get(number_of(digest))?;
-        Known::pseudonym_in(self.subjects.get(number)?, digest)
+        self.shelf.find(digest).and_then(Pseudonym::new)
     }
 
-    /// Takes what was written of `who`; `known` is the subject with it, where it may be kept.
+    /// Takes what was written of `who`; `known` is the subject with it, as it was read at that time.
     pub(super) fn change(&mut self, who: &Pseudonym, changes: &Changes, known: Option<(&Known, u64)>) {
-        match self.newer.get_mut(who) {
-            Some(before) => before.absorb(changes),
-            None => {
-                self.newer.insert(who.clone(), changes.clone());
-            }
-        }
+        let state = self.shelf.get(who.as_str()).map_or_else(State::default, |(state, _)| state);
+        let newer = State { newer: state.newer.and(changes.fields()), ..state };
         match known {
-            Some((known, epoch)) if self.may_keep(who, epoch) => self.keep(who, known, epoch),
-            // What is kept has not this change, and must not be found any more.
-            Some(_) | None => self.drop_one(who),
+            Some((known, clock)) if self.may_keep(who, clock) => self.put_whole(who, known, newer),
+            // What was decided on is not what is kept now; what came of it counts all the same.
+            Some(_) | None => match self.read(who) {
+                Some((_, Entry::Whole(mut kept))) => {
+                    kept.apply(changes);
+                    self.put_whole(who, &kept, newer);
+                }
+                Some((_, Entry::Part(mut kept))) => {
+                    kept.absorb(changes);
+                    self.put_part(who, &kept, newer);
+                }
+                None => self.put_part(who, changes, newer),
+            },
         }
     }
 
@@ -190,71 +233,96 @@ impl Ledger {
                 self.outdate(who);
             }
             Record::Forgotten(who) => {
-                self.newer.remove(who);
+                self.shelf.remove(who.as_str());
                 self.outdate(who);
             }
             Record::Clean | Record::Left => {}
         }
     }
 
+    /// What was read of `who` from the tables is not to be believed any more; what they do not have is.
     fn outdate(&mut self, who: &Pseudonym) {
-        self.epoch = self.epoch.wrapping_add(1);
-        self.drop_one(who);
-    }
-
-    fn drop_one(&mut self, who: &Pseudonym) {
-        let number = self.numbers.of(who.as_str());
-        self.subjects.remove(number);
-    }
-
-    /// Forgets what can be read again; what it was, since giving that back takes a while.
-    #[must_use]
-    pub(super) fn forget_tables(&mut self) -> impl Send + use<> {
-        self.epoch = self.epoch.wrapping_add(1);
-        let (subjects, digests) = caches(self.room);
-        (mem::replace(&mut self.subjects, subjects), mem::replace(&mut self.digests, digests))
-    }
-
-    /// Forgets also what was not folded, for when the journal begins anew; but for what is used up, since whoever began it
-    /// may not have known of that.
-    #[must_use]
-    pub(super) fn forget_all(&mut self) -> impl Send + use<> {
-        self.cold.clear();
-        self.older_is_elsewhere = true;
-        self.newer.retain(|_, changes| changes.keep_progress());
-        self.forget_tables()
-    }
-
-    /// What is to be written into the tables from now on. What is left of an earlier time that failed is in it.
-    pub(super) fn begin_fold(&mut self) -> Arc<Unfolded> {
-        self.older_is_elsewhere = false;
-        self.older = Arc::new(mem::take(&mut self.newer));
-        self.older.clone()
-    }
-
-    /// It has been written, or not.
-    pub(super) fn end_fold(&mut self, written: bool) {
-        self.epoch = self.epoch.wrapping_add(1);
-        let mut older = Arc::unwrap_or_clone(mem::take(&mut self.older));
-        if !written {
-            if self.older_is_elsewhere {
-                older.retain(|_, changes| changes.keep_progress());
-            }
-            let newer = mem::replace(&mut self.newer, older);
-            for (who, changes) in newer {
-                self.newer.entry(who).or_default().absorb(&changes);
-            }
+        self.clock = self.clock.wrapping_add(1);
+        self.shelf.set_changed(who.as_str(), self.clock);
+        let Some((state, Entry::Whole(known))) = self.read(who) else { return };
+        if state.is_unfolded() {
+            let changes = Changes::of(&known, state.newer.and(state.older));
+            self.put_part(who, &changes, state);
+        } else {
+            self.shelf.remove(who.as_str());
         }
     }
 
-    /// Subjects of whom something is not folded.
-    pub(super) fn unfolded_subjects(&self) -> usize {
-        self.newer.len().saturating_add(self.older.len())
+    /// Forgets what can be read again.
+    pub(super) const fn forget_tables(&mut self) {
+        self.clock = self.clock.wrapping_add(1);
+        self.outdated = self.clock;
+        self.shelf.outdate_all();
     }
 
-    /// Nothing is left to be folded.
-    pub(super) fn is_folded(&self) -> bool {
-        self.newer.is_empty()
+    /// Forgets also what was not folded, for when the journal begins anew; but for what is used up, since whoever began it
+    /// may not have known of that. What it was, since giving that back takes a while.
+    #[must_use]
+    pub(super) fn forget_all(&mut self) -> impl Send + use<> {
+        let seen = mem::take(&mut self.seen);
+        let blank = Self { floor: self.floor, seen, ..Self::new(self.room) };
+        self.begin_anew(blank)
+    }
+
+    /// The same, and has what `other` has in its place.
+    #[must_use]
+    pub(super) fn begin_anew(&mut self, other: Self) -> impl Send + use<> {
+        let used = self.unfolded_records();
+        let clock = self.clock.wrapping_add(1);
+        let before = mem::replace(self, Self { clock, outdated: clock, ..other });
+        for record in used {
+            if let Record::Changed(who, mut changes) = record
+                && changes.keep_progress()
+            {
+                self.change(&who, &changes, None);
+            }
+        }
+        before
+    }
+
+    /// Puts the names of some of those of whom the tables do not have all into `names`; of all when this was called for
+    /// each number below [`Ledger::PORTIONS`].
+    pub(super) fn name_unfolded(&self, portion: usize, names: &mut Names) {
+        self.shelf.each_unfolded(portion, |name| names.push(name));
+    }
+
+    pub(super) const PORTIONS: usize = PARTS;
+
+    /// What is to be written of somebody into the tables now; with it and all others they have what was known when it
+    /// was begun.
+    pub(super) fn begin_fold(&mut self, who: &Pseudonym) -> Option<Changes> {
+        let (state, entry) = self.read(who)?;
+        let older = state.older.and(state.newer);
+        if older.is_none() {
+            return None;
+        }
+        self.shelf.set_state(who.as_str(), |state| Some(State { older, newer: Fields::default(), ..state }));
+        Some(match entry {
+            Entry::Whole(known) => Changes::of(&known, older),
+            Entry::Part(changes) => changes,
+        })
+    }
+
+    /// It has been written, or not.
+    pub(super) fn end_fold(&mut self, who: &Pseudonym, written: bool) {
+        self.clock = self.clock.wrapping_add(1);
+        // Whoever read the tables before that may not know what is not in memory any more.
+        self.shelf.set_changed(who.as_str(), self.clock);
+        self.shelf.set_state(who.as_str(), |state| {
+            let newer = if written { state.newer } else { state.newer.and(state.older) };
+            let state = State { newer, older: Fields::default(), ..state };
+            (state.whole || state.is_unfolded()).then_some(state)
+        });
+    }
+
+    /// Bytes that what is not folded takes.
+    pub(super) const fn unfolded(&self) -> usize {
+        self.shelf.unfolded()
     }
 
     /// Those whose tables are being changed, as records that say so.
@@ -263,9 +331,18 @@ impl Ledger {
         each.flat_map(|(who, many)| (0..*many).map(|_| Record::Cold(who.clone()))).collect()
     }
 
-    /// What is not folded and not being folded, as records.
-    pub(super) fn newer_records(&self) -> Vec<Record> {
-        self.newer.iter().map(|(who, changes)| Record::Changed(who.clone(), changes.clone())).collect()
+    /// What is not folded, as records.
+    pub(super) fn unfolded_records(&mut self) -> Vec<Record> {
+        let mut names = Names::default();
+        (0..Self::PORTIONS).for_each(|portion| self.name_unfolded(portion, &mut names));
+        let record = |who: Pseudonym| {
+            let changes = match self.read(&who)? {
+                (state, Entry::Whole(known)) => Changes::of(&known, state.newer.and(state.older)),
+                (_, Entry::Part(changes)) => changes,
+            };
+            Some(Record::Changed(who, changes))
+        };
+        names.some(0, names.len()).filter_map(Pseudonym::new).filter_map(record).collect()
     }
 
     pub(super) const fn floor(&self) -> Floor {
@@ -308,23 +385,13 @@ impl Ledger {
     }
 
     /// We have ended, and left SQLite's log like this. `foreign`: somebody else has written to the tables before.
-    #[must_use]
-    pub(super) fn end_tables(&mut self, log: Option<Log>, foreign: bool) -> impl Send + use<> {
+    pub(super) fn end_tables(&mut self, log: Option<Log>, foreign: bool) {
         self.seen.writing = false;
         self.seen.log = log;
-        foreign.then(|| self.forget_tables())
+        if foreign {
+            self.forget_tables();
+        }
     }
-}
-
-fn caches(room: usize) -> (Cache<Box<[u8]>>, Cache<u64>) {
-    // A subject takes some 260 bytes and its digest 36.
-    let digests = room.checked_div(8).unwrap_or(0);
-    (Cache::new(room.saturating_sub(digests)), Cache::new(digests))
-}
-
-/// A digest is spread evenly by itself; keys are told apart when it is held against the subject.
-fn number_of(digest: &SubjectDigest) -> u64 {
-    digest.digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }
 
 #[cfg(test)]
@@ -339,10 +406,12 @@ mod tests {
         let known =
             Known { digest, history: History::default(), enrolments: Vec::new(), failures: Vec::new() };
         let mut ledger = Ledger::new(1 << 20);
-        ledger.keep(&who, &known, ledger.epoch);
+        let mut read = known.clone();
+        ledger.complete(&who, &mut read, 0);
         let Look::Found(mut decided, epoch) = ledger.look(&who) else { panic!("it is kept") };
-        drop(ledger.begin_fold());
-        ledger.end_fold(true);
+        ledger.change(&who, &Changes { last_day: Some(19_999), ..Changes::default() }, None);
+        assert!(ledger.begin_fold(&who).is_some());
+        ledger.end_fold(&who, true);
         decided.history.last_day = Some(20_000);
         let changes = Changes { last_day: Some(20_000), ..Changes::default() };
         ledger.change(&who, &changes, Some((&decided, epoch)));

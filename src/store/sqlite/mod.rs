@@ -22,7 +22,6 @@
 //! count as used for everybody (`floor`).
 
 mod bytes;
-mod cache;
 mod changes;
 mod deed;
 mod desk;
@@ -34,12 +33,14 @@ mod fold;
 mod group;
 mod history;
 mod hot;
+mod index;
 mod job;
 mod journal;
 mod known;
 mod ledger;
 mod line;
 mod migrate;
+mod names;
 mod open;
 mod readers;
 mod reading;
@@ -47,7 +48,9 @@ mod rows;
 mod schema;
 mod sessions;
 mod settle;
+mod shelf;
 mod size;
+mod warm;
 mod writer;
 
 use std::path::Path;
@@ -69,8 +72,7 @@ use crate::login::verdict::{Fault, FaultKind};
 use crate::store::sqlite::deed::{Deed, Done};
 use crate::store::sqlite::file::Role;
 use crate::store::sqlite::flush::Thread;
-use crate::store::sqlite::hot::{Bounds, Hot};
-use crate::store::sqlite::ledger::Ledger;
+use crate::store::sqlite::hot::Hot;
 use crate::store::sqlite::open::Circumstances;
 use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::writer::{About, Place, Writer};
@@ -131,12 +133,10 @@ impl Sqlite {
         let mut connection = file::connect(&path, role)?;
         migrate::migrate(&mut connection)?;
         let place = Place { path, role, generation: Arc::new(AtomicU64::new(0)) };
-        let opened = open::open(&mut connection, &place, Circumstances { clock: &*clock, boot })?;
-        let bounds = Bounds { fold: size.journal, most: size.journal.saturating_mul(4) };
+        let world = Circumstances { clock: &*clock, boot, memory: size.memory };
+        let opened = open::open(&mut connection, &place, world)?;
         let readers = Readers::new(place.clone(), size.readers);
-        let ledger = Ledger::new(size.memory);
-        let hot =
-            Arc::new(Hot::new(opened, ledger, readers, (size.queue, bounds, size.patience), (clock, boot)));
+        let hot = Arc::new(Hot::new(opened, readers, &size, (clock, boot)));
         let writer = Writer::start(place, connection, hot.clone(), size.queue)?;
         let closed = || Fault::new(FaultKind::Internal, "the store was closed while it was opened");
         let flusher = Thread::start(hot.clone(), writer.orders().ok_or_else(closed)?)?;

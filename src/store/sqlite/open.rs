@@ -8,7 +8,7 @@ use crate::store::sqlite::fault::fault;
 use crate::store::sqlite::floor::Floor;
 use crate::store::sqlite::flush::Flusher;
 use crate::store::sqlite::journal::record::{Header, Record, START};
-use crate::store::sqlite::journal::{Journal, trouble};
+use crate::store::sqlite::journal::{Journal, held};
 use crate::store::sqlite::ledger::Ledger;
 use crate::store::sqlite::writer::Place;
 
@@ -35,25 +35,22 @@ impl Row {
     }
 }
 
-/// A journal that was opened and is locked.
+/// A journal that was opened and is locked, and what is not in the tables.
 pub(super) struct Opened {
-    pub(super) journal: Journal,
-    /// What is not in the tables.
-    pub(super) records: Vec<Record>,
-    pub(super) floor: Floor,
+    journal: Journal,
+    ledger: Ledger,
 }
 
 impl Opened {
-    /// Takes what it holds into memory, and gives the journal back unlocked.
-    pub(super) fn enter(self, ledger: &mut Ledger, flusher: &Flusher) -> Journal {
-        self.records.iter().for_each(|record| ledger.take(record));
-        ledger.set_floor(self.floor);
-        ledger.set_journal(self.journal.file().clone(), self.journal.end());
-        if self.records.iter().any(|record| matches!(record, Record::Changed(..))) {
+    /// Gives the journal back unlocked, and what it holds.
+    pub(super) fn enter(self, flusher: &Flusher) -> (Journal, Ledger) {
+        let Self { journal, mut ledger } = self;
+        ledger.set_journal(journal.file().clone(), journal.end());
+        if ledger.unfolded() > 0 {
             flusher.note_unfolded();
         }
-        self.journal.unlock();
-        self.journal
+        journal.unlock();
+        (journal, ledger)
     }
 }
 
@@ -62,6 +59,8 @@ impl Opened {
 pub(super) struct Circumstances<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) boot: Option<[u8; 16]>,
+    /// Bytes of memory for subjects.
+    pub(super) memory: usize,
 }
 
 /// Opens the journal, or makes one. When what was written last may have been lost with the power, codes of that time
@@ -77,6 +76,7 @@ pub(super) fn open(
     let path = Journal::beside(&place.path);
     let found = Journal::open(&path, place.patience())?.filter(|journal| row.fits(journal));
     let boot = world.boot.unwrap_or_else(unknown_run);
+    let mut ledger = Ledger::new(world.memory);
     let Some(mut journal) = found else {
         let generation = row.generation.saturating_add(1);
         let journal = Journal::make(&path, Header { store: row.store, generation, carried: 0, boot })?;
@@ -85,27 +85,38 @@ pub(super) fn open(
             if row.generation == 0 { row.floor } else { raise(&tx, &row, None, world).map_err(broken)? };
         note(&tx, generation, START).map_err(broken)?;
         tx.commit().map_err(broken)?;
-        return Ok(Opened { journal, records: Vec::new(), floor });
+        ledger.set_floor(floor);
+        return Ok(Opened { journal, ledger });
     };
     let same_run = world.boot.is_some_and(|boot| boot == journal.header().boot);
     let start = if journal.header().generation == row.generation { row.folded } else { START };
-    let (mut records, damaged) = journal.read_from(start, !same_run)?;
+    let mut newest = None;
+    let damaged = journal.read_from(start, !same_run, &mut |record| {
+        if let Record::Changed(_, changes) = &record {
+            newest = changes.newest().max(newest);
+        }
+        // Whoever changed tables in another run has ended.
+        if same_run || !matches!(record, Record::Cold(_) | Record::Warm(_)) {
+            ledger.take(&record);
+        }
+    })?;
     let mut floor = row.floor;
     if !same_run {
         if damaged || !journal.is_clean() {
-            floor = raise(&tx, &row, Some(&records), world).map_err(broken)?;
+            floor = raise(&tx, &row, newest, world).map_err(broken)?;
         }
         // The floor first: once the journal is of this run, nobody asks any more what was before.
         tx.commit().map_err(broken)?;
-        // Whoever changed tables in another run has ended.
-        records.retain(|record| !matches!(record, Record::Cold(_) | Record::Warm(_)));
-        journal.replace(boot, &records)?;
+        let mut draft = journal.draft(boot)?.ok_or_else(held)?;
+        draft.copy((journal.file(), journal.header().generation), (start.max(START), journal.end()))?;
+        journal.give_way(draft, &[])?;
     } else if !journal.is_clean() {
         // Whoever wrote behind the mark that nothing is missing may have ended before the disk had it, and we answer
         // without waiting for the disk from now on.
-        journal.file().sync_data().map_err(|why| trouble(&why))?;
+        journal.sync()?;
     }
-    Ok(Opened { journal, records, floor })
+    ledger.set_floor(floor);
+    Ok(Opened { journal, ledger })
 }
 
 /// Stands for a run that the system does not name.
@@ -122,14 +133,10 @@ fn unknown_run() -> [u8; 16] {
 fn raise(
     tx: &Transaction<'_>,
     row: &Row,
-    records: Option<&[Record]>,
+    newest: Option<UnixTime>,
     world: Circumstances<'_>,
 ) -> rusqlite::Result<Floor> {
-    let times = records.unwrap_or_default().iter().filter_map(|record| match record {
-        Record::Changed(_, changes) => changes.newest(),
-        _ => None,
-    });
-    let around = times.chain([row.newest]).max();
+    let around = newest.max(Some(row.newest));
     let floor = Floor { until: Some(world.clock.now().unix).max(row.floor.until), around };
     tracing::warn!(
         event = "store.floor",

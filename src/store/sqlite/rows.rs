@@ -1,7 +1,7 @@
 //! Rows to values and back. Every statement is written once, here, and kept prepared by its connection.
 
 use rusqlite::types::{FromSqlError, Type};
-use rusqlite::{Connection, Error, OptionalExtension, Result, Row, params};
+use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, Result, Row, params};
 
 use crate::base::clock::UnixTime;
 use crate::gateway::ports::{Counted, NewEnrolment, SubjectDigest, SubjectRow};
@@ -60,9 +60,23 @@ pub(super) fn enrolments_of(db: &Connection, who: &Pseudonym) -> Result<Vec<Enro
         .prepare_cached(concat!("SELECT ", enrolment_columns!(), " FROM enrolment WHERE pseudonym = ?1"))?
         .query_map([who.as_str()], enrolment)?
         .collect::<Result<_>>()?;
-    // Setting up a sorter in the database takes longer than all the rest of this.
-    all.sort_unstable_by_key(|enrolment| (enrolment.created, enrolment.id.0));
+    in_order(&mut all);
     Ok(all)
+}
+
+/// Puts somebody's enrolments in the order in which they were made. Setting up a sorter in the database takes longer than
+/// all the rest of reading them.
+pub(super) fn in_order(all: &mut [Enrolment]) {
+    all.sort_unstable_by_key(|enrolment| (enrolment.created, enrolment.id.0));
+}
+
+/// Enrolments of subjects behind one and up to another, in the order of their ids.
+pub(super) fn enrolments_between(db: &Connection) -> Result<CachedStatement<'_>> {
+    db.prepare_cached(concat!(
+        "SELECT ",
+        enrolment_columns!(),
+        ", pseudonym FROM enrolment WHERE pseudonym > ?1 AND pseudonym <= ?2 ORDER BY pseudonym"
+    ))
 }
 
 /// Whose an enrolment is.
@@ -149,11 +163,21 @@ pub(super) fn failures_of(db: &Connection, who: &Pseudonym) -> Result<Vec<(Count
     db.prepare_cached(
         "SELECT what, streak, wait_until, day, today, locked, last FROM failure WHERE pseudonym = ?1",
     )?
-    .query_map([who.as_str()], |row| {
-        let what = row.get_ref(0)?.as_str().map_err(|why| odd(0, why))?;
-        Ok((Counted::from_word(what).ok_or_else(|| unknown(0))?, failures(row)?))
-    })?
+    .query_map([who.as_str()], counted_failures)?
     .collect()
+}
+
+/// Failures of subjects behind one and up to another, in the order of their ids.
+pub(super) fn failures_between(db: &Connection) -> Result<CachedStatement<'_>> {
+    db.prepare_cached(
+        "SELECT what, streak, wait_until, day, today, locked, last, pseudonym FROM failure
+         WHERE pseudonym > ?1 AND pseudonym <= ?2 ORDER BY pseudonym",
+    )
+}
+
+pub(super) fn counted_failures(row: &Row<'_>) -> Result<(Counted, Failures)> {
+    let what = row.get_ref(0)?.as_str().map_err(|why| odd(0, why))?;
+    Ok((Counted::from_word(what).ok_or_else(|| unknown(0))?, failures(row)?))
 }
 
 /// Writes a row of failures; of nobody, when nobody has this id any more.
@@ -193,7 +217,7 @@ fn subject(row: &Row<'_>) -> Result<SubjectRow> {
     })
 }
 
-fn enrolment(row: &Row<'_>) -> Result<Enrolment> {
+pub(super) fn enrolment(row: &Row<'_>) -> Result<Enrolment> {
     let text = |column: usize| row.get_ref(column)?.as_str_or_null().map_err(|why| odd(column, why));
     let kind = text(1)?.and_then(FactorKind::from_word).ok_or_else(|| unknown(1))?;
     let parameters = match kind {

@@ -13,8 +13,8 @@ pub struct Size {
     pub max_pages: Option<u32>,
     /// How long a write waits while another process writes.
     pub patience: Duration,
-    /// Bytes of memory for subjects that were asked for; one takes some 260. Those that were not asked for in a long time
-    /// make room and are read again.
+    /// Bytes of memory for subjects; one takes some 200. Those that were not asked for in a long time make room and are read
+    /// again.
     pub memory: usize,
     /// Bytes of the journal from which on it is folded; at four times as many nothing more is taken.
     pub journal: u64,
@@ -28,7 +28,7 @@ impl Default for Size {
             max_pages: None,
             patience: Duration::from_secs(3),
             memory: 256 << 20,
-            journal: 4 << 20,
+            journal: 64 << 20,
         }
     }
 }

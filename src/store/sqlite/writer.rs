@@ -34,8 +34,18 @@ impl Writer {
     ) -> Result<Self, Fault> {
         let inode = inode(&place.path)?;
         let (jobs, waiting) = sync_channel(queue);
-        let mut desk =
-            Desk { place, connection: Some(connection), inode: Some(inode), hot, version: None, dirty: true };
+        let mut desk = Desk {
+            place,
+            connection: Some(connection),
+            inode: Some(inode),
+            hot,
+            version: None,
+            dirty: true,
+            folding: None,
+            again: None,
+            warming: None,
+            warmed: None,
+        };
         desk.publish();
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
@@ -147,6 +157,8 @@ pub(super) enum Order {
     },
     /// See what another program did to the tables.
     Look,
+    /// Read subjects into memory.
+    Warm,
 }
 
 pub(super) trait Job: Send {

@@ -7,9 +7,8 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::base::clock::SystemClock;
 use crate::store::sqlite::file::prepare;
-use crate::store::sqlite::hot::Bounds;
-use crate::store::sqlite::ledger::Ledger;
 use crate::store::sqlite::readers::Readers;
+use crate::store::sqlite::size::Size;
 use crate::store::sqlite::writer::Task;
 
 /// A writer without its thread, so that its pauses can be called for.
@@ -21,12 +20,22 @@ fn desk(folder: &Path) -> Desk {
     migrate(&mut connection).unwrap();
     let clock = Arc::new(SystemClock);
     let boot = Some([1; 16]);
-    let opened = open(&mut connection, &place, Circumstances { clock: &*clock, boot }).unwrap();
-    let bounds = Bounds { fold: 1 << 20, most: 1 << 22 };
-    let sizes = (16, bounds, Duration::from_secs(1));
-    let hot = Hot::new(opened, Ledger::new(1 << 20), Readers::new(place.clone(), 1), sizes, (clock, boot));
+    let opened =
+        open(&mut connection, &place, Circumstances { clock: &*clock, boot, memory: 1 << 20 }).unwrap();
+    let hot = Hot::new(opened, Readers::new(place.clone(), 1), &Size::default(), (clock, boot));
     let inode = Some(inode(&place.path).unwrap());
-    Desk { place, connection: Some(connection), inode, hot: Arc::new(hot), version: None, dirty: false }
+    Desk {
+        place,
+        connection: Some(connection),
+        inode,
+        hot: Arc::new(hot),
+        version: None,
+        dirty: false,
+        folding: None,
+        again: None,
+        warming: None,
+        warmed: None,
+    }
 }
 
 fn log_length(folder: &Path) -> u64 {

@@ -1,21 +1,24 @@
 //! The journal: what logins change is written behind each other into one file beside the store, and folded into its
 //! tables later. See [`crate::store::sqlite`] for the whole.
 
+pub(super) mod draft;
 pub(super) mod record;
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::owner::open_or_make;
 use crate::login::verdict::{Fault, FaultKind};
-use crate::store::sqlite::journal::record::{HEADER, Header, Record, Rest, START, Scan, as_place, scan};
+use crate::store::sqlite::journal::draft::Draft;
+use crate::store::sqlite::journal::record::{CLEAN, HEADER, Header, Record, Rest, START, Scanner, as_place};
 
 /// No journal of ours is longer; another file may be.
 const LONGEST: u64 = 1 << 30;
+/// Bytes that are read at once.
+const PIECE: usize = 1 << 18;
 /// How long to wait before it is tried again to lock the file.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -56,7 +59,8 @@ impl Journal {
 
     /// Makes one without records, and locks it.
     pub(super) fn make(path: &Path, header: Header) -> Result<Self, Fault> {
-        let file = write_whole(path, header, &[])?;
+        let draft = Draft::begin(path, header)?.ok_or_else(held)?;
+        let (file, ..) = draft.finish(path, &[])?;
         Ok(Self {
             path: path.to_owned(),
             file,
@@ -123,8 +127,18 @@ impl Journal {
         self.clean
     }
 
+    /// Nothing is in it but that.
+    pub(super) fn is_blank(&self) -> bool {
+        self.end == START || (self.clean && self.end == START.saturating_add(CLEAN))
+    }
+
     pub(super) const fn has_written(&self) -> bool {
         self.wrote
+    }
+
+    /// Brings to the disk what was written.
+    pub(super) fn sync(&self) -> Result<(), Fault> {
+        self.file.sync_data().map_err(|why| trouble(&why))
     }
 
     /// Takes the lock that processes share; `false` when another one has it.
@@ -137,48 +151,45 @@ impl Journal {
         let _ended = self.file.unlock();
     }
 
-    /// Reads what stands behind `start` for the first time. A record that nobody ended writing is cut off; damage among
-    /// what was whole once is a fault, unless `torn_anywhere`: pages reach the disk in any order.
+    /// Reads what stands behind `start` for the first time; `true` for damage. A record that nobody ended writing is cut off;
+    /// damage among what was whole once is a fault, unless `torn_anywhere`: pages reach the disk in any order.
     pub(super) fn read_from(
         &mut self,
         start: u64,
         torn_anywhere: bool,
-    ) -> Result<(Vec<Record>, bool), Fault> {
-        self.end = start.max(START);
-        let Scan { records, whole, rest } = self.scan()?;
+        each: &mut dyn FnMut(Record),
+    ) -> Result<bool, Fault> {
+        let length = self.length()?;
+        if length > LONGEST {
+            return Err(unusable(&self.path, DAMAGED));
+        }
+        let mut ends_clean = self.clean;
+        let start = start.max(START);
+        let (whole, rest) = read(&self.file, self.header.generation, (start, length), &mut |record, _| {
+            ends_clean = record == Record::Clean;
+            each(record);
+        })?;
         let damaged = rest == Rest::Damaged;
+        self.end = start;
         if damaged && !torn_anywhere {
             return Err(unusable(&self.path, DAMAGED));
         }
-        let records: Vec<Record> = records.into_iter().map(|(record, _)| record).collect();
         if rest == Rest::Torn {
             self.file.set_len(whole).map_err(|why| trouble(&why))?;
         }
-        let ends_clean = records.last().map_or(self.clean, |record| *record == Record::Clean);
         self.clean = match rest {
             Rest::Nothing => ends_clean,
             // The mark is the end again. Behind a loss of power it is not known what else there was.
             Rest::Torn => ends_clean && !torn_anywhere,
             Rest::Damaged => false,
         };
-        self.end = if damaged { self.length()? } else { whole };
-        Ok((records, damaged))
+        self.end = if damaged { length } else { whole };
+        Ok(damaged)
     }
 
     /// Bytes of the file.
     pub(super) fn length(&self) -> Result<u64, Fault> {
         self.file.metadata().map(|file| file.len()).map_err(|why| trouble(&why))
-    }
-
-    fn scan(&self) -> Result<Scan, Fault> {
-        let length = self.length()?;
-        if length > LONGEST {
-            return Err(unusable(&self.path, DAMAGED));
-        }
-        let many = length.saturating_sub(self.end);
-        let mut bytes = vec![0; usize::try_from(many).unwrap_or(0)];
-        self.file.read_exact_at(&mut bytes, self.end).map_err(|why| trouble(&why))?;
-        Ok(scan(self.header.generation, &bytes, self.end))
     }
 
     /// What others have written since. The lock is held, and afterwards it is that of the file which is there now.
@@ -208,7 +219,11 @@ impl Journal {
         if length <= self.end {
             return Ok(false);
         }
-        Ok(self.scan()?.records.last().is_some_and(|(last, _)| *last == Record::Left))
+        let mut is_left = false;
+        read(&self.file, self.header.generation, (self.end, length), &mut |record, _| {
+            is_left = record == Record::Left;
+        })?;
+        Ok(is_left)
     }
 
     /// Goes on in the file that took the place of this one, which ends at `length`.
@@ -216,8 +231,9 @@ impl Journal {
         if next.header.store != self.header.store {
             return Err(unusable(&self.path, "it belongs to another store"));
         }
-        let (mut all, _) = next.read_from(START, false)?;
-        let carried = next.carried_records(&all)?;
+        let mut all = Vec::new();
+        next.read_from(START, false, &mut |record| all.push(record))?;
+        let carried = next.carried_records()?.min(all.len());
         let last = self.more(length)?;
         let news = if next.header.generation == self.header.generation.saturating_add(1) {
             News::Next(last.into_iter().chain(all.drain(..).skip(carried)).collect())
@@ -235,21 +251,23 @@ impl Journal {
     }
 
     /// How many of the records were carried over from the generation before.
-    fn carried_records(&self, all: &[Record]) -> Result<usize, Fault> {
-        let mut bytes = vec![0; usize::try_from(self.header.carried).unwrap_or(0)];
-        self.file.read_exact_at(&mut bytes, START).map_err(|why| trouble(&why))?;
-        Ok(scan(self.header.generation, &bytes, START).records.len().min(all.len()))
+    fn carried_records(&self) -> Result<usize, Fault> {
+        let mut many = 0_usize;
+        let until = START.saturating_add(self.header.carried);
+        let count = &mut |_, _| many = many.saturating_add(1);
+        read(&self.file, self.header.generation, (START, until), count)?;
+        Ok(many)
     }
 
     fn more(&mut self, length: u64) -> Result<Vec<Record>, Fault> {
         if length < self.end {
             return Err(unusable(&self.path, "somebody has cut it; it is made anew"));
         }
-        if length == self.end {
-            return Ok(Vec::new());
+        let mut records = Vec::new();
+        if length > self.end {
+            self.read_from(self.end, false, &mut |record| records.push(record))?;
         }
-        let end = self.end;
-        self.read_from(end, false).map(|(records, _)| records)
+        Ok(records)
     }
 
     /// Writes `bytes`, whole records, behind what is there. When that fails nothing of them is left.
@@ -265,62 +283,52 @@ impl Journal {
         Ok(())
     }
 
-    /// The records behind `from`.
-    fn behind(&self, from: u64) -> Result<Vec<Record>, Fault> {
-        let many = self.end.saturating_sub(from);
-        let mut bytes = vec![0; usize::try_from(many).unwrap_or(0)];
-        self.file.read_exact_at(&mut bytes, from).map_err(|why| trouble(&why))?;
-        let records = scan(self.header.generation, &bytes, from).records;
-        Ok(records.into_iter().map(|(record, _)| record).collect())
-    }
-
-    /// Leaves behind what stands before `from`, since it is in the tables: a new file with the rest, and `first` before
-    /// it, takes the place of this one. All of it is on the disk when this returns.
-    pub(super) fn cut(&mut self, from: u64, boot: [u8; 16], mut first: Vec<Record>) -> Result<(), Fault> {
-        let rest = self.behind(from)?;
-        // Which subjects' tables are being changed is in `first` already.
-        first.extend(rest.into_iter().filter(|record| !matches!(record, Record::Cold(_) | Record::Warm(_))));
-        self.replace(boot, &first)
-    }
-
-    /// The same with these records in place of what was there.
-    pub(super) fn replace(&mut self, boot: [u8; 16], records: &[Record]) -> Result<(), Fault> {
+    /// Begins a file that is to take the place of this one; `None` when somebody else has begun one. What stands in
+    /// this one can be copied into it without holding the lock.
+    pub(super) fn draft(&self, boot: [u8; 16]) -> Result<Option<Draft>, Fault> {
         let generation = self.header.generation.saturating_add(1);
-        let mut bytes = Vec::new();
-        records.iter().for_each(|record| record.put(generation, &mut bytes));
-        let header = Header { generation, boot, carried: as_place(bytes.len()), ..self.header };
-        let file = write_whole(&self.path, header, &bytes)?;
-        let clean = records.last() == Some(&Record::Clean);
-        let end = START.saturating_add(as_place(bytes.len()));
+        Draft::begin(&self.path, Header { generation, boot, carried: 0, ..self.header })
+    }
+
+    /// Has `draft` take the place of this one, with these records at its end. All of it is on the disk when this returns.
+    pub(super) fn give_way(&mut self, draft: Draft, records: &[Record]) -> Result<(), Fault> {
+        let (file, header, end, clean) = draft.finish(&self.path, records)?;
         let before = std::mem::replace(&mut self.file, file);
         leave(&before, self.header.generation, self.end);
         let _ended = before.unlock();
         (self.header, self.end, self.clean) = (header, end, clean);
         Ok(())
     }
+
+    /// A new file with these records takes the place of this one.
+    pub(super) fn replace(&mut self, boot: [u8; 16], records: &[Record]) -> Result<(), Fault> {
+        let draft = self.draft(boot)?.ok_or_else(held)?;
+        self.give_way(draft, records)
+    }
 }
 
-/// A file of ours at `path`, in place of what was there, on the disk and locked.
-fn write_whole(path: &Path, header: Header, records: &[u8]) -> Result<Arc<File>, Fault> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".new");
-    let aside = PathBuf::from(aside);
-    let made = (|| {
-        match fs::remove_file(&aside) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
-            _ => {}
-        }
-        let file = open_or_make(OpenOptions::new().read(true).write(true).mode(0o600), &aside)?;
-        file.write_all_at(&header.to_bytes(), 0)?;
-        file.write_all_at(records, START)?;
-        file.sync_all()?;
-        file.lock()?;
-        fs::rename(&aside, path)?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-        Ok(file)
-    })();
-    made.map(Arc::new).map_err(|why| trouble(&why))
+/// Reads records of a file from one place to another.
+fn read(
+    file: &File,
+    generation: u64,
+    (start, until): (u64, u64),
+    each: &mut dyn FnMut(Record, u64),
+) -> Result<(u64, Rest), Fault> {
+    let mut scanner = Scanner::new(generation, start);
+    let mut bytes = Vec::new();
+    let mut at = start;
+    while at < until {
+        let left = usize::try_from(until.saturating_sub(at)).unwrap_or(usize::MAX);
+        let kept = bytes.len();
+        bytes.resize(kept.saturating_add(left.min(PIECE)), 0);
+        let piece = bytes.get_mut(kept..).unwrap_or_default();
+        at = at.saturating_add(as_place(piece.len()));
+        let from = at.saturating_sub(as_place(piece.len()));
+        file.read_exact_at(piece, from).map_err(|why| trouble(&why))?;
+        let done = scanner.read(&bytes, at >= until, each);
+        bytes.drain(..done);
+    }
+    Ok(scanner.end())
 }
 
 /// Tells whoever has the file open, which ends at `end`, that it has been replaced. One without a name says so by itself.

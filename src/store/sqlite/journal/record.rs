@@ -16,6 +16,8 @@ pub(in crate::store::sqlite) const START: u64 = 68;
 const MAGIC: &[u8; 8] = b"doorlog\x01";
 /// Bytes before what a record says.
 const FRAME: usize = 8;
+/// Bytes of [`Record::Clean`].
+pub(in crate::store::sqlite) const CLEAN: u64 = 10;
 /// No record is longer: sixteen networks and all kinds of failures take a tenth of it, a subject with a hundred factors
 /// that were used all at once a third.
 const LONGEST: usize = 16 * 1024;
@@ -145,17 +147,6 @@ impl Header {
     }
 }
 
-/// What the bytes behind a header are.
-#[derive(Debug)]
-pub(in crate::store::sqlite) struct Scan {
-    /// Every whole record, and where it ends.
-    pub(in crate::store::sqlite) records: Vec<(Record, u64)>,
-    /// Where the whole ones end that follow each other from the start.
-    pub(in crate::store::sqlite) whole: u64,
-    /// What stands behind that.
-    pub(in crate::store::sqlite) rest: Rest,
-}
-
 /// What stands behind the last whole record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store::sqlite) enum Rest {
@@ -167,32 +158,60 @@ pub(in crate::store::sqlite) enum Rest {
     Damaged,
 }
 
-/// Reads the records in `bytes`, which stand at `start` of the file.
-pub(in crate::store::sqlite) fn scan(generation: u64, bytes: &[u8], start: u64) -> Scan {
-    let mut records = Vec::new();
-    let (mut left, mut at) = (bytes, start);
-    let mut whole = None;
-    while !left.is_empty() {
-        // Behind what is no record the next one may begin anywhere.
-        let step = match Record::read(generation, left) {
-            Some((record, length)) => {
-                records.push((record, at.saturating_add(as_place(length))));
-                length
-            }
-            None => {
-                whole.get_or_insert((at, records.len()));
-                1
-            }
-        };
-        at = at.saturating_add(as_place(step));
-        left = left.get(step..).unwrap_or_default();
+/// Reads records piece by piece.
+#[derive(Debug)]
+pub(in crate::store::sqlite) struct Scanner {
+    generation: u64,
+    /// Where what is read next stands.
+    at: u64,
+    /// Where those end that follow each other from the start, once something else was found.
+    whole: Option<u64>,
+    /// There are some behind that, too.
+    follows: bool,
+}
+
+impl Scanner {
+    /// For what stands at `start` of the file.
+    pub(in crate::store::sqlite) const fn new(generation: u64, start: u64) -> Self {
+        Self { generation, at: start, whole: None, follows: false }
     }
-    let rest = match whole {
-        None => Rest::Nothing,
-        Some((_, before)) if before == records.len() => Rest::Torn,
-        Some(_) => Rest::Damaged,
-    };
-    Scan { records, whole: whole.map_or(at, |(at, _)| at), rest }
+
+    /// Reads what is in `bytes` and gives back how many of them that were; the next ones begin behind those. `all`: there
+    /// are no more. Each record comes with where it ends.
+    pub(in crate::store::sqlite) fn read(
+        &mut self,
+        bytes: &[u8],
+        all: bool,
+        each: &mut dyn FnMut(Record, u64),
+    ) -> usize {
+        let mut left = bytes;
+        while !left.is_empty() && (all || left.len() >= LONGEST + FRAME) {
+            let step = match Record::read(self.generation, left) {
+                Some((record, length)) => {
+                    self.follows |= self.whole.is_some();
+                    each(record, self.at.saturating_add(as_place(length)));
+                    length
+                }
+                // Behind what is no record the next one may begin anywhere.
+                None => {
+                    self.whole.get_or_insert(self.at);
+                    1
+                }
+            };
+            self.at = self.at.saturating_add(as_place(step));
+            left = left.get(step..).unwrap_or_default();
+        }
+        bytes.len().saturating_sub(left.len())
+    }
+
+    /// Where the whole ones end that follow each other from the start, and what stands behind that.
+    pub(in crate::store::sqlite) fn end(&self) -> (u64, Rest) {
+        match self.whole {
+            None => (self.at, Rest::Nothing),
+            Some(whole) if self.follows => (whole, Rest::Damaged),
+            Some(whole) => (whole, Rest::Torn),
+        }
+    }
 }
 
 /// A length as a place in a file.
@@ -205,22 +224,40 @@ fn sum(generation: u64, length: [u8; 4], body: &[u8]) -> u32 {
 }
 
 fn crc<const N: usize>(parts: [&[u8]; N]) -> u32 {
-    let bytes = parts.into_iter().flatten();
-    !bytes.fold(u32::MAX, |sum, byte| {
-        let [low, ..] = sum.to_le_bytes();
-        TABLE.get(usize::from(low ^ byte)).copied().unwrap_or_default() ^ (sum >> 8)
+    !parts.into_iter().fold(u32::MAX, |sum, part| {
+        let (eights, rest) = part.as_chunks::<8>();
+        let sum = eights.iter().fold(sum, |sum, [a, b, c, d, e, f, g, h]| {
+            let [i, j, k, l] = sum.to_le_bytes();
+            table::<7>(a ^ i)
+                ^ table::<6>(b ^ j)
+                ^ table::<5>(c ^ k)
+                ^ table::<4>(d ^ l)
+                ^ table::<3>(*e)
+                ^ table::<2>(*f)
+                ^ table::<1>(*g)
+                ^ table::<0>(*h)
+        });
+        rest.iter().fold(sum, |sum, byte| {
+            let [low, ..] = sum.to_le_bytes();
+            table::<0>(low ^ byte) ^ (sum >> 8)
+        })
     })
 }
 
-const TABLE: [u32; 256] = table();
+/// What a byte does to the sum that has so many others behind it.
+fn table<const BEHIND: usize>(byte: u8) -> u32 {
+    TABLES.get(BEHIND).and_then(|table| table.get(usize::from(byte))).copied().unwrap_or_default()
+}
+
+static TABLES: [[u32; 256]; 8] = tables();
 
 #[expect(
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
     reason = "computed by the compiler, in 0 to 255"
 )]
-const fn table() -> [u32; 256] {
-    let mut table = [0; 256];
+const fn tables() -> [[u32; 256]; 8] {
+    let mut tables = [[0; 256]; 8];
     let mut n = 0;
     while n < 256 {
         let (mut sum, mut bit) = (n as u32, 0);
@@ -228,10 +265,20 @@ const fn table() -> [u32; 256] {
             sum = if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 };
             bit += 1;
         }
-        table[n] = sum;
+        let mut behind = 0;
+        while behind < 8 {
+            tables[behind][n] = sum;
+            // One more zero behind it.
+            let mut bit = 0;
+            while bit < 8 {
+                sum = if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 };
+                bit += 1;
+            }
+            behind += 1;
+        }
         n += 1;
     }
-    table
+    tables
 }
 
 #[cfg(test)]
@@ -259,40 +306,72 @@ mod tests {
     #[test]
     fn the_checksum_is_the_one_of_the_standard() {
         assert_eq!(crc([b"123456789"]), 0xcbf4_3926, "the check value of CRC-32");
+        let bytes: Vec<u8> = (0..=255).collect();
+        let one_by_one = bytes.iter().map(std::slice::from_ref).collect::<Vec<_>>();
+        let one_by_one: [&[u8]; 256] = one_by_one.try_into().unwrap();
+        assert_eq!(crc([&bytes[..]]), crc(one_by_one), "however it is cut");
+    }
+
+    /// Every whole record with its end, where the first ones end, and what stands behind that; read in pieces of so many.
+    fn scan(generation: u64, bytes: &[u8], piece: usize) -> (Vec<(Record, u64)>, u64, Rest) {
+        let (mut scanner, mut records, mut read, mut seen) = (Scanner::new(generation, 0), Vec::new(), 0, 0);
+        while seen < bytes.len() {
+            seen = (seen + piece).min(bytes.len());
+            read += scanner.read(&bytes[read..seen], seen == bytes.len(), &mut |record, end| {
+                records.push((record, end));
+            });
+        }
+        let (whole, rest) = scanner.end();
+        (records, whole, rest)
     }
 
     #[test]
-    fn what_was_written_is_read_in_its_order() {
-        let scan = scan(9, &written(9), START);
-        assert_eq!(scan.records.iter().map(|(record, _)| record.clone()).collect::<Vec<_>>(), records());
-        assert_eq!((scan.whole, scan.rest), (START + as_place(written(9).len()), Rest::Nothing));
+    fn what_was_written_is_read_in_its_order_however_it_is_cut_into_pieces() {
+        let many: Vec<u8> = (0..2000).flat_map(|_| written(9)).collect();
+        for piece in [many.len(), 1 << 14, (1 << 14) + 9, 1 << 16] {
+            let (read, whole, rest) = scan(9, &many, piece);
+            assert_eq!(
+                (read.len(), whole, rest),
+                (2000 * records().len(), as_place(many.len()), Rest::Nothing)
+            );
+            assert!(
+                read.chunks(records().len()).all(|some| some.iter().map(|(record, _)| record).eq(&records()))
+            );
+        }
     }
 
     #[test]
     fn a_torn_end_is_told_from_a_damaged_middle() {
         let bytes = written(9);
-        let whole = scan(9, &bytes, 0);
-        let ends: Vec<u64> = whole.records.iter().map(|(_, end)| *end).collect();
+        let (read, _, _) = scan(9, &bytes, bytes.len());
+        let ends: Vec<u64> = read.iter().map(|(_, end)| *end).collect();
         for cut in 0..bytes.len() {
-            let scan = scan(9, &bytes[..cut], 0);
+            let (_, whole, rest) = scan(9, &bytes[..cut], bytes.len());
             let before = ends.iter().copied().filter(|end| *end <= as_place(cut)).max().unwrap_or(0);
-            assert_eq!(scan.whole, before, "cut at {cut}");
+            assert_eq!(whole, before, "cut at {cut}");
             let expected = if before == as_place(cut) { Rest::Nothing } else { Rest::Torn };
-            assert_eq!(scan.rest, expected, "cut at {cut}");
+            assert_eq!(rest, expected, "cut at {cut}");
         }
         for at in 0..bytes.len() {
             let mut bytes = bytes.clone();
             bytes[at] ^= 0x10;
-            let scan = scan(9, &bytes, 0);
-            assert_eq!(scan.records.len(), records().len() - 1, "one bit at {at} spoils one record");
+            let (read, _, rest) = scan(9, &bytes, bytes.len());
+            assert_eq!(read.len(), records().len() - 1, "one bit at {at} spoils one record");
             let last = as_place(at) >= ends[ends.len() - 2];
-            assert_eq!(scan.rest, if last { Rest::Torn } else { Rest::Damaged }, "{at}");
+            assert_eq!(rest, if last { Rest::Torn } else { Rest::Damaged }, "{at}");
         }
     }
 
     #[test]
+    fn the_mark_that_nothing_is_missing_has_its_length() {
+        let mut out = Vec::new();
+        Record::Clean.put(9, &mut out);
+        assert_eq!(as_place(out.len()), CLEAN);
+    }
+
+    #[test]
     fn a_record_of_another_generation_is_none() {
-        assert!(scan(10, &written(9), 0).records.is_empty());
+        assert!(scan(10, &written(9), 1 << 20).0.is_empty());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What becomes of a journal, whatever happens to the process, the system, the disk and other processes.
 
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
@@ -101,9 +101,10 @@ impl Lab {
     fn records(&self) -> Vec<Record> {
         let bytes = fs::read(self.journal()).unwrap();
         let header = Header::read(&bytes).unwrap();
-        let scan = scan(header.generation, &bytes[HEADER..], START);
-        assert_eq!(scan.rest, Rest::Nothing);
-        scan.records.into_iter().map(|(record, _)| record).collect()
+        let (mut scanner, mut records) = (Scanner::new(header.generation, START), Vec::new());
+        scanner.read(&bytes[HEADER..], true, &mut |record, _| records.push(record));
+        assert_eq!(scanner.end().1, Rest::Nothing);
+        records
     }
 
     /// The last step that the tables know.
