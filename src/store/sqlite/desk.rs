@@ -1,4 +1,6 @@
 //! The writer's own side: batches of writes, the tables as they are left, and the file that lies at our path.
+//!
+//! Longer than 400 lines: batches, folds and reading ahead take turns in one thread with one connection.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 //! Whoever wants something puts it into a queue, lets others go first by one turn of the runtime, and does the whole queue
 //! when nobody has done it meanwhile. A group takes the journal's lock, reads what other processes wrote, decides each of its
 //! deeds on what is known then, and writes all that came of it at once. Nothing of it counts before it is written.
+//!
+//! Longer than 400 lines: queue, journal and memory are locked in one order, which is seen where they stand together.
 
 use std::future::poll_fn;
 use std::mem;

@@ -5,6 +5,8 @@
 //! part is written anew. So a subject takes some twenty bytes more than what is known of it, and no step takes longer
 //! than a part, however many there are.
 //!
+//! Longer than 400 lines: shelf, part and entry share one layout of bytes, which nobody else should know.
+//!
 //! What can be read again makes room when all of it is too much; what the tables do not have stays.
 
 use std::hash::{BuildHasher, RandomState};

@@ -242,4 +242,5 @@ fn a_process_that_holds_the_lock_for_long_causes_a_fault_and_no_harm() {
     assert_eq!(wait(store.adopt(subject("p1"))), Ok(Adopted::New));
 }
 
+mod many;
 mod model;

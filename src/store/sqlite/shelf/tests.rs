@@ -146,3 +146,20 @@ fn somebody_takes_fifty_bytes_more_than_what_is_known_of_him() {
     let each = heap / 60_000;
     assert!(each < bytes.len() + 20 + 30, "{each}");
 }
+
+#[test]
+fn what_is_replaced_while_room_is_made_is_never_found_again_c_001() {
+    for room in [0, 1 << 16, 1 << 18, 1 << 20] {
+        let mut shelf = Shelf::new(room);
+        for round in 0..8_u8 {
+            for n in 0..2_000 {
+                let name = format!("p{n}");
+                let is_last = |what: &[u8]| what == packed(&known(n, round.wrapping_sub(1)));
+                assert!(shelf.get(&name).is_none_or(|(_, what)| is_last(what)), "{n} in round {round}");
+                let what = packed(&known(n, round));
+                shelf.put(&name, whole(false), &what);
+                assert!(shelf.get(&name).is_none_or(|(_, kept)| kept == what), "{n} in round {round}");
+            }
+        }
+    }
+}
