@@ -41,8 +41,9 @@ const READS: usize = 16;
 const BEGINS: usize = 64;
 /// Packets that leave together; more of them leave before the turn is over.
 const LEAVE: usize = 32;
-/// New logins that wait for their turn. More would be answered too late to be of use.
-const MOST_NEW: usize = 1024;
+/// New logins that wait for their turn: what a worker does in a fifth of a second, so that a thread that has to wait for its
+/// core turns nobody away. More would be answered too late to be of use.
+const MOST_NEW: usize = 4096;
 
 /// What all sockets share.
 pub struct Front {
