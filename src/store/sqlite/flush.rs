@@ -20,6 +20,9 @@ use crate::store::sqlite::writer::Order;
 const FLUSH: Duration = Duration::from_secs(1);
 /// How long nothing must come before what was written is folded.
 const IDLE: Duration = Duration::from_secs(2);
+/// How long something may be missing in the tables although there is no pause: then it is folded as well, so that a copy of the
+/// database alone is never much older than this.
+const OLD: Duration = Duration::from_secs(300);
 /// A disk that takes longer than this to flush is waited for, so that no more can be lost (D-118).
 const LATE: Duration = Duration::from_secs(5);
 
@@ -39,6 +42,8 @@ struct Asked {
     marks: (u64, u64),
     /// Something is not in the tables.
     unfolded: bool,
+    /// Since when, as far as logins wrote it.
+    oldest: Option<Instant>,
     waiting: Vec<Ending>,
     drain: bool,
     catch_ups: Vec<oneshot::Sender<Result<(), Fault>>>,
@@ -75,6 +80,7 @@ impl Flusher {
         let now = clock.now().steady;
         let mut asked = lock(&self.asked);
         asked.unfolded = true;
+        asked.oldest.get_or_insert(now);
         asked.marks.0 = asked.marks.0.wrapping_add(first.into());
         let marked = asked.marks.0 != asked.marks.1;
         match asked.since {
@@ -85,6 +91,17 @@ impl Flusher {
                 marked
             }
         }
+    }
+
+    /// Whether something has been missing in the tables for too long.
+    fn is_old(&self, now: Instant) -> bool {
+        lock(&self.asked).oldest.is_some_and(|since| now.saturating_duration_since(since) >= OLD)
+    }
+
+    /// What was written until now is being folded.
+    fn note_folding(&self) {
+        let mut asked = lock(&self.asked);
+        (asked.unfolded, asked.oldest) = (false, None);
     }
 
     /// The journal that was opened holds what the tables do not have.
@@ -264,8 +281,8 @@ fn serve(hot: &Hot, writer: &SyncSender<Order>) {
         if asked.since.is_some() || !asked.waiting.is_empty() {
             flush(hot, asked.waiting);
         }
-        if asked.fold || idle {
-            lock(&hot.flusher.asked).unfolded = false;
+        if asked.fold || idle || hot.flusher.is_old(hot.clock.now().steady) {
+            hot.flusher.note_folding();
             // Where its queue is full there will be another pause.
             if writer.try_send(Order::Fold { idle }).is_err() {
                 let mut asked = lock(&hot.flusher.asked);
@@ -303,5 +320,28 @@ fn flush(hot: &Hot, waiting: Vec<Ending>) {
     for Ending { reply, end: done } in waiting {
         let end = end.clone().and(done);
         Ending { reply, end }.tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::clock::{ManualClock, UnixTime};
+
+    #[test]
+    fn what_is_written_without_a_pause_is_folded_after_five_minutes_counted_from_the_first() {
+        let (clock, flusher) = (ManualClock::at(UnixTime(1_760_000_000_000)), Flusher::default());
+        assert!(!flusher.is_old(clock.now().steady), "nothing is missing");
+        flusher.note_write(&clock, false);
+        clock.advance(OLD.checked_sub(Duration::from_secs(1)).unwrap());
+        flusher.note_write(&clock, false);
+        assert!(!flusher.is_old(clock.now().steady));
+        clock.advance(Duration::from_secs(1));
+        assert!(flusher.is_old(clock.now().steady), "a later write makes it no younger");
+        flusher.note_folding();
+        assert!(!flusher.is_old(clock.now().steady));
+        flusher.note_write(&clock, false);
+        clock.advance(OLD);
+        assert!(flusher.is_old(clock.now().steady), "what came during a fold is counted from then");
     }
 }
