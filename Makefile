@@ -28,7 +28,7 @@ bench: ## the figures of docs/performance.md, measured on this machine; JSON=1 a
 	@cargo bench --quiet --locked --bench policy
 	@cargo bench --quiet --locked --bench gateway -- $(if $(JSON),--json) $(if $(PEERS),--peers) $(if $(LONG),--long)
 
-soak: ## 1,300,000 people log in for MINUTES (default 30) at 70 % of what the program can do; needs 3 GB of disk
+soak: ## 700,000 people log in for MINUTES (default 30) at 70 % of what the program can do; needs 3 GB of disk
 	@SOAK_MINUTES=$${MINUTES:-30} cargo bench --quiet --locked --bench gateway -- soak
 
 bench-micro: ## how long the pieces of a login take, in one thread

@@ -185,14 +185,14 @@ pub fn enrol(lab: &mut Lab, ids: impl Iterator<Item = Vec<u8>>) {
 }
 
 /// The same for any number, straight into the tables of the stopped gateway: through the store a million would take
-/// minutes.
-pub fn enrol_all(lab: &mut Lab, ids: impl Iterator<Item = Vec<u8>>) {
+/// minutes. Their codes change after `period` seconds.
+pub fn enrol_all(lab: &mut Lab, period: i64, ids: impl Iterator<Item = Vec<u8>>) {
     const SUBJECT: &str =
         "INSERT INTO subject (pseudonym, digest_key, digest, identity_key, identity, created)
         VALUES (?, ?, ?, ?, ?, ?)";
     const ENROLMENT: &str = "INSERT INTO enrolment
         (pseudonym, id, kind, algorithm, digits, period, seed_key, seed, last, drift, used, created)
-        VALUES (?, ?, 'totp', 'sha1', 6, 30, ?, ?, -1, 0, 0, ?)";
+        VALUES (?, ?, 'totp', 'sha1', 6, ?, ?, ?, -1, 0, 0, ?)";
     lab.end("TERM");
     let (settings, _) = doorward::daemon::load(&lab.path("doorward.toml")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -209,7 +209,7 @@ pub fn enrol_all(lab: &mut Lab, ids: impl Iterator<Item = Vec<u8>>) {
         let (name, created) = (who.to_string(), store::CREATED.0);
         let row = (&name, digest.key_id, digest.digest, identity.key_id, &*identity.bytes, created);
         subject.execute(row).unwrap();
-        enrolment.execute((&name, key.0, seed.key_id, &*seed.bytes, created)).unwrap();
+        enrolment.execute((&name, key.0, period, seed.key_id, &*seed.bytes, created)).unwrap();
     }
     drop((subject, enrolment));
     db.execute_batch("COMMIT").unwrap();

@@ -23,8 +23,12 @@ use crate::{MANY, MILLION, QUIET, ROUNDS, Report, closed, store};
 
 /// Nobody is in the file: the directory knows them.
 const SOME: usize = 300_000;
-/// Users in the load that lasts: as many as seven tenths of what two cores can do take codes from.
-const SOAKED: usize = 1_300_000;
+/// Seconds of a step of time, as generators have it.
+const STEP: i64 = 30;
+/// Users in the load that lasts, and seconds for which a code of theirs is good: a million with usual generators has fewer
+/// codes in a second than seven tenths of what two cores do.
+const SOAKED: usize = 700_000;
+const SOAK_STEP: i64 = 15;
 /// Logins in a second while settings are read again, and for how long.
 const DURING: f64 = 500.0;
 const AROUND: Duration = Duration::from_secs(15);
@@ -35,8 +39,8 @@ const USERS: usize = 2000;
 const SOAK_MINUTES: u64 = 30;
 /// How much of what it can do it is asked for.
 const SOAK_LOAD: f64 = 0.7;
-/// In this time nobody comes twice.
-const ROUND: Duration = Duration::from_secs(33);
+/// In this time nobody comes twice; a little more than a step.
+const ROUND: Duration = Duration::from_millis(16_500);
 /// The time that everybody has to log in for the first time.
 const FIRST: Duration = Duration::from_secs(90);
 
@@ -172,7 +176,7 @@ fn one_by_one(runtime: &tokio::runtime::Runtime, stores: [&dyn Store; 2], step: 
 pub fn directory(report: &mut Report) {
     let responder = Responder::start();
     let mut lab = people::answered(&responder.address.to_string(), "primary = \"trusted\"");
-    people::enrol_all(&mut lab, (0..MILLION).map(|n| people::entry_uuid(n).into_bytes()));
+    people::enrol_all(&mut lab, STEP, (0..MILLION).map(|n| people::entry_uuid(n).into_bytes()));
     let what = "start to first answer, 1,000,000 enrolments, people in LDAP";
     starts(report, "S1 LDAP", what, &mut lab, SOME..SOME + 3);
     let figure = |what: &str, lab: &Lab| table::figure(what, &format!("{:.1} MB", resident(lab)));
@@ -200,16 +204,16 @@ fn crowd_in(lab: &Lab, users: std::ops::Range<usize>) -> usize {
     done
 }
 
-/// So many users in a file, all of whom have a generator; nothing runs.
-fn enrolled(users: usize) -> Lab {
+/// So many users in a file, all of whom have a generator with a code for each `period`; nothing runs.
+fn enrolled(users: usize, period: i64) -> Lab {
     let mut lab = people::trusted(users);
-    people::enrol_all(&mut lab, people::file_ids(users));
+    people::enrol_all(&mut lab, period, people::file_ids(users));
     lab
 }
 
 /// A million users in a file: start, memory, and a reload while people log in.
 pub fn file(report: &mut Report) {
-    let mut lab = enrolled(MILLION);
+    let mut lab = enrolled(MILLION, STEP);
     let what = "start to first answer, 1,000,000 users in a file";
     starts(report, "S1 1,000,000", what, &mut lab, MILLION - 3..MILLION);
     table::figure("resident when ready, 1,000,000 users in a file", &format!("{:.1} MB", resident(&lab)));
@@ -228,7 +232,8 @@ fn reload(report: &mut Report, lab: &Lab) {
     let manner = Manner { rate: Some(DURING), ..closed(MANY * 4, Some(Code::AccessAccept)) };
     let most = |from: usize, time: Duration| {
         let count = (DURING * time.as_secs_f64()) as usize;
-        let score = fire_from(&mut Sender::new(lab.radius), steadily(from, MILLION).take(count), manner);
+        let score =
+            fire_from(&mut Sender::new(lab.radius), steadily(from, MILLION, STEP).take(count), manner);
         assert_eq!((score.wrong, score.lost), (0, 0), "all are let in");
         score.waits
     };
@@ -262,13 +267,13 @@ fn reload(report: &mut Report, lab: &Lab) {
 }
 
 /// Logins of one of `users` after another, each with the code of the moment, for ever.
-fn steadily(from: usize, users: usize) -> impl Iterator<Item = Shot> {
+fn steadily(from: usize, users: usize, period: i64) -> impl Iterator<Item = Shot> {
     const LOOK: usize = 256;
     let secret = load::secret();
     let mut code = String::new();
     (0..).map(move |at: usize| {
         if at.is_multiple_of(LOOK) {
-            code = lab::totp(lab::SEED, lab::step_now());
+            code = lab::totp(lab::SEED, SystemClock.now().unix.seconds() / period);
         }
         let user = (from + at) % (users - 10);
         people::login(at, &name(user), home(user), &code, None, &secret)
@@ -278,11 +283,11 @@ fn steadily(from: usize, users: usize) -> impl Iterator<Item = Shot> {
 /// Load that lasts, at seven tenths of what the program can do or as fast as the users' codes allow.
 pub fn soak(report: &mut Report) {
     let minutes = std::env::var("SOAK_MINUTES").map_or(SOAK_MINUTES, |text| text.parse().unwrap());
-    let mut lab = enrolled(SOAKED);
+    let mut lab = enrolled(SOAKED, SOAK_STEP);
     lab.run();
     // Everybody's code is good once in thirty seconds; a little more leaves room for the turn of a step.
     let codes = SOAKED as f64 / ROUND.as_secs_f64();
-    let (mut sender, mut shots) = (Sender::new(lab.radius), steadily(0, SOAKED));
+    let (mut sender, mut shots) = (Sender::new(lab.radius), steadily(0, SOAKED, SOAK_STEP));
     // Everybody once, so that what is kept of people is there and no growth; then as fast as it goes.
     let mut most = |users: usize, time: Duration| {
         let manner = Manner { limit: Some(time), ..closed(MANY, Some(Code::AccessAccept)) };

@@ -41,8 +41,7 @@ const READS: usize = 16;
 const BEGINS: usize = 64;
 /// Packets that leave together; more of them leave before the turn is over.
 const LEAVE: usize = 32;
-/// New logins that wait for their turn: what a worker does in a fifth of a second, so that a thread that has to wait for its
-/// core turns nobody away. More would be answered too late to be of use.
+/// New logins that wait for their turn: a fifth of a second's, so that a worker which waits for its core sheds none.
 const MOST_NEW: usize = 4096;
 
 /// What all sockets share.
