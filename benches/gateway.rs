@@ -31,6 +31,7 @@ mod peers;
 mod people;
 mod responder;
 mod size;
+mod soak;
 #[path = "../tests/support/store.rs"]
 #[allow(dead_code, reason = "shared with tests")]
 mod store;
@@ -98,7 +99,7 @@ const CASES: [(&str, Case); 16] = [
 
 /// Only when they are named, or with `--long`: each takes minutes, and a million users need memory.
 const LONG: [(&str, Case); 3] =
-    [("million-ldap", size::directory), ("million-file", size::file), ("soak", size::soak)];
+    [("million-ldap", size::directory), ("million-file", size::file), ("soak", soak::soak)];
 
 /// What was found so far.
 #[derive(Default)]

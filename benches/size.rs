@@ -1,8 +1,5 @@
-//! Start, memory and reload with ten thousand people and with a million, and load that lasts.
+//! Start, memory and reload with ten thousand people and with a million.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +11,7 @@ use doorward::login::throttle::Limits;
 use doorward::wire::radius::packet::{Code, MAX_LEN, Packet};
 
 use crate::lab::{self, Lab};
-use crate::load::{self, LONGEST, Manner, Sender, Shot, fire_from};
+use crate::load::{self, Manner, Sender, Shot, fire_from};
 use crate::machine::{self, Cpu};
 use crate::people::{self, home, name};
 use crate::responder::Responder;
@@ -23,33 +20,23 @@ use crate::{MANY, MILLION, QUIET, ROUNDS, Report, closed, store};
 
 /// Nobody is in the file: the directory knows them.
 const SOME: usize = 300_000;
+/// Milliseconds by which those who ask are behind, since the program looks at the time of day once in a millisecond.
+const AHEAD: i64 = 20;
 /// Seconds of a step of time, as generators have it.
 const STEP: i64 = 30;
-/// Users in the load that lasts, and seconds for which a code of theirs is good: a million with usual generators has fewer
-/// codes in a second than seven tenths of what two cores do.
-const SOAKED: usize = 700_000;
-const SOAK_STEP: i64 = 15;
 /// Logins in a second while settings are read again, and for how long.
 const DURING: f64 = 500.0;
 const AROUND: Duration = Duration::from_secs(15);
 /// Uses of codes for D1.
 const USES: usize = 20_000;
 const USERS: usize = 2000;
-/// Minutes of load that lasts; `SOAK_MINUTES` says otherwise.
-const SOAK_MINUTES: u64 = 30;
-/// How much of what it can do it is asked for.
-const SOAK_LOAD: f64 = 0.7;
-/// In this time nobody comes twice; a little more than a step.
-const ROUND: Duration = Duration::from_millis(16_500);
-/// The time that everybody has to log in for the first time.
-const FIRST: Duration = Duration::from_secs(90);
 
 fn now() -> Instant {
     SystemClock.now().steady
 }
 
 /// Memory of the process now, in millions of octets.
-fn resident(lab: &Lab) -> f64 {
+pub fn resident(lab: &Lab) -> f64 {
     machine::memory(lab.pid()) * 1024.0 / 1e6
 }
 
@@ -205,7 +192,7 @@ fn crowd_in(lab: &Lab, users: std::ops::Range<usize>) -> usize {
 }
 
 /// So many users in a file, all of whom have a generator with a code for each `period`; nothing runs.
-fn enrolled(users: usize, period: i64) -> Lab {
+pub fn enrolled(users: usize, period: i64) -> Lab {
     let mut lab = people::trusted(users);
     people::enrol_all(&mut lab, period, people::file_ids(users));
     lab
@@ -267,119 +254,15 @@ fn reload(report: &mut Report, lab: &Lab) {
 }
 
 /// Logins of one of `users` after another, each with the code of the moment, for ever.
-fn steadily(from: usize, users: usize, period: i64) -> impl Iterator<Item = Shot> {
+pub fn steadily(from: usize, users: usize, period: i64) -> impl Iterator<Item = Shot> {
     const LOOK: usize = 256;
     let secret = load::secret();
     let mut code = String::new();
     (0..).map(move |at: usize| {
         if at.is_multiple_of(LOOK) {
-            code = lab::totp(lab::SEED, SystemClock.now().unix.seconds() / period);
+            code = lab::totp(lab::SEED, (SystemClock.now().unix.0 - AHEAD) / (1000 * period));
         }
         let user = (from + at) % (users - 10);
         people::login(at, &name(user), home(user), &code, None, &secret)
     })
-}
-
-/// Load that lasts, at seven tenths of what the program can do or as fast as the users' codes allow.
-pub fn soak(report: &mut Report) {
-    let minutes = std::env::var("SOAK_MINUTES").map_or(SOAK_MINUTES, |text| text.parse().unwrap());
-    let mut lab = enrolled(SOAKED, SOAK_STEP);
-    lab.run();
-    // Everybody's code is good once in thirty seconds; a little more leaves room for the turn of a step.
-    let codes = SOAKED as f64 / ROUND.as_secs_f64();
-    let (mut sender, mut shots) = (Sender::new(lab.radius), steadily(0, SOAKED, SOAK_STEP));
-    // Everybody once, so that what is kept of people is there and no growth; then as fast as it goes.
-    let mut most = |users: usize, time: Duration| {
-        let manner = Manner { limit: Some(time), ..closed(MANY, Some(Code::AccessAccept)) };
-        let rate = fire_from(&mut sender, shots.by_ref().take(users), manner).rate();
-        std::thread::sleep(ROUND);
-        rate
-    };
-    let (first, full) = (most(SOAKED, FIRST), most((codes * 10.0) as usize, Duration::from_secs(10)));
-    let rate = (full * SOAK_LOAD).min(codes);
-    let figures = format!("{first:.0}/s, {full:.0}/s, {rate:.0}/s");
-    table::figure("everybody for the first time, full load, and the load that lasts", &figures);
-    let course = Course { rate, sizes: vec![resident(&lab)], ..Course::default() };
-    course.run(&lab, &mut sender, &mut shots, minutes).add_to(report);
-}
-
-/// How load went that lasts.
-#[derive(Default)]
-struct Course {
-    rate: f64,
-    failed: usize,
-    /// Memory before and after each minute, in MB.
-    sizes: Vec<f64>,
-    /// p99 of each minute, in microseconds.
-    slowest: Vec<f64>,
-}
-
-impl Course {
-    fn run(
-        mut self,
-        lab: &Lab,
-        sender: &mut Sender,
-        shots: &mut dyn Iterator<Item = Shot>,
-        minutes: u64,
-    ) -> Self {
-        let manner = Manner {
-            rate: Some(self.rate),
-            limit: Some(LONGEST * 6),
-            ..closed(people::MOST_AT_ONCE, Some(Code::AccessAccept))
-        };
-        for minute in 1..=minutes {
-            // What it writes down in half an hour would fill a small disk.
-            File::options().write(true).open(lab.path("audit.jsonl")).unwrap().set_len(0).unwrap();
-            let before = [lab.radius.port(), sender.port()].map(machine::overflowed);
-            let volley = || fire_from(sender, (&mut *shots).take((self.rate * 60.0) as usize), manner);
-            let (score, cpu) = table::with_cpu(lab.pid(), volley);
-            let after = [lab.radius.port(), sender.port()].map(machine::overflowed);
-            let size = resident(lab);
-            let late = score.waits.quantile(0.99);
-            println!(
-                "minute {minute:>3}: {:>8} answers, {} lost, {} wrong, {} sent more than once, p50 {:.0} us, p99 {late:.0} us, \
-                 longest {:.1} ms, {:.1} us of CPU each, {size:.1} MB",
-                score.waits.len(),
-                score.lost,
-                score.wrong,
-                score.again,
-                score.waits.quantile(0.5),
-                score.waits.most().as_secs_f64() * 1e3,
-                cpu.as_secs_f64() * 1e6 / score.waits.len().max(1) as f64,
-            );
-            let [ours, theirs] = [after[0] - before[0], after[1] - before[1]];
-            if score.lost + score.wrong + score.again > 0 {
-                println!("            {ours} requests and {theirs} replies found a socket that was full");
-            }
-            if score.wrong > 0 {
-                println!("            as the program says: {:?}", reasons(lab));
-            }
-            // Who had to ask again was not answered the first time.
-            self.failed += score.lost + score.wrong + score.again;
-            self.sizes.push(size);
-            self.slowest.push(late);
-        }
-        self
-    }
-
-    fn add_to(&self, report: &mut Report) {
-        let Self { failed, sizes, slowest, .. } = self;
-        let average = |some: &[f64]| some.iter().sum::<f64>() / some.len() as f64;
-        let (tenth, ends) = ((sizes.len() / 10).max(1), (slowest.len() / 2).clamp(1, 5));
-        let (first, last) = (&slowest[..ends], &slowest[slowest.len() - ends..]);
-        report.figures.add("soak lost", *failed as f64);
-        report.figures.add("soak growth", sizes[sizes.len() - 1] - sizes[tenth]);
-        report.figures.add("soak p99", average(last) / average(first));
-        report.figures.add("M3", sizes[sizes.len().min(11) - 1] - sizes[0]);
-    }
-}
-
-/// How often the audit gives which reason.
-fn reasons(lab: &Lab) -> BTreeMap<String, usize> {
-    let mut found = BTreeMap::new();
-    for line in BufReader::new(File::open(lab.path("audit.jsonl")).unwrap()).lines() {
-        let record: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap_or_default();
-        *found.entry(record["reason"].to_string()).or_default() += 1;
-    }
-    found
 }
