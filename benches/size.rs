@@ -20,7 +20,7 @@ use crate::{MANY, MILLION, QUIET, ROUNDS, Report, closed, store};
 
 /// Nobody is in the file: the directory knows them.
 const SOME: usize = 300_000;
-/// Milliseconds by which those who ask are behind, since the program looks at the time of day once in a millisecond.
+/// Milliseconds by which those who ask are behind, so that nobody shows the code of a step that the program has not reached.
 const AHEAD: i64 = 20;
 /// Seconds of a step of time, as generators have it.
 const STEP: i64 = 30;
