@@ -3,6 +3,9 @@
 use std::fmt::Write;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::Duration;
+
+use doorward::login::throttle::Limits;
 
 use crate::lab;
 
@@ -14,6 +17,15 @@ pub const LIMITS: &str = "[limits]\nlogins = 100000\nlogins-per-client = 100000\
                       source-per-minute = 1000000\nsubject-per-minute = 100000\n\
                       logins-per-second = 1000000\nrealm-per-minute = 100000000\nsource-at-once = 100000\n\
                       subject-at-once = 10000\ncodes-per-minute = { totp = 100000, hotp = 100000 }\n";
+
+/// How often one may guess, where the store is asked without the program.
+pub const GUESSES: Limits = Limits {
+    free: 5,
+    first_wait: Duration::from_secs(900),
+    longest_wait: Duration::from_secs(86_400),
+    per_day: 20,
+    release_after: None,
+};
 
 /// Name of the n-th user.
 pub fn name(n: usize) -> String {

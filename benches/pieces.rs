@@ -23,7 +23,6 @@ use doorward::login::credential::Code as Typed;
 use doorward::login::factor::{Enrolment, FactorKind, FactorOutcome, Proof, Try};
 use doorward::login::identity::Pseudonym;
 use doorward::login::policy::{Policy, Rules};
-use doorward::login::throttle::Limits;
 use doorward::wire::ldap::answer;
 use doorward::wire::ldap::ask::{Bind, Method};
 use doorward::wire::ldap::message::Message;
@@ -395,14 +394,6 @@ struct Settle {
     at_once: usize,
 }
 
-const LIMITS: Limits = Limits {
-    free: 5,
-    first_wait: Duration::from_secs(900),
-    longest_wait: Duration::from_secs(86_400),
-    per_day: 20,
-    release_after: None,
-};
-
 impl Settle {
     fn next(&mut self) -> (Pseudonym, Try) {
         let (user, round) = World::turn(self.world.take());
@@ -418,7 +409,7 @@ impl Piece for Settle {
         self.world.runtime.block_on(async move {
             let settle = |(who, code): (Pseudonym, Try)| {
                 let store = store.clone();
-                async move { store.settle(&who, &[code], now, &LIMITS, Proof::Proven).await.unwrap() }
+                async move { store.settle(&who, &[code], now, &crowd::GUESSES, Proof::Proven).await.unwrap() }
             };
             let confirmed = FactorOutcome::Confirmed(FactorKind::Totp);
             if let [one] = &*tries {

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use doorward::base::clock::{Clock, SystemClock};
 use doorward::gateway::ports::Store;
 use doorward::login::factor::{FactorKind, FactorOutcome, Proof};
-use doorward::login::throttle::Limits;
 use doorward::wire::radius::packet::{Code, MAX_LEN, Packet};
 
+use crate::crowd;
 use crate::lab::{self, Lab};
 use crate::load::{self, Manner, Sender, Shot, fire_from};
 use crate::machine::{self, Cpu};
@@ -89,14 +89,6 @@ pub fn starts(report: &mut Report, goal: &str, what: &str, lab: &mut Lab, users:
     report.figures.add(goal, best);
 }
 
-const LIMITS: Limits = Limits {
-    free: 5,
-    first_wait: Duration::from_secs(900),
-    longest_wait: Duration::from_secs(86_400),
-    per_day: 20,
-    release_after: None,
-};
-
 /// What using a code up costs so that no crash gives it back, when many are used up at once: the store alone, in this
 /// process, less what running as many tasks costs that do nothing.
 pub fn replay(report: &mut Report) {
@@ -120,7 +112,7 @@ pub fn replay(report: &mut Report) {
                             if !real {
                                 return FactorOutcome::Confirmed(FactorKind::Totp);
                             }
-                            store.settle(&who, &[code], now, &LIMITS, Proof::Proven).await.unwrap()
+                            store.settle(&who, &[code], now, &crowd::GUESSES, Proof::Proven).await.unwrap()
                         })
                     };
                     let tasks: Vec<_> = some.iter().map(|n| one(*n)).collect();
@@ -153,7 +145,7 @@ fn one_by_one(runtime: &tokio::runtime::Runtime, stores: [&dyn Store; 2], step: 
     for (n, store) in (0..USERS as u64).zip(stores.into_iter().cycle()) {
         let (who, codes, now) =
             (store::pseudonym(n), [store::good(n, store::step(step))], SystemClock.now().unix);
-        let settled = store.settle(&who, &codes, now, &LIMITS, Proof::Proven);
+        let settled = store.settle(&who, &codes, now, &crowd::GUESSES, Proof::Proven);
         assert_eq!(runtime.block_on(settled).unwrap(), FactorOutcome::Confirmed(FactorKind::Totp));
     }
     before.since(std::process::id()).as_secs_f64() * 1e6 / USERS as f64
