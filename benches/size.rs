@@ -247,12 +247,12 @@ fn reload(report: &mut Report, lab: &Lab) {
 
 /// Logins of one of `users` after another, each with the code of the moment, for ever.
 pub fn steadily(from: usize, users: usize, period: i64) -> impl Iterator<Item = Shot> {
-    const LOOK: usize = 256;
     let secret = load::secret();
-    let mut code = String::new();
+    let (mut step, mut code) = (i64::MIN, String::new());
     (0..).map(move |at: usize| {
-        if at.is_multiple_of(LOOK) {
-            code = lab::totp(lab::SEED, (SystemClock.now().unix.0 - AHEAD) / (1000 * period));
+        let now = (SystemClock.now().unix.0 - AHEAD) / (1000 * period);
+        if now != step {
+            (step, code) = (now, lab::totp(lab::SEED, now));
         }
         let user = (from + at) % (users - 10);
         people::login(at, &name(user), home(user), &code, None, &secret)

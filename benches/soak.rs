@@ -1,14 +1,13 @@
 //! Load that lasts: whether anything is lost, grows or gets slower.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use doorward::base::clock::{Clock, SystemClock};
 use doorward::wire::radius::packet::Code;
 
-use crate::lab::Lab;
+use crate::lab::{Lab, PATIENCE};
 use crate::load::{LONGEST, Manner, Score, Sender, Shot, fire_from};
 use crate::size::{enrolled, resident, steadily};
 use crate::{MANY, Report, closed, machine, people, table};
@@ -16,13 +15,17 @@ use crate::{MANY, Report, closed, machine, people, table};
 /// Users in the load that lasts, and seconds for which a code of theirs is good: a million with usual generators has fewer
 /// codes in a second than seven tenths of what two cores do.
 const SOAKED: usize = 700_000;
-const SOAK_STEP: i64 = 15;
+const SOAK_STEP: i64 = 8;
 /// Minutes of load that lasts; `SOAK_MINUTES` says otherwise.
 const SOAK_MINUTES: u64 = 30;
 /// How much of what it can do it is asked for.
 const SOAK_LOAD: f64 = 0.7;
 /// In this time nobody comes twice; a little more than a step.
-const ROUND: Duration = Duration::from_millis(16_500);
+const ROUND: Duration = Duration::from_millis(8_800);
+/// What it can do is measured for so long that what the store does now and then is part of it.
+const FULL: Duration = Duration::from_secs(60);
+/// How often the audit's file is rotated.
+const ROTATED: Duration = Duration::from_secs(60);
 /// The time that everybody has to log in for the first time.
 const FIRST: Duration = Duration::from_secs(90);
 
@@ -41,7 +44,8 @@ pub fn soak(report: &mut Report) {
         std::thread::sleep(ROUND);
         rate
     };
-    let (first, full) = (most(SOAKED, FIRST), most((codes * 10.0) as usize, Duration::from_secs(10)));
+    let first = most(SOAKED, FIRST);
+    let full = most((codes * FULL.as_secs_f64()) as usize, FULL);
     let rate = (full * SOAK_LOAD).min(codes);
     let figures = format!("{first:.0}/s, {full:.0}/s, {rate:.0}/s");
     table::figure("everybody for the first time, full load, and the load that lasts", &figures);
@@ -49,14 +53,37 @@ pub fn soak(report: &mut Report) {
     course.run(&lab, &mut sender, &mut shots, minutes).add_to(report);
 }
 
-/// Why the program says that it dropped something; once a minute and reason.
-fn dropped(lab: &Lab) -> BTreeMap<String, usize> {
-    let mut reasons = BTreeMap::new();
-    for line in lab.log().lines().filter(|line| line.contains("radius.dropped")) {
-        let reason = line.split("\"reason\":\"").nth(1).and_then(|rest| rest.split('"').next());
-        *reasons.entry(reason.unwrap_or("?").to_owned()).or_default() += 1;
+/// What the program has counted so far of logins and datagrams, by outcome and reason.
+fn counted(lab: &Lab) -> BTreeMap<String, f64> {
+    const WANTED: [&str; 2] = ["doorward_logins_total{", "doorward_radius_datagrams_total{"];
+    let page = lab.page("/metrics");
+    let wanted = page.lines().filter(|line| WANTED.iter().any(|name| line.starts_with(name)));
+    let number = |line: &str| {
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        (name.to_owned(), value.parse().unwrap())
+    };
+    wanted.map(number).collect()
+}
+
+/// How often settings were read again since the start.
+fn reloads(lab: &Lab) -> f64 {
+    let page = lab.page("/metrics");
+    let done = |line: &&str| line.starts_with("doorward_reloads_total{") && line.contains("\"done\"");
+    page.lines().find(done).and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
+}
+
+/// The audit's file makes room for an empty one, as those do it who keep a month of it.
+fn rotate(lab: &Lab) {
+    let (path, old) = (lab.path("audit.jsonl"), lab.path("audit.jsonl.1"));
+    let before = reloads(lab);
+    std::fs::rename(&path, &old).unwrap();
+    lab.signal("HUP");
+    let end = SystemClock.now().steady + PATIENCE;
+    while reloads(lab) <= before {
+        assert!(SystemClock.now().steady < end, "the audit is opened anew");
+        std::thread::sleep(Duration::from_millis(50));
     }
-    reasons
+    std::fs::remove_file(old).unwrap();
 }
 
 /// Ends what goes on beside the load, also when that ends by a fault.
@@ -92,14 +119,18 @@ impl Course {
             limit: Some(LONGEST * 6),
             ..closed(people::MOST_AT_ONCE, Some(Code::AccessAccept))
         };
-        let (over, audit) = (AtomicBool::new(false), lab.path("audit.jsonl"));
+        let over = AtomicBool::new(false);
+        rotate(lab);
         std::thread::scope(|scope| {
-            // What is written down in half an hour would fill a small disk. While the system empties a file whoever writes to it
-            // waits, so it is done before there is much in it.
+            // What is written down in half an hour would fill a small disk.
             scope.spawn(|| {
+                let mut last = SystemClock.now().steady;
                 while !over.load(Ordering::Relaxed) {
-                    File::options().write(true).open(&audit).unwrap().set_len(0).unwrap();
-                    std::thread::sleep(Duration::from_secs(1));
+                    std::thread::sleep(Duration::from_millis(100));
+                    if SystemClock.now().steady - last >= ROTATED {
+                        last += ROTATED;
+                        rotate(lab);
+                    }
                 }
             });
             let _at_the_end = Over(&over);
@@ -107,17 +138,29 @@ impl Course {
                 let ports = [lab.radius.port(), sender.port()];
                 let before = ports.map(machine::overflowed);
                 let many = (self.rate * 60.0) as usize;
+                let counted_before = counted(lab);
                 let volley = || fire_from(sender, (&mut *shots).take(many), manner);
                 let (score, cpu) = table::with_cpu(lab.pid(), volley);
                 let after = ports.map(machine::overflowed);
-                self.add(lab, minute, (&score, cpu), [after[0] - before[0], after[1] - before[1]]);
+                self.add(lab, minute, (&score, cpu));
+                // Who had to ask again was not answered the first time.
+                if score.lost + score.wrong + score.again > 0 {
+                    let [ours, theirs] = [after[0] - before[0], after[1] - before[1]];
+                    println!("            {ours} requests and {theirs} replies found a socket that was full");
+                    for (name, value) in counted(lab) {
+                        let more = value - counted_before.get(&name).copied().unwrap_or_default();
+                        if more > 0.0 {
+                            println!("            {name} {more}");
+                        }
+                    }
+                }
             }
         });
         self
     }
 
-    /// A minute has passed; `full` requests and replies found a socket that was full.
-    fn add(&mut self, lab: &Lab, minute: u64, (score, cpu): (&Score, Duration), full: [u64; 2]) {
+    /// A minute has passed.
+    fn add(&mut self, lab: &Lab, minute: u64, (score, cpu): (&Score, Duration)) {
         let (size, late) = (resident(lab), score.waits.quantile(0.99));
         println!(
             "minute {minute:>3}: {:>8} answers, {} lost, {} wrong, {} sent more than once, p50 {:.0} us, p99 {late:.0} us, \
@@ -130,15 +173,7 @@ impl Course {
             score.waits.most().as_secs_f64() * 1e3,
             cpu.as_secs_f64() * 1e6 / score.waits.len().max(1) as f64,
         );
-        // Who had to ask again was not answered the first time.
-        let failed = score.lost + score.wrong + score.again;
-        if failed > 0 {
-            let [ours, theirs] = full;
-            println!("            {ours} requests and {theirs} replies found a socket that was full");
-            println!("            dropped since the start, by the program's log: {:?}", dropped(lab));
-            println!("            in its last moments, by the audit: {:?}", reasons(lab));
-        }
-        self.failed += failed;
+        self.failed += score.lost + score.wrong + score.again;
         self.sizes.push(size);
         self.slowest.push(late);
     }
@@ -153,14 +188,4 @@ impl Course {
         report.figures.add("soak p99", average(last) / average(first));
         report.figures.add("M3", sizes[sizes.len().min(11) - 1] - sizes[0]);
     }
-}
-
-/// How often the audit gives which reason.
-fn reasons(lab: &Lab) -> BTreeMap<String, usize> {
-    let mut found = BTreeMap::new();
-    for line in BufReader::new(File::open(lab.path("audit.jsonl")).unwrap()).lines() {
-        let record: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap_or_default();
-        *found.entry(record["reason"].to_string()).or_default() += 1;
-    }
-    found
 }
