@@ -194,6 +194,8 @@ fn floor(report: &mut Report) {
     let round = |_| measure("echo of datagrams", (echo.pid(), echo.address), &shots, closed(MANY, None));
     report.add((0..ROUNDS).map(round));
     report.add([measure("echo of datagrams", (echo.pid(), echo.address), &shots[..2000], closed(1, None))]);
+    let evenly = Manner { rate: Some(RATE), ..closed(people::MOST_AT_ONCE, None) };
+    report.add([measure("echo, at 5,000/s", (echo.pid(), echo.address), &shots[..EVEN], evenly)]);
     let dir = people::folder();
     let ways: [(&str, bool, Sync); 3] = [
         ("fdatasync of 4 KiB at the end of a file", false, File::sync_data),
@@ -245,7 +247,7 @@ fn log_in(
 /// A fixed number of logins in a second, evenly and whatever is answered meanwhile.
 fn evenly(report: &mut Report, lab: &Lab, users: Range<usize>) {
     let accept = Some(Code::AccessAccept);
-    let manner = Manner { rate: Some(RATE), spin: true, ..closed(people::MOST_AT_ONCE, accept) };
+    let manner = Manner { rate: Some(RATE), ..closed(people::MOST_AT_ONCE, accept) };
     let round = |round| {
         let shots = people::logins(users.clone(), round - 1, QUIET, "");
         measure("code alone, at 5,000/s", of(lab), &shots, manner)

@@ -117,8 +117,6 @@ pub struct Manner<'a> {
     pub window: usize,
     /// So many are sent in a second, evenly and whatever is answered meanwhile; `None` sends as soon as there is room.
     pub rate: Option<f64>,
-    /// Never sleep: neither the time to wake up before sending nor that after a reply is then in the times.
-    pub spin: bool,
     /// What every reply must say; `None` takes any bytes that carry the request's identifier.
     pub expect: Option<Code>,
     /// What every reply must be, octet by octet.
@@ -197,9 +195,7 @@ impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
             if self.flying.is_empty() && over {
                 break;
             }
-            if !self.manner.spin {
-                self.wait(if over { None } else { self.planned(self.next) });
-            }
+            self.wait(if over { None } else { self.planned(self.next) });
             self.take(&mut buffers);
             self.send_again();
         }
