@@ -18,8 +18,8 @@ use crate::{MANY, QUIET, ROUNDS, Report, SINGLES, closed, measure, of};
 
 /// Users of one case, who all log in once in each round.
 const CROWD: usize = 4000;
-/// Copies of each request.
-const COPIES: usize = 4;
+/// Copies of each request, in each round.
+const COPIES: usize = 5;
 /// Datagrams of one kind of junk, in each round.
 const JUNK: usize = 100_000;
 
@@ -111,11 +111,11 @@ fn copies(report: &mut Report, lab: &Lab, users: Range<usize>) {
     assert_eq!((first.wrong, first.lost), (0, 0), "everybody is let in at first");
     let manner = Manner { alike: Some(&first.replies), ..closed(MANY, accept) };
     let round = |_| {
-        let (score, cpu) =
-            table::with_cpu(lab.pid(), || fire_from(&mut sender, requests.iter().cloned(), manner));
+        let shots = requests.iter().cycle().take(COPIES * requests.len()).cloned();
+        let (score, cpu) = table::with_cpu(lab.pid(), || fire_from(&mut sender, shots, manner));
         Row { case: "copy of an answered request", window: MANY, cpu, score }
     };
-    let rows: Vec<Row> = (0..COPIES).map(round).collect();
+    let rows: Vec<Row> = (0..ROUNDS).map(round).collect();
     let not_alike: usize = rows.iter().map(|row| row.score.wrong + row.score.lost).sum();
     let each = report.add(rows);
     report.figures.add("R10", each);

@@ -119,7 +119,7 @@ pub struct Manner<'a> {
     pub rate: Option<f64>,
     /// What every reply must say; `None` takes any bytes that carry the request's identifier.
     pub expect: Option<Code>,
-    /// What every reply must be, octet by octet.
+    /// What every reply must be, octet by octet; over again where there are more.
     pub alike: Option<&'a [Vec<u8>]>,
     /// Whether to hand the replies back.
     pub keep: bool,
@@ -308,7 +308,7 @@ impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
         let request = &flight.shot.bytes;
         self.score.waits.add(now.saturating_duration_since(flight.first));
         if let Some(alike) = self.manner.alike {
-            self.score.wrong += usize::from(alike[flight.number] != reply);
+            self.score.wrong += usize::from(alike[flight.number % alike.len()] != reply);
         }
         if self.manner.keep {
             self.score.replies.resize(self.score.replies.len().max(flight.number + 1), Vec::new());
