@@ -18,39 +18,46 @@ const SOAKED: usize = 700_000;
 const SOAK_STEP: i64 = 8;
 /// Minutes of load that lasts; `SOAK_MINUTES` says otherwise.
 const SOAK_MINUTES: u64 = 30;
+/// Full load comes before it for a third of that time, so that what the store does now and then is part of it.
+const OF_FULL: u64 = 3;
 /// How much of what it can do it is asked for.
 const SOAK_LOAD: f64 = 0.7;
 /// In this time nobody comes twice; a little more than a step.
 const ROUND: Duration = Duration::from_millis(8_800);
-/// What it can do is measured for so long that what the store does now and then is part of it.
-const FULL: Duration = Duration::from_secs(60);
 /// How often the audit's file is rotated.
 const ROTATED: Duration = Duration::from_secs(60);
 /// The time that everybody has to log in for the first time.
 const FIRST: Duration = Duration::from_secs(90);
+const MINUTE: Duration = Duration::from_secs(60);
 
-/// Load that lasts, at seven tenths of what the program can do or as fast as the users' codes allow.
+/// Full load, and then load that lasts at seven tenths of it or as fast as the users' codes allow.
 pub fn soak(report: &mut Report) {
     let minutes = std::env::var("SOAK_MINUTES").map_or(SOAK_MINUTES, |text| text.parse().unwrap());
     let mut lab = enrolled(SOAKED, SOAK_STEP);
     lab.run();
-    // Everybody's code is good once; a little more leaves room for the turn of a step.
-    let codes = SOAKED as f64 / ROUND.as_secs_f64();
     let (mut sender, mut shots) = (Sender::new(lab.radius), steadily(0, SOAKED, SOAK_STEP));
-    // Everybody once, so that what is kept of people is there and no growth; then as fast as it goes.
-    let mut most = |users: usize, time: Duration| {
-        let manner = Manner { limit: Some(time), ..closed(MANY, Some(Code::AccessAccept)) };
-        let rate = fire_from(&mut sender, shots.by_ref().take(users), manner).rate();
-        std::thread::sleep(ROUND);
-        rate
-    };
-    let first = most(SOAKED, FIRST);
-    let full = most((codes * FULL.as_secs_f64()) as usize, FULL);
-    let rate = (full * SOAK_LOAD).min(codes);
-    let figures = format!("{first:.0}/s, {full:.0}/s, {rate:.0}/s");
-    table::figure("everybody for the first time, full load, and the load that lasts", &figures);
-    let course = Course { rate, sizes: vec![resident(&lab)], ..Course::default() };
-    course.run(&lab, &mut sender, &mut shots, minutes).add_to(report);
+    // Everybody once, so that what is kept of people is there and no growth.
+    let accept = Some(Code::AccessAccept);
+    let manner = Manner { limit: Some(FIRST), ..closed(MANY, accept) };
+    let first = fire_from(&mut sender, shots.by_ref().take(SOAKED), manner).rate();
+    rotate(&lab);
+    while_rotated(&lab, || {
+        let mut course = Course::new(&lab, &mut sender, &mut shots);
+        let most = (minutes / OF_FULL).max(1);
+        println!("full load:");
+        (0..most).for_each(|_| course.minute(closed(MANY, accept)));
+        // Everybody's code is good once; a little more leaves room for the turn of a step.
+        let codes = SOAKED as f64 / ROUND.as_secs_f64();
+        let full = course.rate();
+        let rate = (full * SOAK_LOAD).min(codes);
+        report.figures.add("M3", course.growth());
+        let figures = format!("{first:.0}/s, {full:.0}/s, {rate:.0}/s");
+        table::figure("everybody for the first time, full load, and the load that lasts", &figures);
+        let mut course = course.again();
+        let manner = Manner { rate: Some(rate), ..closed(people::MOST_AT_ONCE, accept) };
+        (0..minutes).for_each(|_| course.minute(manner));
+        course.add_to(report);
+    });
 }
 
 /// What the program has counted so far of logins and datagrams, by outcome and reason.
@@ -95,76 +102,87 @@ impl Drop for Over<'_> {
     }
 }
 
-/// How load went that lasts.
-#[derive(Default)]
-struct Course {
-    rate: f64,
+/// Rotates the audit as long as `what` goes on: what is written down in half an hour would fill a small disk.
+fn while_rotated(lab: &Lab, what: impl FnOnce()) {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut last = SystemClock.now().steady;
+            while !over.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(100));
+                if SystemClock.now().steady - last >= ROTATED {
+                    last += ROTATED;
+                    rotate(lab);
+                }
+            }
+        });
+        let _at_the_end = Over(&over);
+        what();
+    });
+}
+
+/// How load goes that lasts, minute by minute.
+struct Course<'a, I> {
+    lab: &'a Lab,
+    sender: &'a mut Sender,
+    shots: &'a mut I,
+    /// Requests that were not answered the first time, or not as they should be.
     failed: usize,
+    answers: usize,
+    time: Duration,
     /// Memory before and after each minute, in MB.
     sizes: Vec<f64>,
     /// p99 of each minute, in microseconds.
     slowest: Vec<f64>,
 }
 
-impl Course {
-    fn run(
-        mut self,
-        lab: &Lab,
-        sender: &mut Sender,
-        shots: &mut dyn Iterator<Item = Shot>,
-        minutes: u64,
-    ) -> Self {
-        let manner = Manner {
-            rate: Some(self.rate),
-            limit: Some(LONGEST * 6),
-            ..closed(people::MOST_AT_ONCE, Some(Code::AccessAccept))
-        };
-        let over = AtomicBool::new(false);
-        rotate(lab);
-        std::thread::scope(|scope| {
-            // What is written down in half an hour would fill a small disk.
-            scope.spawn(|| {
-                let mut last = SystemClock.now().steady;
-                while !over.load(Ordering::Relaxed) {
-                    std::thread::sleep(Duration::from_millis(100));
-                    if SystemClock.now().steady - last >= ROTATED {
-                        last += ROTATED;
-                        rotate(lab);
-                    }
-                }
-            });
-            let _at_the_end = Over(&over);
-            for minute in 1..=minutes {
-                let ports = [lab.radius.port(), sender.port()];
-                let before = ports.map(machine::overflowed);
-                let many = (self.rate * 60.0) as usize;
-                let counted_before = counted(lab);
-                let volley = || fire_from(sender, (&mut *shots).take(many), manner);
-                let (score, cpu) = table::with_cpu(lab.pid(), volley);
-                let after = ports.map(machine::overflowed);
-                self.add(lab, minute, (&score, cpu));
-                // Who had to ask again was not answered the first time.
-                if score.lost + score.wrong + score.again > 0 {
-                    let [ours, theirs] = [after[0] - before[0], after[1] - before[1]];
-                    println!("            {ours} requests and {theirs} replies found a socket that was full");
-                    for (name, value) in counted(lab) {
-                        let more = value - counted_before.get(&name).copied().unwrap_or_default();
-                        if more > 0.0 {
-                            println!("            {name} {more}");
-                        }
-                    }
+impl<'a, I: Iterator<Item = Shot>> Course<'a, I> {
+    fn new(lab: &'a Lab, sender: &'a mut Sender, shots: &'a mut I) -> Self {
+        // A code that was shown is not shown again.
+        std::thread::sleep(ROUND);
+        let sizes = vec![resident(lab)];
+        Self { lab, sender, shots, failed: 0, answers: 0, time: Duration::ZERO, sizes, slowest: Vec::new() }
+    }
+
+    /// Another one with the same users; what failed before counts there too.
+    fn again(self) -> Self {
+        Self { failed: self.failed, ..Self::new(self.lab, self.sender, self.shots) }
+    }
+
+    fn minute(&mut self, manner: Manner<'_>) {
+        let ports = [self.lab.radius.port(), self.sender.port()];
+        let (full, before) = (ports.map(machine::overflowed), counted(self.lab));
+        let end = SystemClock.now().steady + MINUTE;
+        let shots = self.shots.by_ref().take_while(|_| SystemClock.now().steady < end);
+        let manner = Manner { limit: Some(MINUTE + LONGEST), ..manner };
+        let (score, cpu) = table::with_cpu(self.lab.pid(), || fire_from(self.sender, shots, manner));
+        self.add(&score, cpu);
+        // Who had to ask again was not answered the first time.
+        if score.lost + score.wrong + score.again > 0 {
+            let after = ports.map(machine::overflowed);
+            let [ours, theirs] = [after[0] - full[0], after[1] - full[1]];
+            println!("            {ours} requests and {theirs} replies found a socket that was full");
+            for (name, value) in counted(self.lab) {
+                let more = value - before.get(&name).copied().unwrap_or_default();
+                if more > 0.0 {
+                    println!("            {name} {more}");
                 }
             }
-        });
-        self
+        }
     }
 
     /// A minute has passed.
-    fn add(&mut self, lab: &Lab, minute: u64, (score, cpu): (&Score, Duration)) {
-        let (size, late) = (resident(lab), score.waits.quantile(0.99));
+    fn add(&mut self, score: &Score, cpu: Duration) {
+        let (size, late) = (resident(self.lab), score.waits.quantile(0.99));
+        self.failed += score.lost + score.wrong + score.again;
+        self.answers += score.waits.len();
+        self.time += score.elapsed;
+        self.sizes.push(size);
+        self.slowest.push(late);
         println!(
-            "minute {minute:>3}: {:>8} answers, {} lost, {} wrong, {} sent more than once, p50 {:.0} us, p99 {late:.0} us, \
+            "minute {:>3}: {:>8} answers, {} lost, {} wrong, {} sent more than once, p50 {:.0} us, p99 {late:.0} us, \
              longest {:.1} ms, {:.1} us of CPU each, {size:.1} MB",
+            self.slowest.len(),
             score.waits.len(),
             score.lost,
             score.wrong,
@@ -173,9 +191,16 @@ impl Course {
             score.waits.most().as_secs_f64() * 1e3,
             cpu.as_secs_f64() * 1e6 / score.waits.len().max(1) as f64,
         );
-        self.failed += score.lost + score.wrong + score.again;
-        self.sizes.push(size);
-        self.slowest.push(late);
+    }
+
+    /// Answers in a second.
+    fn rate(&self) -> f64 {
+        self.answers as f64 / self.time.as_secs_f64()
+    }
+
+    /// Memory at the end less that at the beginning, in MB.
+    fn growth(&self) -> f64 {
+        self.sizes[self.sizes.len() - 1] - self.sizes[0]
     }
 
     fn add_to(&self, report: &mut Report) {
@@ -186,6 +211,5 @@ impl Course {
         report.figures.add("soak lost", *failed as f64);
         report.figures.add("soak growth", sizes[sizes.len() - 1] - sizes[tenth]);
         report.figures.add("soak p99", average(last) / average(first));
-        report.figures.add("M3", sizes[sizes.len().min(11) - 1] - sizes[0]);
     }
 }
