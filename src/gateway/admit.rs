@@ -185,6 +185,8 @@ pub struct Place {
     all: Arc<AtomicUsize>,
     client: Arc<AtomicUsize>,
     source: Option<Seat>,
+    /// When it was taken.
+    pub(in crate::gateway) since: Option<crate::gateway::ports::Moment>,
 }
 
 impl Drop for Place {
@@ -280,8 +282,7 @@ impl Admission {
         let mut place = self.place(&self.running, &gate.running)?;
         // The source first: one that floods takes nothing from the others behind its client. Then the client, which
         // takes nothing from the others of its realm, and so on outwards.
-        if let Some(source) = source_of(client, origin) {
-            let source = gate.sources.hash(&source);
+        if let Some(source) = source_of(client, origin).map(|source| gate.sources.hash(&source)) {
             if !gate.sources.allows_hash(source) {
                 return Err(Refused::SourceRate);
             }
@@ -334,7 +335,7 @@ impl Admission {
             client.fetch_sub(1, Ordering::AcqRel);
             return Err(Refused::Full);
         }
-        Ok(Place { all: all.clone(), client: client.clone(), source: None })
+        Ok(Place { all: all.clone(), client: client.clone(), source: None, since: None })
     }
 
     /// Whether this is what `limits` and `clients` would make: then a reload keeps it, with all that it
@@ -363,8 +364,7 @@ impl Admission {
     #[must_use]
     pub fn code_may(&self, who: &Pseudonym, kind: FactorKind, proof: Proof, now: Instant) -> bool {
         self.ticks.note(now);
-        let key = (who, proof);
-        self.codes.iter().filter(|(of, _)| *of == kind).all(|(_, codes)| codes.allows(&key))
+        self.codes.iter().filter(|(of, _)| *of == kind).all(|(_, codes)| codes.allows(&(who, proof)))
     }
 
     /// Logins that run now, replies to questions among them.

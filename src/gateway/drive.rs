@@ -27,7 +27,7 @@ use crate::gateway::faults::Faults;
 use crate::gateway::pending::{Pending, Taken};
 use crate::gateway::ports::places::Places;
 use crate::gateway::ports::{
-    Audit, AuditRecord, Directory, Naming, SecondFactor, ServerState, Soon, Store, Upstream, Vault,
+    Audit, AuditRecord, Directory, Moment, Naming, SecondFactor, ServerState, Soon, Store, Upstream, Vault,
 };
 use crate::gateway::remember::{Kept, Mark, Memory};
 use crate::gateway::spray::Spray;
@@ -205,10 +205,10 @@ impl Gateway {
         if let Some(user) = attempt.origin.user {
             attempt.place = live.places.place(user);
         }
-        let began = attempt.began.steady;
+        let (began, since) = (attempt.began.steady, place.since);
         // Boxed, since it is handed on all the way.
         let flow = Box::new(Flow::new(attempt, live.policy.clone(), live.limits));
-        let ended = self.run(flow, Event::Began, &live, began, &asker).await;
+        let ended = self.run(flow, Event::Began, &live, (began, since), &asker).await;
         drop(place);
         ended
     }
@@ -220,7 +220,7 @@ impl Gateway {
         let ended = match self.pending.take(id, &answer) {
             Taken::Flow(flow) => {
                 let event = Event::Answered(answer);
-                self.run(flow, event, &live, came.steady, &Asker::patient()).await
+                self.run(flow, event, &live, (came.steady, place.since), &Asker::patient()).await
             }
             Taken::Foreign(mut flow) => {
                 let verdict = Verdict::Reject(Reason::UnknownChallenge);
@@ -262,7 +262,7 @@ impl Gateway {
         mut flow: Box<Flow>,
         first: Event,
         live: &Live,
-        came: Instant,
+        (came, since): (Instant, Option<Moment>),
         asker: &Asker,
     ) -> Ended {
         let mut event = first;
@@ -270,6 +270,8 @@ impl Gateway {
         let mut patience = Patience::new(asker, &*self.parts.clock);
         // It is read again whenever there was something to wait for: what is done at once takes no time.
         let mut now = self.parts.clock.now();
+        // And whoever has waited hears of what was written meanwhile.
+        let mut since = since.unwrap_or_else(|| self.parts.store.moment());
         let verdict = loop {
             if asker.is_gone() {
                 flow.call_off();
@@ -279,12 +281,13 @@ impl Gateway {
                 Step::Ask(prompt) => return Ended::bare(self.ask(flow, prompt)),
                 Step::Done(verdict) => break verdict,
             };
-            let job = Job { work: &work, flow: &flow, live, now, after: asker.after };
+            let job = Job { work: &work, flow: &flow, live, now, since, after: asker.after };
             let outcome = match self.work(job, &mut held) {
                 Soon::Now(outcome) => Ok(outcome),
                 Soon::Later(outcome) => {
                     let outcome = patience.wait(outcome, flow.deadline(), work.may_stop()).await;
                     now = self.parts.clock.now();
+                    since = self.parts.store.moment();
                     outcome
                 }
             };

@@ -4,10 +4,13 @@
 
 pub mod counted;
 pub mod inspection;
+pub mod moment;
+pub mod naming;
 pub mod places;
 pub mod provision;
 pub mod record;
 pub mod rows;
+pub mod second;
 pub mod sessions;
 pub mod soon;
 pub mod upstream;
@@ -15,10 +18,13 @@ pub mod verified;
 
 pub use crate::gateway::ports::counted::{Counted, WrongPassword};
 pub use crate::gateway::ports::inspection::{DomainLockout, ServerState};
+pub use crate::gateway::ports::moment::Moment;
+pub use crate::gateway::ports::naming::Naming;
 pub use crate::gateway::ports::record::{Audit, AuditRecord, ExemptLogin};
 pub use crate::gateway::ports::rows::{
     Adopted, Digests, NewEnrolment, NewSubject, SubjectDigest, SubjectRow, Totals,
 };
+pub use crate::gateway::ports::second::SecondFactor;
 pub use crate::gateway::ports::soon::{Later, Soon};
 pub use crate::gateway::ports::upstream::{Question, Upstream};
 pub use crate::gateway::ports::verified::{After, Session, Verified};
@@ -32,9 +38,8 @@ use crate::base::cidr::Prefix;
 use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
 use crate::base::turnstile::Turnstile;
-use crate::login::credential::Code;
-use crate::login::factor::{Enrolment, EnrolmentId, FactorKind, FactorOutcome, Mark, Proof, Sealed, Try};
-use crate::login::identity::{Account, LoginName, Pseudonym, Subject};
+use crate::login::factor::{EnrolmentId, FactorOutcome, Proof, Sealed, Try};
+use crate::login::identity::{Account, LoginName, Pseudonym};
 use crate::login::step::{Changed, Record};
 use crate::login::throttle::{Limits, LockoutRule};
 use crate::login::verdict::Fault;
@@ -117,30 +122,6 @@ pub trait Directory: Send + Sync {
     }
 }
 
-/// Gives accounts their anonymous ids.
-pub trait Naming: Send + Sync {
-    /// The subject behind `account`; a new account gets its id now.
-    ///
-    /// # Errors
-    ///
-    /// A fault of the store, or when the site's own number is missing or belongs to another account.
-    fn subject(&self, account: Account) -> Soon<'_, Result<Subject, Fault>>;
-}
-
-/// A kind of second factor whose codes are typed.
-pub trait SecondFactor: Send + Sync {
-    /// Which kind.
-    fn kind(&self) -> FactorKind;
-
-    /// What `code` would use up of `enrolment` at `now`; `None` when it does not fit. A mark that was used
-    /// before is returned all the same: only the store can tell, atomically.
-    ///
-    /// # Errors
-    ///
-    /// A fault when the seed cannot be unsealed.
-    fn judge(&self, enrolment: &Enrolment, code: &Code, now: UnixTime) -> Result<Option<Mark>, Fault>;
-}
-
 /// Seals and opens what must not lie readable in the store (C-012, F-017). What was sealed for one place
 /// does not open in another.
 pub trait Vault: Send + Sync {
@@ -198,6 +179,25 @@ pub trait Store: Send + Sync {
     /// Here and below: a fault when the store cannot be read or written; then nothing was changed.
     fn pseudonym<'a>(&'a self, digest: &'a SubjectDigest) -> Soon<'a, Result<Option<Pseudonym>, Fault>>;
 
+    /// Now: what is written anywhere before this returns is known to whoever asks with it.
+    fn moment(&self) -> Moment {
+        Moment::default()
+    }
+
+    /// As [`Store::pseudonym`], by what was written before `since` and maybe more.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    fn pseudonym_since<'a>(
+        &'a self,
+        digest: &'a SubjectDigest,
+        since: Moment,
+    ) -> Soon<'a, Result<Option<Pseudonym>, Fault>> {
+        let _any = since;
+        self.pseudonym(digest)
+    }
+
     /// Remembers a subject unless its digest or its pseudonym is known.
     ///
     /// # Errors
@@ -212,6 +212,16 @@ pub trait Store: Send + Sync {
     ///
     /// As above.
     fn recall<'a>(&'a self, who: &'a Pseudonym) -> Soon<'a, Result<Record, Fault>>;
+
+    /// As [`Store::recall`], by what was written before `since` and maybe more.
+    ///
+    /// # Errors
+    ///
+    /// As above.
+    fn recall_since<'a>(&'a self, who: &'a Pseudonym, since: Moment) -> Soon<'a, Result<Record, Fault>> {
+        let _any = since;
+        self.recall(who)
+    }
 
     /// Whether so much waits to be written that no new login should begin: what there is still room for is for those
     /// that have begun. It costs next to nothing to ask.

@@ -9,7 +9,9 @@ use crate::base::bounded::BoundedMap;
 use crate::base::clock::Clock;
 use crate::base::random::{Random, bytes};
 use crate::base::secret::Secret;
-use crate::gateway::ports::{Adopted, Audit, Naming, NewSubject, Place, Soon, Store, SubjectDigest, Vault};
+use crate::gateway::ports::{
+    Adopted, Audit, Moment, Naming, NewSubject, Place, Soon, Store, SubjectDigest, Vault,
+};
 use crate::login::identity::{Account, Pseudonym, Subject};
 use crate::login::verdict::{Fault, FaultKind};
 use crate::subjects::act::{Act, Acts};
@@ -231,13 +233,17 @@ impl Naming for Names {
     /// An id stays for ever: an account that has one keeps it, whatever number its directory gives later. Where the store
     /// is away, that of an account which was looked up a short while ago is known.
     fn subject(&self, account: Account) -> Soon<'_, Result<Subject, Fault>> {
+        self.subject_since(account, self.store.moment())
+    }
+
+    fn subject_since(&self, account: Account, since: Moment) -> Soon<'_, Result<Subject, Fault>> {
         let digests = self.vault.digests(&account.directory, &account.id);
         let Some(newest) = digests.first().copied() else {
             let fault = Fault::new(FaultKind::KeyMissing, "there is no key to find accounts by");
             return Soon::Now(Err(fault));
         };
         // Nearly everybody is known under the newest key.
-        if let Soon::Now(Ok(Some(known))) = self.store.pseudonym(&newest) {
+        if let Soon::Now(Ok(Some(known))) = self.store.pseudonym_since(&newest, since) {
             return Soon::Now(self.named(account, newest, Ok(known)));
         }
         Soon::later(async move {

@@ -17,7 +17,15 @@ impl Gateway {
         if self.parts.store.is_behind() {
             return Err(Refused::StoreBehind);
         }
-        self.live.load().admission.enter(&attempt.client, &attempt.origin, &attempt.name)
+        let place = self.live.load().admission.enter(&attempt.client, &attempt.origin, &attempt.name)?;
+        Ok(self.noted(place))
+    }
+
+    /// What is written anywhere from now on need not be known to whoever has this place.
+    fn noted(&self, place: Place) -> Place {
+        let mut place = place;
+        place.since = Some(self.parts.store.moment());
+        place
     }
 
     /// A place for a reply of `client` to the question `id`. Whoever makes up such ids has no part in the places of those
@@ -29,8 +37,12 @@ impl Gateway {
     pub fn admit_reply(&self, id: ChallengeId, client: &Arc<str>) -> Result<Place, Refused> {
         let admission = &self.live.load().admission;
         if self.pending.holds(id, client) {
-            return admission.resume(client);
+            return admission.resume(client).map(|place| self.noted(place));
         }
-        if self.parts.store.is_behind() { Err(Refused::StoreBehind) } else { admission.stray(client) }
+        if self.parts.store.is_behind() {
+            Err(Refused::StoreBehind)
+        } else {
+            admission.stray(client).map(|place| self.noted(place))
+        }
     }
 }

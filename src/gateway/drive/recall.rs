@@ -28,7 +28,7 @@ impl Gateway {
         job: Job<'a>,
         held: &'a mut Held,
     ) -> Soon<'a, Outcome> {
-        let Job { flow, live, now, .. } = job;
+        let Job { flow, live, now, since, .. } = job;
         let way = if exempt { Way::Beside } else { Way::Alone };
         if held.turn.is_none() {
             let at_once = live.admission.subject_at_once();
@@ -48,7 +48,7 @@ impl Gateway {
             }
         }
         if !self.memory.may_owe()
-            && let Soon::Now(Ok(record)) = self.parts.store.recall(who)
+            && let Soon::Now(Ok(record)) = self.parts.store.recall_since(who, since)
             && !has_failed(&record)
         {
             let record = self.known(who, exempt, flow, live, (Box::new(record), now), held);

@@ -10,7 +10,7 @@ use crate::base::turnstile;
 use crate::gateway::drive::suspect::shown_first;
 use crate::gateway::drive::{Gateway, Live};
 use crate::gateway::ports::{
-    After, Directory, Place as VaultPlace, Question, Session, Soon, SubjectDigest, Verified,
+    After, Directory, Moment, Place as VaultPlace, Question, Session, Soon, SubjectDigest, Verified,
 };
 use crate::gateway::remember::Mark;
 use crate::gateway::strangers::{Asking, Terms};
@@ -44,6 +44,8 @@ pub(super) struct Job<'a> {
     pub(super) flow: &'a Flow,
     pub(super) live: &'a Live,
     pub(super) now: Now,
+    /// What others wrote before that must be known.
+    pub(super) since: Moment,
     /// What the asker wants to do next.
     pub(super) after: After,
 }
@@ -51,7 +53,7 @@ pub(super) struct Job<'a> {
 impl Gateway {
     /// Does a piece of work: at once, as far as nothing has to be waited for.
     pub(super) fn work<'a>(&'a self, job: Job<'a>, held: &'a mut Held) -> Soon<'a, Outcome> {
-        let Job { work, flow, live, now, after } = job;
+        let Job { work, flow, live, now, since, after } = job;
         if let Some(password) = shown_first(work, flow) {
             if self.is_slowed(password, flow, live, now.steady) {
                 return Soon::Now(Outcome::Slowed);
@@ -59,7 +61,7 @@ impl Gateway {
             held.shown = password.cloned();
         }
         match work {
-            Work::FindSubject => self.find(flow, live),
+            Work::FindSubject => self.find(flow, live, since),
             Work::Recall { who, exempt } => self.recall((who, *exempt), job, held),
             Work::Check(who, code, kinds, proof) => self.check(who, code, (*kinds, *proof), job),
             Work::Remember { who, exempt } => Soon::later(async move {
@@ -91,7 +93,7 @@ impl Gateway {
         }
     }
 
-    fn find<'a>(&'a self, flow: &'a Flow, live: &'a Live) -> Soon<'a, Outcome> {
+    fn find<'a>(&'a self, flow: &'a Flow, live: &'a Live, since: Moment) -> Soon<'a, Outcome> {
         let directory = match directory(live, &flow.attempt().client.directory) {
             Ok(directory) => directory,
             Err(fault) => return Soon::Now(Outcome::Subject(Err(fault))),
@@ -110,7 +112,7 @@ impl Gateway {
             }
         };
         let subject = match account {
-            Ok(Some(account)) => self.parts.naming.subject(account),
+            Ok(Some(account)) => self.parts.naming.subject_since(account, since),
             Ok(None) => return Soon::Now(Outcome::Subject(Ok(None))),
             Err(fault) => return Soon::Now(Outcome::Subject(Err(fault))),
         };

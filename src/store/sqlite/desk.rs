@@ -14,11 +14,11 @@ use crate::login::verdict::{Fault, FaultKind};
 use crate::store::sqlite::fault::{fault, spoils_connection};
 use crate::store::sqlite::file::{Inode, Role, connect, inode};
 use crate::store::sqlite::fold::{Fold, Step};
-use crate::store::sqlite::hot::{Held, Hot, lock};
+use crate::store::sqlite::hot::{Held, Hot};
 use crate::store::sqlite::journal::record::Record;
-use crate::store::sqlite::ledger::Log;
 use crate::store::sqlite::migrate::migrate;
 use crate::store::sqlite::open::{Circumstances, open};
+use crate::store::sqlite::seen::Log;
 use crate::store::sqlite::warm::Warm;
 use crate::store::sqlite::writer::{About, Job, Order, Place};
 
@@ -275,7 +275,7 @@ impl Desk {
         let hot = self.hot.clone();
         match self.ready() {
             Ok(_) => self.publish(),
-            Err(_) => lock(&hot.ledger).forget_tables(),
+            Err(_) => hot.ledger().forget_tables(),
         }
     }
 
@@ -288,7 +288,11 @@ impl Desk {
         let (log, version) = seen.unzip();
         let foreign = version.is_none() || version != self.version;
         self.version = version;
-        lock(&self.hot.ledger).end_tables(log.flatten(), foreign);
+        if foreign {
+            // Before anybody may believe memory again.
+            self.hot.ledger().forget_tables();
+        }
+        self.hot.seen.end_tables(log.flatten());
         if foreign {
             self.hot.want_warmth();
         }
@@ -300,7 +304,7 @@ impl Desk {
         self.dirty = false;
         let Role::Writer { patience, .. } = self.place.role else { return };
         let Some(connection) = &self.connection else { return };
-        lock(&self.hot.ledger).begin_tables();
+        self.hot.seen.begin_tables();
         let folded = connection
             .busy_timeout(CHECKPOINT_PATIENCE)
             .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
@@ -359,7 +363,7 @@ fn run_batch(
 ) -> Result<Vec<Option<rusqlite::Error>>, Broken> {
     let mut tx =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Broken::Sqlite)?;
-    lock(&hot.ledger).begin_tables();
+    hot.seen.begin_tables();
     let mut ends = Vec::with_capacity(batch.len());
     let mut whom = Vec::new();
     for job in batch {

@@ -307,7 +307,7 @@ fn flush(hot: &Hot, waiting: Vec<Ending>) {
         asked.since = None;
         asked.marks
     };
-    let journal = lock(&hot.ledger).journal();
+    let journal = hot.seen.journal();
     let end = journal.map_or(Ok(()), |journal| journal.sync_data().map_err(|why| trouble(&why)));
     if end.is_ok() {
         lock(&hot.flusher.asked).marks.1 = marks;

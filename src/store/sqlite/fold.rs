@@ -18,7 +18,7 @@ use crate::login::identity::Pseudonym;
 use crate::login::verdict::Fault;
 use crate::store::sqlite::changes::Changes;
 use crate::store::sqlite::fault::fault;
-use crate::store::sqlite::hot::{Desk, Hot, lock};
+use crate::store::sqlite::hot::{Desk, Hot};
 use crate::store::sqlite::journal::held as held_elsewhere;
 use crate::store::sqlite::journal::record::{Record, START};
 use crate::store::sqlite::ledger::Ledger;
@@ -66,7 +66,7 @@ impl Fold {
             Err(fault) if anew && fault != held_elsewhere() => None,
             Err(fault) => return Err(fault),
         };
-        let is_folded = lock(&hot.ledger).unfolded() == 0;
+        let is_folded = hot.unfolded() == 0;
         let journal = match &held {
             Some(held) if is_folded && held.journal.is_blank() && (!idle || held.journal.is_clean()) => {
                 return Ok(None);
@@ -78,7 +78,7 @@ impl Fold {
         hot.drain();
         let mut names = Names::default();
         for portion in 0..Ledger::PORTIONS {
-            lock(&hot.ledger).name_unfolded(portion, &mut names);
+            hot.ledger().name_unfolded(portion, &mut names);
         }
         names.sort();
         Ok(Some(Self { journal, idle, names, done: 0, newest: None }))
@@ -90,7 +90,7 @@ impl Fold {
         let tx = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|why| broken(&why))?;
-        lock(&hot.ledger).begin_tables();
+        hot.seen.begin_tables();
         let (generation, end) = match self.journal {
             Some(journal) if hot.hold()?.journal.header().generation == journal.0 => journal,
             // Somebody else has folded what he knew of.
@@ -107,7 +107,7 @@ impl Fold {
             .and_then(|()| if is_last { note(&tx, generation, end, self.newest) } else { Ok(()) })
             .and_then(|()| tx.commit());
         for handful in portion.chunks(HANDFUL) {
-            let mut ledger = lock(&hot.ledger);
+            let mut ledger = hot.ledger();
             handful.iter().for_each(|(who, _)| ledger.end_fold(who, written.is_ok()));
         }
         written.map_err(|why| broken(&why))?;
@@ -130,7 +130,7 @@ impl Fold {
         self.done = self.done.saturating_add(PORTION);
         let mut portion = Vec::with_capacity(names.len());
         for handful in names.chunks(HANDFUL) {
-            let mut ledger = lock(&hot.ledger);
+            let mut ledger = hot.ledger();
             let changes = handful.iter().filter_map(|who| Some((who.clone(), ledger.begin_fold(who)?)));
             portion.extend(changes);
         }
@@ -172,33 +172,33 @@ fn cut(hot: &Hot, generation: u64, end: u64, idle: bool) -> Result<(), Fault> {
         draft.copy((&file, generation), (copied, known))?;
         draft.sync()?;
         copied = known;
-        known = lock(&hot.ledger).known_journal();
+        known = hot.seen.known_journal();
     }
     let mut held = hot.hold()?;
     if held.journal.header().generation != generation {
         return Ok(());
     }
     draft.copy((&file, generation), (copied, held.journal.end()))?;
-    let mut last = lock(&hot.ledger).cold();
+    let mut last = hot.ledger().cold();
     if idle && last.is_empty() && held.journal.end() == end {
         last.push(Record::Clean);
     }
     held.journal.give_way(draft, &last)?;
     let (file, end) = (held.journal.file().clone(), held.journal.end());
-    lock(&hot.ledger).set_journal(file, end);
+    hot.seen.set_journal(file, end);
     Ok(())
 }
 
 /// A journal in place of one that is gone or damaged. All that was in it is in the tables now.
 fn make_anew(hot: &Hot, desk: &mut Desk) -> Result<(), Fault> {
     let (newer, cold) = {
-        let mut ledger = lock(&hot.ledger);
+        let mut ledger = hot.ledger();
         desk.journal.take_left().iter().for_each(|record| ledger.take(record));
         (ledger.unfolded_records(), ledger.cold())
     };
     let records: Vec<Record> = cold.into_iter().chain(newer).collect();
     desk.journal.replace(hot.boot.unwrap_or_default(), &records)?;
     desk.journal.unlock();
-    lock(&hot.ledger).set_journal(desk.journal.file().clone(), desk.journal.end());
+    hot.seen.set_journal(desk.journal.file().clone(), desk.journal.end());
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::login::identity::Pseudonym;
 use crate::login::verdict::Fault;
 use crate::store::sqlite::deed::{Deed, Done};
-use crate::store::sqlite::hot::{Held, Hot, about, lock};
+use crate::store::sqlite::hot::{Held, Hot, about};
 use crate::store::sqlite::job::{Ending, Job};
 use crate::store::sqlite::journal::record::put_changes;
 use crate::store::sqlite::settle::Case;
@@ -27,7 +27,7 @@ impl<'a> Group<'a> {
         let jobs = std::mem::take(&mut self.jobs);
         // What somebody else wrote to the tables counts from here on.
         let ends: Vec<Result<Done, Fault>> = match self.hot.mind_tables() {
-            Ok(()) => jobs.iter().map(|job| self.decide(held, job)).collect(),
+            Ok(_) => jobs.iter().map(|job| self.decide(held, job)).collect(),
             Err(fault) => jobs.iter().map(|_| Err(fault.clone())).collect(),
         };
         let was_clean = held.journal.is_clean();
@@ -66,7 +66,7 @@ impl<'a> Group<'a> {
                 self.cases.len().saturating_sub(1)
             }
         };
-        let floor = lock(&self.hot.ledger).floor();
+        let floor = self.hot.ledger().floor();
         match self.cases.get_mut(at) {
             Some((_, Some((case, _)))) => job.deed.run(case, &floor, &self.hot.readers),
             _ => job.deed.run_for_nobody().map_err(|fault| about(doing, &fault)),
@@ -90,7 +90,7 @@ impl<'a> Group<'a> {
             return Err(fault);
         }
         self.hot.append(held, false)?;
-        let mut ledger = lock(&self.hot.ledger);
+        let mut ledger = self.hot.ledger();
         for (who, case) in &self.cases {
             if let Some((case, epoch)) = case.as_ref().filter(|(case, _)| !case.changes.is_empty()) {
                 ledger.change(who, &case.changes, Some((&case.known, *epoch)));

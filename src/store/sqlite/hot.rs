@@ -8,7 +8,7 @@
 
 use std::future::poll_fn;
 use std::mem;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Poll;
 use std::time::Duration;
@@ -29,6 +29,7 @@ use crate::store::sqlite::ledger::{Ledger, Look};
 use crate::store::sqlite::line::Line;
 use crate::store::sqlite::open::Opened;
 use crate::store::sqlite::readers::Readers;
+use crate::store::sqlite::seen::Seen;
 use crate::store::sqlite::size::Size;
 
 /// Deeds in one group. More would let the first wait long for the last.
@@ -41,7 +42,10 @@ pub(super) struct Hot {
     queue: Mutex<Vec<Job>>,
     line: Line,
     desk: Mutex<Desk>,
-    pub(super) ledger: Mutex<Ledger>,
+    ledger: Mutex<Ledger>,
+    /// Bytes of memory that the tables do not have, as when it was locked last.
+    unfolded: AtomicUsize,
+    pub(super) seen: Seen,
     pub(super) readers: Readers,
     pub(super) flusher: Flusher,
     pub(super) clock: Arc<dyn Clock>,
@@ -105,6 +109,31 @@ impl std::ops::DerefMut for Held<'_> {
     }
 }
 
+/// Memory, locked. What of it is told without that is told when this ends.
+pub(super) struct Open<'a>(MutexGuard<'a, Ledger>, &'a AtomicUsize);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let unfolded = self.0.unfolded();
+        if self.1.load(Ordering::Relaxed) != unfolded {
+            self.1.store(unfolded, Ordering::Relaxed);
+        }
+    }
+}
+
+impl std::ops::Deref for Open<'_> {
+    type Target = Ledger;
+    fn deref(&self) -> &Ledger {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Open<'_> {
+    fn deref_mut(&mut self) -> &mut Ledger {
+        &mut self.0
+    }
+}
+
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -119,11 +148,15 @@ impl Hot {
     ) -> Self {
         let flusher = Flusher::default();
         let (journal, ledger) = opened.enter(&flusher);
+        let seen = Seen::default();
+        seen.set_journal(journal.file().clone(), journal.end());
         Self {
             queue: Mutex::default(),
             line: Line::new(size.queue),
             desk: Mutex::new(Desk { journal, bytes: Vec::new() }),
+            unfolded: AtomicUsize::new(ledger.unfolded()),
             ledger: Mutex::new(ledger),
+            seen,
             readers,
             flusher,
             clock,
@@ -135,18 +168,25 @@ impl Hot {
         }
     }
 
+    /// Memory, as soon as nobody else has it.
+    pub(super) fn ledger(&self) -> Open<'_> {
+        Open(lock(&self.ledger), &self.unfolded)
+    }
+
+    /// Bytes of memory that the tables do not have.
+    pub(super) fn unfolded(&self) -> usize {
+        self.unfolded.load(Ordering::Relaxed)
+    }
+
     /// Whether more is to be written than is: half of those who may wait do, or the journal grows faster than it is folded.
     /// A store that fails is not behind: whoever asks it shall hear why.
     pub(super) fn is_behind(&self) -> bool {
         if self.line.is_half_full() {
             return true;
         }
-        let (bytes, unfolded) = {
-            let ledger = lock(&self.ledger);
-            (ledger.known_journal(), ledger.unfolded())
-        };
         let half = self.bounds.fold.midpoint(self.bounds.most);
-        (bytes > half || unfolded > self.bounds.memory / 8 * 7) && !self.flusher.is_failing()
+        let is_much = self.seen.known_journal() > half || self.unfolded() > self.bounds.memory / 8 * 7;
+        is_much && !self.flusher.is_failing()
     }
 
     /// Has `deed` done; also when the caller stops waiting.
@@ -167,20 +207,19 @@ impl Hot {
         result.await.unwrap_or_else(|_| Err(closed()))
     }
 
-    /// What somebody else wrote to the tables is read anew from here on.
-    pub(super) fn mind_tables(&self) -> Result<(), Fault> {
-        let mut ledger = lock(&self.ledger);
-        if !ledger.knows_tables().map_err(|why| trouble(&why))? {
-            ledger.forget_tables();
-            drop(ledger);
+    /// What somebody else wrote to the tables is read anew from here on; `true` when nobody has written.
+    pub(super) fn mind_tables(&self) -> Result<bool, Fault> {
+        let known = self.seen.knows_tables().map_err(|why| trouble(&why))?;
+        if !known {
+            self.ledger().forget_tables();
             self.flusher.order_look();
         }
-        Ok(())
+        Ok(known)
     }
 
     /// The subject from memory, or else from the tables; and of when that is.
     pub(super) fn find(&self, who: &Pseudonym, doing: &str) -> Result<Option<(Known, u64)>, Fault> {
-        let looked = lock(&self.ledger).look(who);
+        let looked = self.ledger().look(who);
         let (before, epoch) = match looked {
             Look::Found(known, epoch) => return Ok(Some((known, epoch))),
             Look::Tables(before, epoch) => (before, epoch),
@@ -188,7 +227,7 @@ impl Hot {
         let Some(mut known) = self.readers.read(doing, |db| Known::load(db, who))? else { return Ok(None) };
         // What was not folded before the tables were read may have been since.
         known.apply(&before);
-        lock(&self.ledger).complete(who, &mut known, epoch);
+        self.ledger().complete(who, &mut known, epoch);
         if self.missed.fetch_add(1, Ordering::Relaxed) == FEW {
             self.flusher.order_warmth();
         }
@@ -272,11 +311,10 @@ impl Hot {
     /// Goes on with another store that lies at our path now.
     pub(super) fn begin_anew(&self, opened: Opened) {
         let mut desk = lock(&self.desk);
-        let mut ledger = lock(&self.ledger);
         let (journal, other) = opened.enter(&self.flusher);
-        let forgotten = ledger.begin_anew(other);
+        let forgotten = self.ledger().begin_anew(other);
+        self.seen.begin_anew(journal.file().clone(), journal.end());
         desk.journal = journal;
-        drop(ledger);
         drop(desk);
         drop(forgotten);
         self.drain();
@@ -308,7 +346,7 @@ impl Hot {
         if was_clean && !journal.is_clean() {
             self.flusher.note_write(&*self.clock, true);
         }
-        let mut ledger = lock(&self.ledger);
+        let mut ledger = self.ledger();
         let (records, forgotten) = match news {
             News::Records(records) | News::Next(records) => (records, None),
             News::Other(records) => {
@@ -317,8 +355,9 @@ impl Hot {
             }
         };
         records.iter().for_each(|record| ledger.take(record));
-        ledger.set_journal(journal.file().clone(), journal.end());
         drop(ledger);
+        // Whoever sees that it is known finds it in memory.
+        self.seen.set_journal(journal.file().clone(), journal.end());
         drop(forgotten);
         if records.iter().any(|record| matches!(record, Record::Forgotten(_))) {
             // Whoever wrote it may leave it to us to forget it here as well (F-012).
@@ -353,7 +392,7 @@ impl Hot {
             // What comes behind them must not look as if nothing could be missing.
             desk.journal.sync()?;
         }
-        let mut ledger = lock(&self.ledger);
+        let mut ledger = self.ledger();
         records.iter().for_each(|record| ledger.take(record));
         Ok(())
     }
@@ -361,15 +400,15 @@ impl Hot {
     /// Writes what was put together; the journal is held.
     pub(super) fn append(&self, desk: &mut Desk, is_clean: bool) -> Result<(), Fault> {
         let end = desk.journal.end().saturating_add(u64::try_from(desk.bytes.len()).unwrap_or(u64::MAX));
-        lock(&self.ledger).promise(end);
+        self.seen.promise(end);
         let written = desk.journal.append(&desk.bytes, is_clean);
-        lock(&self.ledger).know(desk.journal.end());
+        self.seen.know(desk.journal.end());
         written
     }
 
     /// Whether the journal may grow; it must not when it cannot be folded for long.
     pub(super) fn has_room(&self, desk: &Desk) -> bool {
-        let unfolded = lock(&self.ledger).unfolded();
+        let unfolded = self.unfolded();
         if desk.journal.end() > self.bounds.fold || unfolded > self.bounds.memory / 2 {
             self.flusher.want_fold(&*self.clock);
         }
@@ -378,9 +417,8 @@ impl Hot {
 
     /// Whether logins come faster than they are folded: then it must not take its time.
     pub(super) fn presses(&self) -> bool {
-        let ledger = lock(&self.ledger);
-        ledger.known_journal() > self.bounds.fold.saturating_mul(2)
-            || ledger.unfolded() > self.bounds.memory / 4 * 3
+        self.seen.known_journal() > self.bounds.fold.saturating_mul(2)
+            || self.unfolded() > self.bounds.memory / 4 * 3
     }
 }
 

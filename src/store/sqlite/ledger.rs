@@ -1,12 +1,7 @@
 //! What memory holds of the store: the subjects that were asked for, and what is not in the tables yet.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io;
 use std::mem;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::sync::Arc;
 
 use crate::gateway::ports::SubjectDigest;
 use crate::login::identity::Pseudonym;
@@ -33,46 +28,8 @@ pub(super) struct Ledger {
     /// When all that was read became so.
     outdated: u64,
     floor: Floor,
-    seen: Seen,
     /// For packing into.
     bytes: Vec<u8>,
-}
-
-/// How far the files have been read.
-#[derive(Debug, Default)]
-struct Seen {
-    journal: Option<Arc<File>>,
-    /// Bytes of the journal that are in here.
-    known: u64,
-    /// Bytes that it may have because we are writing.
-    promised: u64,
-    /// SQLite's log and how it was after the last write of ours.
-    log: Option<Log>,
-    /// SQLite's log changes because we write.
-    writing: bool,
-}
-
-/// Tells whether a file has been written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp(u64, u64, u64, i64, i64);
-
-impl Stamp {
-    fn of(file: &fs::Metadata) -> Self {
-        Self(file.ino(), file.nlink(), file.len(), file.mtime(), file.mtime_nsec())
-    }
-}
-
-/// SQLite's log as it was at some time.
-#[derive(Debug)]
-pub(super) struct Log(File, Stamp);
-
-impl Log {
-    /// As it is now; `None` when it cannot be told.
-    pub(super) fn at(path: &Path) -> Option<Self> {
-        let file = File::open(path).ok()?;
-        let stamp = Stamp::of(&file.metadata().ok()?);
-        Some(Self(file, stamp))
-    }
 }
 
 /// What memory has of a subject.
@@ -101,25 +58,8 @@ impl Ledger {
             clock: 0,
             outdated: 0,
             floor: Floor::default(),
-            seen: Seen::default(),
             bytes: Vec::new(),
         }
-    }
-
-    /// Whether the journal is as far as we know.
-    pub(super) fn knows_journal(&self) -> io::Result<bool> {
-        let Some(journal) = &self.seen.journal else { return Ok(false) };
-        let file = journal.metadata()?;
-        Ok(file.nlink() > 0 && (self.seen.known..=self.seen.promised).contains(&file.len()))
-    }
-
-    /// Whether the tables are as we left them.
-    pub(super) fn knows_tables(&self) -> io::Result<bool> {
-        if self.seen.writing {
-            return Ok(true);
-        }
-        let Some(Log(log, stamp)) = &self.seen.log else { return Ok(false) };
-        Ok(Stamp::of(&log.metadata()?) == *stamp)
     }
 
     pub(super) fn look(&mut self, who: &Pseudonym) -> Look {
@@ -264,8 +204,7 @@ impl Ledger {
     /// may not have known of that. What it was, since giving that back takes a while.
     #[must_use]
     pub(super) fn forget_all(&mut self) -> impl Send + use<> {
-        let seen = mem::take(&mut self.seen);
-        let blank = Self { floor: self.floor, seen, ..Self::new(self.room) };
+        let blank = Self { floor: self.floor, ..Self::new(self.room) };
         self.begin_anew(blank)
     }
 
@@ -351,46 +290,6 @@ impl Ledger {
 
     pub(super) const fn set_floor(&mut self, floor: Floor) {
         self.floor = floor;
-    }
-
-    /// The journal that is read from now on, as far as it is known.
-    pub(super) fn set_journal(&mut self, journal: Arc<File>, known: u64) {
-        self.seen.journal = Some(journal);
-        self.know(known);
-    }
-
-    pub(super) fn journal(&self) -> Option<Arc<File>> {
-        self.seen.journal.clone()
-    }
-
-    /// Bytes of the journal as far as it is known.
-    pub(super) const fn known_journal(&self) -> u64 {
-        self.seen.known
-    }
-
-    /// The journal is known up to here, and nobody writes behind it but others.
-    pub(super) const fn know(&mut self, known: u64) {
-        self.seen.known = known;
-        self.seen.promised = known;
-    }
-
-    /// We write up to here.
-    pub(super) const fn promise(&mut self, end: u64) {
-        self.seen.promised = end;
-    }
-
-    /// We begin to write to the tables; nobody else does.
-    pub(super) const fn begin_tables(&mut self) {
-        self.seen.writing = true;
-    }
-
-    /// We have ended, and left SQLite's log like this. `foreign`: somebody else has written to the tables before.
-    pub(super) fn end_tables(&mut self, log: Option<Log>, foreign: bool) {
-        self.seen.writing = false;
-        self.seen.log = log;
-        if foreign {
-            self.forget_tables();
-        }
     }
 }
 

@@ -12,7 +12,7 @@
 //! * **Memory** holds the subjects that were asked for, and what is not in the tables yet (`ledger`, `cache`).
 //!
 //! Other processes may open the same file: the command line does while the daemon runs. Who writes to the journal holds
-//! its lock and reads first what others wrote; who reads sees by the length of the file that there is something new.
+//! its lock and reads first what others wrote; who reads sees by the length of the file that there is something new (`seen`).
 //! Before somebody changes the tables of a subject he says so in the journal, and again when it is done: in between, and for
 //! good if he ends there, nobody answers from memory about that subject. What any other program writes to the tables is
 //! noticed by SQLite's log.
@@ -46,6 +46,7 @@ mod readers;
 mod reading;
 mod rows;
 mod schema;
+mod seen;
 mod sessions;
 mod settle;
 mod shelf;
@@ -62,7 +63,8 @@ use rusqlite::params;
 
 use crate::base::clock::{Clock, SystemClock, UnixTime};
 use crate::gateway::ports::{
-    Adopted, Counted, NewEnrolment, NewSubject, Soon, Store, SubjectDigest, SubjectRow, Totals, WrongPassword,
+    Adopted, Counted, Moment, NewEnrolment, NewSubject, Soon, Store, SubjectDigest, SubjectRow, Totals,
+    WrongPassword,
 };
 use crate::login::factor::{EnrolmentId, FactorOutcome, Proof, Sealed, Try};
 use crate::login::identity::Pseudonym;
@@ -151,39 +153,31 @@ impl Store for Sqlite {
     }
 
     fn pseudonym<'a>(&'a self, digest: &'a SubjectDigest) -> Soon<'a, Result<Option<Pseudonym>, Fault>> {
-        self.hot.pseudonym(digest)
+        self.pseudonym_since(digest, self.moment())
+    }
+
+    fn moment(&self) -> Moment {
+        self.hot.seen.moment()
+    }
+
+    fn pseudonym_since<'a>(
+        &'a self,
+        digest: &'a SubjectDigest,
+        since: Moment,
+    ) -> Soon<'a, Result<Option<Pseudonym>, Fault>> {
+        self.hot.pseudonym(digest, since)
     }
 
     async fn adopt(&self, subject: NewSubject) -> Result<Adopted, Fault> {
-        self.writer
-            .write("cannot remember a subject", move |db| {
-                if let Some(known) = rows::pseudonym_of(db, &subject.digest)? {
-                    return Ok(Adopted::Known(known));
-                }
-                let newest = rows::newest_key(db)?;
-                if newest > subject.digest.key_id {
-                    return Ok(Adopted::Outdated(newest));
-                }
-                let added = db
-                    .prepare_cached(
-                        "INSERT INTO subject (pseudonym, digest_key, digest, identity_key, identity, created)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (pseudonym) DO NOTHING",
-                    )?
-                    .execute(params![
-                        subject.pseudonym.as_str(),
-                        subject.digest.key_id,
-                        subject.digest.digest,
-                        subject.identity.key_id,
-                        subject.identity.bytes,
-                        subject.created.0,
-                    ])?;
-                Ok(if added == 1 { Adopted::New } else { Adopted::Taken })
-            })
-            .await
+        self.writer.write("cannot remember a subject", move |db| rows::adopt(db, &subject)).await
     }
 
     fn recall<'a>(&'a self, who: &'a Pseudonym) -> Soon<'a, Result<Record, Fault>> {
-        self.hot.recall(who)
+        self.recall_since(who, self.moment())
+    }
+
+    fn recall_since<'a>(&'a self, who: &'a Pseudonym, since: Moment) -> Soon<'a, Result<Record, Fault>> {
+        self.hot.recall(who, since)
     }
 
     async fn settle(

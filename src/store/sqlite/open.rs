@@ -44,8 +44,7 @@ pub(super) struct Opened {
 impl Opened {
     /// Gives the journal back unlocked, and what it holds.
     pub(super) fn enter(self, flusher: &Flusher) -> (Journal, Ledger) {
-        let Self { journal, mut ledger } = self;
-        ledger.set_journal(journal.file().clone(), journal.end());
+        let Self { journal, ledger } = self;
         if ledger.unfolded() > 0 {
             flusher.note_unfolded();
         }

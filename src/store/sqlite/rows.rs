@@ -4,7 +4,7 @@ use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{CachedStatement, Connection, Error, OptionalExtension, Result, Row, params};
 
 use crate::base::clock::UnixTime;
-use crate::gateway::ports::{Counted, NewEnrolment, SubjectDigest, SubjectRow};
+use crate::gateway::ports::{Adopted, Counted, NewEnrolment, NewSubject, SubjectDigest, SubjectRow};
 use crate::login::factor::{Enrolment, EnrolmentId, FactorKind, OtpAlgorithm, Parameters, Progress, Sealed};
 use crate::login::identity::Pseudonym;
 use crate::login::step::KnownNetwork;
@@ -26,6 +26,31 @@ pub(super) fn pseudonym_of(db: &Connection, digest: &SubjectDigest) -> Result<Op
     db.prepare_cached("SELECT pseudonym FROM subject WHERE digest = ?1 AND digest_key = ?2")?
         .query_row(params![digest.digest, digest.key_id], |row| pseudonym(row, 0))
         .optional()
+}
+
+/// As [`crate::gateway::ports::Store::adopt`] says.
+pub(super) fn adopt(db: &Connection, subject: &NewSubject) -> Result<Adopted> {
+    if let Some(known) = pseudonym_of(db, &subject.digest)? {
+        return Ok(Adopted::Known(known));
+    }
+    let newest = newest_key(db)?;
+    if newest > subject.digest.key_id {
+        return Ok(Adopted::Outdated(newest));
+    }
+    let added = db
+        .prepare_cached(
+            "INSERT INTO subject (pseudonym, digest_key, digest, identity_key, identity, created)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (pseudonym) DO NOTHING",
+        )?
+        .execute(params![
+            subject.pseudonym.as_str(),
+            subject.digest.key_id,
+            subject.digest.digest,
+            subject.identity.key_id,
+            subject.identity.bytes,
+            subject.created.0,
+        ])?;
+    Ok(if added == 1 { Adopted::New } else { Adopted::Taken })
 }
 
 /// The newest key that a digest was ever made with.

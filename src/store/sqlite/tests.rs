@@ -159,6 +159,62 @@ fn what_another_process_writes_is_seen_at_once_and_the_other_way_round() {
 }
 
 #[test]
+fn what_another_process_wrote_before_a_request_came_is_seen_by_it_whoever_looked_before() {
+    let lab = Lab::new();
+    let (daemon, command) = (lab.open(), lab.open());
+    let who = subject("p1").pseudonym;
+    let how = WrongPassword { familiar: false, limits: Limits::PASSWORD, directory_window: Duration::ZERO };
+    wait(async {
+        let row = |record: Record| record.password.map_or(0, |failures| failures.row);
+        daemon.adopt(subject("p1")).await.unwrap();
+        let mut shared = 0;
+        for round in 0..20 {
+            let early = daemon.moment();
+            assert_eq!(row(daemon.recall_since(&who, early).await.unwrap()), round);
+            // Not when something was new, as while somebody folds.
+            let looked = daemon.hot.seen.has_looked(early);
+            command.count_wrong_password(&who, UnixTime(5), &how).await.unwrap();
+            let late = daemon.moment();
+            if looked {
+                assert_eq!(row(daemon.recall_since(&who, early).await.unwrap()), round, "one look is enough");
+                shared += 1;
+            }
+            assert_eq!(row(daemon.recall_since(&who, late).await.unwrap()), round + 1);
+        }
+        assert!(shared > 0);
+        let early = daemon.moment();
+        assert_eq!(daemon.pseudonym_since(&subject("p1").digest, early).await, Ok(Some(who.clone())));
+        command.forget(&who).await.unwrap();
+        let late = daemon.moment();
+        assert_eq!(daemon.pseudonym_since(&subject("p1").digest, late).await, Ok(None));
+        assert_eq!(row(daemon.recall_since(&who, late).await.unwrap()), 0);
+        assert_eq!(
+            daemon.pseudonym_since(&subject("p1").digest, early).await,
+            Ok(None),
+            "nothing comes back"
+        );
+    });
+}
+
+#[test]
+fn what_any_program_did_to_the_tables_before_a_request_came_is_seen_by_it_whoever_looked_before() {
+    let lab = Lab::new();
+    let store = lab.open();
+    let who = subject("p1").pseudonym;
+    wait(async {
+        store.adopt(subject("p1")).await.unwrap();
+        let other = Connection::open(lab.path()).unwrap();
+        for day in 100..120 {
+            let early = store.moment();
+            store.recall_since(&who, early).await.unwrap();
+            other.execute("UPDATE subject SET last_day = ?1", [day]).unwrap();
+            let record = store.recall_since(&who, store.moment()).await.unwrap();
+            assert_eq!(record.history.last_day, Some(day));
+        }
+    });
+}
+
+#[test]
 fn a_file_that_was_taken_away_is_a_fault_and_the_one_put_back_is_used_without_a_restart() {
     let lab = Lab::new();
     let store = lab.open();

@@ -7,7 +7,7 @@
 use rusqlite::{Connection, Result, Row, Statement, params};
 
 use crate::login::identity::Pseudonym;
-use crate::store::sqlite::hot::{Hot, lock};
+use crate::store::sqlite::hot::Hot;
 use crate::store::sqlite::known::Known;
 use crate::store::sqlite::{history, rows};
 
@@ -27,7 +27,7 @@ impl Warm {
     /// Reads some more; `false` when there is no more to read or no more room.
     pub(super) fn step(&mut self, db: &Connection, hot: &Hot) -> Result<bool> {
         let clock = {
-            let ledger = lock(&hot.ledger);
+            let ledger = hot.ledger();
             if ledger.is_nearly_full() {
                 return Ok(false);
             }
@@ -38,7 +38,7 @@ impl Warm {
         db.prepare_cached("COMMIT")?.execute([])?;
         let mut read = read?;
         for handful in read.chunks_mut(HANDFUL) {
-            let mut ledger = lock(&hot.ledger);
+            let mut ledger = hot.ledger();
             handful.iter_mut().for_each(|(who, known)| ledger.complete(who, known, clock));
         }
         if let Some((who, _)) = read.last() {

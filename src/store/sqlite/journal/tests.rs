@@ -13,7 +13,6 @@ use crate::login::factor::{
 };
 use crate::login::identity::Pseudonym;
 use crate::login::throttle::Limits;
-use crate::store::sqlite::hot::lock;
 use crate::store::sqlite::journal::record::Record;
 use crate::store::sqlite::{Size, Sqlite};
 
@@ -585,7 +584,7 @@ fn a_process_that_ends_while_it_changes_the_tables_leaves_nobody_with_what_was_b
         other.hot.write(&mut held, &[Record::Cold(who())]).unwrap();
     }
     assert_eq!(last(&store), -1, "he may be read, and is not kept");
-    let seen = lock(&store.hot.ledger).cold();
+    let seen = store.hot.ledger().cold();
     assert_eq!(seen, [Record::Cold(who())]);
     assert_eq!(step(&store, HERE), CONFIRMED);
     store.hot.flusher.order_fold(false);
@@ -595,11 +594,7 @@ fn a_process_that_ends_while_it_changes_the_tables_leaves_nobody_with_what_was_b
     db.execute("DELETE FROM enrolment", []).unwrap();
     assert_eq!(step(&store, HERE + 1), FactorOutcome::Wrong);
     assert!(wait(store.recall(&who())).unwrap().enrolments.is_empty());
-    assert_eq!(
-        lock(&store.hot.ledger).cold(),
-        [Record::Cold(who())],
-        "to begin the journal anew does not end it"
-    );
+    assert_eq!(store.hot.ledger().cold(), [Record::Cold(who())], "to begin the journal anew does not end it");
 }
 
 #[test]
@@ -650,7 +645,7 @@ fn as_long_as_the_disk_says_that_nothing_is_missing_whoever_writes_waits_for_it_
     drop(store);
     let store = lab.open();
     wait(store.set_validity(&who(), None, Some(T0))).unwrap();
-    assert!(!lock(&store.hot.ledger).cold().contains(&Record::Cold(who())));
+    assert!(!store.hot.ledger().cold().contains(&Record::Cold(who())));
     assert!(matches!(lab.records()[..], [Record::Clean, Record::Cold(_), Record::Warm(_)]));
     assert_eq!(step(&store, HERE + 1), CONFIRMED);
 }

@@ -3,7 +3,6 @@
 use super::*;
 use crate::base::clock::ManualClock;
 use crate::login::factor::{EnrolmentId, FactorKind, Mark};
-use crate::store::sqlite::hot::lock;
 use crate::store::sqlite::ledger::Look;
 
 const T0: UnixTime = UnixTime::from_seconds(1_800_000_000);
@@ -69,7 +68,7 @@ async fn settle(store: &Sqlite, n: u16, step: i64) -> FactorOutcome {
 fn when_some_were_missed_all_are_read_as_they_would_be_one_by_one() {
     let folder = filled();
     let store = open(folder.path());
-    let of = |n: u16| match lock(&store.hot.ledger).look(&person(n)) {
+    let of = |n: u16| match store.hot.ledger().look(&person(n)) {
         Look::Found(known, _) => Some(format!("{:?}", known.into_record())),
         Look::Tables(..) => None,
     };
