@@ -8,6 +8,7 @@ pub mod problem;
 pub mod random;
 pub mod report;
 pub mod secret;
+pub mod shards;
 pub mod spread;
 pub mod stamp;
 pub mod table;

@@ -13,7 +13,7 @@ mod last_known;
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,9 +25,10 @@ use crate::base::bounded::BoundedMap;
 use crate::base::cidr::canonical;
 use crate::base::random::{self, Random};
 use crate::base::secret::Secret;
+use crate::base::shards::{SHARDS, Shards};
 use crate::base::spread::Spreading;
 use crate::gateway::remember::by_rule::{LONGEST as LONGEST_PLACE, Places};
-use crate::gateway::remember::last_known::{LONGEST as LONGEST_KNOWN, LastKnown};
+use crate::gateway::remember::last_known::{LONGEST as LONGEST_KNOWN, LastKnown, Next};
 use crate::login::factor::{Enrolment, FactorKind, FactorKinds};
 use crate::login::flow::Flow;
 use crate::login::identity::{Account, Pseudonym, Standing};
@@ -71,16 +72,21 @@ pub(super) struct Memory {
     /// Without one nothing that was typed is remembered.
     key: Option<Hmac<Sha256>>,
     marks: Marks,
-    subjects: Mutex<BoundedMap<Pseudonym, Vec<Entry>, Spreading>>,
+    subjects: Shards<Subjects>,
     /// Digests of wrong passwords, each until when it is known.
     wrong: Mutex<BoundedMap<[u8; 32], Instant>>,
-    places: Mutex<Places>,
-    last_known: Mutex<LastKnown>,
+    places: Shards<Places>,
+    last_known: Shards<LastKnown>,
     /// Behind whom of these the store is asked next.
-    next_known: AtomicU64,
-    /// The store may still have to hear of somebody's wrong passwords.
-    may_owe: AtomicBool,
+    next_known: Mutex<Next>,
+    /// Wrong passwords of which the store was to hear later,
+    owed: AtomicU64,
+    /// and how many there were when it had heard of all of them.
+    heard: AtomicU64,
 }
+
+/// What was shown of each subject.
+type Subjects = BoundedMap<Pseudonym, Vec<Entry>, Spreading>;
 
 struct Entry {
     /// Of the field, and of where it came from.
@@ -107,24 +113,26 @@ impl Memory {
         Self {
             key,
             marks: Marks::default(),
-            subjects: Mutex::new(BoundedMap::hashed(MOST_SUBJECTS, SPENT)),
+            subjects: Shards::new(|| BoundedMap::hashed(MOST_SUBJECTS / SHARDS, SPENT)),
             wrong: Mutex::new(BoundedMap::new(MOST_WRONG, WRONG)),
-            places: Mutex::new(BoundedMap::hashed(MOST_SUBJECTS, LONGEST_PLACE)),
-            last_known: Mutex::new(BoundedMap::hashed(MOST_SUBJECTS, LONGEST_KNOWN)),
-            next_known: AtomicU64::new(0),
-            may_owe: AtomicBool::new(false),
+            places: Shards::new(|| BoundedMap::hashed(MOST_SUBJECTS / SHARDS, LONGEST_PLACE)),
+            last_known: Shards::new(|| BoundedMap::hashed(MOST_SUBJECTS / SHARDS, LONGEST_KNOWN)),
+            next_known: Mutex::default(),
+            owed: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
         }
     }
 
     /// What is known of this login; `enrolments` are those that its subject has now.
     pub(super) fn recall(&self, flow: &Flow, enrolments: &[Enrolment], now: Instant) -> Known {
         let Some(subject) = flow.subject() else { return Known::default() };
-        if self.lock().get(&subject.pseudonym, now).is_none() {
+        let number = subject.pseudonym.number();
+        if self.subjects.look(number).is_none_or(|known| known.get(&subject.pseudonym, now).is_none()) {
             return Known::default();
         }
         let Some(print) = self.print(flow) else { return Known::default() };
         let state = self.state(&subject.account, enrolments, FactorKinds::NONE);
-        let mut subjects = self.lock();
+        let mut subjects = self.subjects.put(number);
         let Some(entries) = subjects.get_mut(&subject.pseudonym, now) else { return Known::default() };
         entries.iter_mut().for_each(|entry| entry.over |= entry.state != state);
         let mut known = Known::default();
@@ -149,7 +157,7 @@ impl Memory {
         let Some(subject) = flow.subject().filter(|_| allowed) else { return };
         let Some(print) = self.print(flow) else { return };
         let state = self.state(&subject.account, flow.enrolments(), FactorKinds::NONE);
-        let mut subjects = self.lock();
+        let mut subjects = self.subjects.put(subject.pseudonym.number());
         let mut entries = subjects.remove(&subject.pseudonym, now).unwrap_or_default();
         entries.retain(|entry| {
             let again = entry.kept == kept && equal(&entry.print, &print);
@@ -169,7 +177,7 @@ impl Memory {
         self.end_places(&subject.pseudonym, now);
         // None behind a question, and of a proof; that the password was wrong is as true there.
         let print = self.print(flow);
-        let mut subjects = self.lock();
+        let Some(mut subjects) = self.subjects.look(subject.pseudonym.number()) else { return };
         for entry in subjects.get_mut(&subject.pseudonym, now).into_iter().flatten() {
             entry.over |= match entry.kept {
                 Kept::Factor(_) => true,
@@ -213,14 +221,15 @@ impl Memory {
     pub(super) fn end(&self, who: &Pseudonym, now: Instant) {
         self.end_places(who, now);
         self.end_recent(who, now);
-        self.lock().get_mut(who, now).into_iter().flatten().for_each(|entry| entry.over = true);
+        let Some(mut subjects) = self.subjects.look(who.number()) else { return };
+        subjects.get_mut(who, now).into_iter().flatten().for_each(|entry| entry.over = true);
     }
 
     /// Drops what is too old.
     pub(super) fn tidy(&self, now: Instant) {
-        self.lock().expire(now);
+        self.subjects.tidy(|subjects| left(subjects, now));
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner).expire(now);
-        self.places().expire(now);
+        self.places.tidy(|places| left(places, now));
         self.tidy_last_known(now);
     }
 
@@ -244,14 +253,12 @@ impl Memory {
         let ids = ids.fold(0, |all, id| all ^ id);
         self.marks.of(&(&account.stamp, standing(account.standing), ids, &account.groups, locked))
     }
+}
 
-    fn places(&self) -> std::sync::MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BoundedMap<Pseudonym, Vec<Entry>, Spreading>> {
-        self.subjects.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// Drops what is too old; whether something is left.
+fn left<V>(known: &mut BoundedMap<Pseudonym, V, Spreading>, now: Instant) -> bool {
+    known.expire(now);
+    !known.is_empty()
 }
 
 /// Tells apart what is no secret: one number for equal things, another for others. Its key is drawn at the start and never

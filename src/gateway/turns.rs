@@ -5,10 +5,11 @@
 //! as none of its passwords was wrong, as many of its logins run side by side as wrong ones are free: if all of them
 //! turn out to be wrong, they are no more than would have been tried one after the other.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use tokio::sync::Semaphore;
 
+use crate::base::shards::Shards;
 use crate::base::spread::SpreadMap;
 use crate::gateway::ports::Soon;
 use crate::login::identity::Pseudonym;
@@ -48,9 +49,15 @@ impl Way {
 
 /// Who has the turn, subject by subject. Holds entries only for subjects whose logins run now, under the numbers of their
 /// ids: should two ever have the same, they wait for each other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Turns {
-    queues: Mutex<SpreadMap<Queue>>,
+    queues: Shards<SpreadMap<Queue>>,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self { queues: Shards::new(SpreadMap::default) }
+    }
 }
 
 #[derive(Debug)]
@@ -103,7 +110,7 @@ impl Seat {
     async fn wait(mut self, way: Way) -> Result<Turn, Fault> {
         let closed = || Fault::new(FaultKind::Internal, "the queue of a subject was closed");
         let (needed, waiting) = {
-            let mut queues = self.turns.lock();
+            let mut queues = self.turns.lock(self.key);
             let queue = queues.get_mut(&self.key).ok_or_else(closed)?;
             let free = &mut queue.free;
             let begun = || Arc::new(Semaphore::new(usize::try_from(std::mem::take(free)).unwrap_or(0)));
@@ -118,7 +125,7 @@ impl Seat {
 
     fn give_back(&mut self, leaves: bool) {
         let shares = std::mem::take(&mut self.shares);
-        let mut queues = self.turns.lock();
+        let mut queues = self.turns.lock(self.key);
         let Some(queue) = queues.get_mut(&self.key) else { return };
         match &queue.waiting {
             Some(waiting) => waiting.add_permits(usize::try_from(shares).unwrap_or(0)),
@@ -162,7 +169,7 @@ impl Turns {
             Way::Beside => LONGEST_EXEMPT_QUEUE,
         };
         let key = who.number();
-        let mut queues = self.lock();
+        let mut queues = self.lock(key);
         let queue = queues.entry(key).or_insert_with(|| Queue::new(room.free.clamp(1, WIDEST)));
         if queue.length >= most {
             let what = format!("{most} logins of one subject wait for each other");
@@ -176,8 +183,8 @@ impl Turns {
         Ok(Seat { turns: self.clone(), key, shares: if left.is_some() { needed } else { 0 } })
     }
 
-    fn lock(&self) -> MutexGuard<'_, SpreadMap<Queue>> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self, key: u64) -> MutexGuard<'_, SpreadMap<Queue>> {
+        self.queues.put(key)
     }
 }
 
@@ -256,7 +263,7 @@ mod tests {
         let alone = alone.await.unwrap().unwrap();
         assert!(!alone.has_company() && !at_once(&turns, Way::Beside).await);
         drop(alone);
-        assert!(turns.queues.lock().unwrap().is_empty());
+        assert!(turns.lock(who("a").number()).is_empty());
     }
 
     #[tokio::test]
@@ -269,6 +276,6 @@ mod tests {
         let more: Vec<_> = (ROOM.at_once..LONGEST_EXEMPT_QUEUE).map(|_| sit(Way::Beside).unwrap()).collect();
         assert_eq!(sit(Way::Beside).map(drop).unwrap_err().kind, FaultKind::Overloaded);
         drop((first, seats, more));
-        assert!(turns.queues.lock().unwrap().is_empty());
+        assert!(turns.lock(who("a").number()).is_empty());
     }
 }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::bounded::BoundedMap;
 use crate::base::clock::Clock;
 use crate::base::random::{Random, bytes};
 use crate::base::secret::Secret;
+use crate::base::shards::{SHARDS, Shards};
+use crate::base::spread::Spreading;
 use crate::gateway::ports::{
     Adopted, Audit, Moment, Naming, NewSubject, Place, Soon, Store, SubjectDigest, Vault,
 };
@@ -24,7 +26,7 @@ pub struct Names {
     clock: Arc<dyn Clock>,
     numbered: BTreeSet<Arc<str>>,
     /// Ids of accounts that were looked up a short while ago, for when the store is away.
-    seen: Mutex<BoundedMap<SubjectDigest, Pseudonym>>,
+    seen: Shards<BoundedMap<SubjectDigest, Pseudonym, Spreading>>,
 }
 
 /// The person behind a pseudonym. No `Debug` output of it.
@@ -68,7 +70,7 @@ impl Names {
         clock: Arc<dyn Clock>,
         numbered: BTreeSet<Arc<str>>,
     ) -> Self {
-        let seen = Mutex::new(BoundedMap::new(MOST_SEEN, SEEN));
+        let seen = Shards::new(|| BoundedMap::hashed(MOST_SEEN / SHARDS, SEEN));
         Self { store, vault, random, clock, numbered, seen }
     }
 
@@ -201,20 +203,20 @@ impl Names {
         stored: Result<Pseudonym, Fault>,
     ) -> Result<Subject, Fault> {
         let now = self.clock.now().steady;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let pseudonym = match stored {
             Ok(pseudonym) => {
+                let mut seen = self.seen.put(newest.number());
                 if seen.renew(&newest, OFTEN, now).is_none_or(|known| *known != pseudonym) {
                     seen.insert(newest, pseudonym.clone(), now);
                 }
                 pseudonym
             }
             Err(fault) if fault.kind == FaultKind::StoreUnavailable => {
-                seen.get(&newest, now).cloned().ok_or(fault)?
+                let seen = self.seen.look(newest.number());
+                seen.and_then(|seen| seen.get(&newest, now).cloned()).ok_or(fault)?
             }
             Err(fault) => return Err(fault),
         };
-        drop(seen);
         Ok(Subject { pseudonym, account: Arc::new(account) })
     }
 

@@ -1,16 +1,32 @@
 //! What a store is given to remember, and what it lists.
 
+use std::hash::{Hash, Hasher};
+
 use crate::base::clock::UnixTime;
 use crate::login::factor::{EnrolmentId, Parameters, Progress, Sealed};
 use crate::login::identity::Pseudonym;
 
 /// Keyed digest of an account's immutable id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SubjectDigest {
     /// Which key.
     pub key_id: u32,
     /// HMAC-SHA-256.
     pub digest: [u8; 32],
+}
+
+impl SubjectDigest {
+    /// A number for tables: it is a keyed hash already.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.digest.first_chunk().copied().map_or(0, u64::from_ne_bytes)
+    }
+}
+
+impl Hash for SubjectDigest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.number());
+    }
 }
 
 /// A digest for each key, newest first. There is one key nearly always, and nothing is allocated for it.

@@ -41,9 +41,9 @@ impl Memory {
         now: Instant,
     ) -> Option<Before> {
         let who = &flow.subject()?.pseudonym;
-        self.places().get(who, now)?;
+        self.places.look(who.number())?.get(who, now)?;
         let (print, state) = (self.print_of_place(flow)?, self.state_of_place(flow, record)?);
-        let mut places = self.places();
+        let mut places = self.places.put(who.number());
         recall_in(places.get_mut(who, now)?, (print, state), now)
     }
 
@@ -52,7 +52,7 @@ impl Memory {
         let Some(subject) = flow.subject() else { return };
         let Some(print) = self.print_of_place(flow) else { return };
         let Some(state) = self.state_of_place(flow, flow.record()) else { return };
-        let mut places = self.places();
+        let mut places = self.places.put(subject.pseudonym.number());
         let mut known = places.remove(&subject.pseudonym, now).unwrap_or_default();
         keep_in(&mut known, Place { print, state, kinds, since: now, over: false });
         places.insert(subject.pseudonym.clone(), known, now);
@@ -60,7 +60,8 @@ impl Memory {
 
     /// Nothing counts again that was confirmed of `who` anywhere.
     pub(super) fn end_places(&self, who: &Pseudonym, now: Instant) {
-        self.places().get_mut(who, now).into_iter().flatten().for_each(|place| place.over = true);
+        let Some(mut places) = self.places.look(who.number()) else { return };
+        places.get_mut(who, now).into_iter().flatten().for_each(|place| place.over = true);
     }
 
     fn print_of_place(&self, flow: &Flow) -> Option<Mark> {

@@ -5,12 +5,14 @@
 //! Wrong passwords that come while the store is away are counted here under the same limits, and the store hears of them
 //! before it is asked about their subject again. Seeds are not kept.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crate::base::bounded::BoundedMap;
 use crate::base::cidr::Prefix;
 use crate::base::clock::{Now, UnixTime};
+use crate::base::shards::SHARDS;
 use crate::base::spread::Spreading;
 use crate::gateway::ports::{SubjectDigest, WrongPassword};
 use crate::gateway::remember::bare::{Bare, Counted};
@@ -62,6 +64,13 @@ pub(in crate::gateway) struct Then {
     asked: u32,
 }
 
+/// Where among all who are known.
+#[derive(Debug, Default)]
+pub(super) struct Next {
+    part: usize,
+    number: u64,
+}
+
 /// A wrong password of which the store is still to hear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::gateway) struct Owed {
@@ -73,11 +82,21 @@ pub(in crate::gateway) struct Owed {
 
 impl Memory {
     /// Keeps what the store has just said of the subject of this login. Tells its state, where that had to be found out.
-    pub(in crate::gateway) fn keep_record(&self, flow: &Flow, record: &Record, now: Instant) -> Option<Mark> {
-        let subject = flow.subject()?;
-        let mut subjects = self.last_known_of_all();
-        let Some(known) = subjects.renew(&subject.pseudonym, OFTEN, now) else {
-            subjects.insert(subject.pseudonym.clone(), Known::new(Bare::of(record)), now);
+    /// `is_needed` says whether some fault mode may ask for it: of those who are not known yet nothing is kept without one.
+    pub(in crate::gateway) fn keep_record(
+        &self,
+        flow: &Flow,
+        record: &Record,
+        is_needed: bool,
+        now: Instant,
+    ) -> Option<Mark> {
+        let who = &flow.subject()?.pseudonym;
+        let mut subjects =
+            if is_needed { self.last_known.put(who.number()) } else { self.last_known.look(who.number())? };
+        let Some(known) = subjects.renew(who, OFTEN, now) else {
+            if is_needed {
+                subjects.insert(who.clone(), Known::new(Bare::of(record)), now);
+            }
             return None;
         };
         known.asked = known.asked.wrapping_add(1);
@@ -95,21 +114,31 @@ impl Memory {
 
     /// The next few of those who are known, each as he is known now; all of them in turn.
     pub(in crate::gateway) fn next_known(&self, many: usize) -> Vec<Then> {
-        let next = self.next_known.load(Ordering::Relaxed);
-        let subjects = self.last_known_of_all();
-        let found = subjects.following(next, many);
-        let behind =
-            found.last().filter(|_| found.len() >= many).map_or(0, |(last, _)| last.saturating_add(1));
-        self.next_known.store(behind, Ordering::Relaxed);
-        let asked = |who: &Pseudonym| subjects.peek(who).map_or(0, |known| known.asked);
-        found.into_iter().map(|(number, who)| Then { asked: asked(&who), who, number }).collect()
+        let mut next = self.next_known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = Vec::new();
+        for _ in 0..SHARDS {
+            let Some(subjects) = self.last_known.part(next.part) else { break };
+            let wanted = many.saturating_sub(all.len());
+            let found = subjects.following(next.number, wanted);
+            let last = found.last().map(|(last, _)| last.saturating_add(1));
+            let is_enough = found.len() >= wanted;
+            let asked = |who: &Pseudonym| subjects.peek(who).map_or(0, |known| known.asked);
+            all.extend(found.into_iter().map(|(number, who)| Then { asked: asked(&who), who, number }));
+            if is_enough {
+                next.number = last.unwrap_or(next.number);
+                break;
+            }
+            let part = next.part.saturating_add(1);
+            *next = Next { part: if part < SHARDS { part } else { 0 }, number: 0 };
+        }
+        all
     }
 
     /// Takes up what the store says of somebody without a login of his, unless there was one meanwhile. Whom it does not know
     /// any more, nobody knows; where a factor is gone or locked, or there is another, nothing counts once more.
     pub(in crate::gateway) fn renew(&self, then: &Then, record: &Record, now: Instant) {
         let Then { who, number, asked } = then;
-        let mut subjects = self.last_known_of_all();
+        let Some(mut subjects) = self.last_known.look(who.number()) else { return };
         if subjects.number(who) != Some(*number) {
             return;
         }
@@ -138,7 +167,7 @@ impl Memory {
         network: Option<SubjectDigest>,
         now: Instant,
     ) {
-        let mut subjects = self.last_known_of_all();
+        let Some(mut subjects) = self.last_known.look(who.number()) else { return };
         let Some(known) = subjects.get_mut(who, now) else { return };
         let history = &mut known.bare.history;
         history.last_day = history.last_day.max(Some(day));
@@ -151,7 +180,7 @@ impl Memory {
 
     /// What was known of `who` last.
     pub(in crate::gateway) fn last_known(&self, who: &Pseudonym, now: Instant) -> Option<Record> {
-        self.last_known_of_all().get(who, now).map(|known| known.bare.record())
+        self.last_known.look(who.number())?.get(who, now).map(|known| known.bare.record())
     }
 
     /// Factors that were confirmed at the client of this login and from its network; `record` is what its subject has now,
@@ -163,9 +192,9 @@ impl Memory {
         now: Instant,
     ) -> Option<Before> {
         let who = &flow.subject()?.pseudonym;
-        self.last_known_of_all().get(who, now).filter(|known| !known.recent.is_empty())?;
+        self.last_known.look(who.number())?.get(who, now).filter(|known| !known.recent.is_empty())?;
         let (print, state) = (self.print_of_network(flow)?, self.state_of_place(flow, record)?);
-        let mut subjects = self.last_known_of_all();
+        let mut subjects = self.last_known.look(who.number())?;
         recall_in(&mut subjects.get_mut(who, now)?.recent, (print, state), now)
     }
 
@@ -179,31 +208,41 @@ impl Memory {
         now: Instant,
     ) {
         let Some(subject) = flow.subject() else { return };
+        let number = subject.pseudonym.number();
+        // Without fault modes nobody is known.
+        if self.last_known.look(number).is_none() {
+            return;
+        }
         let Some(print) = self.print_of_network(flow) else { return };
         let Some(state) = state.or_else(|| self.state_of_place(flow, flow.record())) else { return };
-        let mut subjects = self.last_known_of_all();
+        let Some(mut subjects) = self.last_known.look(number) else { return };
         let Some(known) = subjects.get_mut(&subject.pseudonym, now) else { return };
         keep_in(&mut known.recent, Place { print, state, kinds, since: now, over: false });
     }
 
     /// Nothing counts once more that was confirmed of `who`.
     pub(super) fn end_recent(&self, who: &Pseudonym, now: Instant) {
-        if let Some(known) = self.last_known_of_all().get_mut(who, now) {
+        let Some(mut subjects) = self.last_known.look(who.number()) else { return };
+        if let Some(known) = subjects.get_mut(who, now) {
             known.recent.clear();
         }
     }
 
-    /// Counts a wrong password; one that is owed, the store is still to hear of. The flow has just been told what is known
+    /// Counts a wrong password; one that is owed, the store is still to hear of, and one that is needed, some fault mode
+    /// may ask for. The flow has just been told what is known
     /// of its subject, so there is something to count it with.
     pub(in crate::gateway) fn count_wrong_password(
         &self,
         who: &Pseudonym,
         how: &WrongPassword,
-        is_owed: bool,
+        (is_owed, is_needed): (bool, bool),
         flow: &Flow,
         now: Now,
     ) {
-        let mut subjects = self.last_known_of_all();
+        if !is_owed && !is_needed && self.last_known.look(who.number()).is_none() {
+            return;
+        }
+        let mut subjects = self.last_known.put(who.number());
         let mut known =
             subjects.remove(who, now.steady).unwrap_or_else(|| Known::new(Bare::of(flow.record())));
         let row = |failures: Option<Failures>| failures.unwrap_or(Failures::NONE);
@@ -224,7 +263,7 @@ impl Memory {
             if known.owed.len() >= MOST_OWED {
                 known.owed.remove(0);
             }
-            self.may_owe.store(true, Ordering::Release);
+            self.owed.fetch_add(1, Ordering::AcqRel);
             known.owed.push(Owed { at: now.unix, how: *how });
         }
         subjects.insert(who.clone(), known, now.steady);
@@ -232,7 +271,7 @@ impl Memory {
 
     /// A right password has come. Where the store is away, what that has counted before stays there.
     pub(in crate::gateway) fn forgive(&self, who: &Pseudonym, forgiven: Forgiven, now: Instant) {
-        let mut subjects = self.last_known_of_all();
+        let Some(mut subjects) = self.last_known.look(who.number()) else { return };
         let Some(known) = subjects.get_mut(who, now) else { return };
         let mut counted = known.bare.counted();
         let own = if forgiven.familiar { &mut counted.familiar_password } else { &mut counted.password };
@@ -246,32 +285,36 @@ impl Memory {
 
     /// Whether there may be somebody of whose wrong passwords the store is still to hear: nearly never.
     pub(in crate::gateway) fn may_owe(&self) -> bool {
-        self.may_owe.load(Ordering::Acquire)
+        self.owed.load(Ordering::Acquire) != self.heard.load(Ordering::Acquire)
     }
 
     /// The wrong passwords of which the store is still to hear.
     pub(in crate::gateway) fn owed(&self, who: &Pseudonym, now: Instant) -> Vec<Owed> {
-        self.last_known_of_all().get(who, now).map(|known| known.owed.clone()).unwrap_or_default()
+        let subjects = self.last_known.look(who.number());
+        subjects.and_then(|all| all.get(who, now).map(|known| known.owed.clone())).unwrap_or_default()
     }
 
     /// It has heard of this one.
     pub(in crate::gateway) fn settled(&self, who: &Pseudonym, owed: &Owed, now: Instant) {
-        let mut subjects = self.last_known_of_all();
+        let Some(mut subjects) = self.last_known.look(who.number()) else { return };
         let Some(known) = subjects.get_mut(who, now) else { return };
         if let Some(at) = known.owed.iter().position(|one| one == owed) {
             known.owed.remove(at);
         }
     }
 
-    fn last_known_of_all(&self) -> std::sync::MutexGuard<'_, LastKnown> {
-        self.last_known.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
     pub(super) fn tidy_last_known(&self, now: Instant) {
-        let mut subjects = self.last_known_of_all();
-        subjects.expire(now);
-        if self.may_owe() && subjects.values().all(|known| known.owed.is_empty()) {
-            self.may_owe.store(false, Ordering::Release);
+        // Whatever is owed from here on is more than this.
+        let owed = self.owed.load(Ordering::Acquire);
+        let mut all_heard = true;
+        self.last_known.tidy(|subjects| {
+            subjects.expire(now);
+            all_heard =
+                all_heard && (!self.may_owe() || subjects.values().all(|known| known.owed.is_empty()));
+            !subjects.is_empty()
+        });
+        if all_heard {
+            self.heard.fetch_max(owed, Ordering::AcqRel);
         }
     }
 
