@@ -192,7 +192,8 @@ impl FileDirectory {
     pub fn new(name: Arc<str>, users: Arc<Users>, threads: usize) -> Self {
         let threads = threads.clamp(1, 64);
         let (hashing, turnstile) = (Arc::new(Semaphore::new(threads)), Arc::new(Turnstile::new(threads)));
-        Self { name, users, hashing, turnstile, combined: Combined::default(), memory: Arc::default() }
+        let combined = Combined::of(&users.groups);
+        Self { name, users, hashing, turnstile, combined, memory: Arc::default() }
     }
 
     fn fault(&self, kind: FaultKind, what: &str) -> Fault {

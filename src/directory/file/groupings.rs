@@ -1,7 +1,10 @@
 //! Which groups people are in: most share a few combinations of a few groups.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use arc_swap::ArcSwapOption;
 
 use crate::login::identity::Groups;
 
@@ -84,32 +87,62 @@ fn count(length: usize) -> u32 {
 }
 
 /// Combinations of those who logged in a short while ago, put together: somebody may be in a thousand groups, and many are in
-/// the same ones. When there are too many all are forgotten.
-#[derive(Debug, Default)]
-pub(in crate::directory::file) struct Combined(Mutex<Room>);
-
-#[derive(Debug, Default)]
-struct Room {
-    by_number: HashMap<u32, Arc<Groups>>,
-    groups: usize,
+/// the same ones. When there are too many all are forgotten. Whoever finds what he looks for waits for nobody.
+#[derive(Debug)]
+pub(in crate::directory::file) struct Combined {
+    nobody: Arc<Groups>,
+    /// Each at the place of its number; those for whose numbers there are too few places share them.
+    slots: Box<[Slot]>,
+    /// Groups of all of them.
+    groups: AtomicUsize,
 }
 
+type Slot = ArcSwapOption<(u32, Arc<Groups>)>;
+
 impl Combined {
+    /// Room for these.
+    pub(in crate::directory::file) fn of(groupings: &Groupings) -> Self {
+        let slots = groupings.ends.len().min(MOST_COMBINED);
+        Self {
+            nobody: Arc::default(),
+            slots: (0..slots).map(|_| Slot::empty()).collect(),
+            groups: AtomicUsize::new(0),
+        }
+    }
+
     /// The combination with a number.
     pub(in crate::directory::file) fn get(&self, number: u32, groupings: &Groupings) -> Arc<Groups> {
-        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = room.by_number.get(&number) {
-            return known.clone();
+        let Some(slot) = number.checked_sub(1).and_then(|place| self.slot(place)) else {
+            return self.nobody.clone();
+        };
+        if let Some(known) = &*slot.load()
+            && known.0 == number
+        {
+            return known.1.clone();
         }
         let groups = Arc::new(groupings.get(number));
-        // An entry takes some room, too.
-        room.groups = room.groups.saturating_add(groups.len()).saturating_add(1);
-        if room.groups > MOST_COMBINED {
-            *room = Room::default();
-        } else {
-            room.by_number.insert(number, groups.clone());
-        }
+        let before = slot.swap(Some(Arc::new((number, groups.clone()))));
+        self.count(&groups, before.as_ref().map(|before| &*before.1));
         groups
+    }
+
+    fn slot(&self, place: u32) -> Option<&Slot> {
+        self.slots.get(usize::try_from(place).ok()?.checked_rem(self.slots.len())?)
+    }
+
+    fn count(&self, new: &Groups, before: Option<&Groups>) {
+        // An entry takes some room, too.
+        let room = |groups: &Groups| groups.len().saturating_add(1);
+        let gone = before.map_or(0, room);
+        let counted = |all: usize| all.saturating_add(room(new)).saturating_sub(gone);
+        let update = |all: usize| {
+            let all = counted(all);
+            Some(if all > MOST_COMBINED { 0 } else { all })
+        };
+        let before = self.groups.fetch_update(Ordering::AcqRel, Ordering::Acquire, update);
+        if before.is_ok_and(|all| counted(all) > MOST_COMBINED) {
+            self.slots.iter().for_each(|slot| slot.store(None));
+        }
     }
 }
 
@@ -122,13 +155,15 @@ mod tests {
         let mut groupings = Groupings::default();
         let of = |n: usize| -> Groups { (0..100).map(|g| format!("{n}-{g}").into()).collect() };
         let numbers: Vec<u32> = (0..1000).map(|n| groupings.number(&of(n))).collect();
-        let combined = Combined::default();
+        let combined = Combined::of(&groupings);
         let one = combined.get(numbers[7], &groupings);
         assert_eq!(*one, of(7));
         assert!(Arc::ptr_eq(&one, &combined.get(numbers[7], &groupings)));
         for number in numbers {
             let _groups = combined.get(number, &groupings);
-            assert!(combined.0.lock().unwrap().groups <= MOST_COMBINED);
+            let kept = combined.slots.iter().filter_map(ArcSwapOption::load_full);
+            let groups: usize = kept.map(|kept| kept.1.len() + 1).sum();
+            assert!(groups <= MOST_COMBINED && groups == combined.groups.load(Ordering::Relaxed), "{groups}");
         }
         assert!(combined.get(0, &groupings).is_empty());
     }

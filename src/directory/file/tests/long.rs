@@ -45,7 +45,7 @@ fn everybody_among_many_is_found_by_name_and_by_id_and_nobody_else_is() {
     for n in 0..3_000 {
         let name = LoginName::parse(format!("USER{n:07}").as_bytes()).unwrap();
         let user = users.named(&name).unwrap();
-        let account = users.account(&user, &"local".into(), &Combined::default()).unwrap();
+        let account = users.account(&user, &"local".into(), &Combined::of(&users.groups)).unwrap();
         assert_eq!(
             Some(&*account.id),
             uuid(&format!("40404040-4040-4040-8040-{n:012}")).as_ref().map(<[u8; 16]>::as_slice)
