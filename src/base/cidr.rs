@@ -1,5 +1,6 @@
 //! Address prefixes, sets of them, and look-up by longest prefix.
 
+use std::io::Write;
 use std::net::IpAddr;
 use std::str::FromStr;
 
@@ -51,6 +52,23 @@ impl FromStr for Prefix {
     }
 }
 
+fn decimal(rest: &mut &mut [u8], number: u8) {
+    if number >= 100 {
+        push(rest, b'0' + number / 100);
+    }
+    if number >= 10 {
+        push(rest, b'0' + number / 10 % 10);
+    }
+    push(rest, b'0' + number % 10);
+}
+
+fn push(rest: &mut &mut [u8], byte: u8) {
+    if let Some((first, behind)) = std::mem::take(rest).split_first_mut() {
+        *first = byte;
+        *rest = behind;
+    }
+}
+
 /// The IPv4 form of a prefix of IPv4-mapped addresses: in its IPv6 form it would contain nobody, and a rule
 /// that refuses by it would refuse nobody.
 fn unmapped(net: IpNet) -> IpNet {
@@ -69,6 +87,27 @@ impl std::fmt::Display for Prefix {
 }
 
 impl Prefix {
+    /// Room for the text of any of them.
+    pub const TEXT: usize = 48;
+
+    /// What it is shown as, written into `room`: without the machinery of formatting, for those that each login has.
+    pub fn text<'r>(&self, room: &'r mut [u8; Self::TEXT]) -> &'r [u8] {
+        let mut rest = &mut room[..];
+        match self.0 {
+            IpNet::V4(net) => {
+                for (octet, behind) in net.addr().octets().into_iter().zip(*b".../") {
+                    decimal(&mut rest, octet);
+                    push(&mut rest, behind);
+                }
+                decimal(&mut rest, net.prefix_len());
+            }
+            // The room is enough, so that writing does not fail.
+            IpNet::V6(net) => drop(write!(rest, "{net}")),
+        }
+        let left = rest.len();
+        room.get(..room.len().saturating_sub(left)).unwrap_or_default()
+    }
+
     /// Whether `address` lies inside; IPv4-mapped IPv6 counts as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -169,6 +208,23 @@ mod tests {
 
     fn prefix(text: &str) -> Prefix {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_text_is_what_is_shown() {
+        for text in [
+            "0.0.0.0/0",
+            "10.20.30.0/24",
+            "192.0.2.199/32",
+            "255.255.255.255/32",
+            "::/0",
+            "2001:db8:0:7::/64",
+        ] {
+            let prefix: Prefix = text.parse().unwrap();
+            assert_eq!(prefix.text(&mut [0; Prefix::TEXT]), text.as_bytes());
+        }
+        let longest: Prefix = "1111:2222:3333:4444:5555:6666:7777:8888/128".parse().unwrap();
+        assert_eq!(longest.text(&mut [0; Prefix::TEXT]), longest.to_string().as_bytes());
     }
 
     #[test]

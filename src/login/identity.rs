@@ -26,7 +26,8 @@ pub const MAX_DISTINGUISHED: usize = 2048;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct LoginName {
     typed: Box<str>,
-    prepared: Box<str>,
+    /// Where it differs from what was typed.
+    prepared: Option<Box<str>>,
     distinguished: bool,
 }
 
@@ -78,14 +79,19 @@ impl LoginName {
         if trimmed.is_empty() {
             return Err(BadName::Empty);
         }
-        if trimmed.chars().any(is_refused) {
+        if has_refused(trimmed) {
             return Err(BadName::Character);
+        }
+        // Nearly all names are typed as they are looked for.
+        if trimmed.bytes().all(|octet| octet.is_ascii() && !octet.is_ascii_uppercase()) {
+            return Ok(Self { typed: trimmed.into(), prepared: None, distinguished: false });
         }
         let prepared = prepared(trimmed);
         if prepared.is_empty() {
             return Err(BadName::Empty);
         }
-        Ok(Self { typed: trimmed.into(), prepared: prepared.into(), distinguished: false })
+        let prepared = (prepared != trimmed).then(|| prepared.into());
+        Ok(Self { typed: trimmed.into(), prepared, distinguished: false })
     }
 
     /// The same name typed, with another to look for and to compare.
@@ -94,7 +100,9 @@ impl LoginName {
     ///
     /// [`BadName`] for what cannot be a name.
     pub(in crate::login) fn known_as(self, name: &str) -> Result<Self, BadName> {
-        Ok(Self { prepared: Self::parse(name.as_bytes())?.prepared, ..self })
+        let Self { typed, prepared, .. } = Self::parse(name.as_bytes())?;
+        let prepared = prepared.unwrap_or(typed);
+        Ok(Self { prepared: (prepared != self.typed).then_some(prepared), ..self })
     }
 
     /// Takes a distinguished name (RFC 4514) from a protocol that names accounts that way. Whoever calls this has
@@ -110,11 +118,10 @@ impl LoginName {
         if text.trim_matches(' ').is_empty() {
             return Err(BadName::Empty);
         }
-        // Nearly all names are printable ASCII, of which nothing is refused.
-        if !text.bytes().all(|octet| matches!(octet, b' '..=b'~')) && text.chars().any(is_refused) {
+        if has_refused(text) {
             return Err(BadName::Character);
         }
-        Ok(Self { typed: text.into(), prepared: text.into(), distinguished: true })
+        Ok(Self { typed: text.into(), prepared: None, distinguished: true })
     }
 
     /// As typed, without outer blanks. Never to be logged or stored.
@@ -126,7 +133,7 @@ impl LoginName {
     /// Normalised for look-up and comparison. Never to be logged or stored.
     #[must_use]
     pub fn prepared(&self) -> &str {
-        &self.prepared
+        self.prepared.as_deref().unwrap_or(&self.typed)
     }
 
     /// Whether it is the account's own name in its directory.
@@ -138,14 +145,15 @@ impl LoginName {
     /// The parts of the prepared form. A backslash goes before an at sign: `EX\a@b` is domain `ex`.
     #[must_use]
     pub fn form(&self) -> NameForm<'_> {
+        let prepared = self.prepared();
         if self.distinguished {
             NameForm::Distinguished(&self.typed)
-        } else if let Some((domain, user)) = self.prepared.split_once('\\') {
+        } else if let Some((domain, user)) = prepared.split_once('\\') {
             NameForm::Domain(domain, user)
-        } else if let Some((user, suffix)) = self.prepared.rsplit_once('@') {
+        } else if let Some((user, suffix)) = prepared.rsplit_once('@') {
             NameForm::Principal(user, suffix)
         } else {
-            NameForm::Plain(&self.prepared)
+            NameForm::Plain(prepared)
         }
     }
 }
@@ -154,6 +162,11 @@ impl fmt::Debug for LoginName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LoginName(…)")
     }
+}
+
+/// Nearly all names are printable ASCII, of which nothing is refused.
+fn has_refused(text: &str) -> bool {
+    !text.bytes().all(|octet| matches!(octet, b' '..=b'~')) && text.chars().any(is_refused)
 }
 
 fn is_refused(c: char) -> bool {

@@ -220,8 +220,8 @@ impl Vault for KeyRing {
 
     fn network_digests(&self, who: &Pseudonym, network: Prefix) -> Digests {
         // Three fields with their lengths are never two, so no account has the digest of a network.
-        let network = network.to_string();
-        self.digests_of(&[b"network", who.as_str().as_bytes(), network.as_bytes()])
+        let mut room = [0; Prefix::TEXT];
+        self.digests_of(&[b"network", who.as_str().as_bytes(), network.text(&mut room)])
     }
 
     fn newest_key(&self) -> u32 {
