@@ -196,6 +196,15 @@ impl Gateway {
         self.parts.audit.record(record).inspect_err(finish::not_recorded)
     }
 
+    /// The same as soon as what ends at about the same time is written too. Nothing happens before it is polled.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gateway::note`].
+    pub async fn note_soon(&self, record: AuditRecord) -> Result<(), Fault> {
+        self.parts.audit.record_soon(&record).await.inspect_err(finish::not_recorded)
+    }
+
     /// Runs a login up to its first question or its end.
     ///
     /// Whoever loses interest says so by its [`Asker`] and lets this run to its end: a future that is dropped in the

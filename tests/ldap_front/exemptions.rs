@@ -206,6 +206,33 @@ fn everything_that_an_exempt_account_does_is_recorded_b_047() {
 }
 
 #[test]
+fn operations_that_an_exempt_account_sends_together_are_each_recorded_and_answered_b_047() {
+    let Some(gateway) = Gateway::start() else { return };
+    let mut raw = gateway.connect();
+    let delete = message(4, |writer| writer.bytes(op::DELETE_REQUEST, SERVICE.as_bytes()));
+    let together = [
+        crate::simple_bind(1, SERVICE, PASSWORD),
+        crate::subtree(2),
+        crate::subtree(3),
+        delete,
+        crate::subtree(5),
+    ];
+    raw.send(&together.concat());
+    let mut ended = std::collections::BTreeMap::new();
+    while ended.len() < 5 {
+        let answer = raw.must_answer();
+        if let Some(code) = answer.code {
+            ended.insert(answer.id, code);
+        }
+    }
+    assert_eq!(ended.into_iter().collect::<Vec<_>>(), [(1, 0), (2, 0), (3, 0), (4, 50), (5, 0)]);
+    let operations = gateway.operations();
+    let told: Vec<_> = operations.iter().map(|[stage, outcome, _]| (&**stage, &**outcome)).collect();
+    let search = ("search", "done");
+    assert_eq!(told, [search, search, ("delete", "reject"), search], "as they came");
+}
+
+#[test]
 fn what_cannot_be_recorded_is_not_done_and_nobody_is_let_in_d_117() {
     if !Path::new("/dev/full").exists() {
         missing("there is no /dev/full here");
@@ -220,6 +247,12 @@ fn what_cannot_be_recorded_is_not_done_and_nobody_is_let_in_d_117() {
     gateway.lab.signal("HUP");
     gateway.lab.wait_for_event("daemon.reloaded");
     assert_eq!(service.sees(BASE), (0, 52), "nothing is passed on");
+    let ids = [service.next_id(), service.next_id()];
+    service.send(&ids.map(crate::subtree).concat());
+    for id in ids {
+        let answer = service.must_answer();
+        assert_eq!((answer.id, answer.code), (id, Some(52)), "each of those that come together");
+    }
     assert_eq!(anna.sees(BASE).1, 0, "a person has shown a second factor");
     assert_eq!(gateway.connect().bind(SERVICE, PASSWORD), 52);
     assert_eq!(gateway.connect().bind("anna", &gateway.password("anna")), 52);
@@ -230,7 +263,7 @@ fn what_cannot_be_recorded_is_not_done_and_nobody_is_let_in_d_117() {
         .lab
         .wait_for(|line| line.contains("\"event\":\"daemon.reloaded\"") && line.contains("\"reloads\":2"));
     assert_eq!(service.sees(BASE).1, 0, "it recovers");
-    assert_eq!(gateway.count("ldap_operations", "refused", "not-recorded"), 1);
+    assert_eq!(gateway.count("ldap_operations", "refused", "not-recorded"), 3);
 }
 
 #[test]

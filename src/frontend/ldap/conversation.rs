@@ -3,6 +3,7 @@
 
 mod act;
 mod login;
+mod record;
 mod time;
 
 use std::future::{Future, poll_fn};
@@ -19,6 +20,7 @@ use tokio::time::Sleep;
 use crate::base::clock::Now;
 use crate::base::random;
 use crate::frontend::ldap::conversation::login::Login;
+use crate::frontend::ldap::conversation::record::Recording;
 use crate::frontend::ldap::counters::Closed;
 use crate::frontend::ldap::limits::LdapLimits;
 use crate::frontend::ldap::listen::{Door, Front};
@@ -29,6 +31,7 @@ use crate::frontend::ldap::session::{Action, Session};
 use crate::frontend::ldap::stream::Stream;
 use crate::gateway::asker::Ended;
 use crate::login::attempt::AttemptId;
+use crate::login::verdict::Fault;
 use crate::wire::ldap::frame::{BadFrame, Inbox};
 
 /// Events of one connection without a pause, each of up to [`CHUNK`] octets of either side: 16 of them take less time
@@ -45,6 +48,8 @@ enum Event {
     Flushed,
     /// The login has ended; nobody knows how when it broke.
     LoggedIn(Option<Ended>),
+    /// What an exempt account is about to do is in the record, or cannot be.
+    Recorded(Result<(), Fault>),
     /// Octets of the directory have come.
     Answered,
     /// The directory is gone, or of no further use.
@@ -97,6 +102,7 @@ pub(super) struct Conversation {
     /// How often clients had been exchanged when this one was last looked at.
     reloads: u64,
     login: Option<Login>,
+    recording: Option<Box<Recording>>,
     /// Drawn when the last one was used up.
     id: Option<AttemptId>,
     since: Since,
@@ -104,8 +110,6 @@ pub(super) struct Conversation {
     /// TLS begins when what was said before has left.
     start_tls: bool,
     closing: Option<Closed>,
-    /// The next operation of an exempt account is not passed on, because it could not be recorded.
-    unrecorded: bool,
     /// The client has half of a message of the directory, which cannot be finished: nothing more is sent.
     mute: bool,
     stopping: bool,
@@ -133,12 +137,12 @@ impl Conversation {
             actions: Vec::new(),
             reloads,
             login: None,
+            recording: None,
             id: None,
             since: Since { began, heard: false, message: None, traffic: began, stalled: None },
             timer: Box::pin(tokio::time::sleep_until(due.into())),
             start_tls: false,
             closing: None,
-            unrecorded: false,
             mute: false,
             stopping: false,
             directory_first: false,
@@ -178,6 +182,7 @@ impl Conversation {
                     now = self.front.clock.now();
                 }
                 Event::LoggedIn(ended) => self.logged_in(now, ended),
+                Event::Recorded(outcome) => self.recorded(&outcome),
                 Event::Lost(why) => self.farewell(why),
                 Event::Room => {}
                 Event::Time => {
@@ -230,6 +235,13 @@ impl Conversation {
                 && let Poll::Ready(ended) = login.poll(cx)
             {
                 return Poll::Ready(Event::LoggedIn(ended));
+            }
+            if let Some(recording) = &mut self.recording {
+                // Nothing is read meanwhile, so that what waits for it never comes in the middle of a message.
+                if let Poll::Ready(outcome) = recording.poll(cx) {
+                    return Poll::Ready(Event::Recorded(outcome));
+                }
+                return self.timer.as_mut().poll(cx).map(|()| Event::Time);
             }
             self.directory_first = !self.directory_first;
             let sides: [fn(&mut Self, &mut Context<'_>) -> Poll<Event>; 2] = if self.directory_first {
@@ -296,6 +308,7 @@ impl Conversation {
     /// answer, which nothing may come between.
     fn is_blocked(&self) -> bool {
         !self.session.wants_messages()
+            || self.recording.is_some()
             || self.to_client.is_enough()
             || self.relay.is_backed_up()
             || self.relay.is_in_a_message()

@@ -31,7 +31,7 @@ use crate::frontend::ldap::places::{Place, Places};
 use crate::frontend::ldap::session::Conduct;
 use crate::frontend::ldap::stream::{Stream, proxied};
 use crate::gateway::drive::Gateway;
-use crate::gateway::ports::ExemptLogin;
+use crate::gateway::ports::{AuditRecord, ExemptLogin};
 use crate::login::verdict::Fault;
 use crate::net::certificate;
 
@@ -151,8 +151,21 @@ impl Front {
         (conduct, client)
     }
 
-    /// Records what an exempt account does.
+    /// Records what an exempt account was refused.
     pub(super) fn record(&self, operation: &ExemptOperation) -> Result<(), Fault> {
+        self.gateway.note(&self.record_of(operation))
+    }
+
+    /// Records what an exempt account is about to do, together with what else is recorded at the moment.
+    pub(super) fn record_soon(
+        &self,
+        operation: &ExemptOperation,
+    ) -> impl Future<Output = Result<(), Fault>> + Send + use<> {
+        let (gateway, record) = (self.gateway.clone(), self.record_of(operation));
+        async move { gateway.note_soon(record).await }
+    }
+
+    fn record_of(&self, operation: &ExemptOperation) -> AuditRecord {
         let (outcome, reason) = match operation.refused {
             Some(why) => ("reject", why.code()),
             None => ("done", "allowed"),
@@ -165,7 +178,7 @@ impl Front {
             source: operation.source,
         };
         let at = self.clock.now().unix;
-        self.gateway.note(&login.operation(at, operation.operation.code(), outcome, reason))
+        login.operation(at, operation.operation.code(), outcome, reason)
     }
 
     /// Says once a minute what happens to connections of a client, or to those of strangers.

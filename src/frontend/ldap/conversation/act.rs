@@ -10,7 +10,6 @@ use crate::frontend::ldap::conversation::login::Login;
 use crate::frontend::ldap::counters::{Closed, Refusal};
 use crate::frontend::ldap::listener::Encryption;
 use crate::frontend::ldap::no_tls::NoTls;
-use crate::frontend::ldap::operations::ExemptOperation;
 use crate::frontend::ldap::session::{Action, Person, Session, Ticket};
 use crate::frontend::ldap::stream::Stream;
 use crate::gateway::asker::{Ended, Reply};
@@ -28,10 +27,15 @@ impl Conversation {
     /// Does what the session wants; `whole` is the message that it was given.
     pub(super) fn act(&mut self, whole: &[u8]) {
         while !self.actions.is_empty() {
-            for action in std::mem::take(&mut self.actions) {
-                // Nothing follows the end.
-                if self.closing.is_none() {
-                    self.act_once(action, whole);
+            let mut actions = std::mem::take(&mut self.actions).into_iter();
+            while let Some(action) = actions.next() {
+                match action {
+                    // Nothing follows the end.
+                    _ if self.closing.is_some() => {}
+                    Action::Record(operation) if operation.refused.is_none() => {
+                        self.record_first(&operation, actions.by_ref(), whole);
+                    }
+                    action => self.act_once(action, whole),
                 }
             }
         }
@@ -49,7 +53,7 @@ impl Conversation {
             Action::Release { reusable } => self.relay.release(reusable),
             Action::StartTls => self.start_tls = true,
             Action::Close(closed) => self.closing = Some(closed),
-            Action::Record(operation) => self.record(&operation),
+            Action::Record(operation) => self.record_refused(&operation),
         }
     }
 
@@ -102,7 +106,8 @@ impl Conversation {
     /// is bound must come again, and whoever is not begins anew. A bind that is pending ends first, and so does half an
     /// answer.
     pub(super) fn keep_up_with_settings(&mut self) {
-        let is_free = self.closing.is_none() && !self.start_tls && !self.session.is_binding();
+        let waits = self.start_tls || self.recording.is_some() || self.session.is_binding();
+        let is_free = self.closing.is_none() && !waits;
         if self.reloads == self.front.reloads() || !is_free || self.relay.is_in_a_message() {
             return;
         }
@@ -119,21 +124,8 @@ impl Conversation {
     }
 
     fn forward(&mut self, whole: &[u8]) {
-        if std::mem::take(&mut self.unrecorded) {
-            return;
-        }
         if let Err(why) = self.relay.forward(whole) {
             self.farewell(why);
-        }
-    }
-
-    /// Nothing is done for an exempt account that cannot be recorded (D-117): what follows is not passed on.
-    fn record(&mut self, operation: &ExemptOperation) {
-        // Why is in the log: the gateway has put it there.
-        if self.front.record(operation).is_err() {
-            // What was refused has nothing behind it that could be left out.
-            self.unrecorded = operation.refused.is_none();
-            self.session.on_unrecorded(operation.id, &mut self.actions);
         }
     }
 
@@ -154,6 +146,7 @@ impl Conversation {
         self.session.on_closing(why, &mut self.actions);
         self.act(&[]);
         self.login = None;
+        self.recording = None;
         self.relay.release(false);
         self.closing.get_or_insert(why);
     }
