@@ -28,7 +28,7 @@ const DOING: &str = "cannot fold what logins wrote into the tables";
 /// Subjects in one transaction.
 const PORTION: usize = 2048;
 /// Subjects that are looked up while memory is locked once.
-const HANDFUL: usize = 32;
+const HANDFUL: usize = 16;
 /// What comes while the journal is copied is copied as well before logins are made to wait, as long as it is more than this.
 const LITTLE: u64 = 16 << 10;
 /// But not more often than this.
@@ -130,9 +130,12 @@ impl Fold {
         self.done = self.done.saturating_add(PORTION);
         let mut portion = Vec::with_capacity(names.len());
         for handful in names.chunks(HANDFUL) {
-            let mut ledger = hot.ledger();
-            let changes = handful.iter().filter_map(|who| Some((who.clone(), ledger.begin_fold(who)?)));
-            portion.extend(changes);
+            let begun: Vec<_> = {
+                let mut ledger = hot.ledger();
+                handful.iter().map(|who| ledger.begin_fold(who)).collect()
+            };
+            let each = handful.iter().zip(begun);
+            portion.extend(each.filter_map(|(who, begun)| Some((who.clone(), begun?.read()?))));
         }
         let newest = portion.iter().filter_map(|(_, changes)| changes.newest()).max();
         self.newest = self.newest.max(newest);

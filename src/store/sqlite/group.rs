@@ -1,25 +1,37 @@
 //! Deeds that are decided one after the other and written together.
 
 use crate::login::identity::Pseudonym;
-use crate::login::verdict::Fault;
+use crate::login::verdict::{Fault, FaultKind};
 use crate::store::sqlite::deed::{Deed, Done};
+use crate::store::sqlite::floor::Floor;
 use crate::store::sqlite::hot::{Held, Hot, about};
 use crate::store::sqlite::job::{Ending, Job};
 use crate::store::sqlite::journal::record::put_changes;
+use crate::store::sqlite::ledger::Copied;
 use crate::store::sqlite::settle::Case;
 
 /// Some deeds.
 pub(super) struct Group<'a> {
     hot: &'a Hot,
     jobs: Vec<Job>,
-    /// Whom they are about; `None` for somebody unknown.
-    cases: Vec<(Pseudonym, Option<(Case, u64)>)>,
+    /// Whom they are about.
+    cases: Vec<(Pseudonym, Stand)>,
+    floor: Floor,
+}
+
+/// What is known of somebody, as far as it was needed.
+enum Stand {
+    /// As memory had it.
+    Copied(Copied),
+    /// What it is now, and of when that is.
+    Known(Box<Case>, u64),
+    Unknown,
 }
 
 impl<'a> Group<'a> {
     pub(super) fn of(hot: &'a Hot, jobs: Vec<Job>) -> Self {
         let cases = Vec::with_capacity(jobs.len());
-        Self { hot, jobs, cases }
+        Self { hot, jobs, cases, floor: Floor::default() }
     }
 
     /// Does all of them; what may be told already. The others are told when the disk has them.
@@ -27,7 +39,10 @@ impl<'a> Group<'a> {
         let jobs = std::mem::take(&mut self.jobs);
         // What somebody else wrote to the tables counts from here on.
         let ends: Vec<Result<Done, Fault>> = match self.hot.mind_tables() {
-            Ok(_) => jobs.iter().map(|job| self.decide(held, job)).collect(),
+            Ok(_) => {
+                self.look(&jobs);
+                jobs.iter().map(|job| self.decide(held, job)).collect()
+            }
             Err(fault) => jobs.iter().map(|_| Err(fault.clone())).collect(),
         };
         let was_clean = held.journal.is_clean();
@@ -48,6 +63,18 @@ impl<'a> Group<'a> {
         told
     }
 
+    /// What memory has of all of them, for which it is locked once.
+    fn look(&mut self, jobs: &[Job]) {
+        let mut ledger = self.hot.ledger();
+        self.floor = ledger.floor();
+        for Job { who, deed, .. } in jobs {
+            let is_new = self.cases.iter().all(|(other, _)| other != who);
+            if is_new && !matches!(deed, Deed::Probe) {
+                self.cases.push((who.clone(), Stand::Copied(ledger.look(who))));
+            }
+        }
+    }
+
     fn decide(&mut self, held: &Held<'_>, job: &Job) -> Result<Done, Fault> {
         let doing = job.deed.doing();
         if matches!(job.deed, Deed::Probe) {
@@ -58,18 +85,20 @@ impl<'a> Group<'a> {
                 .broken(full)
                 .map_or(Ok(Done::Nothing), |fault| Err(about(doing, &fault)));
         }
-        let at = match self.cases.iter().position(|(who, _)| *who == job.who) {
-            Some(at) => at,
-            None => {
-                let found = self.hot.find(&job.who, doing)?;
-                self.cases.push((job.who.clone(), found.map(|(known, epoch)| (Case::new(known), epoch))));
-                self.cases.len().saturating_sub(1)
-            }
+        let Some((_, stand)) = self.cases.iter_mut().find(|(who, _)| *who == job.who) else {
+            return Err(Fault::new(FaultKind::Internal, format!("{doing}: nobody was looked up")));
         };
-        let floor = self.hot.ledger().floor();
-        match self.cases.get_mut(at) {
-            Some((_, Some((case, _)))) => job.deed.run(case, &floor, &self.hot.readers),
-            _ => job.deed.run_for_nobody().map_err(|fault| about(doing, &fault)),
+        if let Stand::Copied(copied) = stand {
+            // Where that fails the next deed about the same subject tries it again.
+            let found = self.hot.found(&job.who, copied.read(), doing)?;
+            *stand = found
+                .map_or(Stand::Unknown, |(known, epoch)| Stand::Known(Box::new(Case::new(known)), epoch));
+        }
+        match stand {
+            Stand::Known(case, _) => job.deed.run(case, &self.floor, &self.hot.readers),
+            Stand::Copied(_) | Stand::Unknown => {
+                job.deed.run_for_nobody().map_err(|fault| about(doing, &fault))
+            }
         }
     }
 
@@ -77,10 +106,8 @@ impl<'a> Group<'a> {
     fn write(&self, held: &mut Held<'_>) -> Result<bool, Fault> {
         let generation = held.journal.header().generation;
         held.bytes.clear();
-        for (who, case) in &self.cases {
-            if let Some((case, _)) = case.as_ref().filter(|(case, _)| !case.changes.is_empty()) {
-                put_changes(generation, &mut held.bytes, who, &case.changes);
-            }
+        for (who, case, _) in self.changed() {
+            put_changes(generation, &mut held.bytes, who, &case.changes);
         }
         if held.bytes.is_empty() {
             return Ok(false);
@@ -90,12 +117,19 @@ impl<'a> Group<'a> {
             return Err(fault);
         }
         self.hot.append(held, false)?;
+        let packed: Vec<Vec<u8>> = self.changed().map(|(_, case, _)| case.known.packed()).collect();
         let mut ledger = self.hot.ledger();
-        for (who, case) in &self.cases {
-            if let Some((case, epoch)) = case.as_ref().filter(|(case, _)| !case.changes.is_empty()) {
-                ledger.change(who, &case.changes, Some((&case.known, *epoch)));
-            }
+        for ((who, case, epoch), packed) in self.changed().zip(&packed) {
+            ledger.change(who, &case.changes, Some((packed, epoch)));
         }
         Ok(true)
+    }
+
+    /// Those of whom something is new.
+    fn changed(&self) -> impl Iterator<Item = (&Pseudonym, &Case, u64)> {
+        self.cases.iter().filter_map(|(who, stand)| match stand {
+            Stand::Known(case, epoch) if !case.changes.is_empty() => Some((who, &**case, *epoch)),
+            Stand::Known(..) | Stand::Copied(_) | Stand::Unknown => None,
+        })
     }
 }

@@ -219,8 +219,18 @@ impl Hot {
 
     /// The subject from memory, or else from the tables; and of when that is.
     pub(super) fn find(&self, who: &Pseudonym, doing: &str) -> Result<Option<(Known, u64)>, Fault> {
-        let looked = self.ledger().look(who);
-        let (before, epoch) = match looked {
+        let copied = self.ledger().look(who);
+        self.found(who, copied.read(), doing)
+    }
+
+    /// The same by what memory was found to have.
+    pub(super) fn found(
+        &self,
+        who: &Pseudonym,
+        look: Look,
+        doing: &str,
+    ) -> Result<Option<(Known, u64)>, Fault> {
+        let (before, epoch) = match look {
             Look::Found(known, epoch) => return Ok(Some((known, epoch))),
             Look::Tables(before, epoch) => (before, epoch),
         };

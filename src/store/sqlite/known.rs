@@ -15,6 +15,9 @@ use crate::store::sqlite::changes::{
 };
 use crate::store::sqlite::{history, rows};
 
+/// Bytes that hardly anybody takes more of.
+const USUAL: usize = 256;
+
 /// One subject.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
@@ -78,6 +81,13 @@ impl Known {
         }
         record.codes.sort_unstable_by_key(|(kind, _)| *kind);
         record
+    }
+
+    /// In few bytes of their own.
+    pub(super) fn packed(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(USUAL);
+        self.pack(&mut out);
+        out
     }
 
     /// In few bytes.

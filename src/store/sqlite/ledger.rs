@@ -40,6 +40,52 @@ enum Entry {
     Part(Changes),
 }
 
+impl Entry {
+    fn read(whole: bool, what: &[u8]) -> Option<Self> {
+        Some(if whole {
+            Self::Whole(Known::unpack(what)?)
+        } else {
+            Self::Part(Changes::take(&mut Take(what))?)
+        })
+    }
+}
+
+/// What memory has of a subject, as it lies there. To take it apart takes longer than to copy it, and needs no lock.
+#[derive(Debug)]
+pub(super) struct Copied {
+    entry: Option<(bool, Box<[u8]>)>,
+    /// Of when it is.
+    clock: u64,
+}
+
+impl Copied {
+    pub(super) fn read(&self) -> Look {
+        let entry = self.entry.as_ref().and_then(|(whole, what)| Entry::read(*whole, what));
+        match entry {
+            Some(Entry::Whole(known)) => Look::Found(known, self.clock),
+            Some(Entry::Part(changes)) => Look::Tables(changes, self.clock),
+            None => Look::Tables(Changes::default(), self.clock),
+        }
+    }
+}
+
+/// What is to be written of a subject into the tables, likewise.
+#[derive(Debug)]
+pub(super) struct Unfolded {
+    fields: Fields,
+    whole: bool,
+    what: Box<[u8]>,
+}
+
+impl Unfolded {
+    pub(super) fn read(&self) -> Option<Changes> {
+        Some(match Entry::read(self.whole, &self.what)? {
+            Entry::Whole(known) => Changes::of(&known, self.fields),
+            Entry::Part(changes) => changes,
+        })
+    }
+}
+
 /// What memory knows of a subject.
 pub(super) enum Look {
     /// All, and of when that is.
@@ -62,23 +108,14 @@ impl Ledger {
         }
     }
 
-    pub(super) fn look(&mut self, who: &Pseudonym) -> Look {
-        let clock = self.clock;
-        match self.read(who) {
-            Some((_, Entry::Whole(known))) => Look::Found(known, clock),
-            Some((_, Entry::Part(changes))) => Look::Tables(changes, clock),
-            None => Look::Tables(Changes::default(), clock),
-        }
+    pub(super) fn look(&mut self, who: &Pseudonym) -> Copied {
+        let entry = self.shelf.get(who.as_str()).map(|(state, what)| (state.whole, what.into()));
+        Copied { entry, clock: self.clock }
     }
 
     fn read(&mut self, who: &Pseudonym) -> Option<(State, Entry)> {
         let (state, what) = self.shelf.get(who.as_str())?;
-        let entry = if state.whole {
-            Entry::Whole(Known::unpack(what)?)
-        } else {
-            Entry::Part(Changes::take(&mut Take(what))?)
-        };
-        Some((state, entry))
+        Some((state, Entry::read(state.whole, what)?))
     }
 
     /// Puts what the tables do not have to what was read from them, and keeps it unless they have changed since `clock`.
@@ -128,17 +165,19 @@ impl Ledger {
         self.shelf.put(who.as_str(), State { whole: false, ..state }, &self.bytes);
     }
 
-    /// Who has this digest, where that is known.
-    pub(super) fn find(&mut self, digest: &SubjectDigest) -> Option<Pseudonym> {
-        self.shelf.find(digest).and_then(Pseudonym::new)
+    /// The name of who has this digest, where that is known.
+    pub(super) fn find(&mut self, digest: &SubjectDigest) -> Option<Box<str>> {
+        self.shelf.find(digest).map(Box::from)
     }
 
-    /// Takes what was written of `who`; `known` is the subject with it, as it was read at that time.
-    pub(super) fn change(&mut self, who: &Pseudonym, changes: &Changes, known: Option<(&Known, u64)>) {
+    /// Takes what was written of `who`; `known` is the subject with it, packed, as it was read at that time.
+    pub(super) fn change(&mut self, who: &Pseudonym, changes: &Changes, known: Option<(&[u8], u64)>) {
         let state = self.shelf.get(who.as_str()).map_or_else(State::default, |(state, _)| state);
         let newer = State { newer: state.newer.and(changes.fields()), ..state };
         match known {
-            Some((known, clock)) if self.may_keep(who, clock) => self.put_whole(who, known, newer),
+            Some((known, clock)) if self.may_keep(who, clock) => {
+                self.shelf.put(who.as_str(), State { whole: true, ..newer }, known);
+            }
             // What was decided on is not what is kept now; what came of it counts all the same.
             Some(_) | None => match self.read(who) {
                 Some((_, Entry::Whole(mut kept))) => {
@@ -234,17 +273,15 @@ impl Ledger {
 
     /// What is to be written of somebody into the tables now; with it and all others they have what was known when it
     /// was begun.
-    pub(super) fn begin_fold(&mut self, who: &Pseudonym) -> Option<Changes> {
-        let (state, entry) = self.read(who)?;
+    pub(super) fn begin_fold(&mut self, who: &Pseudonym) -> Option<Unfolded> {
+        let (state, what) = self.shelf.get(who.as_str())?;
         let older = state.older.and(state.newer);
         if older.is_none() {
             return None;
         }
+        let unfolded = Unfolded { fields: older, whole: state.whole, what: what.into() };
         self.shelf.set_state(who.as_str(), |state| Some(State { older, newer: Fields::default(), ..state }));
-        Some(match entry {
-            Entry::Whole(known) => Changes::of(&known, older),
-            Entry::Part(changes) => changes,
-        })
+        Some(unfolded)
     }
 
     /// It has been written, or not.
@@ -307,14 +344,16 @@ mod tests {
         let mut ledger = Ledger::new(1 << 20);
         let mut read = known.clone();
         ledger.complete(&who, &mut read, 0);
-        let Look::Found(mut decided, epoch) = ledger.look(&who) else { panic!("it is kept") };
+        let Look::Found(mut decided, epoch) = ledger.look(&who).read() else { panic!("it is kept") };
         ledger.change(&who, &Changes { last_day: Some(19_999), ..Changes::default() }, None);
         assert!(ledger.begin_fold(&who).is_some());
         ledger.end_fold(&who, true);
         decided.history.last_day = Some(20_000);
         let changes = Changes { last_day: Some(20_000), ..Changes::default() };
-        ledger.change(&who, &changes, Some((&decided, epoch)));
-        let last_day = match ledger.look(&who) {
+        let mut packed = Vec::new();
+        decided.pack(&mut packed);
+        ledger.change(&who, &changes, Some((&packed, epoch)));
+        let last_day = match ledger.look(&who).read() {
             Look::Found(known, _) => known.history.last_day,
             Look::Tables(changes, _) => changes.last_day,
         };

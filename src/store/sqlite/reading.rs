@@ -27,7 +27,7 @@ impl Hot {
         let doing = "cannot look a subject up";
         self.once_caught_up(doing, since, move || {
             let known = self.ledger().find(digest);
-            known.map_or_else(
+            known.and_then(|known| Pseudonym::new(&known)).map_or_else(
                 || self.readers.read(doing, |db| rows::pseudonym_of(db, digest)),
                 |known| Ok(Some(known)),
             )

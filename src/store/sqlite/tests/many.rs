@@ -68,7 +68,7 @@ async fn settle(store: &Sqlite, n: u16, step: i64) -> FactorOutcome {
 fn when_some_were_missed_all_are_read_as_they_would_be_one_by_one() {
     let folder = filled();
     let store = open(folder.path());
-    let of = |n: u16| match store.hot.ledger().look(&person(n)) {
+    let of = |n: u16| match store.hot.ledger().look(&person(n)).read() {
         Look::Found(known, _) => Some(format!("{:?}", known.into_record())),
         Look::Tables(..) => None,
     };
