@@ -14,6 +14,7 @@ mod lab;
 
 use std::time::Duration;
 
+use doorward::base::clock::{Clock, SystemClock};
 use doorward::wire::radius::packet::Code;
 use lab::{Lab, PASSWORD, SEED, quiet_step, totp};
 
@@ -156,6 +157,30 @@ fn without_an_audit_nobody_is_let_in_d_117() {
     lab.signal("HUP");
     lab.wait_for(|line| line.matches("daemon.reloaded").count() > 0 && line.contains("\"reloads\":2"));
     assert_eq!(vpn.ask("alice", PASSWORD).code, Code::AccessAccept, "it recovers");
+}
+
+#[test]
+fn each_reload_opens_the_audit_anew_and_the_thread_of_the_old_one_ends() {
+    let lab = Lab::start("", "");
+    let threads = || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", lab.pid())).unwrap();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|name| name == "audit-sync\n").count()
+    };
+    assert_eq!(threads(), 1);
+    for reloads in 1..=3 {
+        lab.signal("HUP");
+        lab.wait_for(|line| {
+            line.contains("daemon.reloaded") && line.contains(&format!("\"reloads\":{reloads}"))
+        });
+    }
+    let end = SystemClock.now().steady + Duration::from_secs(60);
+    while threads() != 1 {
+        assert!(SystemClock.now().steady < end, "{} threads are left", threads());
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    lab.appliance().ask("mallory", "x");
+    assert_eq!(lab.logins().len(), 1);
 }
 
 #[test]

@@ -3,33 +3,50 @@
 //!
 //! A system call for each record is what a login would pay most for here. So the lines of logins that end at about the
 //! same time are gathered, and whoever of them is polled again first writes them all with one call; none of them is
-//! done before its own line is out.
+//! done before its own line is out. Whoever finds somebody writing leaves its line to that one, so that no thread waits for
+//! what another one asks of the system.
 
 mod group;
 mod out;
+mod sync;
 
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use crate::audit::file::group::{Gathered, Gathering, Kept, Line};
+use crate::audit::file::group::{FULL, Gathered, Gathering, Kept, Line, MOST};
 use crate::audit::file::out::Out;
-use crate::audit::record::{NetworkPrefix, write_by};
+use crate::audit::file::sync::{SYNC, Syncer};
+use crate::audit::record::{NetworkPrefix, Second, write_by};
 use crate::base::owner::open_or_make;
 use crate::gateway::ports::{Audit, AuditRecord};
 use crate::login::verdict::{Fault, FaultKind};
 
+/// So often in a row somebody writes, its own line and what came meanwhile; then it is the turn of one of those who came.
+const ROUNDS: u32 = 4;
+
 /// Keeps records in a file or on standard output. What the system took is out of our hands, even when the process is
-/// killed right after.
+/// killed right after; a file's is on the disk within a second where the disk takes it.
 pub struct AuditLog {
     keep: NetworkPrefix,
     path: Option<PathBuf>,
     gathering: Mutex<Gathering>,
+    /// That somebody has written, for those who could do nothing else than wait.
+    wrote: Condvar,
+    /// Only ever locked by whoever writes.
     out: Mutex<Out>,
+    sync: Option<Syncer>,
+}
+
+thread_local! {
+    /// Where the line of a record is made before it goes to the others, and the second of the one before it.
+    static LINE: Cell<(Vec<u8>, Second)> = const { Cell::new((Vec::new(), Second::NONE)) };
 }
 
 impl AuditLog {
@@ -40,8 +57,16 @@ impl AuditLog {
     ///
     /// A fault when the file cannot be opened or made.
     pub fn file(path: &Path, keep: NetworkPrefix) -> Result<Self, Fault> {
-        let file = open(path).map_err(|error| fault(Some(path), "cannot open", &error))?;
-        Ok(Self { path: Some(path.to_owned()), ..Self::over(file, keep) })
+        let fails = |error: io::Error| fault(Some(path), "cannot open", &error);
+        let file = open(path).map_err(fails)?;
+        let has_disk = file.metadata().map_err(fails)?.is_file();
+        let sync = if has_disk {
+            let disk = file.try_clone().map_err(fails)?;
+            Some(syncer(Some(path), move || disk.sync_data()).map_err(fails)?)
+        } else {
+            None
+        };
+        Ok(Self { path: Some(path.to_owned()), sync, ..Self::over(file, keep) })
     }
 
     /// Writes to standard output, for a service manager or a container that keeps it.
@@ -53,10 +78,29 @@ impl AuditLog {
     /// Writes to `out`.
     fn over(out: impl Write + Send + 'static, keep: NetworkPrefix) -> Self {
         let out = Mutex::new(Out::new(Box::new(out)));
-        Self { keep, path: None, gathering: Mutex::default(), out }
+        Self { keep, path: None, gathering: Mutex::default(), wrote: Condvar::new(), out, sync: None }
     }
 
-    fn gathering(&self) -> std::sync::MutexGuard<'_, Gathering> {
+    /// Ends it where nobody waits for a login: this waits for the disk.
+    ///
+    /// # Errors
+    ///
+    /// A fault when what was written is not on the disk.
+    pub fn end(mut self) -> Result<(), Fault> {
+        self.sync.take().map_or(Ok(()), Syncer::end)
+    }
+
+    /// The disk did not take what was written. Nothing is until [`AuditLog::prove`] has shown that it takes it again.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lost().is_some()
+    }
+
+    fn lost(&self) -> Option<Fault> {
+        self.sync.as_ref().and_then(Syncer::lost)
+    }
+
+    fn gathering(&self) -> MutexGuard<'_, Gathering> {
         self.gathering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -69,38 +113,158 @@ impl AuditLog {
         Kept::new(self, line)
     }
 
+    /// Writes a record and waits until it is on the disk; also where nothing is written because something was lost.
+    ///
+    /// # Errors
+    ///
+    /// A fault when it could not be written, or not be brought to the disk.
+    pub async fn prove(&self, record: &AuditRecord) -> Result<(), Fault> {
+        if self.is_lost() {
+            let written = {
+                let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+                // Nobody knows what is left of the lines before.
+                out.note_torn();
+                self.made(record, |line| out.append(&mut line.to_vec()))
+            };
+            if let Some(error) = written.error {
+                return Err(self.cannot_write(&error));
+            }
+        } else {
+            self.record(record)?;
+        }
+        match &self.sync {
+            Some(sync) => sync.reached().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the line of a record.
+    fn made<T>(&self, record: &AuditRecord, then: impl FnOnce(&[u8]) -> T) -> T {
+        // A thread at its end keeps nothing any more.
+        let (mut line, mut second) = LINE.try_with(Cell::take).unwrap_or_default();
+        write_by(&mut line, record, self.keep, &mut second);
+        let end = then(&line);
+        if line.capacity() <= FULL {
+            line.clear();
+            let _ended = LINE.try_with(|kept| kept.set((line, second)));
+        }
+        end
+    }
+
     /// Takes a record down; it is written with those beside it.
     fn gather(&self, record: &AuditRecord) -> Line {
-        let mut gathering = self.gathering();
-        let line = gathering.add(|lines, second| write_by(lines, record, self.keep, second));
-        let full = gathering.is_full().then(|| gathering.take());
-        drop(gathering);
-        if let Some(gathered) = full {
-            self.write_out(gathered);
+        let (line, gathering) = self.add(record);
+        if gathering.octets() >= FULL && !gathering.is_being_written {
+            self.write_out(gathering);
         }
         line
     }
 
-    /// Writes what was gathered, and tells those whose lines they are.
-    fn write_out(&self, gathered: Gathered) {
-        let Gathered { mut lines, group } = gathered;
+    fn add(&self, record: &AuditRecord) -> (Line, MutexGuard<'_, Gathering>) {
+        self.made(record, |line| {
+            let mut gathering = self.gathering();
+            while gathering.is_being_written && gathering.octets() >= MOST {
+                gathering = self.wait(gathering);
+            }
+            (gathering.add(line), gathering)
+        })
+    }
+
+    /// Waits until somebody has written.
+    fn wait<'a>(&self, mut gathering: MutexGuard<'a, Gathering>) -> MutexGuard<'a, Gathering> {
+        gathering.blocked = gathering.blocked.saturating_add(1);
+        let mut gathering = self.wrote.wait(gathering).unwrap_or_else(PoisonError::into_inner);
+        gathering.blocked = gathering.blocked.saturating_sub(1);
+        gathering
+    }
+
+    /// What became of a line, which is written now unless somebody writes.
+    fn look(&self, line: &Line, cx: &Context<'_>) -> Poll<Result<(), Fault>> {
+        if !line.is_over() {
+            let gathering = self.gathering();
+            if gathering.has(line) {
+                if gathering.is_being_written {
+                    // Under the lock, so that whoever writes cannot go before it knows of this one.
+                    return line.poll(cx);
+                }
+                self.write_out(gathering);
+            }
+        }
+        line.poll(cx)
+    }
+
+    /// Nobody will look at that line again.
+    fn leave(&self, line: &Line) {
+        let mut gathering = self.gathering();
+        if gathering.has(line) {
+            if gathering.is_being_written {
+                gathering.is_left = true;
+            } else {
+                self.write_out(gathering);
+            }
+        }
+    }
+
+    /// Writes what was gathered and what comes meanwhile, and tells those whose lines they are.
+    fn write_out<'a>(&'a self, mut gathering: MutexGuard<'a, Gathering>) {
+        gathering.is_being_written = true;
+        let mut rounds = 0_u32;
+        let (next, blocked) = loop {
+            let gathered = gathering.take();
+            drop(gathering);
+            let room = self.write(gathered);
+            rounds = rounds.saturating_add(1);
+            gathering = self.gathering();
+            gathering.give_back(room);
+            let is_enough = rounds >= ROUNDS && !gathering.is_left;
+            if gathering.octets() == 0 || is_enough {
+                gathering.is_being_written = false;
+                break (gathering.waiting(), gathering.blocked);
+            }
+            if gathering.blocked > 0 {
+                self.wrote.notify_all();
+            }
+        };
+        drop(gathering);
+        // Whoever of them is first writes.
+        next.into_iter().for_each(Waker::wake);
+        if blocked > 0 {
+            self.wrote.notify_all();
+        }
+    }
+
+    fn write(&self, Gathered { mut lines, group }: Gathered) -> Vec<u8> {
+        if let Some(fault) = self.lost() {
+            group.is_written(0, Some(fault));
+            return lines;
+        }
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let written = out.append(&mut lines);
         drop(out);
-        let fault = written.error.map(|error| fault(self.path.as_deref(), "cannot write to", &error));
-        group.is_written(written.octets, fault);
-        self.gathering().give_back(lines);
+        if let Some(sync) = &self.sync
+            && written.octets > 0
+        {
+            sync.note_written();
+        }
+        group.is_written(written.octets, written.error.map(|error| self.cannot_write(&error)));
+        lines
+    }
+
+    fn cannot_write(&self, error: &io::Error) -> Fault {
+        fault(self.path.as_deref(), "cannot write to", error)
     }
 }
 
 impl Audit for AuditLog {
     fn record(&self, record: &AuditRecord) -> Result<(), Fault> {
-        let mut gathering = self.gathering();
-        let line = gathering.add(|lines, second| write_by(lines, record, self.keep, second));
-        let gathered = gathering.take();
-        drop(gathering);
-        // Whoever waits for its line gets it written too.
-        self.write_out(gathered);
+        let (line, mut gathering) = self.add(record);
+        while gathering.is_being_written && !line.is_over() {
+            gathering = self.wait(gathering);
+        }
+        if gathering.has(&line) {
+            // Whoever waits for its line gets it written too.
+            self.write_out(gathering);
+        }
         line.outcome()
     }
 
@@ -110,6 +274,12 @@ impl Audit for AuditLog {
     ) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>> {
         Box::pin(Kept::new(self, self.gather(record)))
     }
+}
+
+fn syncer(path: Option<&Path>, disk: impl FnMut() -> io::Result<()> + Send + 'static) -> io::Result<Syncer> {
+    let path = path.map(Path::to_owned);
+    let describe = move |error: &io::Error| fault(path.as_deref(), "cannot bring to the disk", error);
+    Syncer::start(Box::new(disk), Box::new(describe), SYNC)
 }
 
 fn fault(path: Option<&Path>, did: &str, error: &io::Error) -> Fault {

@@ -194,6 +194,9 @@ pub(super) struct Second {
 }
 
 impl Second {
+    /// None yet.
+    pub(super) const NONE: Self = Self { number: None, text: Vec::new() };
+
     /// `2026-11-21T08:30:00.125000Z`; our clock counts milliseconds. A time beyond the year 9999 is cut to it.
     fn write(&mut self, line: &mut Vec<u8>, at: UnixTime) {
         let (at, more) = match jiff::Timestamp::MAX.as_millisecond() {

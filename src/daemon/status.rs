@@ -163,7 +163,10 @@ impl Status {
             return;
         }
         self.looked = Some(now);
-        self.stock.audit.try_again(self.stock.clock.now().unix);
+        self.stock.audit.tidy();
+        let again = self.stock.audit.try_again(self.stock.clock.now().unix);
+        // A disk that hangs is found here again.
+        let _late = tokio::time::timeout(LOOK_EVERY, again).await;
         let store = &self.stock.store;
         let look = async {
             store.probe().await?;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -147,7 +147,7 @@ impl Stock {
     /// Uses what was read from now on.
     pub fn exchange(&self, fresh: Fresh) {
         self.keys.exchange(fresh.ring);
-        self.audit.target.store(Arc::new(fresh.audit));
+        self.audit.exchange(fresh.audit);
     }
 }
 
@@ -161,36 +161,88 @@ pub struct Fresh {
 pub struct AuditSwitch {
     target: ArcSwap<AuditLog>,
     failing: AtomicBool,
+    /// A target that was exchanged has lost some, and that is not on record.
+    missing: AtomicBool,
+    /// Targets that were exchanged, until no login writes there any more: to end one takes as long as the disk does.
+    retired: Mutex<Vec<Arc<AuditLog>>>,
 }
+
+/// More of them than this are given up, to whichever login comes last.
+const MOST_RETIRED: usize = 16;
 
 impl AuditSwitch {
     fn open(settings: &AuditSettings) -> Result<Self, Fault> {
-        Ok(Self { target: ArcSwap::from_pointee(open(settings)?), failing: AtomicBool::new(false) })
+        let target = ArcSwap::from_pointee(open(settings)?);
+        let [failing, missing] = [(); 2].map(|()| AtomicBool::new(false));
+        Ok(Self { target, failing, missing, retired: Mutex::default() })
     }
 
-    /// When the last record could not be written, writes one that says so. Without it the health page would
-    /// stay red for want of logins, and no logins would come because it is red (D-117).
-    pub fn try_again(&self, at: UnixTime) {
+    fn exchange(&self, fresh: AuditLog) {
+        let before = self.target.swap(Arc::new(fresh));
+        let mut retired = self.retired();
+        retired.insert(0, before);
+        retired.truncate(MOST_RETIRED);
+    }
+
+    fn retired(&self) -> MutexGuard<'_, Vec<Arc<AuditLog>>> {
+        self.retired.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends those targets that nobody writes to any more, on a thread that serves nobody.
+    pub fn tidy(self: &Arc<Self>) {
+        let free: Vec<_> = self.retired().extract_if(.., |log| Arc::strong_count(log) == 1).collect();
+        if free.is_empty() {
+            return;
+        }
+        let switch = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            for log in free.into_iter().filter_map(Arc::into_inner) {
+                switch.note_end(&log.end());
+            }
+        });
+    }
+
+    fn note_end(&self, end: &Result<(), Fault>) {
+        if end.is_err() {
+            self.missing.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// When the last record could not be written, or not be brought to the disk, writes one that says so and waits until that
+    /// is there. Without it the health page would stay red for want of logins, and no logins would come because it is red
+    /// (D-117).
+    pub async fn try_again(&self, at: UnixTime) {
         if !self.is_failing() {
             return;
         }
         let gap = AuditRecord::bare(at, "audit", "end", "done", "records-were-lost");
-        if self.record(&gap).is_ok() {
+        let proven = self.target.load_full().prove(&gap).await;
+        self.note(&proven);
+        if proven.is_ok() {
+            self.missing.store(false, Ordering::Relaxed);
             tracing::info!(event = "audit.recovered", "audit records can be written again");
         }
     }
 
-    /// The last record could not be written.
+    /// The last record could not be written, or records were lost on the way to the disk.
     #[must_use]
     pub fn is_failing(&self) -> bool {
-        self.failing.load(Ordering::Relaxed)
+        let flags = [&self.failing, &self.missing];
+        flags.iter().any(|flag| flag.load(Ordering::Relaxed)) || self.target.load().is_lost()
+    }
+
+    /// How the last record ended. All workers tell that after each login, so it is not written where nothing changes.
+    fn note(&self, written: &Result<(), Fault>) {
+        if self.failing.load(Ordering::Relaxed) != written.is_err() {
+            self.failing.store(written.is_err(), Ordering::Relaxed);
+        }
     }
 }
 
 impl Audit for AuditSwitch {
     fn record(&self, record: &AuditRecord) -> Result<(), Fault> {
         let written = self.target.load().record(record);
-        self.failing.store(written.is_err(), Ordering::Relaxed);
+        self.note(&written);
         written
     }
 
@@ -201,7 +253,7 @@ impl Audit for AuditSwitch {
         let kept = self.target.load_full().keep_soon(record);
         Box::pin(async move {
             let written = kept.await;
-            self.failing.store(written.is_err(), Ordering::Relaxed);
+            self.note(&written);
             written
         })
     }
@@ -235,20 +287,20 @@ fn open(settings: &AuditSettings) -> Result<AuditLog, Fault> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_audit_that_failed_is_tried_again_without_a_login_and_says_that_records_are_missing_d_117() {
+    #[tokio::test]
+    async fn an_audit_that_failed_is_tried_again_without_a_login_and_says_that_records_are_missing_d_117() {
         let settings = |path: &str| AuditSettings { to: AuditTarget::File(path.into()), v4: 32, v6: 128 };
         let audit = AuditSwitch::open(&settings("/dev/full")).unwrap();
-        audit.try_again(UnixTime(0));
+        audit.try_again(UnixTime(0)).await;
         assert!(!audit.is_failing(), "nothing is written while all is well");
         audit.failing.store(true, Ordering::Relaxed);
-        audit.try_again(UnixTime(0));
+        audit.try_again(UnixTime(0)).await;
         assert!(audit.is_failing());
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.jsonl");
-        audit.target.store(Arc::new(open(&settings(path.to_str().unwrap())).unwrap()));
-        audit.try_again(UnixTime(0));
+        audit.exchange(open(&settings(path.to_str().unwrap())).unwrap());
+        audit.try_again(UnixTime(0)).await;
         assert!(!audit.is_failing());
         assert!(std::fs::read_to_string(path).unwrap().contains("\"reason\":\"records-were-lost\""));
     }
@@ -267,5 +319,32 @@ mod tests {
         assert_eq!(lines(), 2, "whoever goes on first writes for both");
         second.await.unwrap();
         assert!(!audit.is_failing());
+    }
+
+    #[tokio::test]
+    async fn a_target_that_was_exchanged_ends_with_the_last_login_that_writes_there_and_what_it_lost_is_told_d_117()
+     {
+        let folder = tempfile::tempdir().unwrap();
+        let target =
+            |name| AuditSettings { to: AuditTarget::File(folder.path().join(name)), v4: 32, v6: 128 };
+        let text = |name| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let audit = Arc::new(AuditSwitch::open(&target("old")).unwrap());
+        let record = AuditRecord::bare(UnixTime(0), "login", "factor", "accept", "confirmed");
+        let waits = audit.record_soon(&record);
+        audit.exchange(open(&target("new")).unwrap());
+        audit.tidy();
+        assert_eq!(audit.retired().len(), 1, "somebody writes there");
+        waits.await.unwrap();
+        audit.tidy();
+        assert_eq!((audit.retired().len(), text("old").lines().count()), (0, 1));
+
+        audit.note_end(&Err(Fault::new(FaultKind::AuditUnavailable, "full")));
+        audit.record(&record).unwrap();
+        assert!(audit.is_failing(), "a record in the new one does not make good for it");
+        audit.try_again(UnixTime(0)).await;
+        assert!(!audit.is_failing());
+        assert!(text("new").contains("\"reason\":\"records-were-lost\""));
+        (0..2 * MOST_RETIRED).for_each(|_| audit.exchange(open(&target("new")).unwrap()));
+        assert_eq!(audit.retired().len(), MOST_RETIRED);
     }
 }

@@ -1,27 +1,37 @@
 //! Lines that are written together, and who waits for them.
 
 use std::future::Future;
+use std::mem;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::audit::file::AuditLog;
-use crate::audit::record::Second;
 use crate::login::verdict::Fault;
 
 /// So many octets are written at once, whoever waits. Some two hundred lines; that a login ends takes far longer than
 /// that one of them is polled again.
 pub(super) const FULL: usize = 64 * 1024;
-/// No room is kept beyond this once a line that was longer than any should be has been written.
+/// So many may wait for somebody who writes; whoever has more waits with all that it does. It is what comes in the tenth of a
+/// second for which a disk may keep a writer waiting, and no more, so that one that hangs does not fill the memory.
+pub(super) const MOST: usize = 1024 * 1024;
+/// No room is kept beyond this once there was more to write than usual.
 const USUAL: usize = 2 * FULL;
 
 /// Lines that are still to be written.
 #[derive(Default)]
 pub(super) struct Gathering {
     lines: Vec<u8>,
-    second: Second,
     group: Arc<Group>,
+    /// Room for further lines while these are written.
+    spare: Vec<u8>,
+    /// Somebody writes, and will look at these lines when it has.
+    pub(super) is_being_written: bool,
+    /// Of these lines nobody may look again, so whoever writes must not leave them.
+    pub(super) is_left: bool,
+    /// So many threads can do nothing else than wait for whoever writes.
+    pub(super) blocked: usize,
 }
 
 /// Lines that are about to be.
@@ -31,31 +41,40 @@ pub(super) struct Gathered {
 }
 
 impl Gathering {
-    /// Adds the line that `write` writes.
-    pub(super) fn add(&mut self, write: impl FnOnce(&mut Vec<u8>, &mut Second)) -> Line {
-        write(&mut self.lines, &mut self.second);
+    pub(super) fn add(&mut self, line: &[u8]) -> Line {
+        self.lines.extend_from_slice(line);
         Line { group: Arc::clone(&self.group), end: self.lines.len() }
     }
 
-    pub(super) const fn is_full(&self) -> bool {
-        self.lines.len() >= FULL
+    pub(super) const fn octets(&self) -> usize {
+        self.lines.len()
     }
 
     /// All of them; whoever takes them writes them.
     pub(super) fn take(&mut self) -> Gathered {
-        Gathered { lines: std::mem::take(&mut self.lines), group: std::mem::take(&mut self.group) }
+        self.is_left = false;
+        let lines = mem::replace(&mut self.lines, mem::take(&mut self.spare));
+        Gathered { lines, group: mem::take(&mut self.group) }
     }
 
-    /// The same, if `line` is among them.
-    fn take_with(&mut self, line: &Line) -> Option<Gathered> {
-        Arc::ptr_eq(&self.group, &line.group).then(|| self.take())
+    /// Whether `line` is among them.
+    pub(super) fn has(&self, line: &Line) -> bool {
+        Arc::ptr_eq(&self.group, &line.group)
+    }
+
+    /// Those who wait for these lines and would write them.
+    pub(super) fn waiting(&self) -> Vec<Waker> {
+        match &mut *self.group.lock() {
+            State::Waiting(waiting) => mem::take(waiting),
+            State::Written { .. } => Vec::new(),
+        }
     }
 
     /// Room to gather further lines in.
     pub(super) fn give_back(&mut self, mut room: Vec<u8>) {
-        if self.lines.capacity() == 0 && room.capacity() <= USUAL {
+        if room.capacity() <= USUAL {
             room.clear();
-            self.lines = room;
+            self.spare = room;
         }
     }
 }
@@ -82,7 +101,7 @@ impl Default for State {
 impl Group {
     /// So many octets of the lines are out of our hands; where that is not all, why.
     pub(super) fn is_written(&self, octets: usize, fault: Option<Fault>) {
-        let before = std::mem::replace(&mut *self.lock(), State::Written { octets, fault });
+        let before = mem::replace(&mut *self.lock(), State::Written { octets, fault });
         if let State::Waiting(waiting) = before {
             waiting.into_iter().for_each(Waker::wake);
         }
@@ -118,8 +137,13 @@ impl Line {
         }
     }
 
-    /// What became of it; who asks is woken when that is known.
-    fn poll(&self, cx: &Context<'_>) -> Poll<Result<(), Fault>> {
+    /// It is known what became of it.
+    pub(super) fn is_over(&self) -> bool {
+        self.group.is_over()
+    }
+
+    /// What became of it; who asks is woken when that is known, or when nobody writes any more.
+    pub(super) fn poll(&self, cx: &Context<'_>) -> Poll<Result<(), Fault>> {
         let mut state = self.group.lock();
         if let Some(outcome) = self.of(&state) {
             return Poll::Ready(outcome);
@@ -134,7 +158,8 @@ impl Line {
 }
 
 /// Waits until a line is out of our hands. It looks away once, so that other logins of this moment add theirs; who of
-/// them looks again first writes them all. Dropped before, it gets its line written all the same.
+/// them looks again first writes them all. Where somebody writes already, that one does. Dropped before, it gets its line
+/// written all the same.
 pub(super) struct Kept<L: Deref<Target = AuditLog>> {
     log: L,
     line: Line,
@@ -152,14 +177,6 @@ impl<L: Deref<Target = AuditLog>> Kept<L> {
     pub(super) const fn new(log: L, line: Line) -> Self {
         Self { log, line, stage: Stage::Fresh }
     }
-
-    /// Writes the line with all that wait beside it, unless somebody else does.
-    fn write_out(&self) {
-        let gathered = self.log.gathering().take_with(&self.line);
-        if let Some(gathered) = gathered {
-            self.log.write_out(gathered);
-        }
-    }
 }
 
 impl<L: Deref<Target = AuditLog> + Unpin> Future for Kept<L> {
@@ -171,10 +188,7 @@ impl<L: Deref<Target = AuditLog> + Unpin> Future for Kept<L> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if !self.line.group.is_over() {
-            self.write_out();
-        }
-        let outcome = self.line.poll(cx);
+        let outcome = self.log.look(&self.line, cx);
         if outcome.is_ready() {
             self.stage = Stage::Done;
         }
@@ -185,7 +199,7 @@ impl<L: Deref<Target = AuditLog> + Unpin> Future for Kept<L> {
 impl<L: Deref<Target = AuditLog>> Drop for Kept<L> {
     fn drop(&mut self) {
         if self.stage != Stage::Done {
-            self.write_out();
+            self.log.leave(&self.line);
         }
     }
 }

@@ -22,6 +22,11 @@ impl Out {
         Self { out, torn: false }
     }
 
+    /// Nobody knows how the last line ends.
+    pub(super) const fn note_torn(&mut self) {
+        self.torn = true;
+    }
+
     /// Writes `lines`, in one piece where the system takes them so. When it takes a part of a line alone, the next
     /// line begins with a line feed, so that the damage stays one line.
     pub(super) fn append(&mut self, lines: &mut Vec<u8>) -> Written {

@@ -1,12 +1,14 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, OnceLock, mpsc};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::*;
 use crate::audit::record::write;
-use crate::base::clock::UnixTime;
+use crate::base::clock::{Clock, SystemClock, UnixTime};
 
 fn record(reason: &'static str) -> AuditRecord {
     AuditRecord::bare(UnixTime(0), "login", "policy", "reject", reason)
@@ -217,13 +219,13 @@ fn a_group_does_not_grow_beyond_its_bound_however_long_nobody_looks() {
     let log = AuditLog::over(disk.clone(), NetworkPrefix::WHOLE);
     let waiting: Vec<_> = (0..2000).map(|_| log.record_soon(&record("one"))).collect();
     assert!(disk.writes() >= 2);
-    assert!(log.gathering().take().lines.len() <= group::FULL);
+    assert!(log.gathering().octets() <= FULL);
     drop(waiting);
 }
 
 #[test]
 fn whoever_looks_while_another_thread_writes_is_woken_when_that_is_done() {
-    struct Slow(Arc<std::sync::Barrier>);
+    struct Slow(Arc<Barrier>);
     impl Write for Slow {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.wait();
@@ -234,25 +236,18 @@ fn whoever_looks_while_another_thread_writes_is_woken_when_that_is_done() {
             Ok(())
         }
     }
-    struct Flag(std::sync::atomic::AtomicBool);
-    impl std::task::Wake for Flag {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, std::sync::atomic::Ordering::SeqCst);
-        }
-    }
-    let barrier = Arc::new(std::sync::Barrier::new(2));
+    let barrier = Arc::new(Barrier::new(2));
     let log = AuditLog::over(Slow(Arc::clone(&barrier)), NetworkPrefix::WHOLE);
     let mut mine = log.record_soon(&record("mine"));
     assert!(look(&mut mine).is_pending());
     std::thread::scope(|scope| {
         let writer = scope.spawn(|| log.record(&record("theirs")));
         barrier.wait();
-        let flag = Arc::new(Flag(false.into()));
-        let waker = Waker::from(Arc::clone(&flag));
-        assert!(Pin::new(&mut mine).poll(&mut Context::from_waker(&waker)).is_pending());
+        let flag = Arc::new(Flag::default());
+        assert!(!ask(&mut mine, &flag));
         barrier.wait();
         writer.join().unwrap().unwrap();
-        assert!(flag.0.load(std::sync::atomic::Ordering::SeqCst));
+        assert!(flag.0.load(Ordering::SeqCst));
     });
     assert_eq!(look(&mut mine), Poll::Ready(Ok(())));
 }
@@ -278,4 +273,276 @@ fn lines_of_many_threads_do_not_mix() {
     for reason in ["one", "two", "three"] {
         assert_eq!(reasons(&text).iter().filter(|found| **found == some(reason)).count(), 100);
     }
+}
+
+/// Somebody who is told that it is his turn.
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl std::task::Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+/// Polls once, with `flag` to be told.
+fn ask(kept: &mut (impl Future<Output = Result<(), Fault>> + Unpin), flag: &Arc<Flag>) -> bool {
+    let waker = Waker::from(Arc::clone(flag));
+    Pin::new(kept).poll(&mut Context::from_waker(&waker)).is_ready()
+}
+
+/// While each of its first writes lasts, somebody else takes a record down.
+struct Busy {
+    log: Arc<OnceLock<Arc<AuditLog>>>,
+    more: u32,
+    does: Box<dyn FnMut(Arc<AuditLog>) + Send>,
+    writes: Arc<Mutex<Vec<usize>>>,
+}
+
+impl Busy {
+    /// The log, and how many lines each write had.
+    fn log(
+        more: u32,
+        does: impl FnMut(Arc<AuditLog>) + Send + 'static,
+    ) -> (Arc<AuditLog>, Arc<Mutex<Vec<usize>>>) {
+        let (cell, writes) = (Arc::new(OnceLock::new()), Arc::default());
+        let busy = Self { log: Arc::clone(&cell), more, does: Box::new(does), writes: Arc::clone(&writes) };
+        let log = Arc::new(AuditLog::over(busy, NetworkPrefix::WHOLE));
+        assert!(cell.set(Arc::clone(&log)).is_ok());
+        (log, writes)
+    }
+}
+
+impl Write for Busy {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writes.lock().unwrap().push(bytes.iter().filter(|byte| **byte == b'\n').count());
+        if self.more > 0 {
+            self.more -= 1;
+            (self.does)(Arc::clone(self.log.get().unwrap()));
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn whoever_finds_somebody_writing_leaves_its_line_and_the_one_who_writes_hands_over_after_some_rounds() {
+    let (tell, told) = mpsc::channel();
+    let (log, writes) = Busy::log(ROUNDS + 1, move |log| {
+        let mut kept = Box::pin(log.keep_soon(&record("more")));
+        let flag = Arc::new(Flag::default());
+        for _ in 0..3 {
+            assert!(!ask(&mut kept, &flag), "it is not held up, and not done either");
+        }
+        flag.0.store(false, Ordering::SeqCst);
+        tell.send((kept, flag)).unwrap();
+    });
+    log.record(&record("mine")).unwrap();
+    assert_eq!(writes.lock().unwrap().len(), ROUNDS as usize);
+    let mut waiting: Vec<_> = told.try_iter().collect();
+    assert_eq!(waiting.len(), ROUNDS as usize);
+    assert!(
+        waiting.iter().all(|(_, flag)| flag.0.load(Ordering::SeqCst)),
+        "the last one, too: it is his turn"
+    );
+    let (last, before) = waiting.split_last_mut().unwrap();
+    assert!(before.iter_mut().all(|(kept, _)| look(kept) == Poll::Ready(Ok(()))));
+    assert!(look(&mut last.0) == Poll::Ready(Ok(())));
+    let (mut came, _) = told.try_recv().unwrap();
+    assert!(look(&mut came) == Poll::Ready(Ok(())));
+    assert_eq!(writes.lock().unwrap().len(), ROUNDS as usize + 2, "his own line, and the one that came then");
+}
+
+#[test]
+fn lines_of_logins_that_end_while_somebody_else_writes_are_never_left_behind_d_117() {
+    let (log, writes) = Busy::log(20, |log| {
+        let mut kept = Box::pin(log.keep_soon(&record("gone")));
+        assert!(!ask(&mut kept, &Arc::default()) && !ask(&mut kept, &Arc::default()));
+    });
+    log.record(&record("mine")).unwrap();
+    assert_eq!(*writes.lock().unwrap(), vec![1; 21]);
+    assert!(log.gathering().octets() == 0);
+}
+
+#[test]
+fn a_disk_that_hangs_keeps_everybody_waiting_and_does_not_fill_the_memory() {
+    const EACH: usize = 10_000;
+    struct Hangs(Arc<Barrier>, bool, Counted);
+    impl Write for Hangs {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if !std::mem::replace(&mut self.1, true) {
+                self.0.wait();
+                self.0.wait();
+            }
+            self.2.write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (barrier, disk) = (Arc::new(Barrier::new(2)), Counted::default());
+    let log = AuditLog::over(Hangs(Arc::clone(&barrier), false, disk.clone()), NetworkPrefix::WHOLE);
+    std::thread::scope(|scope| {
+        scope.spawn(|| log.record(&record("first")).unwrap());
+        barrier.wait();
+        let more = [(); 3].map(|()| {
+            scope.spawn(|| {
+                let kept: Vec<_> = (0..EACH).map(|_| log.record_soon(&record("more"))).collect();
+                drop(kept);
+            })
+        });
+        let done = scope.spawn(|| log.record(&record("urgent")));
+        until(|| log.gathering().blocked == 4);
+        assert!(!done.is_finished() && more.iter().all(|thread| !thread.is_finished()));
+        let most = MOST + 1000;
+        assert!(log.gathering().octets() < most, "{} octets", log.gathering().octets());
+        assert_eq!(disk.writes(), 0);
+        barrier.wait();
+        assert!(done.join().unwrap().is_ok());
+    });
+    assert_eq!(disk.text().lines().count(), 3 * EACH + 2);
+}
+
+/// Waits for something that another thread does.
+fn until(holds: impl Fn() -> bool) {
+    let end = SystemClock.now().steady + Duration::from_secs(60);
+    while !holds() {
+        assert!(SystemClock.now().steady < end, "it never comes");
+        std::thread::yield_now();
+    }
+}
+
+/// A log of which `disk` brings to the disk what it wrote, after so long.
+fn synced(out: Counted, every: Duration, disk: impl FnMut() -> io::Result<()> + Send + 'static) -> AuditLog {
+    let describe = |error: &io::Error| fault(None, "cannot bring to the disk", error);
+    let sync = Syncer::start(Box::new(disk), Box::new(describe), every).unwrap();
+    AuditLog { sync: Some(sync), ..AuditLog::over(out, NetworkPrefix::WHOLE) }
+}
+
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(36_000);
+
+#[test]
+fn what_was_written_is_brought_to_the_disk_without_anybody_asking_and_only_then() {
+    let (tell, told) = mpsc::channel();
+    let disk = Counted::default();
+    let seen = disk.clone();
+    let log = synced(disk, Duration::ZERO, move || {
+        tell.send(seen.text().lines().count()).unwrap();
+        Ok(())
+    });
+    for lines in 1..4 {
+        log.record(&record("one")).unwrap();
+        assert_eq!(told.recv_timeout(LONG).unwrap(), lines, "what was written before is there");
+    }
+    assert_eq!(log.end(), Ok(()));
+    assert_eq!(told.try_iter().count(), 0, "there was nothing to bring there");
+}
+
+#[test]
+fn what_is_written_within_a_second_is_brought_to_the_disk_together_and_at_the_latest_at_the_end() {
+    let syncs = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&syncs);
+    let log = synced(Counted::default(), LONG, move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    });
+    (0..50).for_each(|_| log.record(&record("one")).unwrap());
+    assert_eq!(syncs.load(Ordering::SeqCst), 0);
+    drop(log);
+    assert_eq!(syncs.load(Ordering::SeqCst), 1);
+    drop(synced(Counted::default(), LONG, || panic!("nothing was written")));
+}
+
+#[test]
+fn as_long_as_the_disk_works_nobody_waits_for_it() {
+    let (begun, has_begun) = mpsc::channel();
+    let (go, may_go) = mpsc::channel();
+    let log = synced(Counted::default(), Duration::ZERO, move || {
+        begun.send(()).unwrap();
+        may_go.recv().map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
+    });
+    log.record(&record("one")).unwrap();
+    has_begun.recv_timeout(LONG).unwrap();
+    log.record(&record("two")).unwrap();
+    let mut waiting = log.record_soon(&record("three"));
+    assert!(look(&mut waiting).is_pending() && look(&mut waiting) == Poll::Ready(Ok(())));
+    assert!(!log.is_lost());
+    drop(waiting);
+    go.send(()).unwrap();
+    has_begun.recv_timeout(LONG).unwrap();
+    go.send(()).unwrap();
+    assert_eq!(log.end(), Ok(()));
+}
+
+/// A disk that is full until it is told otherwise.
+fn full() -> (Arc<AtomicBool>, impl FnMut() -> io::Result<()> + Send + 'static) {
+    let is_full = Arc::new(AtomicBool::new(true));
+    let ours = Arc::clone(&is_full);
+    let disk = move || match ours.load(Ordering::SeqCst) {
+        true => Err(io::ErrorKind::StorageFull.into()),
+        false => Ok(()),
+    };
+    (is_full, disk)
+}
+
+#[tokio::test]
+async fn what_the_disk_did_not_take_is_a_fault_until_it_has_taken_a_record_that_says_so_d_117() {
+    let (is_full, disk) = full();
+    let out = Counted::default();
+    let log = synced(out.clone(), LONG, disk);
+    log.record(&record("lost")).unwrap();
+    let mut waiting = log.record_soon(&record("waits"));
+    assert!(log.sync.as_ref().unwrap().reached().await.is_err());
+    assert!(log.is_lost());
+    let refused = log.record(&record("refused")).unwrap_err();
+    assert_eq!(refused.kind, FaultKind::AuditUnavailable);
+    assert!(
+        refused.what.starts_with("audit: cannot bring to the disk standard output: no storage space"),
+        "{refused}"
+    );
+    assert!(look(&mut waiting).is_pending(), "it looks away");
+    assert_eq!(look(&mut waiting), Poll::Ready(Err(refused)));
+    assert!(log.prove(&record("gap")).await.is_err());
+    assert!(log.record(&record("refused")).is_err(), "what was written and not brought there proves nothing");
+    is_full.store(false, Ordering::SeqCst);
+    log.prove(&record("gap")).await.unwrap();
+    assert!(!log.is_lost());
+    log.record(&record("good")).unwrap();
+    let expected = [some("lost"), None, some("gap"), None, some("gap"), some("good")];
+    assert_eq!(reasons(&out.text()), expected, "what may be torn is ended before the next line");
+}
+
+#[tokio::test]
+async fn what_the_disk_does_not_take_at_the_end_is_told_d_117() {
+    let (_full, disk) = full();
+    let log = synced(Counted::default(), LONG, disk);
+    log.record(&record("one")).unwrap();
+    assert_eq!(log.end().unwrap_err().kind, FaultKind::AuditUnavailable);
+}
+
+#[tokio::test]
+async fn where_no_disk_is_behind_the_file_nothing_is_lost() {
+    for kind in [io::ErrorKind::InvalidInput, io::ErrorKind::Unsupported] {
+        let log = synced(Counted::default(), LONG, move || Err(kind.into()));
+        log.prove(&record("one")).await.unwrap();
+        assert_eq!(log.end(), Ok(()));
+    }
+    for device in ["/dev/null", "/dev/zero"] {
+        let log = AuditLog::file(Path::new(device), NetworkPrefix::WHOLE).unwrap();
+        assert!(log.sync.is_none());
+        log.prove(&record("one")).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_record_in_a_file_can_be_waited_for_until_it_is_on_the_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("audit.jsonl");
+    let log = AuditLog::file(&path, NetworkPrefix::WHOLE).unwrap();
+    log.prove(&record("one")).await.unwrap();
+    assert_eq!(reasons(&fs::read_to_string(&path).unwrap()), [some("one")]);
 }
