@@ -2,9 +2,9 @@
 //! codes of a subject.
 
 pub(in crate::gateway) mod keyed;
+mod limits;
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -15,85 +15,11 @@ use crate::base::cidr::Prefix;
 use crate::base::clock::Clock;
 use crate::base::spread::SpreadMap;
 use crate::gateway::admit::keyed::{Keyed, Rate, Ticks, rate};
-use crate::login::attempt::Origin;
+pub use crate::gateway::admit::limits::{AdmissionLimits, CodesPerMinute};
+use crate::login::attempt::{Attempt, Origin};
 use crate::login::client::Client;
 use crate::login::factor::{FactorKind, Proof};
 use crate::login::identity::{LoginName, NameForm, Pseudonym};
-
-/// The numbers of admission.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AdmissionLimits {
-    /// New logins at once, all clients together; replies to questions have as many places of their own.
-    pub at_once: usize,
-    /// The same for one client.
-    pub at_once_per_client: usize,
-    /// Logins at once from one user address (IPv6: from one /64) at one client.
-    pub at_once_per_source: usize,
-    /// Logins of one subject that run or wait for their turn; an exempt account has more.
-    pub at_once_per_subject: usize,
-    /// New logins in a second, all clients together.
-    pub per_second: NonZeroU32,
-    /// New logins of one client in a second.
-    pub client_per_second: NonZeroU32,
-    /// New logins from one user address (IPv6: from one /64) at one client in a minute.
-    pub source_per_minute: NonZeroU32,
-    /// New logins in a minute with names of one realm, at whatever client.
-    pub realm_per_minute: NonZeroU32,
-    /// New logins of one subject in a minute.
-    pub subject_per_minute: NonZeroU32,
-    /// Codes of one subject that are compared in a minute.
-    pub codes_per_minute: CodesPerMinute,
-}
-
-/// How many codes of one subject are compared in a minute, for each kind of factor: what a kind costs, be it attention
-/// or money, is spent by whoever tries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CodesPerMinute(pub [(FactorKind, NonZeroU32); FactorKind::ALL.len()]);
-
-impl CodesPerMinute {
-    /// What holds where nothing is said. Nobody types ten codes of a generator in a minute, and nobody needs more than
-    /// a few recovery codes.
-    #[must_use]
-    pub const fn usual(kind: FactorKind) -> u32 {
-        match kind {
-            FactorKind::Totp => 10,
-            // A code of its own for each bind: an application may show several in a minute.
-            FactorKind::Hotp => 30,
-            FactorKind::Recovery => 5,
-        }
-    }
-
-    /// `number` for each kind; what cannot be is one.
-    #[must_use]
-    pub fn each(mut number: impl FnMut(FactorKind) -> u32) -> Self {
-        Self(FactorKind::ALL.map(|kind| (kind, NonZeroU32::new(number(kind)).unwrap_or(NonZeroU32::MIN))))
-    }
-}
-
-impl Default for CodesPerMinute {
-    fn default() -> Self {
-        Self::each(Self::usual)
-    }
-}
-
-impl Default for AdmissionLimits {
-    /// What holds where nothing is said; docs/configuration.md says why these.
-    fn default() -> Self {
-        let number = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
-        Self {
-            at_once: 10_000,
-            at_once_per_client: 2_000,
-            at_once_per_source: 64,
-            at_once_per_subject: 64,
-            per_second: number(5_000),
-            client_per_second: number(500),
-            source_per_minute: number(120),
-            realm_per_minute: number(60_000),
-            subject_per_minute: number(30),
-            codes_per_minute: CodesPerMinute::default(),
-        }
-    }
-}
 
 /// Why a login was not even begun. The client hears nothing, so that it tries another node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -278,6 +204,20 @@ impl Admission {
     /// [`Refused`]: no place, or too often.
     pub fn enter(&self, client: &Client, origin: &Origin, name: &LoginName) -> Result<Place, Refused> {
         self.ticks.look();
+        self.entered(client, origin, name)
+    }
+
+    /// As [`Admission::enter`] of a login that has come now, so that the clock need not be asked again.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn enter_now(&self, attempt: &Attempt) -> Result<Place, Refused> {
+        self.ticks.note(attempt.began.steady);
+        self.entered(&attempt.client, &attempt.origin, &attempt.name)
+    }
+
+    fn entered(&self, client: &Client, origin: &Origin, name: &LoginName) -> Result<Place, Refused> {
         let gate = self.clients.get(&client.name).ok_or(Refused::ClientFull)?;
         let mut place = self.place(&self.running, &gate.running)?;
         // The source first: one that floods takes nothing from the others behind its client. Then the client, which
@@ -357,14 +297,20 @@ impl Admission {
     #[must_use]
     pub fn subject_may(&self, who: &Pseudonym, now: Instant) -> bool {
         self.ticks.note(now);
-        self.subjects.allows(who)
+        // A keyed hash already, as all keys are here.
+        self.subjects.allows_hash(who.number())
     }
 
     /// Whether one more code of this subject may be compared with factors of this kind in this minute; after `proof`.
     #[must_use]
     pub fn code_may(&self, who: &Pseudonym, kind: FactorKind, proof: Proof, now: Instant) -> bool {
         self.ticks.note(now);
-        self.codes.iter().filter(|(of, _)| *of == kind).all(|(_, codes)| codes.allows(&(who, proof)))
+        let hash = match proof {
+            Proof::Proven => who.number(),
+            Proof::Familiar => who.number().rotate_left(32),
+            Proof::Unproven => !who.number(),
+        };
+        self.codes.iter().filter(|(of, _)| *of == kind).all(|(_, codes)| codes.allows_hash(hash))
     }
 
     /// Logins that run now, replies to questions among them.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::base::clock::{ManualClock, UnixTime};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 fn number(n: u32) -> NonZeroU32 {

@@ -17,7 +17,7 @@ impl Gateway {
         if self.parts.store.is_behind() {
             return Err(Refused::StoreBehind);
         }
-        let place = self.live.load().admission.enter(&attempt.client, &attempt.origin, &attempt.name)?;
+        let place = self.live.load().admission.enter_now(attempt)?;
         Ok(self.noted(place))
     }
 
