@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use foldhash::SharedSeed;
 use foldhash::quality::{RandomState, SeedableRandomState};
 
+use crate::base::spread::SpreadMap;
+
 /// How long an answer is kept at most after it was sent.
 pub const ANSWER_LIFE: Duration = Duration::from_secs(30);
 /// Longer than any login may run. When there are too many, those that have run for longer are forgotten.
@@ -30,6 +32,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const SMALL: usize = 64;
 
 /// What tells requests apart. Each socket has its own table.
+///
+/// Of those that are remembered a keyed hash of it is kept, and not the key, which takes most of the room that a request
+/// needs: should two keys ever have one hash, either is forgotten for the other as if it were a new request under the same
+/// key, and none gets the other's answer, since their prints differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     /// Who sent it.
@@ -54,6 +60,13 @@ impl Hash for Key {
             }
         }
         state.write_u64(last);
+    }
+}
+
+impl Key {
+    /// Where it stands in the table.
+    fn spot(&self) -> u64 {
+        keyed().hash_one(self)
     }
 }
 
@@ -132,7 +145,8 @@ pub struct Answer<'a> {
 
 #[derive(Debug)]
 struct Entry {
-    serial: Serial,
+    /// The serial of a request that runs, the number of an answer.
+    number: u64,
     print: Print,
     whole: Whole,
     state: State,
@@ -141,13 +155,13 @@ struct Entry {
 #[derive(Debug)]
 enum State {
     Running { since: Instant },
-    Answered { number: u64, until: Instant, bytes: Arc<[u8]> },
+    Answered { until: Instant, bytes: Arc<[u8]> },
 }
 
 /// An answer in the order in which they were sent.
 #[derive(Debug)]
 struct Kept {
-    key: Key,
+    spot: u64,
     number: u64,
     sent: Instant,
     ring: usize,
@@ -156,7 +170,7 @@ struct Kept {
 /// The requests that one socket works on or has answered: one entry for each key.
 #[derive(Debug)]
 pub struct Duplicates {
-    entries: HashMap<Key, Entry, RandomState>,
+    entries: SpreadMap<Entry>,
     running: usize,
     answers: usize,
     /// All answers; those that are gone from `entries` leave a mark until they are the oldest.
@@ -177,7 +191,7 @@ impl Default for Duplicates {
 impl Duplicates {
     fn with_limits(running: usize, answers: usize, per_client: usize) -> Self {
         Self {
-            entries: HashMap::default(),
+            entries: SpreadMap::default(),
             running: 0,
             answers: 0,
             order: VecDeque::new(),
@@ -192,14 +206,18 @@ impl Duplicates {
     /// Looks a request up. Another print under the same key makes it a new request.
     #[must_use]
     pub fn look(&self, key: &Key, print: Print, now: Instant) -> Seen {
-        self.entries.get(key).filter(|entry| entry.print == print).map_or(Seen::New, |entry| entry.seen(now))
+        self.entries
+            .get(&key.spot())
+            .filter(|entry| entry.print == print)
+            .map_or(Seen::New, |entry| entry.seen(now))
     }
 
     /// The same for one that is alike octet by octet, which is found out before its proof is looked at: most copies are.
     /// One that differs may be a copy all the same.
     #[must_use]
     pub fn look_exactly(&self, key: &Key, whole: Whole, now: Instant) -> Seen {
-        self.entries.get(key).filter(|entry| entry.whole == whole).map_or(Seen::New, |entry| entry.seen(now))
+        let entry = self.entries.get(&key.spot()).filter(|entry| entry.whole == whole);
+        entry.map_or(Seen::New, |entry| entry.seen(now))
     }
 
     /// Takes up a new request. What ran or was answered under the same key is forgotten.
@@ -208,36 +226,37 @@ impl Duplicates {
     ///
     /// [`Busy`] when too many are running; a running one is never pushed out by a new one.
     pub fn begin(&mut self, key: Key, print: Print, whole: Whole, now: Instant) -> Result<Serial, Busy> {
+        let spot = key.spot();
         if self.running >= self.most_running {
             self.sweep(now);
-            self.remove(&key);
+            self.remove(spot);
             if self.running >= self.most_running {
                 return Err(Busy);
             }
         }
-        let serial = Serial(self.number());
-        let before =
-            self.entries.insert(key, Entry { serial, print, whole, state: State::Running { since: now } });
+        let number = self.number();
+        let entry = Entry { number, print, whole, state: State::Running { since: now } };
+        let before = self.entries.insert(spot, entry);
         self.running = self.running.saturating_add(1);
         self.discount(before.as_ref());
-        Ok(serial)
+        Ok(Serial(number))
     }
 
     /// The request is answered; the answer is kept for `life`. `false` when a new request has taken its
     /// place: the answer may then not be sent.
     pub fn answer(&mut self, key: Key, serial: Serial, answer: Answer<'_>, now: Instant) -> bool {
-        let number = self.number();
-        let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.runs_as(serial)) else {
+        let (number, spot) = (self.number(), key.spot());
+        let Some(entry) = self.entries.get_mut(&spot).filter(|entry| entry.runs_as(serial)) else {
             return false;
         };
         let until = now.checked_add(answer.life.min(ANSWER_LIFE)).unwrap_or(now);
-        entry.state = State::Answered { number, until, bytes: answer.bytes };
+        (entry.number, entry.state) = (number, State::Answered { until, bytes: answer.bytes });
         self.running = self.running.saturating_sub(1);
         self.answers = self.answers.saturating_add(1);
-        let (ring, oldest) = self.rings.add(answer.client, key, number);
-        self.order.push_back(Kept { key, number, sent: now, ring });
-        if let Some((key, number)) = oldest {
-            self.drop_answer(&key, number);
+        let (ring, oldest) = self.rings.add(answer.client, spot, number);
+        self.order.push_back(Kept { spot, number, sent: now, ring });
+        if let Some((spot, number)) = oldest {
+            self.drop_answer(spot, number);
         }
         self.make_room(now);
         true
@@ -245,9 +264,10 @@ impl Duplicates {
 
     /// The request ends without an answer: a copy of it will be taken for a new one. `false` as above.
     pub fn drop_unanswered(&mut self, key: &Key, serial: Serial) -> bool {
-        let runs = self.entries.get(key).is_some_and(|entry| entry.runs_as(serial));
+        let spot = key.spot();
+        let runs = self.entries.get(&spot).is_some_and(|entry| entry.runs_as(serial));
         if runs {
-            self.remove(key);
+            self.remove(spot);
         }
         runs
     }
@@ -258,8 +278,8 @@ impl Duplicates {
         number
     }
 
-    fn remove(&mut self, key: &Key) {
-        let gone = self.entries.remove(key);
+    fn remove(&mut self, spot: u64) {
+        let gone = self.entries.remove(&spot);
         self.discount(gone.as_ref());
     }
 
@@ -274,9 +294,9 @@ impl Duplicates {
     }
 
     /// Drops an answer unless it is gone already.
-    fn drop_answer(&mut self, key: &Key, number: u64) {
-        let is_it = |entry: &Entry| matches!(entry.state, State::Answered { number: n, .. } if n == number);
-        if let hash_map::Entry::Occupied(entry) = self.entries.entry(*key)
+    fn drop_answer(&mut self, spot: u64, number: u64) {
+        let is_it = |entry: &Entry| entry.number == number && matches!(entry.state, State::Answered { .. });
+        if let hash_map::Entry::Occupied(entry) = self.entries.entry(spot)
             && is_it(entry.get())
         {
             let gone = entry.remove();
@@ -293,9 +313,9 @@ impl Duplicates {
             if !is_old && !many && self.answers <= self.most_answers {
                 break;
             }
-            let Some(Kept { key, number, ring, .. }) = self.order.pop_front() else { break };
+            let Some(Kept { spot, number, ring, .. }) = self.order.pop_front() else { break };
             self.rings.forget(ring, number);
-            self.drop_answer(&key, number);
+            self.drop_answer(spot, number);
         }
     }
 
@@ -338,7 +358,7 @@ impl Entry {
     }
 
     fn runs_as(&self, serial: Serial) -> bool {
-        self.serial == serial && matches!(self.state, State::Running { .. })
+        self.number == serial.0 && matches!(self.state, State::Running { .. })
     }
 }
 
@@ -349,16 +369,16 @@ struct Rings {
     /// Whom the last answer was for: many in a row are for one.
     last: Option<(Arc<str>, usize)>,
     /// Clients beyond [`MOST_CLIENTS`] share the last one.
-    all: Vec<VecDeque<(Key, u64)>>,
+    all: Vec<VecDeque<(u64, u64)>>,
     per_client: usize,
 }
 
 impl Rings {
     /// Adds an answer and says into which ring, and which of the same ring has to go for it.
-    fn add(&mut self, client: &Arc<str>, key: Key, number: u64) -> (usize, Option<(Key, u64)>) {
+    fn add(&mut self, client: &Arc<str>, spot: u64, number: u64) -> (usize, Option<(u64, u64)>) {
         let at = self.of(client);
         let Some(ring) = self.all.get_mut(at) else { return (at, None) };
-        ring.push_back((key, number));
+        ring.push_back((spot, number));
         let oldest = if ring.len() > self.per_client { ring.pop_front() } else { None };
         (at, oldest)
     }
@@ -560,6 +580,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_kept_of_an_answer_is_little() {
+        let sizes = [size_of::<(u64, Entry)>(), size_of::<Kept>(), size_of::<(u64, u64)>()];
+        assert!(sizes.iter().sum::<usize>() <= 136, "{sizes:?}");
+    }
+
+    #[test]
     fn keys_that_differ_in_anything_hash_apart() {
         let v6: IpAddr = "2001:db8::1".parse().unwrap();
         let other = |change: fn(&mut Key)| {
@@ -577,8 +603,7 @@ mod tests {
             Key { local: Some(v6), ..key(1, 1) },
             Key { peer: SocketAddr::new(v6, 1), ..key(1, 1) },
         ];
-        let state = RandomState::default();
-        let hashes: std::collections::HashSet<u64> = keys.iter().map(|key| state.hash_one(key)).collect();
+        let hashes: std::collections::HashSet<u64> = keys.iter().map(Key::spot).collect();
         assert_eq!(hashes.len(), keys.len());
     }
 }
