@@ -190,6 +190,21 @@ async fn who_was_not_seen_since_the_start_is_not_let_in() {
 }
 
 #[tokio::test]
+async fn a_mode_that_a_reload_adds_knows_nobody_who_came_before_it_and_everybody_who_comes_after() {
+    let world = World::new().await;
+    let id = world.asked_at_home().await;
+    assert!(matches!(world.answer(id, &world.code()).await, Reply::Accept(_)));
+    world.reload(&plan(FaultMode::FirstFactorOnly));
+    let store = Elsewhere::new(&world);
+    store.breaks();
+    assert!(is_away(&world.home(PASSWORD).await), "nothing is kept for modes that are not there");
+    store.mends();
+    let _asked = world.asked_at_home().await;
+    store.breaks();
+    assert_eq!(basis(&world.home(PASSWORD).await), Some(Basis::FaultFirstFactor));
+}
+
+#[tokio::test]
 async fn without_an_audit_record_nobody_is_let_in_under_a_mode_either_d_117() {
     let world = World::confirmed(FaultMode::FirstFactorOnly).await;
     Elsewhere::new(&world).breaks();
