@@ -14,6 +14,9 @@ use crate::daemon::Stopped;
 /// Turns of tasks between two looks at timers and at the connections to directories: a socket under load has no end of
 /// turns, and each of them may last as long as some dozens of logins.
 const TURNS: u32 = 4;
+/// A timer that is to ring before all others wakes its thread's poller by a system call, and that once for nothing, even
+/// where it is set on this thread. With one that rings so often, those of logins are never the first.
+const TICK: Duration = Duration::from_secs(1);
 /// At the end, for what runs on threads for blocking calls.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// So often in a row may a thread be found without a turn since the last time before that is told.
@@ -74,6 +77,8 @@ impl Worker {
                 Err(error) => return drop(tell.send(Err(error))),
             };
             let _heard = tell.send(Ok(runtime.handle().clone()));
+            // Ends with the runtime.
+            let _ticking = runtime.spawn(tick());
             let _told_or_dropped = runtime.block_on(stopped);
             runtime.shutdown_timeout(PATIENCE);
         };
@@ -103,6 +108,12 @@ impl Worker {
 
 fn runtime() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().event_interval(TURNS).global_queue_interval(TURNS).build()
+}
+
+async fn tick() {
+    loop {
+        tokio::time::sleep(TICK).await;
+    }
 }
 
 impl Drop for Workers {
