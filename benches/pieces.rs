@@ -344,8 +344,7 @@ impl Piece for LogIn {
             // The clock moves with the turn, after the step's last login.
             match self.world.on_datagram(Ipv4Addr::LOCALHOST, count, bytes) {
                 Action::Begin(ticket, attempt) => {
-                    let admission = self.world.gateway.admission();
-                    let place = admission.enter(&attempt.client, &attempt.origin, &attempt.name).unwrap();
+                    let place = self.world.gateway.admit(&attempt).unwrap();
                     begun.push((ticket, attempt, place));
                 }
                 other => panic!("{other:?}"),

@@ -215,7 +215,7 @@ impl Gateway {
             attempt.place = live.places.place(user);
         }
         let (began, since) = (attempt.began.steady, place.since);
-        // Boxed, since it is handed on all the way.
+        // Boxed: it is handed on all the way.
         let flow = Box::new(Flow::new(attempt, live.policy.clone(), live.limits));
         let ended = self.run(flow, Event::Began, &live, (began, since), &asker).await;
         drop(place);
@@ -274,12 +274,10 @@ impl Gateway {
         (came, since): (Instant, Option<Moment>),
         asker: &Asker,
     ) -> Ended {
-        let mut event = first;
-        let mut held = Held::default();
+        let (mut event, mut held) = (first, Held::default());
         let mut patience = Patience::new(asker, &*self.parts.clock);
-        // It is read again whenever there was something to wait for: what is done at once takes no time.
+        // Both anew whenever there was something to wait for: what is done at once takes no time.
         let mut now = self.parts.clock.now();
-        // And whoever has waited hears of what was written meanwhile.
         let mut since = since.unwrap_or_else(|| self.parts.store.moment());
         let verdict = loop {
             if asker.is_gone() {
@@ -370,9 +368,9 @@ impl Gateway {
         self.memory.keep(flow, kept, now);
         if matches!(kept, Kept::Factor(_)) {
             self.memory.keep_recent(flow, flow.shown(), state, now);
-        }
-        if matches!(kept, Kept::Factor(_)) && flow.remembered_for().is_some() {
-            self.memory.keep_place(flow, flow.shown(), now);
+            if flow.remembered_for().is_some() {
+                self.memory.keep_place(flow, flow.shown(), now);
+            }
         }
     }
 

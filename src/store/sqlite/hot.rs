@@ -8,7 +8,7 @@
 
 use std::future::poll_fn;
 use std::mem;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Poll;
 use std::time::Duration;
@@ -40,6 +40,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Memory and journal of a store.
 pub(super) struct Hot {
     queue: Mutex<Vec<Job>>,
+    /// How many are in it.
+    queued: AtomicUsize,
     line: Line,
     desk: Mutex<Desk>,
     ledger: Mutex<Ledger>,
@@ -152,6 +154,7 @@ impl Hot {
         seen.set_journal(journal.file().clone(), journal.end());
         Self {
             queue: Mutex::default(),
+            queued: AtomicUsize::new(0),
             line: Line::new(size.queue),
             desk: Mutex::new(Desk { journal, bytes: Vec::new() }),
             unfolded: AtomicUsize::new(ledger.unfolded()),
@@ -198,7 +201,7 @@ impl Hot {
                 format!("{doing}: too many writes wait for the disk; it is slower than the logins that come");
             return Err(Fault::new(FaultKind::Overloaded, what));
         };
-        lock(&self.queue).push(Job { who: who.clone(), deed, reply: Reply::new(to, seat) });
+        self.in_queue(|queue| queue.push(Job { who: who.clone(), deed, reply: Reply::new(to, seat) }));
         let turn = Turn(self);
         others_first().await;
         drop(turn);
@@ -249,9 +252,24 @@ impl Hot {
         self.missed.store(0, Ordering::Relaxed);
     }
 
+    fn in_queue<T>(&self, what: impl FnOnce(&mut Vec<Job>) -> T) -> T {
+        let mut queue = lock(&self.queue);
+        let done = what(&mut queue);
+        self.queued.store(queue.len(), Ordering::Relaxed);
+        done
+    }
+
+    /// Whether somebody waits. Most find that others have done theirs, and lock nothing to see it.
+    fn is_queued(&self) -> bool {
+        // Whoever came and found the journal taken counts on this being looked at after it was given back: one of both
+        // sees what the other has done.
+        fence(Ordering::SeqCst);
+        self.queued.load(Ordering::Relaxed) > 0
+    }
+
     /// Does what waits, as long as nobody else is at it. Whoever is looks again when he has finished.
     pub(super) fn drain(&self) {
-        while !lock(&self.queue).is_empty() {
+        while self.is_queued() {
             let mut held = match self.try_hold() {
                 Ok(Some(held)) => held,
                 Ok(None) => return,
@@ -265,17 +283,20 @@ impl Hot {
 
     /// One group; what may be told already.
     pub(super) fn run(&self, held: &mut Held<'_>) -> Vec<Ending> {
-        let jobs: Vec<Job> = {
-            let mut queue = lock(&self.queue);
-            let many = queue.len().min(GROUP);
-            queue.drain(..many).collect()
-        };
-        Group::of(self, jobs).carry_out(held)
+        let mut room = Vec::with_capacity(GROUP);
+        self.in_queue(|queue| {
+            if queue.len() > GROUP {
+                room.extend(queue.drain(..GROUP));
+            } else {
+                mem::swap(queue, &mut room);
+            }
+        });
+        Group::of(self, room).carry_out(held)
     }
 
     /// Everybody who waits hears of a fault.
     pub(super) fn refuse_all(&self, fault: &Fault) {
-        for job in mem::take(&mut *lock(&self.queue)) {
+        for job in self.in_queue(mem::take) {
             let end = Err(about(job.deed.doing(), fault));
             Ending { reply: job.reply, end }.tell();
         }
