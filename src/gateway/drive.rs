@@ -292,7 +292,7 @@ impl Gateway {
             let outcome = match self.work(job, &mut held) {
                 Soon::Now(outcome) => Ok(outcome),
                 Soon::Later(outcome) => {
-                    let outcome = patience.wait(outcome, flow.deadline(), work.may_stop()).await;
+                    let outcome = patience.wait(outcome, flow.deadline(), &work).await;
                     now = self.parts.clock.now();
                     since = self.parts.store.moment();
                     outcome

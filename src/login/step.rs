@@ -99,6 +99,22 @@ impl Work {
             | Self::Check(..) => false,
         }
     }
+
+    /// Whether others are asked, over the network as a rule.
+    #[must_use]
+    pub const fn asks_others(&self) -> bool {
+        match self {
+            Self::FindSubject | Self::VerifyPrimary(..) | Self::AskUpstream(_) | Self::ChangePassword(..) => {
+                true
+            }
+            Self::Recall { .. }
+            | Self::Remember { .. }
+            | Self::CountWrongPassword(_)
+            | Self::ForgetWrongPasswords(_)
+            | Self::NoteLogin(_)
+            | Self::Check(..) => false,
+        }
+    }
 }
 
 /// What came of a piece of work. `Err(Fault)` means "could not find out", never "no".

@@ -10,7 +10,7 @@ use tokio::time::{Sleep, sleep};
 use crate::base::clock::Clock;
 use crate::gateway::asker::Asker;
 use crate::gateway::ports::Later;
-use crate::login::step::Event;
+use crate::login::step::{Event, Work};
 
 /// Waits for work until the time of the login is over, or until nobody waits for its verdict any more. Work that is done
 /// as soon as others of this moment had their turn, as what is written in groups, pays neither for a timer nor for a watch;
@@ -28,16 +28,19 @@ impl<'a> Patience<'a> {
         Self { asker, clock, alarm: None, left: None }
     }
 
-    /// What comes of `work`, as long as there is time until `end`, and unless it may be stopped and nobody waits.
+    /// What comes of `work`, which is `running`, as long as there is time until `end`, and unless it may be stopped and
+    /// nobody waits.
     pub(super) async fn wait<T>(
         &mut self,
-        mut work: Later<'_, T>,
+        mut running: Later<'_, T>,
         end: Instant,
-        may_stop: bool,
+        work: &Work,
     ) -> Result<T, Event> {
-        let mut looks = 0_u8;
+        let may_stop = work.may_stop();
+        // Whoever is asked over the network has not answered by the second look.
+        let mut looks = u8::from(work.asks_others());
         poll_fn(move |cx| {
-            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+            if let Poll::Ready(done) = running.as_mut().poll(cx) {
                 return Poll::Ready(Ok(done));
             }
             looks = looks.saturating_add(1);
