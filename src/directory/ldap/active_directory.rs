@@ -201,9 +201,8 @@ impl ActiveDirectory {
     ) -> Result<Option<(&Domain, Record)>, Fault> {
         if let NameForm::Distinguished(dn) = name.form() {
             let Some(domain) = self.owner(dn) else { return Ok(None) };
-            let base = self.realm(domain).map_or("", |realm| &realm.base);
             let wanted = (&Filter::And(person()), attributes);
-            let found = search::account_named(&domain.pool, base, dn, wanted, until).await?;
+            let found = search::account_named(&domain.pool, &domain.base, dn, wanted, until).await?;
             return Ok(found.and_then(|record| self.belonging(domain, record)));
         }
         let mut found: Option<(&Domain, Record)> = None;

@@ -26,6 +26,8 @@ const LOCKED_FOR_GOOD: &str = "000001010000Z";
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) base: Box<str>,
+    /// The same as it is compared; where it is no name, nobody's lies under it.
+    pub(crate) above: Option<Dn>,
     /// Attributes that hold what people type.
     pub(crate) logins: Vec<Box<str>>,
     /// Accounts have this object class.
@@ -64,8 +66,9 @@ pub(crate) async fn find(
     let typed = name.prepared().as_bytes();
     let found = match name.form() {
         NameForm::Distinguished(dn) => {
+            let Some(base) = &settings.above else { return Ok(None) };
             let wanted = wanted_by_dn(settings);
-            search::account_named(pool, &settings.base, dn, (&wanted, &attributes), until).await?
+            search::account_named(pool, base, dn, (&wanted, &attributes), until).await?
         }
         NameForm::Plain(_) | NameForm::Principal(..) | NameForm::Domain(..) => {
             let by_name =

@@ -199,16 +199,12 @@ pub(crate) async fn account(
 /// server's business is nobody's.
 pub(crate) async fn account_named(
     pool: &Pool,
-    base: &str,
+    base: &Dn,
     dn: &str,
     (wanted, attributes): (&Filter<'_>, &[&str]),
     until: Instant,
 ) -> Result<Option<Record>, Fault> {
-    let base = base.parse::<Dn>();
-    let is_ours = |dn: &str| match (dn.parse::<Dn>(), &base) {
-        (Ok(dn), Ok(base)) => dn.is_under(base),
-        (Ok(_) | Err(_), _) => false,
-    };
+    let is_ours = |dn: &str| dn.parse::<Dn>().is_ok_and(|dn| dn.is_under(base));
     if !is_ours(dn) {
         return Ok(None);
     }

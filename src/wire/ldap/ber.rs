@@ -327,6 +327,10 @@ impl Writer {
 
     /// An INTEGER or ENUMERATED in the fewest octets.
     pub fn integer(&mut self, tag: u8, value: i64) {
+        if let Ok(small @ ..0x80) = u8::try_from(value) {
+            self.out.extend_from_slice(&[tag, 1, small]);
+            return;
+        }
         let octets = value.to_be_bytes();
         let mut body = octets.as_slice();
         while let [first, rest @ ..] = body {

@@ -115,6 +115,7 @@ impl LdapConfig {
         }
         plain::Settings {
             base: self.base_dn.get_ref().as_str().into(),
+            above: self.base_dn.get_ref().parse().ok(),
             logins,
             class: attribute(self.user_class.as_ref(), "user-class", complaints),
             id: attribute(self.id_attribute.as_ref(), "id-attribute", complaints)
