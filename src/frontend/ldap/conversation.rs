@@ -298,10 +298,11 @@ impl Conversation {
         }
     }
 
-    /// Octets of the client that are here: of messages that are not whole, and of those that the directory does not
-    /// take.
+    /// Octets of the client that are here: of messages that are not whole, of those that are recorded first, and of
+    /// those that the directory does not take.
     fn held(&self) -> usize {
-        self.inbox.waiting().saturating_add(self.relay.waiting())
+        let recorded_first = self.recording.as_ref().map_or(0, |recording| recording.octets());
+        self.inbox.waiting().saturating_add(recorded_first).saturating_add(self.relay.waiting())
     }
 
     /// No message can be taken now: the client does not read, the directory does not, or the client has half of an

@@ -21,6 +21,15 @@ pub(super) struct Recording {
 }
 
 impl Recording {
+    /// Those of the messages that wait.
+    pub(super) fn octets(&self) -> usize {
+        let each = self
+            .then
+            .iter()
+            .map(|action| if let Action::ForwardQueued(whole) = action { whole.len() } else { 0 });
+        each.fold(0, usize::saturating_add)
+    }
+
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         self.keeping.as_mut().poll(cx)
     }
