@@ -190,17 +190,14 @@ async fn who_was_not_seen_since_the_start_is_not_let_in() {
 }
 
 #[tokio::test]
-async fn a_mode_that_a_reload_adds_knows_nobody_who_came_before_it_and_everybody_who_comes_after() {
+async fn a_mode_that_is_put_in_place_when_the_store_is_away_knows_everybody_who_came_before_it() {
     let world = World::new().await;
     let id = world.asked_at_home().await;
     assert!(matches!(world.answer(id, &world.code()).await, Reply::Accept(_)));
-    world.reload(&plan(FaultMode::FirstFactorOnly));
     let store = Elsewhere::new(&world);
     store.breaks();
-    assert!(is_away(&world.home(PASSWORD).await), "nothing is kept for modes that are not there");
-    store.mends();
-    let _asked = world.asked_at_home().await;
-    store.breaks();
+    assert!(is_away(&world.home(PASSWORD).await), "there is no mode yet");
+    world.reload(&plan(FaultMode::FirstFactorOnly));
     assert_eq!(basis(&world.home(PASSWORD).await), Some(Basis::FaultFirstFactor));
 }
 

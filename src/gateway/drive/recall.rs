@@ -83,7 +83,7 @@ impl Gateway {
         held: &mut Held,
     ) -> Box<Record> {
         let steady = now.steady;
-        held.state = self.memory.keep_record(flow, &record, !live.policy.faults.is_empty(), steady);
+        held.state = self.memory.keep_record(flow, &record, steady);
         let known = self.memory.recall(flow, &record.enrolments, steady);
         record.remembered = known.factor;
         record.spent = known.spent;
@@ -201,8 +201,7 @@ impl Gateway {
             directory_window: flow.bounds().window,
         };
         let now = self.parts.clock.now();
-        let is_needed = !live.policy.faults.is_empty();
-        let mut guess = Guess { memory: &self.memory, who, flow, now, how, is_owed: true, is_needed };
+        let mut guess = Guess { memory: &self.memory, who, flow, now, how, is_owed: true };
         if flow.is_without_store() {
             return Ok(());
         }
@@ -236,14 +235,11 @@ struct Guess<'a> {
     how: WrongPassword,
     /// The store is still to hear of it.
     is_owed: bool,
-    /// Some fault mode may ask for it.
-    is_needed: bool,
 }
 
 impl Drop for Guess<'_> {
     fn drop(&mut self) {
-        let why = (self.is_owed, self.is_needed);
-        self.memory.count_wrong_password(self.who, &self.how, why, self.flow, self.now);
+        self.memory.count_wrong_password(self.who, &self.how, self.is_owed, self.flow, self.now);
     }
 }
 

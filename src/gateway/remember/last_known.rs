@@ -82,21 +82,12 @@ pub(in crate::gateway) struct Owed {
 
 impl Memory {
     /// Keeps what the store has just said of the subject of this login. Tells its state, where that had to be found out.
-    /// `is_needed` says whether some fault mode may ask for it: of those who are not known yet nothing is kept without one.
-    pub(in crate::gateway) fn keep_record(
-        &self,
-        flow: &Flow,
-        record: &Record,
-        is_needed: bool,
-        now: Instant,
-    ) -> Option<Mark> {
+    /// Also where there is no fault mode: one that is put in place when the store is already away must help.
+    pub(in crate::gateway) fn keep_record(&self, flow: &Flow, record: &Record, now: Instant) -> Option<Mark> {
         let who = &flow.subject()?.pseudonym;
-        let mut subjects =
-            if is_needed { self.last_known.put(who.number()) } else { self.last_known.look(who.number())? };
+        let mut subjects = self.last_known.put(who.number());
         let Some(known) = subjects.renew(who, OFTEN, now) else {
-            if is_needed {
-                subjects.insert(who.clone(), Known::new(Bare::of(record)), now);
-            }
+            subjects.insert(who.clone(), Known::new(Bare::of(record)), now);
             return None;
         };
         known.asked = known.asked.wrapping_add(1);
@@ -228,20 +219,16 @@ impl Memory {
         }
     }
 
-    /// Counts a wrong password; one that is owed, the store is still to hear of, and one that is needed, some fault mode
-    /// may ask for. The flow has just been told what is known
+    /// Counts a wrong password; of one that is owed the store is still to hear. The flow has just been told what is known
     /// of its subject, so there is something to count it with.
     pub(in crate::gateway) fn count_wrong_password(
         &self,
         who: &Pseudonym,
         how: &WrongPassword,
-        (is_owed, is_needed): (bool, bool),
+        is_owed: bool,
         flow: &Flow,
         now: Now,
     ) {
-        if !is_owed && !is_needed && self.last_known.look(who.number()).is_none() {
-            return;
-        }
         let mut subjects = self.last_known.put(who.number());
         let mut known =
             subjects.remove(who, now.steady).unwrap_or_else(|| Known::new(Bare::of(flow.record())));
