@@ -3,16 +3,19 @@
 //! A device that hears nothing sends the same packet again. While the first copy is being worked on, the
 //! others are dropped; once it is answered, they get the same bytes, and nothing is asked or counted twice.
 
-use std::collections::{HashMap, VecDeque, hash_map};
+mod rings;
+
+use std::collections::{VecDeque, hash_map};
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use foldhash::SharedSeed;
-use foldhash::quality::{RandomState, SeedableRandomState};
+use foldhash::quality::SeedableRandomState;
 
 use crate::base::spread::SpreadMap;
+use crate::frontend::radius::duplicates::rings::Rings;
 
 /// How long an answer is kept at most after it was sent.
 pub const ANSWER_LIFE: Duration = Duration::from_secs(30);
@@ -24,8 +27,6 @@ const MOST_ANSWERS: usize = 65_536;
 const MOST_ANSWERS_PER_CLIENT: usize = 16_384;
 /// Requests of one socket that are worked on at once.
 const MOST_RUNNING: usize = 65_536;
-/// Clients whose answers are counted by themselves.
-const MOST_CLIENTS: usize = 16_384;
 /// How often those that never end are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// A ring that has become empty keeps room for so many.
@@ -195,7 +196,7 @@ impl Duplicates {
             running: 0,
             answers: 0,
             order: VecDeque::new(),
-            rings: Rings { per_client, ..Rings::default() },
+            rings: Rings::of_at_most(per_client),
             most_running: running,
             most_answers: answers,
             next: 0,
@@ -359,60 +360,6 @@ impl Entry {
 
     fn runs_as(&self, serial: Serial) -> bool {
         self.number == serial.0 && matches!(self.state, State::Running { .. })
-    }
-}
-
-/// The answers of each client in the order in which they were sent, so that nobody's push out another's.
-#[derive(Debug, Default)]
-struct Rings {
-    by_name: HashMap<Arc<str>, usize, RandomState>,
-    /// Whom the last answer was for: many in a row are for one.
-    last: Option<(Arc<str>, usize)>,
-    /// Clients beyond [`MOST_CLIENTS`] share the last one.
-    all: Vec<VecDeque<(u64, u64)>>,
-    per_client: usize,
-}
-
-impl Rings {
-    /// Adds an answer and says into which ring, and which of the same ring has to go for it.
-    fn add(&mut self, client: &Arc<str>, spot: u64, number: u64) -> (usize, Option<(u64, u64)>) {
-        let at = self.of(client);
-        let Some(ring) = self.all.get_mut(at) else { return (at, None) };
-        ring.push_back((spot, number));
-        let oldest = if ring.len() > self.per_client { ring.pop_front() } else { None };
-        (at, oldest)
-    }
-
-    fn of(&mut self, client: &Arc<str>) -> usize {
-        if let Some((_, at)) = self.last.as_ref().filter(|(last, _)| Arc::ptr_eq(last, client)) {
-            return *at;
-        }
-        let at = self.by_name.get(client).copied().unwrap_or_else(|| self.open(client));
-        self.last = Some((client.clone(), at));
-        at
-    }
-
-    fn open(&mut self, client: &Arc<str>) -> usize {
-        if self.all.len() > MOST_CLIENTS {
-            return MOST_CLIENTS;
-        }
-        let at = self.all.len();
-        self.all.push(VecDeque::new());
-        if at < MOST_CLIENTS {
-            self.by_name.insert(client.clone(), at);
-        }
-        at
-    }
-
-    /// Everything up to this number has gone.
-    fn forget(&mut self, at: usize, number: u64) {
-        let Some(ring) = self.all.get_mut(at) else { return };
-        while ring.front().is_some_and(|(_, oldest)| *oldest <= number) {
-            ring.pop_front();
-        }
-        if ring.is_empty() && ring.capacity() > SMALL {
-            *ring = VecDeque::new();
-        }
     }
 }
 
