@@ -28,8 +28,8 @@ bench: ## the figures of docs/performance.md, measured on this machine; JSON=1 a
 	@cargo bench --quiet --locked --bench policy
 	@cargo bench --quiet --locked --bench gateway -- $(if $(JSON),--json) $(if $(PEERS),--peers) $(if $(LONG),--long)
 
-soak: ## 700,000 people log in for MINUTES (default 30) at 70 % of what the program can do; needs 3 GB of disk
-	@SOAK_MINUTES=$${MINUTES:-30} cargo bench --quiet --locked --bench gateway -- soak
+soak: ## 700,000 people log in for MINUTES (default 30) at 70 % of what the program did in FULL minutes (default 10); needs 5 GB of disk
+	@SOAK_MINUTES=$${MINUTES:-30} SOAK_FULL=$${FULL:-10} cargo bench --quiet --locked --bench gateway -- soak
 
 bench-micro: ## how long the pieces of a login take, in one thread
 	@cargo bench --quiet --locked --bench micro

@@ -117,6 +117,9 @@ pub struct Manner<'a> {
     pub window: usize,
     /// So many are sent in a second, evenly and whatever is answered meanwhile; `None` sends as soon as there is room.
     pub rate: Option<f64>,
+    /// Looks so often, and no oftener: what is due then leaves together, and what has come is taken together. Whoever asks much
+    /// at a rate would take a core otherwise, to wake up for each request and each reply.
+    pub tick: Option<Duration>,
     /// What every reply must say; `None` takes any bytes that carry the request's identifier.
     pub expect: Option<Code>,
     /// What every reply must be, octet by octet; over again where there are more.
@@ -195,8 +198,11 @@ impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
             if self.flying.is_empty() && over {
                 break;
             }
-            self.wait(if over { None } else { self.planned(self.next) });
-            self.take(&mut buffers);
+            match self.manner.tick {
+                Some(tick) => std::thread::sleep(tick.saturating_sub(now.elapsed())),
+                None => self.wait(if over { None } else { self.planned(self.next) }),
+            }
+            while self.take(&mut buffers) == BATCH {}
             self.send_again();
         }
         self.score.elapsed = now() - self.began;
@@ -285,12 +291,13 @@ impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
         }
     }
 
-    fn take(&mut self, buffers: &mut [Vec<u8>; BATCH]) {
+    /// Takes what has come, as far as there is room for; how much that was.
+    fn take(&mut self, buffers: &mut [Vec<u8>; BATCH]) -> usize {
         let mut metas = [RecvMeta::default(); BATCH];
         let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
         let count = match self.state.recv((&self.sender.socket).into(), &mut slices, &mut metas) {
             Ok(count) => count,
-            Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => return,
+            Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => return 0,
             Err(fault) => panic!("{fault}"),
         };
         let now = now();
@@ -300,6 +307,7 @@ impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
                 self.judge(now, to, reply);
             }
         }
+        count
     }
 
     fn judge(&mut self, now: Instant, to: Ipv4Addr, reply: &[u8]) {

@@ -18,8 +18,10 @@ const SOAKED: usize = 700_000;
 const SOAK_STEP: i64 = 8;
 /// Minutes of load that lasts; `SOAK_MINUTES` says otherwise.
 const SOAK_MINUTES: u64 = 30;
-/// Full load comes before it for a third of that time, so that what the store does now and then is part of it.
-const OF_FULL: u64 = 3;
+/// Minutes of full load before it, in which the store does what it does now and then; `SOAK_FULL` says otherwise.
+const FULL_MINUTES: u64 = 10;
+/// At a rate requests leave together that come due within this time.
+const TICK: Duration = Duration::from_micros(500);
 /// How much of what it can do it is asked for.
 const SOAK_LOAD: f64 = 0.7;
 /// In this time nobody comes twice; a little more than a step.
@@ -32,7 +34,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Full load, and then load that lasts at seven tenths of it or as fast as the users' codes allow.
 pub fn soak(report: &mut Report) {
-    let minutes = std::env::var("SOAK_MINUTES").map_or(SOAK_MINUTES, |text| text.parse().unwrap());
+    let time = |name, usual| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
+    let (minutes, most): (u64, u64) = (time("SOAK_MINUTES", SOAK_MINUTES), time("SOAK_FULL", FULL_MINUTES));
     let mut lab = enrolled(SOAKED, SOAK_STEP);
     lab.run();
     let (mut sender, mut shots) = (Sender::new(lab.radius), steadily(0, SOAKED, SOAK_STEP));
@@ -43,8 +46,7 @@ pub fn soak(report: &mut Report) {
     rotate(&lab);
     while_rotated(&lab, || {
         let mut course = Course::new(&lab, &mut sender, &mut shots);
-        let most = (minutes / OF_FULL).max(1);
-        println!("full load:");
+        println!("full load, {:.1} MB at its beginning:", course.sizes[0]);
         (0..most).for_each(|_| course.minute(closed(MANY, accept)));
         // Everybody's code is good once; a little more leaves room for the turn of a step.
         let codes = SOAKED as f64 / ROUND.as_secs_f64();
@@ -54,7 +56,7 @@ pub fn soak(report: &mut Report) {
         let figures = format!("{first:.0}/s, {full:.0}/s, {rate:.0}/s");
         table::figure("everybody for the first time, full load, and the load that lasts", &figures);
         let mut course = course.again();
-        let manner = Manner { rate: Some(rate), ..closed(people::MOST_AT_ONCE, accept) };
+        let manner = Manner { rate: Some(rate), tick: Some(TICK), ..closed(people::MOST_AT_ONCE, accept) };
         (0..minutes).for_each(|_| course.minute(manner));
         course.add_to(report);
     });
