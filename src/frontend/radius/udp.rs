@@ -41,8 +41,8 @@ const READS: usize = 16;
 const BEGINS: usize = 64;
 /// Packets that leave together; more of them leave before the turn is over.
 const LEAVE: usize = 32;
-/// New logins that wait for their turn: a fifth of a second's, so that a worker which waits for its core sheds none.
-const MOST_NEW: usize = 4096;
+/// New logins that wait for their turn, half a second's: a worker that waits for its core or the disk for once sheds none.
+const MOST_NEW: usize = 16_384;
 
 /// What all sockets share.
 pub struct Front {

@@ -25,10 +25,13 @@ use crate::store::sqlite::ledger::Ledger;
 use crate::store::sqlite::names::Names;
 
 const DOING: &str = "cannot fold what logins wrote into the tables";
+/// Portions of memory that are asked in one step whom they have: a sixteenth of it. To name all at once and to put them in
+/// order would take a core for a fifth of a second where there are a million.
+const NAMED: usize = Ledger::PORTIONS / 16;
 /// Subjects in one transaction.
 const PORTION: usize = 2048;
 /// Subjects that are looked up while memory is locked once.
-const HANDFUL: usize = 16;
+const HANDFUL: usize = 4;
 /// What comes while the journal is copied is copied as well before logins are made to wait, as long as it is more than this.
 const LITTLE: u64 = 16 << 10;
 /// But not more often than this.
@@ -44,7 +47,8 @@ pub(super) struct Fold {
     /// Nothing comes at the moment: the new journal says that nothing of it can be lost.
     idle: bool,
     names: Names,
-    done: usize,
+    /// So many portions of memory have named whom they have.
+    named: usize,
     newest: Option<UnixTime>,
 }
 
@@ -76,16 +80,15 @@ impl Fold {
         };
         drop(held);
         hot.drain();
-        let mut names = Names::default();
-        for portion in 0..Ledger::PORTIONS {
-            hot.ledger().name_unfolded(portion, &mut names);
-        }
-        names.sort();
-        Ok(Some(Self { journal, idle, names, done: 0, newest: None }))
+        Ok(Some(Self { journal, idle, names: Names::default(), named: 0, newest: None }))
     }
 
     /// One portion. After an error this fold has ended, and what it did not write is for the next one.
     pub(super) fn step(&mut self, connection: &mut Connection, hot: &Hot) -> Result<Step, Fault> {
+        if self.named < Ledger::PORTIONS {
+            self.name(hot);
+            return Ok(Step::More);
+        }
         let broken = |why: &rusqlite::Error| fault(DOING, why);
         let tx = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -102,7 +105,7 @@ impl Fold {
         };
         hot.drain();
         let portion = self.take(hot);
-        let is_last = self.done >= self.names.len();
+        let is_last = self.names.is_empty();
         let written = write(&tx, &portion)
             .and_then(|()| if is_last { note(&tx, generation, end, self.newest) } else { Ok(()) })
             .and_then(|()| tx.commit());
@@ -124,10 +127,24 @@ impl Fold {
         if hot.presses() { Duration::ZERO } else { took.min(LONGEST_PAUSE) }
     }
 
+    /// Finds out of some of whom there is something to write. Whoever was to be written when this fold began still is.
+    fn name(&mut self, hot: &Hot) {
+        let end = self.named.saturating_add(NAMED);
+        for portion in self.named..end {
+            hot.ledger().name_unfolded(portion, &mut self.names);
+        }
+        self.names.end_run();
+        self.named = end;
+    }
+
     /// What is to be written next.
     fn take(&mut self, hot: &Hot) -> Vec<(Pseudonym, Changes)> {
-        let names: Vec<Pseudonym> = self.names.some(self.done, PORTION).filter_map(Pseudonym::new).collect();
-        self.done = self.done.saturating_add(PORTION);
+        let mut names = Vec::with_capacity(PORTION);
+        while names.len() < PORTION
+            && let Some(name) = self.names.take_first()
+        {
+            names.extend(Pseudonym::new(name));
+        }
         let mut portion = Vec::with_capacity(names.len());
         for handful in names.chunks(HANDFUL) {
             let begun: Vec<_> = {

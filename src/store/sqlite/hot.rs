@@ -34,6 +34,11 @@ use crate::store::sqlite::size::Size;
 
 /// Deeds in one group. More would let the first wait long for the last.
 const GROUP: usize = 64;
+/// So often somebody looks whether memory is free before he sleeps, some microseconds in all. Nobody has it for longer than to look
+/// something up; to sleep and be woken takes longer, and while one sleeps all others who come sleep as well.
+const LOOKS: u32 = 64;
+/// Pauses of the processor between two of them.
+const PER_LOOK: u32 = 4;
 /// How long to wait before it is tried again to lock the journal.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -173,6 +178,13 @@ impl Hot {
 
     /// Memory, as soon as nobody else has it.
     pub(super) fn ledger(&self) -> Open<'_> {
+        for _ in 0..LOOKS {
+            match self.ledger.try_lock() {
+                Ok(ledger) => return Open(ledger, &self.unfolded),
+                Err(TryLockError::Poisoned(poisoned)) => return Open(poisoned.into_inner(), &self.unfolded),
+                Err(TryLockError::WouldBlock) => (0..PER_LOOK).for_each(|_| std::hint::spin_loop()),
+            }
+        }
         Open(lock(&self.ledger), &self.unfolded)
     }
 

@@ -318,7 +318,7 @@ impl Ledger {
             };
             Some(Record::Changed(who, changes))
         };
-        names.some(0, names.len()).filter_map(Pseudonym::new).filter_map(record).collect()
+        names.all().filter_map(Pseudonym::new).filter_map(record).collect()
     }
 
     pub(super) const fn floor(&self) -> Floor {
