@@ -16,6 +16,7 @@ use crate::base::clock::Clock;
 use crate::base::spread::SpreadMap;
 use crate::gateway::admit::keyed::{Keyed, Rate, Ticks, rate};
 pub use crate::gateway::admit::limits::{AdmissionLimits, CodesPerMinute};
+use crate::gateway::ports::Moment;
 use crate::login::attempt::{Attempt, Origin};
 use crate::login::client::Client;
 use crate::login::factor::{FactorKind, Proof};
@@ -112,7 +113,7 @@ pub struct Place {
     client: Arc<AtomicUsize>,
     source: Option<Seat>,
     /// When it was taken.
-    pub(in crate::gateway) since: Option<crate::gateway::ports::Moment>,
+    pub(in crate::gateway) since: Option<Moment>,
 }
 
 impl Drop for Place {

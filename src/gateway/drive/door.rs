@@ -22,8 +22,7 @@ impl Gateway {
     }
 
     /// What is written anywhere from now on need not be known to whoever has this place.
-    fn noted(&self, place: Place) -> Place {
-        let mut place = place;
+    fn noted(&self, mut place: Place) -> Place {
         place.since = Some(self.parts.store.moment());
         place
     }
