@@ -7,7 +7,8 @@ use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::Path;
 
 /// Opens the file at `path` as `options` say, and makes it if there is none. A file that root makes belongs to
-/// the owner of its folder.
+/// the owner of its folder. One that was made is still in its folder after a loss of power: to bring a file to the disk does
+/// not promise that (fsync(2)).
 ///
 /// # Errors
 ///
@@ -15,7 +16,9 @@ use std::path::Path;
 pub fn open_or_make(options: &OpenOptions, path: &Path) -> io::Result<File> {
     match options.clone().create_new(true).open(path) {
         Ok(file) => {
-            give_to_owner_of_folder(&file, path)?;
+            let folder = folder_of(path);
+            give_to_owner_of_folder(&file, folder)?;
+            bring_to_disk(folder)?;
             Ok(file)
         }
         // A link that leads nowhere yet counts as there, too.
@@ -24,14 +27,29 @@ pub fn open_or_make(options: &OpenOptions, path: &Path) -> io::Result<File> {
     }
 }
 
-fn give_to_owner_of_folder(file: &File, path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn give_to_owner_of_folder(file: &File, folder: &Path) -> io::Result<()> {
     let folder = fs::metadata(folder)?;
     if file.metadata()?.uid() == 0 && folder.uid() != 0 {
         // Not every root may give files away, as in a container; then it stays as it is.
         let _given = fchown(file, Some(folder.uid()), Some(folder.gid()));
     }
     Ok(())
+}
+
+fn bring_to_disk(folder: &Path) -> io::Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // A folder that may be written to and not be read, or one of a file system that has no disk.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput) =>
+        {
+            Ok(())
+        }
+        end => end,
+    }
 }
 
 #[cfg(test)]
