@@ -15,13 +15,14 @@ use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::audit::file::group::{FULL, Gathered, Gathering, Kept, Line, MOST};
-use crate::audit::file::out::Out;
+use crate::audit::file::out::{Out, Written};
 use crate::audit::file::sync::{SYNC, Syncer};
 use crate::audit::record::{NetworkPrefix, Second, write_by};
 use crate::base::owner::open_or_make;
@@ -43,6 +44,10 @@ pub struct AuditLog {
     out: Mutex<Out>,
     sync: Option<Syncer>,
 }
+
+/// A record that was written, and how often something had been lost by then.
+#[derive(Debug)]
+pub struct Proof(u64);
 
 thread_local! {
     /// Where the line of a record is made before it goes to the others, and the second of the one before it.
@@ -81,6 +86,19 @@ impl AuditLog {
         Self { keep, path: None, gathering: Mutex::default(), wrote: Condvar::new(), out, sync: None }
     }
 
+    /// One whose `disk` brings to the disk what was written to the file at `path`.
+    #[cfg(test)]
+    pub fn over_disk(path: &Path, disk: impl FnMut() -> io::Result<()> + Send + 'static) -> Self {
+        let sync = Some(syncer(Some(path), disk).unwrap());
+        Self { path: Some(path.to_owned()), sync, ..Self::over(open(path).unwrap(), NetworkPrefix::WHOLE) }
+    }
+
+    /// One that writes to `out`.
+    #[cfg(test)]
+    pub fn over_writer(out: impl Write + Send + 'static) -> Self {
+        Self::over(out, NetworkPrefix::WHOLE)
+    }
+
     /// Ends it where nobody waits for a login: this waits for the disk.
     ///
     /// # Errors
@@ -90,13 +108,15 @@ impl AuditLog {
         self.sync.take().map_or(Ok(()), Syncer::end)
     }
 
-    /// The disk did not take what was written. Nothing is until [`AuditLog::prove`] has shown that it takes it again.
+    /// The disk did not take what was written. Nothing is until [`AuditLog::reached`] has shown that it takes it again.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.lost().is_some()
     }
 
-    fn lost(&self) -> Option<Fault> {
+    /// Why it did not, where it has not been shown since.
+    #[must_use]
+    pub fn lost(&self) -> Option<Fault> {
         self.sync.as_ref().and_then(Syncer::lost)
     }
 
@@ -113,27 +133,35 @@ impl AuditLog {
         Kept::new(self, line)
     }
 
-    /// Writes a record and waits until it is on the disk; also where nothing is written because something was lost.
+    /// Writes a record; also where nothing is written because something was lost. To be waited for with
+    /// [`AuditLog::reached`].
     ///
     /// # Errors
     ///
-    /// A fault when it could not be written, or not be brought to the disk.
-    pub async fn prove(&self, record: &AuditRecord) -> Result<(), Fault> {
-        if self.is_lost() {
-            let written = {
-                let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-                // Nobody knows what is left of the lines before.
-                out.note_torn();
-                self.made(record, |line| out.append(&mut line.to_vec()))
-            };
-            if let Some(error) = written.error {
-                return Err(self.cannot_write(&error));
-            }
-        } else {
-            self.record(record)?;
+    /// A fault when it could not be written.
+    pub fn write_proof(&self, record: &AuditRecord) -> Result<Proof, Fault> {
+        // A loss that is found from here on may be this record's.
+        let proof = Proof(self.sync.as_ref().map_or(0, Syncer::losses));
+        if !self.is_lost() {
+            return self.record(record).map(|()| proof);
         }
+        let written = {
+            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+            // Nobody knows what is left of the lines before.
+            out.note_torn();
+            self.made(record, |line| out.append(&mut line.to_vec()))
+        };
+        written.error.map_or(Ok(proof), |error| Err(self.cannot_write(&error)))
+    }
+
+    /// Waits until a record is on the disk. Then nothing is lost any more that was before it.
+    ///
+    /// # Errors
+    ///
+    /// A fault when it could not be brought there.
+    pub async fn reached(&self, Proof(losses): Proof) -> Result<(), Fault> {
         match &self.sync {
-            Some(sync) => sync.reached().await,
+            Some(sync) => sync.reached(losses).await,
             None => Ok(()),
         }
     }
@@ -239,7 +267,12 @@ impl AuditLog {
             return lines;
         }
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = out.append(&mut lines);
+        // Whatever goes wrong in there, those whose lines these are must hear of it, and the next ones must be written.
+        let written = catch_unwind(AssertUnwindSafe(|| out.append(&mut lines)));
+        let written = written.unwrap_or_else(|_| {
+            out.note_torn();
+            Written { octets: 0, error: Some(io::Error::other("it was broken off by a mistake of ours")) }
+        });
         drop(out);
         if let Some(sync) = &self.sync
             && written.octets > 0

@@ -3,6 +3,7 @@
 mod accounting;
 pub mod alone;
 pub mod assemble;
+pub mod audit;
 pub mod doors;
 pub mod keys;
 pub mod listeners;

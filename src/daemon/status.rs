@@ -165,7 +165,7 @@ impl Status {
         self.looked = Some(now);
         self.stock.audit.tidy();
         let again = self.stock.audit.try_again(self.stock.clock.now().unix);
-        // A disk that hangs is found here again.
+        // A disk that hangs is found here again, and keeps a thread of its own meanwhile.
         let _late = tokio::time::timeout(LOOK_EVERY, again).await;
         let store = &self.stock.store;
         let look = async {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::login::verdict::Fault;
+use crate::login::verdict::{Fault, FaultKind};
 
 /// How long something may be written and not be on its way to the disk.
 pub(super) const SYNC: Duration = Duration::from_secs(1);
@@ -40,10 +40,18 @@ struct Shared {
 
 #[derive(Default)]
 struct Asked {
-    waiting: Vec<oneshot::Sender<Result<(), Fault>>>,
+    waiting: Vec<Waits>,
     close: bool,
     /// Why what was written is lost.
     fault: Option<Fault>,
+    /// How often the disk did not take what was written.
+    losses: u64,
+}
+
+/// Somebody whose record was written after so many losses.
+struct Waits {
+    losses: u64,
+    tell: oneshot::Sender<Result<(), Fault>>,
 }
 
 impl Syncer {
@@ -70,19 +78,23 @@ impl Syncer {
         if self.shared.lost.load(Ordering::Acquire) { self.shared.asked().fault.clone() } else { None }
     }
 
-    /// Waits until all that was written before is on the disk. Where something was lost, this tells whether the disk takes
-    /// what comes now.
-    pub(super) async fn reached(&self) -> Result<(), Fault> {
+    /// How often the disk did not take what was written; for [`Syncer::reached`].
+    pub(super) fn losses(&self) -> u64 {
+        self.shared.asked().losses
+    }
+
+    /// Waits until what was written after so many losses is on the disk. Where nothing was lost since, that also makes good
+    /// for the loss before.
+    pub(super) async fn reached(&self, losses: u64) -> Result<(), Fault> {
         let (tell, told) = oneshot::channel();
         {
             let mut asked = self.shared.asked();
             // On a disk that hangs, those who have given up do not pile up.
-            asked.waiting.retain(|waiting| !waiting.is_closed());
-            asked.waiting.push(tell);
+            asked.waiting.retain(|waits| !waits.tell.is_closed());
+            asked.waiting.push(Waits { losses, tell });
         }
         self.shared.wakes.notify_one();
-        // It tells everybody before it ends, and it ends when this is dropped.
-        told.await.unwrap_or(Ok(()))
+        told.await.unwrap_or_else(|_| Err(unsure("the thread that brings it to the disk has ended")))
     }
 
     /// Ends it; whether all that was written is on the disk.
@@ -119,7 +131,7 @@ impl Shared {
     }
 
     /// Waits until there is something to do: whom to tell, and whether that is all.
-    fn wait(&self, every: Duration) -> (Vec<oneshot::Sender<Result<(), Fault>>>, bool) {
+    fn wait(&self, every: Duration) -> (Vec<Waits>, bool) {
         let mut asked = self.asked();
         while !asked.is_urgent() && !self.written.load(Ordering::Acquire) {
             asked = self.wakes.wait(asked).unwrap_or_else(PoisonError::into_inner);
@@ -129,20 +141,38 @@ impl Shared {
         (mem::take(&mut asked.waiting), asked.close)
     }
 
-    /// `proven`: what the disk was given had been written after it was found that something was lost.
-    fn note(&self, end: &Result<(), Fault>, proven: bool) {
+    /// The disk took all that was written before those waited, or it did not; tells them.
+    fn note(&self, end: Result<(), Fault>, waiting: Vec<Waits>) {
         let mut asked = self.asked();
+        let mut why = asked.fault.clone();
         match end {
             Err(fault) => {
+                asked.losses = asked.losses.saturating_add(1);
                 if asked.fault.replace(fault.clone()).is_none() {
                     tracing::error!(event = "audit.fault", fault = fault.kind.code(), "{fault}");
                 }
+                why = Some(fault);
             }
-            Ok(()) if proven => asked.fault = None,
+            // A record of before the last loss may be among what was lost.
+            Ok(()) if waiting.iter().any(|waits| waits.losses == asked.losses) => asked.fault = None,
             Ok(()) => {}
         }
         self.lost.store(asked.fault.is_some(), Ordering::Release);
+        let losses = asked.losses;
+        drop(asked);
+        for waits in waiting {
+            let is_there = waits.losses == losses;
+            let lost = || why.clone().unwrap_or_else(|| unsure("what was lost is not known any more"));
+            let _gone = waits.tell.send(if is_there { Ok(()) } else { Err(lost()) });
+        }
     }
+}
+
+fn unsure(why: &str) -> Fault {
+    Fault::new(
+        FaultKind::AuditUnavailable,
+        format!("audit: {why}; nobody is let in until a record is on the disk"),
+    )
 }
 
 fn serve(shared: &Shared, mut disk: Disk, describe: &Describe, every: Duration) {
@@ -150,10 +180,7 @@ fn serve(shared: &Shared, mut disk: Disk, describe: &Describe, every: Duration) 
         let (waiting, close) = shared.wait(every);
         if shared.written.swap(false, Ordering::AcqRel) || !waiting.is_empty() {
             let end = sync(&mut disk).map_err(|why| describe(&why));
-            shared.note(&end, !waiting.is_empty());
-            for waits in waiting {
-                let _gone = waits.send(end.clone());
-            }
+            shared.note(end, waiting);
         }
         if close {
             return;

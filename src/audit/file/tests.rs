@@ -422,6 +422,11 @@ fn synced(out: Counted, every: Duration, disk: impl FnMut() -> io::Result<()> + 
     AuditLog { sync: Some(sync), ..AuditLog::over(out, NetworkPrefix::WHOLE) }
 }
 
+/// Writes a record and waits until it is on the disk.
+async fn prove(log: &AuditLog, reason: &'static str) -> Result<(), Fault> {
+    log.reached(log.write_proof(&record(reason))?).await
+}
+
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(36_000);
 
@@ -496,7 +501,7 @@ async fn what_the_disk_did_not_take_is_a_fault_until_it_has_taken_a_record_that_
     let log = synced(out.clone(), LONG, disk);
     log.record(&record("lost")).unwrap();
     let mut waiting = log.record_soon(&record("waits"));
-    assert!(log.sync.as_ref().unwrap().reached().await.is_err());
+    assert!(log.sync.as_ref().unwrap().reached(0).await.is_err());
     assert!(log.is_lost());
     let refused = log.record(&record("refused")).unwrap_err();
     assert_eq!(refused.kind, FaultKind::AuditUnavailable);
@@ -506,14 +511,60 @@ async fn what_the_disk_did_not_take_is_a_fault_until_it_has_taken_a_record_that_
     );
     assert!(look(&mut waiting).is_pending(), "it looks away");
     assert_eq!(look(&mut waiting), Poll::Ready(Err(refused)));
-    assert!(log.prove(&record("gap")).await.is_err());
+    assert!(prove(&log, "gap").await.is_err());
     assert!(log.record(&record("refused")).is_err(), "what was written and not brought there proves nothing");
     is_full.store(false, Ordering::SeqCst);
-    log.prove(&record("gap")).await.unwrap();
+    prove(&log, "gap").await.unwrap();
     assert!(!log.is_lost());
     log.record(&record("good")).unwrap();
     let expected = [some("lost"), None, some("gap"), None, some("gap"), some("good")];
     assert_eq!(reasons(&out.text()), expected, "what may be torn is ended before the next line");
+}
+
+#[tokio::test]
+async fn a_record_of_before_a_loss_was_found_does_not_make_good_for_it_d_117() {
+    let (begun, has_begun) = mpsc::channel();
+    let (end, may_end) = mpsc::channel();
+    let log = synced(Counted::default(), Duration::ZERO, move || {
+        begun.send(()).unwrap();
+        may_end.recv().unwrap_or(Ok(()))
+    });
+    log.record(&record("one")).unwrap();
+    has_begun.recv_timeout(LONG).unwrap();
+    let mut proving = Box::pin(prove(&log, "gap"));
+    assert!(look(&mut proving).is_pending(), "it is written, and the disk is at work on what was before it");
+    end.send(Err(io::ErrorKind::StorageFull.into())).unwrap();
+    has_begun.recv_timeout(LONG).unwrap();
+    // The system tells of a loss once; the next time all is well.
+    end.send(Ok(())).unwrap();
+    let fault = proving.await.unwrap_err();
+    assert!(fault.what.starts_with("audit: cannot bring to the disk"), "{fault}");
+    assert!(log.is_lost());
+    drop(end);
+    prove(&log, "gap").await.unwrap();
+    assert!(!log.is_lost());
+}
+
+#[test]
+fn a_mistake_of_ours_while_lines_are_written_is_a_fault_of_those_lines_and_of_no_others_d_117() {
+    struct Breaks(bool, Counted);
+    impl Write for Breaks {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            assert!(std::mem::replace(&mut self.0, true), "a mistake");
+            self.1.write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let disk = Counted::default();
+    let log = AuditLog::over(Breaks(false, disk.clone()), NetworkPrefix::WHOLE);
+    let mut waiting = log.record_soon(&record("waits"));
+    assert!(look(&mut waiting).is_pending());
+    assert_eq!(log.record(&record("broken")).unwrap_err().kind, FaultKind::AuditUnavailable);
+    assert!(matches!(look(&mut waiting), Poll::Ready(Err(_))));
+    log.record(&record("good")).unwrap();
+    assert_eq!(reasons(&disk.text()), [None, some("good")]);
 }
 
 #[tokio::test]
@@ -528,13 +579,13 @@ async fn what_the_disk_does_not_take_at_the_end_is_told_d_117() {
 async fn where_no_disk_is_behind_the_file_nothing_is_lost() {
     for kind in [io::ErrorKind::InvalidInput, io::ErrorKind::Unsupported] {
         let log = synced(Counted::default(), LONG, move || Err(kind.into()));
-        log.prove(&record("one")).await.unwrap();
+        prove(&log, "one").await.unwrap();
         assert_eq!(log.end(), Ok(()));
     }
     for device in ["/dev/null", "/dev/zero"] {
         let log = AuditLog::file(Path::new(device), NetworkPrefix::WHOLE).unwrap();
         assert!(log.sync.is_none());
-        log.prove(&record("one")).await.unwrap();
+        prove(&log, "one").await.unwrap();
     }
 }
 
@@ -543,6 +594,6 @@ async fn a_record_in_a_file_can_be_waited_for_until_it_is_on_the_disk() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit.jsonl");
     let log = AuditLog::file(&path, NetworkPrefix::WHOLE).unwrap();
-    log.prove(&record("one")).await.unwrap();
+    prove(&log, "one").await.unwrap();
     assert_eq!(reasons(&fs::read_to_string(&path).unwrap()), [some("one")]);
 }
