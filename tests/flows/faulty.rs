@@ -191,14 +191,20 @@ async fn who_was_not_seen_since_the_start_is_not_let_in() {
 
 #[tokio::test]
 async fn a_mode_that_is_put_in_place_when_the_store_is_away_knows_everybody_who_came_before_it() {
-    let world = World::new().await;
-    let id = world.asked_at_home().await;
-    assert!(matches!(world.answer(id, &world.code()).await, Reply::Accept(_)));
-    let store = Elsewhere::new(&world);
-    store.breaks();
-    assert!(is_away(&world.home(PASSWORD).await), "there is no mode yet");
-    world.reload(&plan(FaultMode::FirstFactorOnly));
-    assert_eq!(basis(&world.home(PASSWORD).await), Some(Basis::FaultFirstFactor));
+    let modes = [
+        (FaultMode::FirstFactorOnly, Basis::FaultFirstFactor),
+        (recent(), Basis::FaultRecent(FactorKind::Totp)),
+    ];
+    for (mode, expected) in modes {
+        let world = World::new().await;
+        let id = world.asked_at_home().await;
+        assert!(matches!(world.answer(id, &world.code()).await, Reply::Accept(_)));
+        let store = Elsewhere::new(&world);
+        store.breaks();
+        assert!(is_away(&world.home(PASSWORD).await), "there is no mode yet");
+        world.reload(&plan(mode));
+        assert_eq!(basis(&world.home(PASSWORD).await), Some(expected));
+    }
 }
 
 #[tokio::test]

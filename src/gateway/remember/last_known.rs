@@ -190,7 +190,7 @@ impl Memory {
     }
 
     /// Remembers that factors of these kinds were confirmed in this login; `state` is that of its subject, where that is
-    /// known.
+    /// known. Also where there is no fault mode, as in [`Memory::keep_record`].
     pub(in crate::gateway) fn keep_recent(
         &self,
         flow: &Flow,
@@ -199,14 +199,9 @@ impl Memory {
         now: Instant,
     ) {
         let Some(subject) = flow.subject() else { return };
-        let number = subject.pseudonym.number();
-        // Without fault modes nobody is known.
-        if self.last_known.look(number).is_none() {
-            return;
-        }
         let Some(print) = self.print_of_network(flow) else { return };
         let Some(state) = state.or_else(|| self.state_of_place(flow, flow.record())) else { return };
-        let Some(mut subjects) = self.last_known.look(number) else { return };
+        let Some(mut subjects) = self.last_known.look(subject.pseudonym.number()) else { return };
         let Some(known) = subjects.get_mut(&subject.pseudonym, now) else { return };
         keep_in(&mut known.recent, Place { print, state, kinds, since: now, over: false });
     }
