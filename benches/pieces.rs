@@ -339,12 +339,13 @@ impl Piece for LogIn {
 
     fn run(&mut self, input: &[u8]) {
         let mut begun = Vec::with_capacity(self.at_once);
+        let since = self.world.gateway.since(self.world.clock.now());
         for bytes in single(input) {
             let count = self.world.taken;
             // The clock moves with the turn, after the step's last login.
             match self.world.on_datagram(Ipv4Addr::LOCALHOST, count, bytes) {
                 Action::Begin(ticket, attempt) => {
-                    let place = self.world.gateway.admit(&attempt).unwrap();
+                    let place = self.world.gateway.admit(&attempt).unwrap().with(since);
                     begun.push((ticket, attempt, place));
                 }
                 other => panic!("{other:?}"),

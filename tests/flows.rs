@@ -37,6 +37,8 @@ mod remember;
 mod spray;
 #[path = "flows/upstream.rs"]
 mod upstream;
+#[path = "flows/waiting.rs"]
+mod waiting;
 #[path = "flows/world.rs"]
 mod world;
 

@@ -112,8 +112,26 @@ pub struct Place {
     all: Arc<AtomicUsize>,
     client: Arc<AtomicUsize>,
     source: Option<Seat>,
-    /// When it was taken.
-    pub(in crate::gateway) since: Option<Moment>,
+    /// Where several begin together.
+    pub(in crate::gateway) since: Option<Since>,
+}
+
+/// What others wrote before must be known to all who begin together; taken by [`Gateway::since`].
+///
+/// [`Gateway::since`]: crate::gateway::drive::Gateway::since
+#[derive(Debug, Clone, Copy)]
+pub struct Since {
+    pub(in crate::gateway) moment: Moment,
+    /// When that was.
+    pub(in crate::gateway) taken: Instant,
+}
+
+impl Place {
+    /// That of a login which begins now, together with others.
+    pub fn with(mut self, since: Since) -> Self {
+        self.since = Some(since);
+        self
+    }
 }
 
 impl Drop for Place {

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::base::clock::{Clock, Now};
 use crate::base::random::{self, Random};
-use crate::gateway::admit::{Admission, Place};
+use crate::gateway::admit::{Admission, Place, Since};
 use crate::gateway::alarm::Alarms;
 pub use crate::gateway::asker::{Asker, Ended, Reply};
 use crate::gateway::badge;
@@ -27,7 +27,7 @@ use crate::gateway::faults::Faults;
 use crate::gateway::pending::{Pending, Taken};
 use crate::gateway::ports::places::Places;
 use crate::gateway::ports::{
-    Audit, AuditRecord, Directory, Moment, Naming, SecondFactor, ServerState, Soon, Store, Upstream, Vault,
+    Audit, AuditRecord, Directory, Naming, SecondFactor, ServerState, Soon, Store, Upstream, Vault,
 };
 use crate::gateway::remember::{Kept, Mark, Memory};
 use crate::gateway::spray::Spray;
@@ -229,7 +229,7 @@ impl Gateway {
         let ended = match self.pending.take(id, &answer) {
             Taken::Flow(flow) => {
                 let event = Event::Answered(answer);
-                self.run(flow, event, &live, (came.steady, place.since), &Asker::patient()).await
+                self.run(flow, event, &live, (came.steady, None), &Asker::patient()).await
             }
             Taken::Foreign(mut flow) => {
                 let verdict = Verdict::Reject(Reason::UnknownChallenge);
@@ -271,14 +271,14 @@ impl Gateway {
         mut flow: Box<Flow>,
         first: Event,
         live: &Live,
-        (came, since): (Instant, Option<Moment>),
+        (came, since): (Instant, Option<Since>),
         asker: &Asker,
     ) -> Ended {
         let (mut event, mut held) = (first, Held::default());
         let mut patience = Patience::new(asker, &*self.parts.clock);
         // Both anew whenever there was something to wait for: what is done at once takes no time.
         let mut now = self.parts.clock.now();
-        let mut since = since.unwrap_or_else(|| self.parts.store.moment());
+        let mut since = self.known_since(since, now.steady);
         let verdict = loop {
             if asker.is_gone() {
                 flow.call_off();

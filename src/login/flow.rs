@@ -199,6 +199,8 @@ impl Flow {
                 | Stage::AskingAgain,
                 Event::CalledOff,
             ) => reject(Reason::CalledOff),
+            // It waited for its turn, and its device has given up: nothing may be used up for it.
+            (Stage::Fresh, Event::Began) if now.steady >= self.deadline => unable(FaultKind::TimedOut),
             (Stage::Fresh, Event::Began) => self.begin(now),
             (Stage::Finding, Event::Worked(Outcome::Subject(found))) => self.found(found, now),
             (Stage::Confirming, Event::Worked(Outcome::Subject(found))) => self.found_confirmed(found, now),

@@ -65,12 +65,12 @@ async fn a_factor_counts_again_at_its_place_for_as_long_as_the_rule_says_and_the
         world.clock.advance(HOUR);
     }
     assert_eq!(world.last().reason, "remembered");
-    let mut wrong = at_home(&world);
-    wrong.credential = world.attempt("alice", b"wrong").credential;
     let checks = world.directory.checks.load(std::sync::atomic::Ordering::SeqCst);
     assert_eq!(checks, 8);
     world.clock.advance(HOUR);
     assert!(!counts(&world, at_home(&world)).await, "its time does not begin anew");
+    let mut wrong = at_home(&world);
+    wrong.credential = world.attempt("alice", b"wrong").credential;
     let reply = run(&world, wrong).await;
     assert!(matches!(reply, Reply::Reject(Reason::WrongPassword)), "{reply:?}");
 }

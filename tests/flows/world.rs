@@ -62,6 +62,8 @@ pub(crate) struct People {
     alice: Mutex<Alice>,
     /// It never answers a password check.
     pub(crate) hangs: AtomicBool,
+    /// It has nobody to ask when it looks somebody up, as a users file.
+    pub(crate) finds_at_once: AtomicBool,
     /// Who takes all of them keeps look-ups, or password checks that have begun, from ending.
     pub(crate) find_gate: Semaphore,
     pub(crate) check_gate: Semaphore,
@@ -91,6 +93,7 @@ impl Default for People {
         Self {
             alice: Mutex::default(),
             hangs: AtomicBool::new(false),
+            finds_at_once: AtomicBool::new(false),
             find_gate: Semaphore::new(ALL as usize),
             check_gate: Semaphore::new(ALL as usize),
             finds: AtomicUsize::new(0),
@@ -111,9 +114,13 @@ impl People {
     async fn look_up(&self, name: &LoginName) -> Result<Option<Account>, Fault> {
         self.finds.fetch_add(1, Ordering::SeqCst);
         let _open = self.find_gate.acquire().await.unwrap();
+        Ok(self.known(name))
+    }
+
+    fn known(&self, name: &LoginName) -> Option<Account> {
         let alice = self.alice.lock().unwrap();
         let account = |handle: &str| Account::new("staff", format!("the id of {handle}").as_bytes(), handle);
-        Ok(match name.prepared() {
+        match name.prepared() {
             "alice" => Some(Account {
                 groups: alice.groups.clone().into(),
                 standing: alice.standing,
@@ -124,7 +131,7 @@ impl People {
             }),
             "svc-wiki" => Some(Account { aliases: vec![ALIAS.into()], ..account("svc-wiki") }),
             _ => None,
-        })
+        }
     }
 }
 
@@ -140,6 +147,9 @@ impl Drop for Opened {
 #[async_trait]
 impl Directory for People {
     fn find<'a>(&'a self, name: &'a LoginName, _: Instant) -> Soon<'a, Result<Option<Account>, Fault>> {
+        if self.finds_at_once.load(Ordering::SeqCst) {
+            return Soon::Now(Ok(self.known(name)));
+        }
         Soon::later(self.look_up(name))
     }
 

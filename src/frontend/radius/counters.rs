@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::frontend::words::{add, words};
+use crate::gateway::admit::Refused;
 use crate::wire::radius::packet::ParseError;
 
 words! {
@@ -47,7 +48,8 @@ words! {
         ProbedTooOften = "status-server-too-often",
         /// No place left to remember one more running request.
         Busy = "busy",
-        /// More new logins came than get done; replies to questions go before them.
+        /// More new logins came than get done, or this one waited for its turn until its device gave up; replies to
+        /// questions go before them.
         Shed = "shed",
         /// All places for logins are taken.
         AdmissionFull = "admission-full",
@@ -152,6 +154,21 @@ impl From<ParseError> for Dropped {
             ParseError::TooManyAttributes => Self::TooManyAttributes,
             ParseError::BadSize { .. } => Self::BadAttributeSize,
             ParseError::Repeated { .. } => Self::RepeatedAttribute,
+        }
+    }
+}
+
+impl From<Refused> for Dropped {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full => Self::AdmissionFull,
+            Refused::ClientFull => Self::AdmissionClientFull,
+            Refused::ClientRate => Self::AdmissionClientRate,
+            Refused::SourceRate => Self::AdmissionSourceRate,
+            Refused::SourceFull => Self::AdmissionSourceFull,
+            Refused::RealmRate => Self::AdmissionRealmRate,
+            Refused::Rate => Self::AdmissionRate,
+            Refused::StoreBehind => Self::AdmissionStoreBehind,
         }
     }
 }

@@ -68,6 +68,11 @@ impl Ticket {
     pub(super) const fn peer(&self) -> SocketAddr {
         self.key.peer
     }
+
+    /// Whether its device waits no longer.
+    pub(super) fn is_given_up(&self, now: Now) -> bool {
+        now.steady.saturating_duration_since(self.came) > self.client.client.login_timeout
+    }
 }
 
 impl std::fmt::Debug for Ticket {
@@ -316,9 +321,8 @@ const fn is_noise_without_proof(refusal: Refusal) -> bool {
 /// An accept or a question that comes when the device has given up would leave it and the user at odds; a
 /// rejection does no harm.
 fn is_late(ticket: &Ticket, now: Now, reply: &Reply) -> bool {
-    let took = now.steady.saturating_duration_since(ticket.came);
     match reply {
-        Reply::Accept(_) | Reply::Ask(..) => took > ticket.client.client.login_timeout,
+        Reply::Accept(_) | Reply::Ask(..) => ticket.is_given_up(now),
         Reply::Reject(_) | Reply::Unable(_) => false,
     }
 }

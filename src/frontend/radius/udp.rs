@@ -41,7 +41,9 @@ const READS: usize = 16;
 const BEGINS: usize = 64;
 /// Packets that leave together; more of them leave before the turn is over.
 const LEAVE: usize = 32;
-/// New logins that wait for their turn, half a second's: a worker that waits for its core or the disk for once sheds none.
+/// New logins of one socket that wait for their turn: what comes in half a second at 33,000 a second, or in longer at fewer,
+/// while a worker waits for its core or the disk. Each of them has its place already, so that where `logins` or
+/// `logins-per-client` is less it is they that turn logins away.
 const MOST_NEW: usize = 16_384;
 
 /// What all sockets share.
@@ -132,7 +134,7 @@ struct Desk<'f, F> {
     log_in: fn(&'f Gateway, Job) -> F,
     running: Running<Ticket, F>,
     /// New logins, which come after replies to questions.
-    new: VecDeque<(Ticket, Job)>,
+    new: VecDeque<(Ticket, Box<Attempt>, Place)>,
     most_new: usize,
     buffers: Buffers,
     /// After a fault of the system nothing is read for a while.
@@ -206,12 +208,12 @@ impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
     /// A reply to a question is taken up at once. A new login waits until everything that was read has been looked at,
     /// and goes away when too many wait: its device asks again, or asks another node.
     fn queue(&mut self, now: Now, ticket: Ticket, job: Job) {
-        if matches!(job, Job::Resume(..)) {
-            self.begin(now, ticket, job);
-        } else if self.new.len() < self.most_new {
-            self.new.push_back((ticket, job));
-        } else {
-            self.office.turn_away(now, &ticket, Dropped::Shed);
+        match job {
+            Job::Resume(..) => self.begin(now, ticket, job),
+            Job::Begin(attempt, place) if self.new.len() < self.most_new => {
+                self.new.push_back((ticket, attempt, place));
+            }
+            Job::Begin(..) => self.office.turn_away(now, &ticket, Dropped::Shed),
         }
     }
 
@@ -222,14 +224,25 @@ impl<'f, F: Future<Output = Ended>> Desk<'f, F> {
         }
     }
 
+    /// Begins new logins. Whoever waited until its device gave up goes away too: its code is still good for its next try,
+    /// which may be at another node.
+    fn begin_new(&mut self, now: Now) {
+        let since = self.office.front.gateway.since(now);
+        for _ in 0..BEGINS {
+            let Some((ticket, attempt, place)) = self.new.pop_front() else { break };
+            if ticket.is_given_up(now) {
+                self.office.turn_away(now, &ticket, Dropped::Shed);
+            } else {
+                self.begin(now, ticket, Job::Begin(attempt, place.with(since)));
+            }
+        }
+    }
+
     /// Begins new logins and lets the running ones go on; `again` asks for another turn.
     fn go_on(&mut self, cx: &Context<'_>, again: bool) {
         // Once for all of them: nobody is late by what a turn lasts.
         let now = self.office.front.clock.now();
-        for _ in 0..BEGINS {
-            let Some((ticket, job)) = self.new.pop_front() else { break };
-            self.begin(now, ticket, job);
-        }
+        self.begin_new(now);
         let Self { running, office, .. } = self;
         running.go_on(|ticket, done| office.finished(now, &ticket, done));
         office.send_off(now);
@@ -378,21 +391,6 @@ impl Office<'_> {
         let clients = self.front.clients.load();
         let client = clients.get(peer).map(|client| &client.client.name);
         self.front.complaints.is_news(&mut self.said, client, cause, now.steady)
-    }
-}
-
-impl From<Refused> for Dropped {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::Full => Self::AdmissionFull,
-            Refused::ClientFull => Self::AdmissionClientFull,
-            Refused::ClientRate => Self::AdmissionClientRate,
-            Refused::SourceRate => Self::AdmissionSourceRate,
-            Refused::SourceFull => Self::AdmissionSourceFull,
-            Refused::RealmRate => Self::AdmissionRealmRate,
-            Refused::Rate => Self::AdmissionRate,
-            Refused::StoreBehind => Self::AdmissionStoreBehind,
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -46,8 +46,17 @@ impl Server {
     }
 
     pub(super) fn with(address: &str, sockets: usize, permits: usize, places: usize) -> Self {
-        let world = Arc::new(World { permits: Semaphore::new(permits), asked: watch::Sender::new(0) });
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Self::by(Arc::new(SystemClock), address, sockets, (permits, places))
+    }
+
+    /// The same with a clock of its own.
+    pub(super) fn by(
+        clock: Arc<dyn Clock>,
+        address: &str,
+        sockets: usize,
+        (permits, places): (usize, usize),
+    ) -> Self {
+        let world = Arc::new(World::new(permits));
         let rate = NonZeroU32::new(10_000).unwrap();
         let limits = AdmissionLimits {
             at_once: places,

@@ -2,8 +2,10 @@
 //! a test sends without waiting is all there when the task looks.
 
 use super::*;
+use crate::base::clock::{ManualClock, UnixTime};
 use crate::frontend::radius::udp::log_in as log_in_by;
 use crate::frontend::radius::udp::tests::server::Device;
+use crate::gateway::ports::Store;
 use crate::wire::radius::build::RequestBuilder;
 use crate::wire::radius::dictionary::USER_NAME;
 use crate::wire::radius::packet::MAX_LEN;
@@ -107,6 +109,86 @@ async fn a_122_a_rush_of_new_logins_is_shed_and_a_reply_to_a_question_behind_it_
     tokio::select! {
         () = served => {}
         () = rush => {}
+    }
+}
+
+/// A clock that is moved by hand, and a server that goes by it.
+fn by_hand() -> (Arc<ManualClock>, Server) {
+    let clock = Arc::new(ManualClock::at(UnixTime::from_seconds(1_800_000_000)));
+    let server = Server::by(clock.clone(), "127.0.0.1:0", 1, (999, 100));
+    (clock, server)
+}
+
+/// Takes up what was sent, and begins nothing of it.
+async fn read<F: Future<Output = Ended>>(listener: &Listener, desk: &mut Desk<'_, F>) {
+    listener.readable().await.unwrap();
+    poll_fn(|cx| {
+        desk.read(cx);
+        Poll::Ready(())
+    })
+    .await;
+}
+
+async fn go_on<F: Future<Output = Ended>>(desk: &mut Desk<'_, F>) {
+    poll_fn(|cx| {
+        desk.go_on(cx, false);
+        Poll::Ready(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn those_who_begin_in_one_turn_know_the_same_which_is_what_was_written_before_it() {
+    let (_clock, server) = by_hand();
+    let listener = bind("127.0.0.1:0".parse().unwrap(), &homes(1)).unwrap().remove(0);
+    let address = listener.local_addr().unwrap();
+    let mut desk = Desk::new(&listener, &server.front, log_in_by);
+    let device = server.device().await;
+    for identifier in 1..=3 {
+        device.send(address, &log_in(identifier, b"hunter2123456", &[])).await;
+    }
+    read(&listener, &mut desk).await;
+    assert_eq!((desk.new.len(), *server.world.asked.borrow()), (3, 0), "they wait for their turn");
+    let written = server.world.moment();
+    go_on(&mut desk).await;
+    assert_eq!(*server.world.asked.borrow(), 3);
+    let since = std::mem::take(&mut *server.world.since.lock().unwrap());
+    assert!(since.len() == 3 && since.iter().all(|one| *one == since[0]), "{since:?}");
+    assert!(since[0].0 > written.0, "{since:?}: what was written while they waited is known");
+}
+
+#[tokio::test]
+async fn a_login_that_waited_until_its_device_gave_up_is_shed_and_its_code_is_still_good() {
+    let (clock, server) = by_hand();
+    let listener = bind("127.0.0.1:0".parse().unwrap(), &homes(1)).unwrap().remove(0);
+    let address = listener.local_addr().unwrap();
+    let mut desk = Desk::new(&listener, &server.front, log_in_by);
+    let device = server.device().await;
+    let (patience, moment) = (radius_client("vpn").client.login_timeout, Duration::from_millis(1));
+    let packet = log_in(2, b"hunter2123456", &[]);
+    let waits =
+        [(log_in(1, b"hunter2123456", &[]), patience - moment, 1), (packet.clone(), patience + moment, 1)];
+    for (packet, waits, asked) in waits.into_iter().chain([(packet, Duration::ZERO, 2)]) {
+        device.send(address, &packet).await;
+        read(&listener, &mut desk).await;
+        clock.advance(waits);
+        go_on(&mut desk).await;
+        assert_eq!(
+            *server.world.asked.borrow(),
+            asked,
+            "{waits:?}: whoever is late asks nobody, and uses up nothing"
+        );
+        assert_eq!(server.count("dropped", "shed"), u64::from(packet[1] == 2));
+        assert_eq!(server.front.gateway.admission().running(), 0);
+    }
+    for expected in [1, 2] {
+        let (reply, _) = device.hear().await;
+        let reply = Packet::parse(&reply).unwrap();
+        assert_eq!(
+            (reply.code(), reply.identifier()),
+            (Code::AccessAccept, expected),
+            "the next try is a new one"
+        );
     }
 }
 

@@ -7,9 +7,9 @@ use crate::base::cidr::Prefix;
 use crate::base::clock::UnixTime;
 use crate::base::secret::Secret;
 use crate::gateway::ports::{
-    Adopted, After, Audit, AuditRecord, Counted, Digests, Directory, Naming, NewEnrolment, NewSubject,
-    Place as VaultPlace, SecondFactor, Soon, Store, SubjectDigest, SubjectRow, Totals, Vault, Verified,
-    WrongPassword,
+    Adopted, After, Audit, AuditRecord, Counted, Digests, Directory, Moment, Naming, NewEnrolment,
+    NewSubject, Place as VaultPlace, SecondFactor, Soon, Store, SubjectDigest, SubjectRow, Totals, Vault,
+    Verified, WrongPassword,
 };
 use crate::login::credential::Code as TypedCode;
 use crate::login::factor::{
@@ -19,7 +19,8 @@ use crate::login::identity::{Account, LoginName, Pseudonym, Subject};
 use crate::login::step::{PrimaryOutcome, Record};
 use crate::login::throttle::Limits;
 use crate::login::verdict::{Fault, FaultKind};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Everything behind the gateway: anna, whose password is `hunter2` and whose code is `123456`. A check of
 /// the password takes a permit, so that a test can hold a login where it is; the password `kaboom` is a fault of the
@@ -27,6 +28,21 @@ use std::sync::Arc;
 pub(super) struct World {
     pub(super) permits: Semaphore,
     pub(super) asked: watch::Sender<u32>,
+    /// Moments that were taken, and those that came with a question to the store.
+    pub(super) moments: AtomicU64,
+    pub(super) since: Mutex<Vec<Moment>>,
+}
+
+impl World {
+    /// Its directory answers `permits` times.
+    pub(super) fn new(permits: usize) -> Self {
+        Self {
+            permits: Semaphore::new(permits),
+            asked: watch::Sender::new(0),
+            moments: AtomicU64::new(0),
+            since: Mutex::default(),
+        }
+    }
 }
 
 fn account() -> Account {
@@ -109,6 +125,13 @@ impl Audit for World {
 
 #[async_trait]
 impl Store for World {
+    fn moment(&self) -> Moment {
+        Moment(self.moments.fetch_add(1, Ordering::SeqCst))
+    }
+    fn recall_since<'a>(&'a self, who: &'a Pseudonym, since: Moment) -> Soon<'a, Result<Record, Fault>> {
+        self.since.lock().unwrap().push(since);
+        self.recall(who)
+    }
     fn recall<'a>(&'a self, _: &'a Pseudonym) -> Soon<'a, Result<Record, Fault>> {
         let enrolment = Enrolment {
             id: EnrolmentId([1; 16]),
