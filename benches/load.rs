@@ -60,6 +60,8 @@ pub struct Score {
     pub lost: usize,
     /// Requests that had to be sent more than once.
     pub again: usize,
+    /// Requests that are any of these, each of them once: many a lost one was sent more than once before.
+    pub failed: usize,
     /// When they are kept: the reply to each shot, in the order of the shots.
     pub replies: Vec<Vec<u8>>,
 }
@@ -206,7 +208,8 @@ impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
             self.send_again();
         }
         self.score.elapsed = now() - self.began;
-        self.score.lost += self.shots.by_ref().count();
+        let left = self.shots.by_ref().count();
+        self.lose(left);
         self.score
     }
 
@@ -251,8 +254,10 @@ impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
             }
             let key = (shot.from, shot.bytes[1]);
             let other = self.flying.insert(key, Flight { number, shot, first, again, sends: 1 });
-            // One that was not answered until its identifier came round again.
-            self.score.lost += usize::from(other.is_some());
+            // One that was not answered until its identifier came round again, which only load that goes on has time for.
+            let goes_on = self.manner.rate.is_some() || self.manner.limit.is_some();
+            assert!(other.is_none() || goes_on, "two requests with one address and identifier");
+            self.lose(usize::from(other.is_some()));
             self.due.push_back((again, key));
             self.next += 1;
         }
@@ -268,7 +273,7 @@ impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
             };
             if flight.sends >= MOST_SENDS {
                 self.flying.remove(&key);
-                self.score.lost += 1;
+                self.lose(1);
                 continue;
             }
             self.score.again += usize::from(flight.sends == 1);
@@ -277,6 +282,12 @@ impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
             self.due.push_back((flight.again, key));
             self.sender.send(std::slice::from_ref(&flight.shot));
         }
+    }
+
+    /// So many will not be answered any more.
+    fn lose(&mut self, requests: usize) {
+        self.score.lost += requests;
+        self.score.failed += requests;
     }
 
     /// Until something can be read, or until then.
@@ -315,15 +326,12 @@ impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
         let Some(flight) = self.flying.remove(&(to, reply[1])) else { return };
         let request = &flight.shot.bytes;
         self.score.waits.add(now.saturating_duration_since(flight.first));
-        if let Some(alike) = self.manner.alike {
-            self.score.wrong += usize::from(alike[flight.number % alike.len()] != reply);
-        }
         if self.manner.keep {
             self.score.replies.resize(self.score.replies.len().max(flight.number + 1), Vec::new());
             self.score.replies[flight.number] = reply.to_vec();
         }
-        let Some(expect) = self.manner.expect else { return };
-        let right = match Packet::parse(reply) {
+        let is_alike = self.manner.alike.is_none_or(|alike| alike[flight.number % alike.len()] == reply);
+        let says = |expect: Code| match Packet::parse(reply) {
             Ok(packet) if packet.code() == expect => {
                 let authenticator: [u8; 16] = request[4..20].try_into().unwrap();
                 !flight.number.is_multiple_of(SAMPLE)
@@ -331,7 +339,9 @@ impl<'a, I: Iterator<Item = Shot>> Volley<'a, I> {
             }
             _ => false,
         };
-        self.score.wrong += usize::from(!right);
+        let is_right = is_alike && self.manner.expect.is_none_or(says);
+        self.score.wrong += usize::from(!is_right);
+        self.score.failed += usize::from(!is_right || flight.sends > 1);
     }
 }
 

@@ -42,22 +42,33 @@ pub fn soak(report: &mut Report) {
     // Everybody once, so that what is kept of people is there and no growth.
     let accept = Some(Code::AccessAccept);
     let manner = Manner { limit: Some(FIRST), ..closed(MANY, accept) };
-    let first = fire_from(&mut sender, shots.by_ref().take(SOAKED), manner).rate();
+    let first = fire_from(&mut sender, shots.by_ref().take(SOAKED), manner);
+    assert_eq!((first.wrong, first.lost), (0, 0), "of everybody, wrong and lost within {FIRST:?}");
     rotate(&lab);
     while_rotated(&lab, || {
         let mut course = Course::new(&lab, &mut sender, &mut shots);
         println!("full load, {:.1} MB at its beginning:", course.sizes[0]);
-        (0..most).for_each(|_| course.minute(closed(MANY, accept)));
         // Everybody's code is good once; a little more leaves room for the turn of a step.
         let codes = SOAKED as f64 / ROUND.as_secs_f64();
+        for _ in 0..most {
+            let rate = course.minute(closed(MANY, accept));
+            assert!(
+                rate <= codes,
+                "{rate:.0} logins a second, and {SOAKED} people have {codes:.0} codes a second: whoever comes twice within \
+                 {SOAK_STEP} s is refused rightly. Give it more people or a shorter step (SOAKED and SOAK_STEP in {})",
+                file!()
+            );
+        }
         let full = course.rate();
         let rate = (full * SOAK_LOAD).min(codes);
         report.figures.add("M3", course.growth());
-        let figures = format!("{first:.0}/s, {full:.0}/s, {rate:.0}/s");
+        let figures = format!("{:.0}/s, {full:.0}/s, {rate:.0}/s", first.rate());
         table::figure("everybody for the first time, full load, and the load that lasts", &figures);
         let mut course = course.again();
         let manner = Manner { rate: Some(rate), tick: Some(TICK), ..closed(people::MOST_AT_ONCE, accept) };
-        (0..minutes).for_each(|_| course.minute(manner));
+        for _ in 0..minutes {
+            course.minute(manner);
+        }
         course.add_to(report);
     });
 }
@@ -128,11 +139,11 @@ struct Course<'a, I> {
     lab: &'a Lab,
     sender: &'a mut Sender,
     shots: &'a mut I,
-    /// Requests that were not answered the first time, or not as they should be.
+    /// Requests that were lost, answered wrongly or sent more than once, each of them once.
     failed: usize,
     answers: usize,
     time: Duration,
-    /// Memory before and after each minute, in MB.
+    /// Memory before the first minute and after each of them, in MB.
     sizes: Vec<f64>,
     /// p99 of each minute, in microseconds.
     slowest: Vec<f64>,
@@ -146,12 +157,13 @@ impl<'a, I: Iterator<Item = Shot>> Course<'a, I> {
         Self { lab, sender, shots, failed: 0, answers: 0, time: Duration::ZERO, sizes, slowest: Vec::new() }
     }
 
-    /// Another one with the same users; what failed before counts there too.
+    /// Another one with the same users; what failed before, under the full load, counts there too.
     fn again(self) -> Self {
         Self { failed: self.failed, ..Self::new(self.lab, self.sender, self.shots) }
     }
 
-    fn minute(&mut self, manner: Manner<'_>) {
+    /// A minute of load; answers in a second.
+    fn minute(&mut self, manner: Manner<'_>) -> f64 {
         let ports = [self.lab.radius.port(), self.sender.port()];
         let (full, before) = (ports.map(machine::overflowed), counted(self.lab));
         let end = SystemClock.now().steady + MINUTE;
@@ -159,8 +171,7 @@ impl<'a, I: Iterator<Item = Shot>> Course<'a, I> {
         let manner = Manner { limit: Some(MINUTE + LONGEST), ..manner };
         let (score, cpu) = table::with_cpu(self.lab.pid(), || fire_from(self.sender, shots, manner));
         self.add(&score, cpu);
-        // Who had to ask again was not answered the first time.
-        if score.lost + score.wrong + score.again > 0 {
+        if score.failed > 0 {
             let after = ports.map(machine::overflowed);
             let [ours, theirs] = [after[0] - full[0], after[1] - full[1]];
             println!("            {ours} requests and {theirs} replies found a socket that was full");
@@ -171,12 +182,13 @@ impl<'a, I: Iterator<Item = Shot>> Course<'a, I> {
                 }
             }
         }
+        score.rate()
     }
 
     /// A minute has passed.
     fn add(&mut self, score: &Score, cpu: Duration) {
         let (size, late) = (resident(self.lab), score.waits.quantile(0.99));
-        self.failed += score.lost + score.wrong + score.again;
+        self.failed += score.failed;
         self.answers += score.waits.len();
         self.time += score.elapsed;
         self.sizes.push(size);
@@ -200,7 +212,8 @@ impl<'a, I: Iterator<Item = Shot>> Course<'a, I> {
         self.answers as f64 / self.time.as_secs_f64()
     }
 
-    /// Memory at the end less that at the beginning, in MB.
+    /// Memory after the last minute less that before the first one, in MB: when everybody has logged in once, and what comes
+    /// of the first minute itself is growth.
     fn growth(&self) -> f64 {
         self.sizes[self.sizes.len() - 1] - self.sizes[0]
     }
