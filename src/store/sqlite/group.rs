@@ -10,6 +10,9 @@ use crate::store::sqlite::journal::record::put_changes;
 use crate::store::sqlite::ledger::Copied;
 use crate::store::sqlite::settle::Case;
 
+/// Deeds for which memory is locked once.
+const HANDFUL: usize = 16;
+
 /// Some deeds.
 pub(super) struct Group<'a> {
     hot: &'a Hot,
@@ -63,14 +66,16 @@ impl<'a> Group<'a> {
         told
     }
 
-    /// What memory has of all of them, for which it is locked once.
+    /// What memory has of all of them.
     fn look(&mut self, jobs: &[Job]) {
-        let mut ledger = self.hot.ledger();
-        self.floor = ledger.floor();
-        for Job { who, deed, .. } in jobs {
-            let is_new = self.cases.iter().all(|(other, _)| other != who);
-            if is_new && !matches!(deed, Deed::Probe) {
-                self.cases.push((who.clone(), Stand::Copied(ledger.look(who))));
+        for handful in jobs.chunks(HANDFUL) {
+            let mut ledger = self.hot.ledger();
+            self.floor = ledger.floor();
+            for Job { who, deed, .. } in handful {
+                let is_new = self.cases.iter().all(|(other, _)| other != who);
+                if is_new && !matches!(deed, Deed::Probe) {
+                    self.cases.push((who.clone(), Stand::Copied(ledger.look(who))));
+                }
             }
         }
     }
@@ -117,10 +122,13 @@ impl<'a> Group<'a> {
             return Err(fault);
         }
         self.hot.append(held, false)?;
-        let packed: Vec<Vec<u8>> = self.changed().map(|(_, case, _)| case.known.packed()).collect();
-        let mut ledger = self.hot.ledger();
-        for ((who, case, epoch), packed) in self.changed().zip(&packed) {
-            ledger.change(who, &case.changes, Some((packed, epoch)));
+        let packed: Vec<_> =
+            self.changed().map(|(who, case, epoch)| (who, case, epoch, case.known.packed())).collect();
+        for handful in packed.chunks(HANDFUL) {
+            let mut ledger = self.hot.ledger();
+            for (who, case, epoch, packed) in handful {
+                ledger.change(who, &case.changes, Some((packed, *epoch)));
+            }
         }
         Ok(true)
     }

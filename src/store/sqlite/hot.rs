@@ -34,8 +34,9 @@ use crate::store::sqlite::size::Size;
 
 /// Deeds in one group. More would let the first wait long for the last.
 const GROUP: usize = 64;
-/// So often somebody looks whether memory is free before he sleeps, some microseconds in all. Nobody has it for longer than to look
-/// something up; to sleep and be woken takes longer, and while one sleeps all others who come sleep as well.
+/// So often somebody looks whether memory is free before he sleeps, some microseconds in all. As a rule nobody has it for longer
+/// than to look a handful of people up ([`Ledger`]); to sleep and be woken takes longer, and while one sleeps all others who come
+/// sleep as well.
 const LOOKS: u32 = 64;
 /// Pauses of the processor between two of them.
 const PER_LOOK: u32 = 4;

@@ -13,7 +13,8 @@ use crate::store::sqlite::known::Known;
 use crate::store::sqlite::names::Names;
 use crate::store::sqlite::shelf::{PARTS, Shelf, State};
 
-/// Memory; behind a lock that nobody holds for longer than it takes to look something up.
+/// Memory; behind a lock that is held to look a handful of people up or to change them. It takes longer where a part is written
+/// anew, which is a thousandth of all, and where all is gone through: when the journal, or the store, is another one.
 ///
 /// Of a subject it has all that is known, or what the tables do not have, or nothing. All that is known is right up to where
 /// the journal was read, so it may be written into the tables at any time, and more than once.

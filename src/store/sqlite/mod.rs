@@ -9,7 +9,7 @@
 //!   one commit.
 //! * **Folding**: the journal is written into the tables when nothing has come for two seconds, when it is long, and at the
 //!   end (`fold`). Its records say how things are and not what to add, so to replay one twice is to replay it once.
-//! * **Memory** holds the subjects that were asked for, and what is not in the tables yet (`ledger`, `cache`).
+//! * **Memory** holds the subjects that were asked for, and what is not in the tables yet (`ledger`, `shelf`).
 //!
 //! Other processes may open the same file: the command line does while the daemon runs. Who writes to the journal holds
 //! its lock and reads first what others wrote; who reads sees by the length of the file that there is something new (`seen`).

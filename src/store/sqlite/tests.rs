@@ -176,7 +176,9 @@ fn what_another_process_wrote_before_a_request_came_is_seen_by_it_whoever_looked
             command.count_wrong_password(&who, UnixTime(5), &how).await.unwrap();
             let late = daemon.moment();
             if looked {
-                assert_eq!(row(daemon.recall_since(&who, early).await.unwrap()), round, "one look is enough");
+                // One look is enough for it. It may hear of what came later, as when somebody folds in between.
+                let told = row(daemon.recall_since(&who, early).await.unwrap());
+                assert!(told == round || told == round + 1, "{told} of {round}");
                 shared += 1;
             }
             assert_eq!(row(daemon.recall_since(&who, late).await.unwrap()), round + 1);
