@@ -182,7 +182,11 @@ impl Desk {
                     Circumstances { clock: &*self.hot.clock, boot: self.hot.boot, memory: self.hot.memory };
                 let opened = open(&mut fresh, &self.place, world)?;
                 self.place.generation.fetch_add(1, Ordering::Release);
-                (self.folding, self.warming) = (None, None);
+                self.warming = None;
+                if self.folding.take().is_some() {
+                    // There is nothing left for it to do.
+                    self.hot.flusher.note_fold(&*self.hot.clock, &Ok(()));
+                }
                 self.hot.begin_anew(opened);
             }
             self.inode = Some(current);
@@ -201,6 +205,7 @@ impl Desk {
             self.again = Some(idle);
             return;
         }
+        self.hot.flusher.note_begun();
         let begun = self.ready().map(drop).and_then(|()| Fold::begin(&self.hot, idle));
         self.hot.drain();
         match begun {

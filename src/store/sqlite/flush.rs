@@ -42,8 +42,11 @@ struct Asked {
     marks: (u64, u64),
     /// Something is not in the tables.
     unfolded: bool,
-    /// Since when, as far as logins wrote it.
+    /// Since when, as far as logins wrote it and nobody was asked to fold it.
     oldest: Option<Instant>,
+    /// Likewise, of what is to be folded next, and of what is being folded.
+    ordered: Option<Instant>,
+    folding: Option<Instant>,
     waiting: Vec<Ending>,
     drain: bool,
     catch_ups: Vec<oneshot::Sender<Result<(), Fault>>>,
@@ -71,6 +74,16 @@ impl Asked {
             || self.warm
             || self.close
     }
+
+    /// Whether the last attempt to fold has failed, and that was just now.
+    fn has_just_failed(&self, now: Instant) -> bool {
+        let failed = self.unfoldable.as_ref();
+        failed.is_some_and(|(_, when)| now.saturating_duration_since(*when) < IDLE)
+    }
+}
+
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }
 
 impl Flusher {
@@ -93,15 +106,31 @@ impl Flusher {
         }
     }
 
-    /// Whether something has been missing in the tables for too long.
+    /// Whether something has been missing in the tables for too long, and the last attempt is not just over.
     fn is_old(&self, now: Instant) -> bool {
-        lock(&self.asked).oldest.is_some_and(|since| now.saturating_duration_since(since) >= OLD)
+        let asked = lock(&self.asked);
+        let is_old = asked.oldest.is_some_and(|since| now.saturating_duration_since(since) >= OLD);
+        is_old && !asked.has_just_failed(now)
     }
 
-    /// What was written until now is being folded.
+    /// What was written until now is to be folded.
     fn note_folding(&self) {
         let mut asked = lock(&self.asked);
-        (asked.unfolded, asked.oldest) = (false, None);
+        asked.unfolded = false;
+        asked.ordered = earlier(asked.ordered, asked.oldest.take());
+    }
+
+    /// But it is not.
+    fn note_full(&self) {
+        let mut asked = lock(&self.asked);
+        (asked.unfolded, asked.wanted) = (true, false);
+        asked.oldest = earlier(asked.ordered.take(), asked.oldest);
+    }
+
+    /// It is being folded.
+    pub(super) fn note_begun(&self) {
+        let mut asked = lock(&self.asked);
+        asked.folding = asked.ordered.take();
     }
 
     /// The journal that was opened holds what the tables do not have.
@@ -132,9 +161,7 @@ impl Flusher {
     /// The same because there is much to be folded; once, until that has ended, and not soon again where it has failed.
     pub(super) fn want_fold(&self, clock: &dyn Clock) {
         let mut asked = lock(&self.asked);
-        let failed = asked.unfoldable.as_ref().map(|(_, when)| *when);
-        let too_soon = failed.is_some_and(|when| clock.now().steady.saturating_duration_since(when) < IDLE);
-        if !asked.wanted && !too_soon {
+        if !asked.wanted && !asked.has_just_failed(clock.now().steady) {
             (asked.fold, asked.wanted) = (true, true);
             self.wakes.notify_one();
         }
@@ -178,18 +205,21 @@ impl Flusher {
         asked.unflushable.is_some() || asked.unfoldable.is_some()
     }
 
-    /// How the last attempt to fold ended; `true` for the first that did not. Then the next pause is for another one.
+    /// How the last attempt to fold ended; `true` for the first that did not. Then the next pause is for another one, and what was
+    /// to be folded is as old as it was.
     pub(super) fn note_fold(&self, clock: &dyn Clock, end: &Result<(), Fault>) -> bool {
         let mut asked = lock(&self.asked);
         let is_first = end.is_err() && asked.unfoldable.is_none();
         let what = "what logins wrote cannot be folded";
         asked.wanted = false;
         asked.unfoldable = end.as_ref().err().map(|fault| (about(what, fault), clock.now().steady));
+        let folding = asked.folding.take();
         if end.is_ok() {
             asked.unflushable = None;
         }
         if end.is_err() {
             asked.unfolded = true;
+            asked.oldest = earlier(folding, asked.oldest);
             self.wakes.notify_one();
         }
         is_first
@@ -285,8 +315,7 @@ fn serve(hot: &Hot, writer: &SyncSender<Order>) {
             hot.flusher.note_folding();
             // Where its queue is full there will be another pause.
             if writer.try_send(Order::Fold { idle }).is_err() {
-                let mut asked = lock(&hot.flusher.asked);
-                (asked.unfolded, asked.wanted) = (true, false);
+                hot.flusher.note_full();
             }
         } else if asked.look {
             let _full = writer.try_send(Order::Look);
@@ -343,5 +372,47 @@ mod tests {
         flusher.note_write(&clock, false);
         clock.advance(OLD);
         assert!(flusher.is_old(clock.now().steady), "what came during a fold is counted from then");
+    }
+
+    #[test]
+    fn what_could_not_be_folded_stays_as_old_as_it_was_and_is_tried_again_soon() {
+        let (clock, flusher) = (ManualClock::at(UnixTime(1_760_000_000_000)), Flusher::default());
+        let is_old = || flusher.is_old(clock.now().steady);
+        let failed = Err(Fault::new(FaultKind::StoreUnavailable, "the disk is full"));
+        flusher.note_write(&clock, false);
+        clock.advance(OLD);
+        flusher.note_folding();
+        assert!(!is_old(), "it is ordered");
+        flusher.note_full();
+        assert!(is_old(), "the writer's queue was full");
+        flusher.note_folding();
+        flusher.note_begun();
+        flusher.note_write(&clock, false);
+        flusher.note_fold(&clock, &failed);
+        assert!(!is_old(), "but not at once");
+        clock.advance(IDLE);
+        assert!(is_old());
+        flusher.note_folding();
+        flusher.note_begun();
+        flusher.note_fold(&clock, &Ok(()));
+        clock.advance(OLD);
+        assert!(!is_old(), "nothing is missing");
+    }
+
+    #[test]
+    fn what_is_ordered_while_something_else_is_folded_is_not_forgotten_with_that() {
+        let (clock, flusher) = (ManualClock::at(UnixTime(1_760_000_000_000)), Flusher::default());
+        let failed = Err(Fault::new(FaultKind::StoreUnavailable, "the disk is full"));
+        flusher.note_write(&clock, false);
+        flusher.note_folding();
+        flusher.note_begun();
+        flusher.note_write(&clock, false);
+        flusher.note_folding();
+        flusher.note_fold(&clock, &Ok(()));
+        flusher.note_begun();
+        clock.advance(OLD);
+        flusher.note_fold(&clock, &failed);
+        clock.advance(IDLE);
+        assert!(flusher.is_old(clock.now().steady));
     }
 }

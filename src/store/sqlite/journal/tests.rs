@@ -389,6 +389,23 @@ fn what_is_not_folded_is_folded_when_nothing_comes_for_a_while() {
 }
 
 #[test]
+fn what_comes_without_a_pause_is_in_the_tables_after_five_minutes() {
+    let lab = Lab::new();
+    let clock = Arc::new(ManualClock::at(T0));
+    let store = Sqlite::open_in(&lab.path(), impatient(), clock.clone(), FIRST_RUN).unwrap();
+    assert_eq!((step(&store, HERE), lab.folded()), (CONFIRMED, -1));
+    clock.advance(Duration::from_secs(301));
+    let number = std::cell::Cell::new(HERE);
+    until("it is folded", || {
+        number.set(number.get() + 1);
+        assert_eq!(step(&store, number.get()), CONFIRMED);
+        // The thread behind the journal looks round at once, and never finds that nothing came for a while.
+        store.hot.flusher.order_drain();
+        lab.folded() >= HERE
+    });
+}
+
+#[test]
 fn folding_in_one_process_takes_nothing_from_the_other() {
     let lab = Lab::new();
     let (one, other) = (lab.open(), lab.open());
