@@ -134,7 +134,6 @@ impl Desk {
             Ok(connection) => run_batch(connection, &hot, &mut batch),
             Err(fault) => Err(Broken::Known(fault)),
         };
-        hot.drain();
         self.dirty = true;
         let spoils = match &ends {
             Ok(ends) => ends.iter().flatten().any(spoils_connection),
@@ -145,6 +144,7 @@ impl Desk {
             self.connection = None;
         }
         self.publish();
+        hot.drain();
         let forgets = batch.iter().any(|job| matches!(job.about(), Some(About::Forgets(_))));
         match ends {
             Ok(ends) => {
@@ -227,15 +227,20 @@ impl Desk {
         let begun = hot.clock.now().steady;
         let connection = self.connection.as_mut().ok_or_else(no_connection);
         let step = ready.and_then(|()| fold.step(connection?, &hot));
-        hot.drain();
         self.dirty = true;
         self.publish();
+        // After that, since it may take long and others may write to the tables meanwhile.
+        let step = match step {
+            Ok(Step::Written) => fold.cut(&hot).map(|()| Step::Done),
+            other => other,
+        };
+        hot.drain();
         match step {
             Ok(Step::More) => {
                 let took = hot.clock.now().steady.saturating_duration_since(begun);
                 self.folding = Some((fold, Fold::pause(&hot, took)));
             }
-            Ok(Step::Done) => self.end_fold(Ok(())),
+            Ok(Step::Written | Step::Done) => self.end_fold(Ok(())),
             Err(fault) => self.end_fold(Err(fault)),
         }
     }
@@ -288,8 +293,13 @@ impl Desk {
     /// here, and what they write from now on by the log. Nobody writes meanwhile: a commit is in the log before it counts,
     /// and must not be taken for one that was seen.
     pub(super) fn publish(&mut self) {
-        let path = log_of(&self.place);
-        let seen = self.connection.as_mut().and_then(|db| seen(db, &path, self.place.patience()).ok());
+        let mut seen = self.see(Duration::ZERO);
+        if seen.is_none() {
+            // Somebody else is writing: what he writes is not ours, and logins do not wait for him.
+            self.hot.seen.end_tables(None);
+            self.hot.drain();
+            seen = self.see(CHECKPOINT_PATIENCE);
+        }
         let (log, version) = seen.unzip();
         let foreign = version.is_none() || version != self.version;
         self.version = version;
@@ -303,13 +313,22 @@ impl Desk {
         }
     }
 
+    /// SQLite's log, and what SQLite says about whether others write, while nobody does.
+    fn see(&mut self, patience: Duration) -> Option<(Option<Log>, i64)> {
+        let path = log_of(&self.place);
+        let usual = self.place.patience();
+        self.connection.as_mut().and_then(|db| seen(db, &path, (patience, usual)).ok())
+    }
+
     /// Folds the log into the file, so that it stays small and a copy of the file is nearly complete. When
     /// readers are in the way, the next pause will do.
     pub(super) fn fold_log(&mut self) {
         self.dirty = false;
         let Role::Writer { patience, .. } = self.place.role else { return };
+        // SQLite's lock is not ours meanwhile: what others wrote is seen before, as far as the log can tell it afterwards.
+        self.publish();
         let Some(connection) = &self.connection else { return };
-        self.hot.seen.begin_tables();
+        self.hot.seen.begin_emptying();
         let folded = connection
             .busy_timeout(CHECKPOINT_PATIENCE)
             .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
@@ -321,15 +340,18 @@ impl Desk {
     }
 }
 
-/// SQLite's log, and what SQLite says about whether others write, while nobody does. Whoever is at it for long is not
-/// waited for; there will be another look.
-fn seen(db: &mut Connection, log: &Path, patience: Duration) -> rusqlite::Result<(Option<Log>, i64)> {
-    db.busy_timeout(CHECKPOINT_PATIENCE)?;
+/// The same. Whoever is at it for longer than the first of these times is not waited for; there will be another look.
+fn seen(
+    db: &mut Connection,
+    log: &Path,
+    (patience, usual): (Duration, Duration),
+) -> rusqlite::Result<(Option<Log>, i64)> {
+    db.busy_timeout(patience)?;
     let seen = db.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|alone| {
         let log = Log::at(log);
         alone.pragma_query_value(None, "data_version", |row| row.get(0)).map(|version| (log, version))
     });
-    db.busy_timeout(patience)?;
+    db.busy_timeout(usual)?;
     seen
 }
 
@@ -368,7 +390,7 @@ fn run_batch(
 ) -> Result<Vec<Option<rusqlite::Error>>, Broken> {
     let mut tx =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(Broken::Sqlite)?;
-    hot.seen.begin_tables();
+    hot.begin_tables();
     let mut ends = Vec::with_capacity(batch.len());
     let mut whom = Vec::new();
     for job in batch {

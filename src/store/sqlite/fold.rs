@@ -56,6 +56,8 @@ pub(super) struct Fold {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     More,
+    /// The tables have all of it, and the journal is to be cut.
+    Written,
     Done,
 }
 
@@ -93,7 +95,7 @@ impl Fold {
         let tx = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|why| broken(&why))?;
-        hot.seen.begin_tables();
+        hot.begin_tables();
         let (generation, end) = match self.journal {
             Some(journal) if hot.hold()?.journal.header().generation == journal.0 => journal,
             // Somebody else has folded what he knew of.
@@ -116,10 +118,15 @@ impl Fold {
         written.map_err(|why| broken(&why))?;
         match self.journal {
             _ if !is_last => return Ok(Step::More),
-            Some(_) => cut(hot, generation, end, self.idle)?,
+            Some(_) => return Ok(Step::Written),
             None => make_anew(hot, &mut hot.desk())?,
         }
         Ok(Step::Done)
+    }
+
+    /// Leaves behind what is folded.
+    pub(super) fn cut(&self, hot: &Hot) -> Result<(), Fault> {
+        self.journal.map_or(Ok(()), |(generation, end)| cut(hot, generation, end, self.idle))
     }
 
     /// How long to leave the disk and the processor to others after a portion that took this long.

@@ -233,6 +233,14 @@ impl Hot {
         Ok(known)
     }
 
+    /// We begin to write to the tables, whose lock we have: what others wrote to them before is read anew first.
+    pub(super) fn begin_tables(&self) {
+        if !matches!(self.seen.knows_tables(), Ok(true)) {
+            self.ledger().forget_tables();
+        }
+        self.seen.begin_tables();
+    }
+
     /// The subject from memory, or else from the tables; and of when that is.
     pub(super) fn find(&self, who: &Pseudonym, doing: &str) -> Result<Option<(Known, u64)>, Fault> {
         let copied = self.ledger().look(who);

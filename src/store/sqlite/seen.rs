@@ -21,7 +21,9 @@ pub(super) struct Seen {
     log: ArcSwapOption<Log>,
     /// SQLite's log changes because we write.
     writing: AtomicBool,
-    /// Goes up whenever we begin or end writing to the tables.
+    /// It may become empty because we fold it into the file.
+    emptying: AtomicBool,
+    /// Goes up whenever we begin or end one of these.
     turns: AtomicU64,
     /// Looks that have begun.
     begun: AtomicU64,
@@ -46,6 +48,11 @@ struct Stamp(u64, u64, u64, i64, i64);
 impl Stamp {
     fn of(file: &fs::Metadata) -> Self {
         Self(file.ino(), file.nlink(), file.len(), file.mtime(), file.mtime_nsec())
+    }
+
+    /// The same file, and nothing is in it.
+    const fn is_emptied(self, before: Self) -> bool {
+        self.0 == before.0 && self.1 == before.1 && self.2 == 0
     }
 }
 
@@ -101,9 +108,11 @@ impl Seen {
             if self.writing.load(Ordering::SeqCst) {
                 return Ok(true);
             }
+            let may_be_empty = self.emptying.load(Ordering::SeqCst);
             let log = self.log.load();
             let Some(Log(file, stamp)) = log.as_deref() else { return Ok(false) };
-            let same = Stamp::of(&file.metadata()?) == *stamp;
+            let now = Stamp::of(&file.metadata()?);
+            let same = now == *stamp || (may_be_empty && now.is_emptied(*stamp));
             // Where we have begun to write meanwhile it may be other for that.
             if same || self.turns.load(Ordering::SeqCst) == turn {
                 return Ok(same);
@@ -141,9 +150,16 @@ impl Seen {
         }
     }
 
-    /// We begin to write to the tables; nobody else does.
+    /// We begin to write to the tables. Nobody else can, and what others wrote before is known: from here on it would be taken
+    /// for ours.
     pub(super) fn begin_tables(&self) {
         self.writing.store(true, Ordering::SeqCst);
+        self.turns.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// We begin to fold SQLite's log into the file. Others can write meanwhile: then it does not stay as it is, nor empty.
+    pub(super) fn begin_emptying(&self) {
+        self.emptying.store(true, Ordering::SeqCst);
         self.turns.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -151,6 +167,7 @@ impl Seen {
     pub(super) fn end_tables(&self, log: Option<Log>) {
         self.log.store(log.map(Arc::new));
         self.writing.store(false, Ordering::SeqCst);
+        self.emptying.store(false, Ordering::SeqCst);
         self.turns.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -241,5 +258,27 @@ mod tests {
         assert!(seen.knows_tables().unwrap());
         fs::write(&path, [0; 30]).unwrap();
         assert!(!seen.knows_tables().unwrap());
+    }
+
+    #[test]
+    fn a_log_that_we_empty_is_known_and_what_others_write_before_or_after_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        fs::write(&path, [0; 10]).unwrap();
+        let seen = Seen::default();
+        seen.end_tables(Log::at(&path));
+        let other = OpenOptions::new().write(true).open(&path).unwrap();
+        seen.begin_emptying();
+        assert!(seen.knows_tables().unwrap());
+        other.set_len(20).unwrap();
+        assert!(!seen.knows_tables().unwrap(), "that is not emptying it");
+        other.set_len(0).unwrap();
+        assert!(seen.knows_tables().unwrap());
+        other.set_len(5).unwrap();
+        assert!(!seen.knows_tables().unwrap(), "somebody has begun it anew");
+        seen.end_tables(Log::at(&path));
+        assert!(seen.knows_tables().unwrap());
+        other.set_len(0).unwrap();
+        assert!(!seen.knows_tables().unwrap(), "it was not us who emptied it now");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc;
 
 use tempfile::TempDir;
 
@@ -628,6 +629,37 @@ fn what_any_other_program_does_to_the_tables_is_seen_at_once() {
     }
     db.execute("DELETE FROM enrolment", []).unwrap();
     assert_eq!(step(&store, HERE + 99), FactorOutcome::Wrong);
+}
+
+#[test]
+fn what_another_program_did_before_we_began_to_write_is_not_taken_for_ours_c_008() {
+    let lab = Lab::new();
+    let store = lab.open();
+    assert_eq!((step(&store, HERE), last(&store)), (CONFIRMED, HERE));
+    rusqlite::Connection::open(lab.path()).unwrap().execute("DELETE FROM enrolment", []).unwrap();
+    let ((begun, begins), (release, held)) = (mpsc::channel(), mpsc::channel());
+    let one = [Try {
+        enrolment: EnrolmentId([1; 16]),
+        kind: FactorKind::Totp,
+        mark: Some(Mark::Step { step: HERE + 1, drift: 0 }),
+    }];
+    wait(async {
+        let writes = store.writer.write("hold", move |_| {
+            begun.send(()).unwrap();
+            held.recv().unwrap();
+            Ok(())
+        });
+        let (who, limits) = (who(), Limits::FACTOR);
+        let login = async {
+            begins.recv().unwrap();
+            let outcome = store.settle(&who, &one, T0, &limits, Proof::Proven).await;
+            let record = store.recall(&who).await;
+            release.send(()).unwrap();
+            (outcome, record.unwrap().enrolments.len())
+        };
+        let (written, told) = tokio::join!(writes, login);
+        assert_eq!((written, told), (Ok(()), (Ok(FactorOutcome::Wrong), 0)));
+    });
 }
 
 #[test]
