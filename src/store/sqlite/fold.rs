@@ -18,7 +18,7 @@ use crate::login::identity::Pseudonym;
 use crate::login::verdict::Fault;
 use crate::store::sqlite::changes::Changes;
 use crate::store::sqlite::fault::fault;
-use crate::store::sqlite::hot::{Desk, Hot};
+use crate::store::sqlite::hot::Hot;
 use crate::store::sqlite::journal::held as held_elsewhere;
 use crate::store::sqlite::journal::record::{Record, START};
 use crate::store::sqlite::ledger::Ledger;
@@ -91,37 +91,43 @@ impl Fold {
             self.name(hot);
             return Ok(Step::More);
         }
-        let broken = |why: &rusqlite::Error| fault(DOING, why);
         let tx = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|why| broken(&why))?;
+            .map_err(|why| fault(DOING, &why))?;
         hot.begin_tables();
-        let (generation, end) = match self.journal {
-            Some(journal) if hot.hold()?.journal.header().generation == journal.0 => journal,
-            // Somebody else has folded what he knew of.
-            Some(_) => {
+        if let Some((generation, _)) = self.journal {
+            let current = hot.hold()?.journal.header().generation;
+            hot.drain();
+            if current != generation {
+                // Somebody else has folded what he knew of.
                 hot.flusher.note_unfolded();
                 return Ok(Step::Done);
             }
-            None => (hot.desk().journal.header().generation.saturating_add(1), START),
-        };
-        hot.drain();
+        }
         let portion = self.take(hot);
         let is_last = self.names.is_empty();
-        let written = write(&tx, &portion)
-            .and_then(|()| if is_last { note(&tx, generation, end, self.newest) } else { Ok(()) })
-            .and_then(|()| tx.commit());
+        let written = self.write(hot, tx, &portion);
         for handful in portion.chunks(HANDFUL) {
             let mut ledger = hot.ledger();
-            handful.iter().for_each(|(who, _)| ledger.end_fold(who, written.is_ok()));
+            handful.iter().for_each(|(who, _)| ledger.end_fold(who, written == Ok(true)));
         }
-        written.map_err(|why| broken(&why))?;
         match self.journal {
-            _ if !is_last => return Ok(Step::More),
-            Some(_) => return Ok(Step::Written),
-            None => make_anew(hot, &mut hot.desk())?,
+            // There is a journal again, and it is folded as usual.
+            _ if !written? => self.begin_again(hot),
+            _ if !is_last => Ok(Step::More),
+            Some(_) => Ok(Step::Written),
+            None => Ok(Step::Done),
         }
-        Ok(Step::Done)
+    }
+
+    fn begin_again(&mut self, hot: &Hot) -> Result<Step, Fault> {
+        Ok(match Self::begin(hot, self.idle)? {
+            Some(fold) => {
+                *self = fold;
+                Step::More
+            }
+            None => Step::Done,
+        })
     }
 
     /// Leaves behind what is folded.
@@ -165,10 +171,23 @@ impl Fold {
         self.newest = self.newest.max(newest);
         portion
     }
-}
 
-fn write(tx: &Transaction<'_>, portion: &[(Pseudonym, Changes)]) -> rusqlite::Result<()> {
-    portion.iter().try_for_each(|(who, changes)| changes.fold(tx, who))
+    /// Writes a portion, and behind the last one up to where everything is written; `false` when that must not count because
+    /// the journal that was to be made anew has been by somebody else.
+    fn write(&self, hot: &Hot, tx: Transaction<'_>, portion: &[(Pseudonym, Changes)]) -> Result<bool, Fault> {
+        let broken = |why: rusqlite::Error| fault(DOING, &why);
+        portion.iter().try_for_each(|(who, changes)| changes.fold(&tx, who)).map_err(broken)?;
+        if self.names.is_empty() {
+            let place = match self.journal {
+                Some(place) => Some(place),
+                None => make_anew(hot)?.map(|generation| (generation, START)),
+            };
+            let Some((generation, end)) = place else { return Ok(false) };
+            note(&tx, generation, end, self.newest).map_err(broken)?;
+        }
+        tx.commit().map_err(broken)?;
+        Ok(true)
+    }
 }
 
 /// Says up to where everything is written.
@@ -216,16 +235,24 @@ fn cut(hot: &Hot, generation: u64, end: u64, idle: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A journal in place of one that is gone or damaged. All that was in it is in the tables now.
-fn make_anew(hot: &Hot, desk: &mut Desk) -> Result<(), Fault> {
+/// A journal in place of one that is gone or damaged, with all that the tables do not have yet; its generation, or `None` when
+/// somebody else has made one meanwhile, and may have used up a code by that. SQLite's lock keeps away whoever opens the store,
+/// and the draft whoever has it open.
+fn make_anew(hot: &Hot) -> Result<Option<u64>, Fault> {
+    let mut desk = hot.desk();
+    let draft = desk.journal.draft(hot.boot.unwrap_or_default())?.ok_or_else(held_elsewhere)?;
+    if hot.is_mended(&mut desk)? {
+        return Ok(None);
+    }
     let (newer, cold) = {
         let mut ledger = hot.ledger();
         desk.journal.take_left().iter().for_each(|record| ledger.take(record));
         (ledger.unfolded_records(), ledger.cold())
     };
     let records: Vec<Record> = cold.into_iter().chain(newer).collect();
-    desk.journal.replace(hot.boot.unwrap_or_default(), &records)?;
+    let given = desk.journal.give_way(draft, &records);
     desk.journal.unlock();
+    given?;
     hot.seen.set_journal(desk.journal.file().clone(), desk.journal.end());
-    Ok(())
+    Ok(Some(desk.journal.header().generation))
 }

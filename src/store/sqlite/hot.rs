@@ -281,7 +281,7 @@ impl Hot {
     }
 
     /// Whether somebody waits. Most find that others have done theirs, and lock nothing to see it.
-    fn is_queued(&self) -> bool {
+    pub(super) fn is_queued(&self) -> bool {
         // Whoever came and found the journal taken counts on this being looked at after it was given back: one of both
         // sees what the other has done.
         fence(Ordering::SeqCst);
@@ -360,6 +360,18 @@ impl Hot {
         lock(&self.desk)
     }
 
+    /// Whether the journal can be used again because somebody else has put another one in its place. Where it cannot it is
+    /// locked as it is.
+    pub(super) fn is_mended(&self, desk: &mut Desk) -> Result<bool, Fault> {
+        match self.lock_and_read(desk) {
+            Ok(true) => desk.journal.unlock(),
+            Err(_) if desk.journal.try_lock()? => return Ok(false),
+            // Whoever holds it uses it.
+            Ok(false) | Err(_) => return Err(held()),
+        }
+        Ok(true)
+    }
+
     /// Goes on with another store that lies at our path now.
     pub(super) fn begin_anew(&self, opened: Opened) {
         let mut desk = lock(&self.desk);
@@ -423,10 +435,14 @@ impl Hot {
         if self.has_caught_up()? {
             return Ok(());
         }
-        if let Some(held) = self.try_hold()? {
-            drop(held);
+        let caught_up = match self.try_hold() {
+            Ok(None) => None,
+            end => Some(end.map(drop)),
+        };
+        if let Some(end) = caught_up {
+            // Whoever came meanwhile found the journal taken, and counts on us, also where we could not use it.
             self.drain();
-            return Ok(());
+            return end;
         }
         let (reply, result) = oneshot::channel();
         self.flusher.order_catch_up(reply);

@@ -1,11 +1,19 @@
 use std::fs;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::atomic::AtomicU64;
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::base::clock::SystemClock;
+use crate::base::clock::{ManualClock, SystemClock, UnixTime};
+use crate::gateway::ports::Store;
+use crate::login::factor::{EnrolmentId, FactorKind, FactorOutcome, Mark, Proof, Try};
+use crate::login::identity::Pseudonym;
+use crate::login::throttle::Limits;
+use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::deed::{Deed, Done};
 use crate::store::sqlite::file::prepare;
 use crate::store::sqlite::readers::Readers;
 use crate::store::sqlite::size::Size;
@@ -43,14 +51,17 @@ fn log_length(folder: &Path) -> u64 {
 }
 
 fn write(desk: &mut Desk, name: &'static str) -> Result<usize, Fault> {
-    let (reply, mut result) = oneshot::channel();
-    let work = move |db: &Connection| {
-        db.execute(
-            "INSERT INTO subject (pseudonym, digest_key, digest, identity_key, identity, created)
+    execute(
+        desk,
+        "INSERT INTO subject (pseudonym, digest_key, digest, identity_key, identity, created)
          VALUES (?1, 1, randomblob(32), 1, x'00', 5)",
-            [name],
-        )
-    };
+        name,
+    )
+}
+
+fn execute(desk: &mut Desk, what: &'static str, name: &'static str) -> Result<usize, Fault> {
+    let (reply, mut result) = oneshot::channel();
+    let work = move |db: &Connection| db.execute(what, [name]);
     desk.commit(vec![Box::new(Task { doing: "write", about: None, work: Some(work), done: None, reply })]);
     result.try_recv().unwrap()
 }
@@ -101,4 +112,63 @@ fn a_batch_that_finds_no_file_answers_every_caller() {
     let fault = write(&mut desk, "p1").unwrap_err();
     assert_eq!(fault.kind, FaultKind::StoreUnavailable);
     assert!(fault.what.contains("put it back"), "{fault}");
+}
+
+#[test]
+fn whoever_cannot_use_the_journal_answers_those_who_count_on_him_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let hot = desk(folder.path()).hot;
+    fs::remove_file(folder.path().join("store.db.log")).unwrap();
+    let (nobody, mut context) = (Pseudonym::new("-").unwrap(), Context::from_waker(Waker::noop()));
+    let mut waits = pin!(hot.submit(&nobody, Deed::Probe));
+    assert!(waits.as_mut().poll(&mut context).is_pending());
+    assert!(hot.is_queued(), "as if he had found the journal taken");
+    let Poll::Ready(Err(fault)) = pin!(hot.catch_up()).poll(&mut context) else { panic!("it is gone") };
+    assert!(fault.what.contains("made anew"), "{fault}");
+    assert!(!hot.is_queued());
+    let Poll::Ready(Err(fault)) = waits.poll(&mut context) else { panic!("nobody answered") };
+    assert!(fault.what.contains("made anew"), "{fault}");
+}
+
+#[test]
+fn a_journal_that_somebody_made_while_we_were_about_to_is_kept_with_the_codes_in_it_c_001() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = desk(folder.path());
+    write(&mut desk, "p1").unwrap();
+    let generator =
+        "INSERT INTO enrolment VALUES (?1, zeroblob(16), 'totp', 'sha1', 6, 30, 1, x'00', -1, 0, 0, NULL, 5)";
+    execute(&mut desk, generator, "p1").unwrap();
+    let (who, now) = (Pseudonym::new("p1").unwrap(), UnixTime::from_seconds(1_800_000_000));
+    let one = |step| Try {
+        enrolment: EnrolmentId([0; 16]),
+        kind: FactorKind::Totp,
+        mark: Some(Mark::Step { step, drift: 0 }),
+    };
+    let hot = desk.hot.clone();
+    let wait = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let settle = |step| {
+        let deed =
+            Deed::Settle { tries: vec![one(step)], now, limits: Limits::FACTOR, standing: Proof::Proven };
+        wait.block_on(hot.submit(&who, deed)).unwrap()
+    };
+    assert_eq!(settle(60_000_010), Done::Settled(FactorOutcome::Confirmed(FactorKind::Totp)));
+
+    fs::remove_file(folder.path().join("store.db.log")).unwrap();
+    hot.flusher.order_fold(true);
+    desk.begin_fold(false);
+    desk.fold_portion();
+    let (clock, boot) = (Arc::new(ManualClock::at(now)), Some([1; 16]));
+    let other = Sqlite::open_in(&desk.place.path, Size::default(), clock, boot).unwrap();
+    let tries = [one(60_000_020)];
+    let outcome = wait.block_on(other.settle(&who, &tries, now, &Limits::FACTOR, Proof::Proven));
+    assert_eq!(outcome, Ok(FactorOutcome::Confirmed(FactorKind::Totp)));
+    while desk.folding.is_some() {
+        desk.fold_portion();
+    }
+    let replayed = Done::Settled(FactorOutcome::Replayed(FactorKind::Totp));
+    assert_eq!(settle(60_000_020), replayed, "what the other one accepted");
+    assert_eq!(settle(60_000_010), replayed, "and what we did");
+    let tries = [one(60_000_010)];
+    let outcome = wait.block_on(other.settle(&who, &tries, now, &Limits::FACTOR, Proof::Proven));
+    assert_eq!(outcome, Ok(FactorOutcome::Replayed(FactorKind::Totp)), "and the other way round");
 }

@@ -236,7 +236,8 @@ impl Journal {
         let carried = next.carried_records()?.min(all.len());
         let last = self.more(length)?;
         let news = if next.header.generation == self.header.generation.saturating_add(1) {
-            News::Next(last.into_iter().chain(all.drain(..).skip(carried)).collect())
+            let left = std::mem::take(&mut self.left);
+            News::Next(left.into_iter().chain(last).chain(all.drain(..).skip(carried)).collect())
         } else {
             News::Other(all)
         };
@@ -298,12 +299,6 @@ impl Journal {
         let _ended = before.unlock();
         (self.header, self.end, self.clean) = (header, end, clean);
         Ok(())
-    }
-
-    /// A new file with these records takes the place of this one.
-    pub(super) fn replace(&mut self, boot: [u8; 16], records: &[Record]) -> Result<(), Fault> {
-        let draft = self.draft(boot)?.ok_or_else(held)?;
-        self.give_way(draft, records)
     }
 }
 
