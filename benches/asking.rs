@@ -12,7 +12,7 @@ use doorward::base::clock::{Clock, SystemClock};
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::frame::{CHUNK, Inbox, MAX_MESSAGE, cut};
 use doorward::wire::ldap::message::{LdapResult, Message, op};
-use doorward::wire::ldap::request::{Scope, Search, search, simple_bind, unbind};
+use doorward::wire::ldap::request::{Scope, Search, Selection, search, simple_bind, unbind};
 use doorward::wire::ldap::result::ResultCode;
 use rustls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -39,8 +39,8 @@ pub fn bind(name: &str, password: &str) -> Ask {
 
 /// A search for one attribute that is called `1.1`, hence for none.
 pub fn look(base: &str, scope: Scope, filter: &Filter<'_>) -> Ask {
-    let request =
-        Search { base, scope, size_limit: 0, time_limit: 0, filter, attributes: &["1.1"], page: None };
+    let attributes = Selection::NOTHING;
+    let request = Search { base, scope, size_limit: 0, time_limit: 0, filter, attributes, page: None };
     Ask { bytes: search(2, &request).to_vec(), ends_with: op::SEARCH_DONE }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use doorward::wire::ldap::ber::Writer;
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::message::op;
-use doorward::wire::ldap::request::{Scope, Search, search};
+use doorward::wire::ldap::request::{Scope, Search, Selection, search};
 
 use crate::gateway::{Gateway, Wish};
 use crate::puppet::Puppet;
@@ -159,7 +159,7 @@ fn secret_attributes_that_are_asked_for_are_struck_out_and_every_other_octet_sta
             size_limit: 0,
             time_limit: 0,
             filter: &Filter::Present("uid"),
-            attributes: &["cn", secret, "memberOf"],
+            attributes: &Selection::of(["cn", secret, "memberOf"]),
             page: None,
         };
         let sent = search(id, &request);

@@ -10,7 +10,7 @@ use doorward::wire::ldap::ber::Writer;
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::frame::cut;
 use doorward::wire::ldap::message::{CANCEL, Message, PAGED_RESULTS, op, page_cookie};
-use doorward::wire::ldap::request::{Page, Scope, Search, search};
+use doorward::wire::ldap::request::{Page, Scope, Search, Selection, search};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 
@@ -302,7 +302,7 @@ fn one_page(raw: &mut Raw, filter: &Filter<'_>, cookie: &[u8]) -> (Vec<Answer>, 
         size_limit: 0,
         time_limit: 0,
         filter,
-        attributes: &["uid"],
+        attributes: &Selection::of(["uid"]),
         page,
     };
     raw.send(&search(id, &request));

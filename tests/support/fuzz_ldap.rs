@@ -14,7 +14,9 @@ use doorward::wire::ldap::message::{
     page_cookie,
 };
 use doorward::wire::ldap::passage::{Ended, Passage, Piece};
-use doorward::wire::ldap::request::{Page, Scope, Search, abandon, search, simple_bind, start_tls};
+use doorward::wire::ldap::request::{
+    Page, Scope, Search, Selection, abandon, search, simple_bind, start_tls,
+};
 use doorward::wire::ldap::result::{ResultCode, bind_data};
 
 /// Longest message in [`stream`]; small, so that a short input meets the limit.
@@ -221,7 +223,7 @@ pub(crate) fn request(bytes: &[u8]) {
             size_limit: id,
             time_limit: id,
             filter: &filter,
-            attributes: &["cn"],
+            attributes: &Selection::of(["cn"]),
             page,
         },
     );

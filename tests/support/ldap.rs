@@ -18,7 +18,7 @@ use doorward::wire::ldap::ber::{INTEGER, OCTET_STRING, Reader, SEQUENCE, Writer}
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::frame::cut;
 use doorward::wire::ldap::message::{LdapResult, Message, op};
-use doorward::wire::ldap::request::{Scope, Search, search};
+use doorward::wire::ldap::request::{Scope, Search, Selection, search};
 use doorward::wire::ldap::result::ResultCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -230,7 +230,7 @@ impl<'a> Speaker<'a> {
                 size_limit: 0,
                 time_limit: 0,
                 filter: &Filter::Present("objectClass"),
-                attributes,
+                attributes: &Selection::of(attributes.iter().copied()),
                 page: None,
             };
             search(id, &request).to_vec()

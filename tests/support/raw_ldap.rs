@@ -21,7 +21,7 @@ use doorward::wire::ldap::ber::Writer;
 use doorward::wire::ldap::filter::Filter;
 use doorward::wire::ldap::frame::{CHUNK, Inbox};
 use doorward::wire::ldap::message::{LdapResult, Message, op};
-use doorward::wire::ldap::request::{Scope, Search, search};
+use doorward::wire::ldap::request::{Scope, Search, Selection, search};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -195,8 +195,7 @@ impl Raw {
         attributes: &[&str],
     ) -> Vec<Answer> {
         let id = self.next_id();
-        let request = Search { base, scope, size_limit: 0, time_limit: 0, filter, attributes, page: None };
-        self.send(&search(id, &request));
+        self.send(&search_for(id, (base, scope), filter, attributes));
         self.rest_of(id)
     }
 
@@ -300,8 +299,12 @@ pub fn simple_bind(id: u32, name: &str, password: &str) -> Vec<u8> {
 
 /// A search of everything below.
 pub fn subtree(id: u32, base: &str, filter: &Filter<'_>, attributes: &[&str]) -> Vec<u8> {
-    let (scope, size_limit, time_limit, page) = (Scope::Subtree, 0, 0, None);
-    search(id, &Search { base, scope, size_limit, time_limit, filter, attributes, page }).to_vec()
+    search_for(id, (base, Scope::Subtree), filter, attributes)
+}
+
+fn search_for(id: u32, (base, scope): (&str, Scope), filter: &Filter<'_>, attributes: &[&str]) -> Vec<u8> {
+    let attributes = &Selection::of(attributes.iter().copied());
+    search(id, &Search { base, scope, size_limit: 0, time_limit: 0, filter, attributes, page: None })
 }
 
 /// A ModifyRequest that puts one value in place of those of an attribute.

@@ -21,7 +21,7 @@ use crate::login::verdict::{Fault, FaultKind};
 use crate::upstream::ldap::pool::Pool;
 use crate::wire::ldap::dn::Dn;
 use crate::wire::ldap::filter::Filter;
-use crate::wire::ldap::request::{Scope, Search};
+use crate::wire::ldap::request::{Scope, Search, Selection};
 
 const NAMES_KEPT: usize = 10_000;
 const NAMES_LIFE: Duration = Duration::from_secs(600);
@@ -85,6 +85,8 @@ pub(crate) enum GroupLookup {
 /// The domains, with the names of groups that were looked up lately.
 pub(crate) struct ActiveDirectory {
     settings: Settings,
+    /// What is read of an account.
+    read: Selection,
     domains: Vec<Domain>,
     known: Mutex<BoundedMap<Box<[u8]>, Group>>,
 }
@@ -109,8 +111,8 @@ impl ActiveDirectory {
             let (base, policies) = (realm.base.parse().ok()?, Policies::new());
             Some(Domain { number, pool, base, sid: OnceLock::new(), policies })
         });
-        let domains = domains.collect();
-        Self { settings, domains, known: Mutex::new(BoundedMap::new(NAMES_KEPT, NAMES_LIFE)) }
+        let (domains, read) = (domains.collect(), read(&settings));
+        Self { settings, read, domains, known: Mutex::new(BoundedMap::new(NAMES_KEPT, NAMES_LIFE)) }
     }
 
     /// The servers of each domain.
@@ -148,22 +150,7 @@ impl ActiveDirectory {
     }
 
     pub(crate) async fn find(&self, name: &LoginName, until: Instant) -> Result<Option<Account>, Fault> {
-        let attributes = vec![
-            "objectGUID",
-            "objectSid",
-            "sAMAccountName",
-            "primaryGroupID",
-            "userAccountControl",
-            "msDS-User-Account-Control-Computed",
-            "accountExpires",
-            "pwdLastSet",
-            "logonHours",
-            search::SCHEMA,
-        ];
-        let attributes = [attributes, lockout::ASKED.to_vec()].concat();
-        let more = self.settings.number.iter().chain(&self.settings.wanted).map(|name| &**name);
-        let attributes = search::together(attributes, more);
-        let Some((domain, record)) = self.search(name, &attributes, until).await? else { return Ok(None) };
+        let Some((domain, record)) = self.search(name, until).await? else { return Ok(None) };
         self.account(domain, record, until).await.map(Some)
     }
 
@@ -193,15 +180,10 @@ impl ActiveDirectory {
 
     /// The one account that the name means, in all domains together (B-082). A domain that cannot be asked is a fault:
     /// it might have another account of that name.
-    async fn search(
-        &self,
-        name: &LoginName,
-        attributes: &[&str],
-        until: Instant,
-    ) -> Result<Option<(&Domain, Record)>, Fault> {
+    async fn search(&self, name: &LoginName, until: Instant) -> Result<Option<(&Domain, Record)>, Fault> {
         if let NameForm::Distinguished(dn) = name.form() {
             let Some(domain) = self.owner(dn) else { return Ok(None) };
-            let wanted = (&Filter::And(person()), attributes);
+            let wanted = (&Filter::And(person()), &self.read);
             let found = search::account_named(&domain.pool, &domain.base, dn, wanted, until).await?;
             return Ok(found.and_then(|record| self.belonging(domain, record)));
         }
@@ -219,7 +201,7 @@ impl ActiveDirectory {
                 size_limit: 2,
                 time_limit: 0,
                 filter: &Filter::And(parts),
-                attributes,
+                attributes: &self.read,
                 page: None,
             };
             let record = search::account(&domain.pool, &request, until).await?;
@@ -257,6 +239,25 @@ impl Domain {
             self.sid.get_or_init(|| domain.into());
         }
     }
+}
+
+/// What is read of an account.
+fn read(settings: &Settings) -> Selection {
+    let attributes = vec![
+        "objectGUID",
+        "objectSid",
+        "sAMAccountName",
+        "primaryGroupID",
+        "userAccountControl",
+        "msDS-User-Account-Control-Computed",
+        "accountExpires",
+        "pwdLastSet",
+        "logonHours",
+        search::SCHEMA,
+    ];
+    let attributes = [attributes, lockout::ASKED.to_vec()].concat();
+    let more = settings.number.iter().chain(&settings.wanted).map(|name| &**name);
+    search::together(attributes, more)
 }
 
 fn person() -> Vec<Filter<'static>> {

@@ -21,6 +21,7 @@ use crate::base::secret::Secret;
 use crate::base::turnstile::Turnstile;
 use crate::directory::ldap::active_directory::ActiveDirectory;
 use crate::directory::ldap::outcome::of_bind;
+use crate::directory::ldap::plain::Plain;
 use crate::gateway::ports::{After, Directory, DomainLockout, ServerState, Session, Soon, Verified};
 use crate::login::identity::{Account, LoginName};
 use crate::login::step::{Changed, PrimaryOutcome};
@@ -41,7 +42,7 @@ enum Accounts {
     /// Active Directory, in one domain or several.
     ActiveDirectory(Box<ActiveDirectory>),
     /// Any other.
-    Plain(Box<plain::Settings>, Box<Pool>),
+    Plain(Box<Plain>),
 }
 
 impl Accounts {
@@ -49,7 +50,7 @@ impl Accounts {
     fn pool_of(&self, dn: Option<&str>) -> Option<&Pool> {
         match self {
             Self::ActiveDirectory(domains) => domains.pool_of(dn),
-            Self::Plain(_, pool) => Some(pool),
+            Self::Plain(plain) => Some(plain.pool()),
         }
     }
 }
@@ -77,7 +78,7 @@ impl LdapDirectory {
                 Accounts::ActiveDirectory(Box::new(ActiveDirectory::new(settings, pools)))
             }
             config::Manner::Plain(settings, servers) => {
-                Accounts::Plain(Box::new(settings), Box::new(pool(*servers)))
+                Accounts::Plain(Box::new(Plain::new(settings, pool(*servers))))
             }
         };
         Ok(Self { accounts, nobody })
@@ -89,7 +90,7 @@ impl Directory for LdapDirectory {
     fn find<'a>(&'a self, name: &'a LoginName, until: Instant) -> Soon<'a, Result<Option<Account>, Fault>> {
         match &self.accounts {
             Accounts::ActiveDirectory(domains) => Soon::later(domains.find(name, until)),
-            Accounts::Plain(settings, pool) => Soon::later(plain::find(settings, pool, name, until)),
+            Accounts::Plain(plain) => Soon::later(plain.find(name, until)),
         }
     }
 
@@ -159,17 +160,14 @@ impl Directory for LdapDirectory {
         };
         Some(match &self.accounts {
             Accounts::ActiveDirectory(domains) => domains.pools().flat_map(states).collect(),
-            Accounts::Plain(_, pool) => states(pool),
+            Accounts::Plain(plain) => states(plain.pool()),
         })
     }
 
     async fn probe(&self, until: Instant) -> Result<(), Fault> {
         match &self.accounts {
             Accounts::ActiveDirectory(domains) => domains.probe(until).await,
-            Accounts::Plain(settings, pool) => {
-                pool.probe(until).await?;
-                search::base(pool, &settings.base, until).await
-            }
+            Accounts::Plain(plain) => plain.probe(until).await,
         }
     }
 

@@ -11,7 +11,7 @@ use crate::login::verdict::{Fault, FaultKind};
 use crate::upstream::ldap::pool::Pool;
 use crate::wire::ldap::dn::Dn;
 use crate::wire::ldap::filter::Filter;
-use crate::wire::ldap::request::{Scope, Search};
+use crate::wire::ldap::request::{Scope, Search, Selection};
 
 /// How deep groups in groups are followed when the server does not do it.
 const MAX_NESTING: usize = 8;
@@ -55,73 +55,93 @@ pub(crate) enum GroupLookup {
     None,
 }
 
-/// The one account that `name` means.
-pub(crate) async fn find(
-    settings: &Settings,
-    pool: &Pool,
-    name: &LoginName,
-    until: Instant,
-) -> Result<Option<Account>, Fault> {
-    let attributes = attributes(settings);
-    let typed = name.prepared().as_bytes();
-    let found = match name.form() {
-        NameForm::Distinguished(dn) => {
-            let Some(base) = &settings.above else { return Ok(None) };
-            let wanted = wanted_by_dn(settings);
-            search::account_named(pool, base, dn, (&wanted, &attributes), until).await?
-        }
-        NameForm::Plain(_) | NameForm::Principal(..) | NameForm::Domain(..) => {
-            let by_name =
-                Filter::Or(settings.logins.iter().map(|login| Filter::Equal(login, typed)).collect());
-            let filter = match &settings.class {
-                Some(class) => Filter::And(vec![Filter::Equal("objectClass", class.as_bytes()), by_name]),
-                None => by_name,
-            };
-            let request = Search {
-                base: &settings.base,
-                scope: Scope::Subtree,
-                size_limit: 2,
-                time_limit: 0,
-                filter: &filter,
-                attributes: &attributes,
-                page: None,
-            };
-            search::account(pool, &request, until).await?
-        }
-    };
-    let Some(record) = found else { return Ok(None) };
-    let is_distinguished = matches!(name.form(), NameForm::Distinguished(_));
-    let id = record.first(&settings.id).filter(|id| !id.is_empty() && id.len() <= 256);
-    if id.is_none() && is_distinguished && login(settings, &record).is_none() {
-        // No other spelling leads here, so it is not one of the accounts that must have an id.
-        return Ok(None);
+/// Such a directory.
+pub(crate) struct Plain {
+    settings: Settings,
+    /// What is read of an account.
+    read: Selection,
+    pool: Pool,
+}
+
+impl Plain {
+    /// The one behind these servers.
+    pub(crate) fn new(settings: Settings, pool: Pool) -> Self {
+        let read = read(&settings);
+        Self { settings, read, pool }
     }
-    let id = id.ok_or_else(|| {
-        let what = format!(
-            "directory \"{}\": an account came without {}; let the service account read it, or name another id-attribute",
-            pool.directory(),
-            settings.id
-        );
-        Fault::new(FaultKind::DirectoryRefusedUs, what)
-    })?;
-    let display = if is_distinguished { display(settings, &record) } else { name.prepared().into() };
-    Ok(Some(Account {
-        directory: pool.directory().clone(),
-        id: id.into(),
-        display,
-        groups: groups(settings, pool, &record, until).await?.into(),
-        standing: standing(&record, pool.clock().now().unix),
-        number: settings.number.as_deref().and_then(|name| record.text(name)).map(Box::from),
-        aliases: vec![group_name(&record.dn)],
-        stamp: stamp(&record),
-        lockout: None,
-        attributes: search::attributes(pool, &record, &settings.wanted, until).await?,
-        handle: record.dn.into(),
-    }))
+
+    /// The servers.
+    pub(crate) const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Whether it can be asked for accounts.
+    pub(crate) async fn probe(&self, until: Instant) -> Result<(), Fault> {
+        self.pool.probe(until).await?;
+        search::base(&self.pool, &self.settings.base, until).await
+    }
+
+    /// The one account that `name` means.
+    pub(crate) async fn find(&self, name: &LoginName, until: Instant) -> Result<Option<Account>, Fault> {
+        let Self { settings, pool, .. } = self;
+        let Some(record) = self.search(name, until).await? else { return Ok(None) };
+        let is_distinguished = matches!(name.form(), NameForm::Distinguished(_));
+        let id = record.first(&settings.id).filter(|id| !id.is_empty() && id.len() <= 256);
+        if id.is_none() && is_distinguished && login(settings, &record).is_none() {
+            // No other spelling leads here, so it is not one of the accounts that must have an id.
+            return Ok(None);
+        }
+        let id = id.ok_or_else(|| {
+            let what = format!(
+                "directory \"{}\": an account came without {}; let the service account read it, or name another id-attribute",
+                pool.directory(),
+                settings.id
+            );
+            Fault::new(FaultKind::DirectoryRefusedUs, what)
+        })?;
+        let display = if is_distinguished { display(settings, &record) } else { name.prepared().into() };
+        Ok(Some(Account {
+            directory: pool.directory().clone(),
+            id: id.into(),
+            display,
+            groups: groups(settings, pool, &record, until).await?.into(),
+            standing: standing(&record, pool.clock().now().unix),
+            number: settings.number.as_deref().and_then(|name| record.text(name)).map(Box::from),
+            aliases: vec![group_name(&record.dn)],
+            stamp: stamp(&record),
+            lockout: None,
+            attributes: search::attributes(pool, &record, &settings.wanted, until).await?,
+            handle: record.dn.into(),
+        }))
+    }
+
+    async fn search(&self, name: &LoginName, until: Instant) -> Result<Option<Record>, Fault> {
+        let Self { settings, read, pool } = self;
+        if let NameForm::Distinguished(dn) = name.form() {
+            let Some(base) = &settings.above else { return Ok(None) };
+            return search::account_named(pool, base, dn, (&wanted_by_dn(settings), read), until).await;
+        }
+        let typed = name.prepared().as_bytes();
+        let by_name = Filter::Or(settings.logins.iter().map(|login| Filter::Equal(login, typed)).collect());
+        let filter = match &settings.class {
+            Some(class) => Filter::And(vec![Filter::Equal("objectClass", class.as_bytes()), by_name]),
+            None => by_name,
+        };
+        let request = Search {
+            base: &settings.base,
+            scope: Scope::Subtree,
+            size_limit: 2,
+            time_limit: 0,
+            filter: &filter,
+            attributes: read,
+            page: None,
+        };
+        search::account(pool, &request, until).await
+    }
 }
 
 /// What is read of an account. Operational attributes come only when named.
-fn attributes(settings: &Settings) -> Vec<&str> {
+fn read(settings: &Settings) -> Selection {
     let attributes = vec![
         &*settings.id,
         "uid",
@@ -252,7 +272,7 @@ async fn holding(
         size_limit: 0,
         time_limit: 0,
         filter: &filter,
-        attributes: &["1.1"],
+        attributes: Selection::NOTHING,
         page: None,
     };
     let found = search::all(pool, &request, until).await?;

@@ -14,7 +14,7 @@ use crate::upstream::ldap::trouble::{Trouble, refused, unhelped};
 use crate::wire::ldap::dn::Dn;
 use crate::wire::ldap::filter::Filter;
 use crate::wire::ldap::message::{Entry, LdapResult, Message, Range, Values, op};
-use crate::wire::ldap::request::{Scope, Search};
+use crate::wire::ldap::request::{Scope, Search, Selection};
 use crate::wire::ldap::result::ResultCode;
 
 /// Most values of one attribute that are put together from parts.
@@ -201,7 +201,7 @@ pub(crate) async fn account_named(
     pool: &Pool,
     base: &Dn,
     dn: &str,
-    (wanted, attributes): (&Filter<'_>, &[&str]),
+    (wanted, attributes): (&Filter<'_>, &Selection),
     until: Instant,
 ) -> Result<Option<Record>, Fault> {
     let is_ours = |dn: &str| dn.parse::<Dn>().is_ok_and(|dn| dn.is_under(base));
@@ -269,7 +269,7 @@ pub(crate) async fn entry(
         size_limit: 1,
         time_limit: 0,
         filter: &Filter::Present("objectClass"),
-        attributes,
+        attributes: &Selection::of(attributes.iter().copied()),
         page: None,
     };
     let found = run(pool, &request, until).await?;
@@ -312,13 +312,13 @@ pub(crate) async fn attributes(
 }
 
 /// `names`, and those of `more` that are not among them in whatever letter case.
-pub(crate) fn together<'a>(mut names: Vec<&'a str>, more: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(crate) fn together<'a>(mut names: Vec<&'a str>, more: impl Iterator<Item = &'a str>) -> Selection {
     for name in more {
         if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             names.push(name);
         }
     }
-    names
+    Selection::of(names)
 }
 
 /// Every value of one attribute of the entry `dn`, in as many requests as the server wants (B-091). `known`

@@ -1,5 +1,7 @@
 //! The requests that we send.
 
+use std::borrow::Cow;
+
 use zeroize::Zeroizing;
 
 use crate::wire::ldap::ber::{BOOLEAN, ENUMERATED, INTEGER, OCTET_STRING, SEQUENCE, SET, Writer};
@@ -33,8 +35,8 @@ pub struct Search<'a> {
     pub time_limit: u32,
     /// What to look for.
     pub filter: &'a Filter<'a>,
-    /// What to bring; none means all, `1.1` means none.
-    pub attributes: &'a [&'a str],
+    /// What to bring.
+    pub attributes: &'a Selection,
     /// The page to bring, when the result is wanted in pages.
     pub page: Option<Page<'a>>,
 }
@@ -50,9 +52,29 @@ impl<'a> Search<'a> {
             size_limit: 1,
             time_limit: 0,
             filter: &Filter::Present("objectClass"),
-            attributes: &["1.1"],
+            attributes: Selection::NOTHING,
             page: None,
         }
+    }
+}
+
+/// The attributes that a search is to bring, as it sends them (RFC 4511 section 4.5.1): the same for every login, so that they
+/// are written once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection(Cow<'static, [u8]>);
+
+impl Selection {
+    /// None, in the words of RFC 4511 section 4.5.1.8: the one that is called `1.1`.
+    pub const NOTHING: &'static Self = &Self(Cow::Borrowed(b"\x30\x05\x04\x031.1"));
+
+    /// Those of these names; of no names all that are not operational.
+    #[must_use]
+    pub fn of<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut writer = Writer::default();
+        writer.nested(SEQUENCE, |all| {
+            names.into_iter().for_each(|name| all.bytes(OCTET_STRING, name.as_bytes()));
+        });
+        Self(std::mem::take(&mut *writer.finish()).into())
     }
 }
 
@@ -86,7 +108,8 @@ pub fn simple_bind(id: u32, name: &str, password: &[u8]) -> Option<Zeroizing<Vec
 /// A SearchRequest. There is no secret in it, so that it is not wiped.
 #[must_use]
 pub fn search(id: u32, search: &Search<'_>) -> Vec<u8> {
-    let mut writer = Writer::with_capacity(256);
+    let known = search.base.len().saturating_add(search.attributes.0.len());
+    let mut writer = Writer::with_capacity(known.saturating_add(256));
     writer.nested(SEQUENCE, |message| {
         message.integer(INTEGER, i64::from(id));
         message.nested(op::SEARCH_REQUEST, |request| {
@@ -97,9 +120,7 @@ pub fn search(id: u32, search: &Search<'_>) -> Vec<u8> {
             request.integer(INTEGER, i64::from(search.time_limit.min(MAX_MESSAGE_ID)));
             request.boolean(BOOLEAN, false);
             search.filter.write(request);
-            request.nested(SEQUENCE, |names| {
-                search.attributes.iter().for_each(|name| names.bytes(OCTET_STRING, name.as_bytes()));
-            });
+            request.raw(&search.attributes.0);
         });
         if let Some(page) = search.page {
             message.nested(CONTROLS, |controls| page.write(controls));

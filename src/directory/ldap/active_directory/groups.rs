@@ -11,7 +11,7 @@ use crate::login::identity::{Groups, group_key};
 use crate::login::verdict::{Fault, FaultKind};
 use crate::upstream::ldap::pool::Pool;
 use crate::wire::ldap::filter::{Filter, MATCHING_RULE_IN_CHAIN};
-use crate::wire::ldap::request::{Scope, Search};
+use crate::wire::ldap::request::{Scope, Search, Selection};
 
 /// How many groups are asked for in one search: fewer than any server gives at once (B-092).
 const SIDS_AT_ONCE: usize = 50;
@@ -119,7 +119,7 @@ impl ActiveDirectory {
             size_limit: 0,
             time_limit: 0,
             filter,
-            attributes: &["objectSid", "sAMAccountName"],
+            attributes: &Selection::of(["objectSid", "sAMAccountName"]),
             page: None,
         };
         let mut found = Found::new();

@@ -23,7 +23,7 @@ use crate::login::verdict::{Fault, FaultKind};
 use crate::upstream::ldap::pool::Pool;
 use crate::wire::ldap::dn::escape;
 use crate::wire::ldap::filter::Filter;
-use crate::wire::ldap::request::{Scope, Search};
+use crate::wire::ldap::request::{Scope, Search, Selection};
 
 /// What is asked of an account.
 pub(super) const ASKED: [&str; 3] = ["badPwdCount", "badPasswordTime", RESULTANT];
@@ -222,7 +222,7 @@ async fn objects(pool: &Pool, realm: &Realm, until: Instant) -> Result<Vec<(Box<
         size_limit: 0,
         time_limit: 0,
         filter: &Filter::Equal("objectClass", b"msDS-PasswordSettings"),
-        attributes: &["cn", threshold, window, duration],
+        attributes: &Selection::of(["cn", threshold, window, duration]),
         page: None,
     };
     let records = search::all(pool, &request, until).await?;

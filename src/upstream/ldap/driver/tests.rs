@@ -8,7 +8,7 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::upstream::ldap::connection::Connection;
 use crate::wire::ldap::answer;
 use crate::wire::ldap::filter::Filter;
-use crate::wire::ldap::request::{Scope, Search, search};
+use crate::wire::ldap::request::{Scope, Search, Selection, search};
 use crate::wire::ldap::result::ResultCode;
 
 fn soon() -> Instant {
@@ -23,7 +23,7 @@ fn look(id: u32, name: &str) -> Vec<u8> {
         size_limit: 1,
         time_limit: 0,
         filter: &filter,
-        attributes: &[],
+        attributes: &Selection::of([]),
         page: None,
     };
     search(id, &request)

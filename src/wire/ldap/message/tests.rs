@@ -2,7 +2,7 @@ use super::*;
 use crate::wire::ldap::ber::Writer;
 use crate::wire::ldap::filter::Filter;
 use crate::wire::ldap::request::{
-    Page, Scope, Search, abandon, exchange, search, simple_bind, start_tls, unbind,
+    Page, Scope, Search, Selection, abandon, exchange, search, simple_bind, start_tls, unbind,
 };
 use proptest::prelude::*;
 
@@ -63,7 +63,7 @@ fn a_paged_search_is_written_octet_by_octet_as_rfc_2696_says() {
             size_limit: 2,
             time_limit: 5,
             filter: &Filter::Present("objectClass"),
-            attributes: &["1.1"],
+            attributes: Selection::NOTHING,
             page: Some(Page { size: 100, cookie: b"" }),
         },
     );
@@ -115,6 +115,11 @@ fn an_attribute_is_found_again_where_it_says_that_it_is() {
             assert!(Values::within(&bytes[values]).eq(attribute.values()));
         }
     }
+}
+
+#[test]
+fn nothing_is_selected_in_the_words_of_rfc_4511() {
+    assert_eq!(Selection::of(["1.1"]), *Selection::NOTHING);
 }
 
 #[test]
