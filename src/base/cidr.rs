@@ -1,5 +1,6 @@
 //! Address prefixes, sets of them, and look-up by longest prefix.
 
+use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -14,8 +15,23 @@ pub fn canonical(address: IpAddr) -> IpAddr {
 }
 
 /// An address prefix such as `192.0.2.0/24` or `2001:db8::/32`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Prefix(IpNet);
+
+/// In few pieces: where a login comes from is hashed several times.
+impl Hash for Prefix {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self.0 {
+            IpNet::V4(net) => {
+                state.write_u64(u64::from(net.addr().to_bits()) << 8 | u64::from(net.prefix_len()));
+            }
+            IpNet::V6(net) => {
+                state.write_u128(net.addr().to_bits());
+                state.write_u8(net.prefix_len());
+            }
+        }
+    }
+}
 
 /// Why a text is not an address prefix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -35,6 +35,7 @@ use crate::login::flow::change::Change;
 use crate::login::flow::faulty::Faulty;
 use crate::login::flow::stage::Stage;
 use crate::login::identity::{LoginName, Subject};
+use crate::login::policy::rule::sooner;
 use crate::login::policy::{Decision, Facts, First, Input, Past, Policy};
 use crate::login::relay::Held;
 use crate::login::step::{Event, Outcome, Record, Step, Work};
@@ -278,9 +279,9 @@ impl Flow {
     fn session(&self, now: Now) -> Option<Duration> {
         let decision = self.decision.as_ref();
         let hours = decision.and_then(|decision| self.policy.ends(decision, &self.facts(now)));
-        let ends = [hours, self.record.history.valid_until, self.fault_ends()];
-        let ends = ends.into_iter().flatten().map(|end| end.since(now.unix));
-        ends.chain(decision.and_then(|decision| decision.session)).min()
+        let ends = sooner(sooner(hours, self.record.history.valid_until), self.fault_ends());
+        let ends = ends.map(|end| end.since(now.unix));
+        sooner(ends, decision.and_then(|decision| decision.session))
     }
 
     /// The reply rules that the deciding rule names; `None`: all.

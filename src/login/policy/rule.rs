@@ -231,8 +231,11 @@ impl Narrowed {
 }
 
 /// The smaller of two limits; what is `None` has none.
-pub(super) fn sooner<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
-    one.into_iter().chain(other).min()
+pub(in crate::login) fn sooner<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
 }
 
 /// The names that are in both lists; `None` is the list of all.
