@@ -225,7 +225,6 @@ impl Gateway {
     /// Goes on with the login that asked the question `id`; `came` is when the answer came.
     pub async fn resume(&self, id: ChallengeId, answer: Answer, came: Now, place: Place) -> Ended {
         let live = self.live.load_full();
-        let delay = answer.client.reject_delay;
         let ended = match self.pending.take(id, &answer) {
             Taken::Flow(flow) => {
                 let event = Event::Answered(answer);
@@ -233,12 +232,14 @@ impl Gateway {
             }
             Taken::Foreign(mut flow) => {
                 let verdict = Verdict::Reject(Reason::UnknownChallenge);
-                let ended = self.finish(&mut flow, verdict, self.parts.clock.now()).await;
-                Ended::bare(self.held_back(ended, came.steady, delay, &Asker::patient()).await)
+                let reply = self.finish(&mut flow, verdict, self.parts.clock.now()).await;
+                self.hold_back(&reply, came.steady, answer.client.reject_delay, &Asker::patient()).await;
+                Ended::bare(reply)
             }
             Taken::Nothing => {
-                let ended = self.unknown_challenge(&answer, came).await;
-                Ended::bare(self.held_back(ended, came.steady, delay, &Asker::patient()).await)
+                let reply = self.unknown_challenge(&answer, came).await;
+                self.hold_back(&reply, came.steady, answer.client.reject_delay, &Asker::patient()).await;
+                Ended::bare(reply)
             }
         };
         drop(place);
@@ -335,8 +336,7 @@ impl Gateway {
         let session = session.filter(|_| is_accepted);
         let held = flow.take_held().filter(|_| is_accepted);
         let who = flow.subject().map(|subject| subject.pseudonym.clone());
-        let delay = flow.attempt().client.reject_delay;
-        let reply = self.held_back(reply, came, delay, asker).await;
+        self.hold_back(&reply, came, flow.attempt().client.reject_delay, asker).await;
         let badge = self.badge(&flow, &reply);
         Ended { reply, session, who, held, badge }
     }

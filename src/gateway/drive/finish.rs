@@ -6,7 +6,7 @@ use crate::base::clock::Now;
 use crate::base::random;
 use crate::gateway::asker::{Asker, Reply};
 use crate::gateway::drive::Gateway;
-use crate::gateway::ports::{AuditRecord, Later};
+use crate::gateway::ports::AuditRecord;
 use crate::login::attempt::{Answer, AttemptId};
 use crate::login::flow::Flow;
 use crate::login::step::Trail;
@@ -22,7 +22,7 @@ impl Gateway {
             (elapsed(&record), self.parts.audit.record_soon(&record))
         };
         flow.end();
-        self.recorded(keeping, elapsed, verdict).await
+        self.recorded(keeping.await, elapsed, verdict)
     }
 
     /// The same where nobody waits for a reply.
@@ -46,17 +46,13 @@ impl Gateway {
             client: Some(answer.client.name.clone()),
             ..AuditRecord::bare(came.unix, "login", "challenge", outcome, reason)
         };
-        let keeping = self.parts.audit.record_soon(&record);
-        self.recorded(keeping, Duration::ZERO, verdict).await
+        let kept = self.parts.audit.record_soon(&record).await;
+        self.recorded(kept, Duration::ZERO, verdict)
     }
 
-    async fn recorded(
-        &self,
-        keeping: Later<'_, Result<(), Fault>>,
-        elapsed: Duration,
-        verdict: Verdict,
-    ) -> Reply {
-        let verdict = match keeping.await {
+    /// What comes of a verdict whose record is out of our hands, or could not be written.
+    fn recorded(&self, kept: Result<(), Fault>, elapsed: Duration, verdict: Verdict) -> Reply {
+        let verdict = match kept {
             Ok(()) => verdict,
             Err(fault) => {
                 not_recorded(&fault);
@@ -73,18 +69,11 @@ impl Gateway {
 
     /// Lets a rejection leave at a time that says nothing about its cause: `delay` after its request came,
     /// and a little more by chance (A-077, D-100). For nobody it does not wait.
-    pub(super) async fn held_back(
-        &self,
-        reply: Reply,
-        came: Instant,
-        delay: Duration,
-        asker: &Asker,
-    ) -> Reply {
-        if !matches!(reply, Reply::Reject(_)) || delay.is_zero() {
-            return reply;
+    pub(super) async fn hold_back(&self, reply: &Reply, came: Instant, delay: Duration, asker: &Asker) {
+        if matches!(reply, Reply::Reject(_)) && !delay.is_zero() {
+            // On the heap, since most need no room for it.
+            Box::pin(self.wait_back(came, delay, asker)).await;
         }
-        Box::pin(self.wait_back(came, delay, asker)).await;
-        reply
     }
 
     async fn wait_back(&self, came: Instant, delay: Duration, asker: &Asker) {
