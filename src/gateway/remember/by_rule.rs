@@ -88,6 +88,8 @@ pub(super) fn keep_in(known: &mut Vec<Place>, place: Place) {
     if known.len() >= MOST_OF_ONE {
         known.remove(0);
     }
+    // Most have one, and there are tens of thousands of them.
+    known.reserve_exact(1);
     known.push(place);
 }
 

@@ -166,6 +166,8 @@ impl Memory {
         history.networks.retain(|one| (one.key_id, one.digest) != (key_id, digest));
         history.networks.sort_unstable_by_key(|one| std::cmp::Reverse(one.day));
         history.networks.truncate(MOST_NETWORKS.saturating_sub(1));
+        // Most have one, and there are tens of thousands of them.
+        history.networks.reserve_exact(1);
         history.networks.push(KnownNetwork { key_id, digest, day });
     }
 

@@ -1,18 +1,25 @@
 //! Reads subjects into memory before somebody asks for them.
 //!
-//! To read one by itself takes eight steps down the trees of SQLite; to read all in their order takes none. It is
+//! To read one by itself takes eight steps down the trees of SQLite; to read many in their order takes none. It is
 //! begun when the first ones were missed, and done in small portions by the thread that writes, in its pauses, as far as there
 //! is room. What others change meanwhile counts as for any other subject that is read.
+//!
+//! Whoever has not been let in for a month is left out: most of them will not come, and would take memory for it.
+
+use std::mem;
 
 use rusqlite::{Connection, Result, Row, Statement, params};
 
 use crate::login::identity::Pseudonym;
+use crate::login::throttle::day_of;
 use crate::store::sqlite::hot::Hot;
 use crate::store::sqlite::known::Known;
 use crate::store::sqlite::{history, rows};
 
-/// Subjects that are read at once.
+/// Subjects that are looked at at once.
 const PORTION: usize = 256;
+/// Days since the last login after which somebody is not expected: a holiday is shorter.
+const LONG_AGO: i64 = 31;
 /// Subjects that are put into memory while it is locked once.
 const HANDFUL: usize = 16;
 
@@ -33,24 +40,28 @@ impl Warm {
             }
             ledger.clock()
         };
+        let since = day_of(hot.clock.now().unix).saturating_sub(LONG_AGO);
         db.prepare_cached("BEGIN")?.execute([])?;
-        let read = self.read(db);
+        let read = self.read(db, since);
         db.prepare_cached("COMMIT")?.execute([])?;
-        let mut read = read?;
+        let Some(mut read) = read? else { return Ok(false) };
         for handful in read.chunks_mut(HANDFUL) {
             let mut ledger = hot.ledger();
             handful.iter_mut().for_each(|(who, known)| ledger.complete(who, known, clock));
         }
-        if let Some((who, _)) = read.last() {
-            who.as_str().clone_into(&mut self.last);
-        }
-        Ok(read.len() == PORTION)
+        Ok(true)
     }
 
-    fn read(&self, db: &Connection) -> Result<Vec<(Pseudonym, Known)>> {
+    /// Those among the next ones who were let in on this day or later; `None` behind the last.
+    fn read(&mut self, db: &Connection, since: i64) -> Result<Option<Vec<(Pseudonym, Known)>>> {
         let mut all = history::histories_after(db, &self.last, PORTION)?;
-        let Some(end) = all.last().map(|(who, _)| who.as_str().to_owned()) else { return Ok(all) };
-        let range = (&*self.last, &*end);
+        let Some(end) = all.last().map(|(who, _)| who.as_str().to_owned()) else { return Ok(None) };
+        let after = mem::replace(&mut self.last, end);
+        all.retain(|(_, known)| known.history.last_day.is_some_and(|day| day >= since));
+        if all.is_empty() {
+            return Ok(Some(all));
+        }
+        let range = (&*after, &*self.last);
         each(&mut *rows::enrolments_between(db)?, range, &mut all, |known, row| {
             known.enrolments.push(rows::enrolment(row)?);
             Ok(())
@@ -67,7 +78,7 @@ impl Warm {
         for (_, known) in &mut all {
             rows::in_order(&mut known.enrolments);
         }
-        Ok(all)
+        Ok(Some(all))
     }
 }
 
