@@ -6,11 +6,11 @@ use crate::base::clock::UnixTime;
 use crate::gateway::ports::SubjectDigest;
 use crate::login::identity::Pseudonym;
 use crate::login::step::{History, KnownNetwork};
-use crate::store::sqlite::known::Known;
+use crate::store::sqlite::known::{HalfDigest, Known};
 use crate::store::sqlite::rows;
 
 /// What is remembered of a subject, and its digest; `None` of an unknown one.
-pub(super) fn history_of(db: &Connection, who: &Pseudonym) -> Result<Option<(SubjectDigest, History)>> {
+pub(super) fn history_of(db: &Connection, who: &Pseudonym) -> Result<Option<(HalfDigest, History)>> {
     // Two statements: joining the two tables takes twice as long.
     let found = db
         .prepare_cached(
@@ -27,8 +27,8 @@ pub(super) fn history_of(db: &Connection, who: &Pseudonym) -> Result<Option<(Sub
     Ok(Some((digest, history)))
 }
 
-fn history(row: &Row<'_>) -> Result<(SubjectDigest, History)> {
-    let digest = SubjectDigest { key_id: row.get(4)?, digest: row.get(5)? };
+fn history(row: &Row<'_>) -> Result<(HalfDigest, History)> {
+    let digest = HalfDigest::of(&SubjectDigest { key_id: row.get(4)?, digest: row.get(5)? });
     let history = History {
         first_seen: Some(UnixTime(row.get(0)?)),
         valid_from: row.get::<_, Option<i64>>(1)?.map(UnixTime),

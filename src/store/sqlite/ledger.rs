@@ -9,7 +9,7 @@ use crate::store::sqlite::bytes::Take;
 use crate::store::sqlite::changes::{Changes, Fields};
 use crate::store::sqlite::floor::Floor;
 use crate::store::sqlite::journal::record::Record;
-use crate::store::sqlite::known::Known;
+use crate::store::sqlite::known::{HalfDigest, Known};
 use crate::store::sqlite::names::Names;
 use crate::store::sqlite::shelf::{PARTS, Shelf, State};
 
@@ -168,7 +168,7 @@ impl Ledger {
 
     /// The name of who has this digest, where that is known.
     pub(super) fn find(&mut self, digest: &SubjectDigest) -> Option<Box<str>> {
-        self.shelf.find(digest).map(Box::from)
+        self.shelf.find(&HalfDigest::of(digest)).map(Box::from)
     }
 
     /// Takes what was written of `who`; `known` is the subject with it, packed, as it was read at that time.
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn a_change_that_was_decided_before_a_fold_ended_is_not_hidden_by_what_was_kept_before_it_c_001() {
         let who = Pseudonym::new("p1").unwrap();
-        let digest = SubjectDigest { key_id: 1, digest: [5; 32] };
+        let digest = HalfDigest::of(&SubjectDigest { key_id: 1, digest: [5; 32] });
         let known =
             Known { digest, history: History::default(), enrolments: Vec::new(), failures: Vec::new() };
         let mut ledger = Ledger::new(1 << 20);

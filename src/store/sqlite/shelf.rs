@@ -1,22 +1,24 @@
 //! What memory has of subjects, close together.
 //!
-//! An entry stands under its name in one of many small parts. A part is a heap, in which entries stand one behind the other,
-//! and an index of where they begin; what is replaced by something longer leaves a gap, and when there are too many the
-//! part is written anew. So a subject takes some twenty bytes more than what is known of it, and no step takes longer
+//! An entry stands under its name in one of many small parts. A part is a [`Heap`], in which entries stand one behind the
+//! other, and an index of where they begin; what is replaced by something longer leaves a gap, and when there are too many
+//! the part is written anew. So a subject takes some twenty bytes more than what is known of it, and no step takes longer
 //! than a part, however many there are.
 //!
 //! Longer than 400 lines: shelf, part and entry share one layout of bytes, which nobody else should know.
 //!
 //! What can be read again makes room when all of it is too much; what the tables do not have stays.
 
+mod heap;
+
 use std::hash::{BuildHasher, RandomState};
 use std::mem;
 
-use crate::gateway::ports::SubjectDigest;
 use crate::store::sqlite::bytes::{Put, Take};
 use crate::store::sqlite::changes::{Changes, Fields};
 use crate::store::sqlite::index::Index;
-use crate::store::sqlite::known::Known;
+use crate::store::sqlite::known::{HalfDigest, Known};
+use crate::store::sqlite::shelf::heap::Heap;
 
 /// Parts of a shelf.
 pub(super) const PARTS: usize = 1024;
@@ -60,7 +62,7 @@ type Place = (u16, u32);
 
 #[derive(Debug, Default)]
 struct Part {
-    heap: Vec<u8>,
+    heap: Heap,
     index: Index<u32>,
     /// Bytes of the heap that belong to nobody.
     waste: usize,
@@ -98,8 +100,8 @@ const WHOLE: u8 = 1;
 const ASKED: u8 = 2;
 
 impl<'a> Entry<'a> {
-    fn at(heap: &'a [u8], at: u32) -> Option<Self> {
-        let all = heap.get(usize::try_from(at).ok()?..)?;
+    fn at(heap: &'a Heap, at: u32) -> Option<Self> {
+        let all = heap.at(at)?;
         let mut from = Take(all);
         let [marks, fields] = from.array()?;
         let body = from.counted()?;
@@ -111,7 +113,7 @@ impl<'a> Entry<'a> {
         Some(Self { state, asked: marks & ASKED > 0, name, what: from.0, size })
     }
 
-    fn digest(&self) -> Option<SubjectDigest> {
+    fn digest(&self) -> Option<HalfDigest> {
         self.state.whole.then(|| Known::digest_in(self.what)).flatten()
     }
 }
@@ -163,7 +165,7 @@ impl Shelf {
     }
 
     /// The name of whoever has this digest, where all is known of him.
-    pub(super) fn find(&mut self, digest: &SubjectDigest) -> Option<&str> {
+    pub(super) fn find(&mut self, digest: &HalfDigest) -> Option<&str> {
         let (number, hash) = place_of(digest);
         let parts = &self.parts;
         let version = self.version;
@@ -311,20 +313,20 @@ impl Part {
         self.index.find(tag, |at| Entry::at(&self.heap, at).is_some_and(|entry| entry.name == name))
     }
 
-    fn at_digest(&self, tag: u32, digest: &SubjectDigest) -> Option<u32> {
+    fn at_digest(&self, tag: u32, digest: &HalfDigest) -> Option<u32> {
         let is_his = |at| Entry::at(&self.heap, at).and_then(|entry| entry.digest()) == Some(*digest);
         self.index.find(tag, is_his)
     }
 
     fn note_asked(&mut self, at: u32) {
-        let marks = usize::try_from(at).ok().and_then(|at| self.heap.get_mut(at));
-        marks.into_iter().for_each(|marks| *marks |= ASKED);
+        let first = self.heap.at_mut(at).and_then(<[u8]>::first_mut);
+        first.into_iter().for_each(|marks| *marks |= ASKED);
     }
 
     fn set_state(&mut self, at: u32, state: State) {
         let Some(Entry { state: before, asked, size, .. }) = Entry::at(&self.heap, at) else { return };
         self.account(before, state, size, size);
-        let first = usize::try_from(at).ok().and_then(|at| self.heap.get_mut(at..)?.first_chunk_mut());
+        let first = self.heap.at_mut(at).and_then(<[u8]>::first_chunk_mut);
         first.into_iter().for_each(|first| *first = marks(state, asked));
     }
 
@@ -366,8 +368,8 @@ impl Part {
     }
 
     fn write_over(&mut self, at: u32, entry: &Entry<'_>) {
-        let Some(all) = usize::try_from(at).ok().and_then(|at| self.heap.get_mut(at..)) else { return };
-        let Some((all, _)) = all.split_at_mut_checked(entry.size) else { return };
+        let all = self.heap.at_mut(at).and_then(|all| all.split_at_mut_checked(entry.size));
+        let Some((all, _)) = all else { return };
         let start = entry.size.saturating_sub(entry.what.len());
         if let Some((first, what)) = all.split_at_mut_checked(start) {
             first.first_chunk_mut().into_iter().for_each(|first| *first = marks(entry.state, entry.asked));
@@ -376,17 +378,14 @@ impl Part {
     }
 
     fn append(&mut self, entry: &Entry<'_>) -> u32 {
-        let at = u32::try_from(self.heap.len()).unwrap_or(u32::MAX);
-        if self.heap.capacity().saturating_sub(self.heap.len()) < entry.size {
-            // An eighth more, and not twice as much.
-            self.heap.reserve_exact(entry.size.max(self.heap.len() / 8));
-        }
-        self.heap.extend_from_slice(&marks(entry.state, entry.asked));
+        // A place where nothing is, for when there are more than can be counted.
+        let Some((at, heap)) = self.heap.begin(entry.size) else { return u32::MAX };
+        heap.extend_from_slice(&marks(entry.state, entry.asked));
         let width = width(entry.name.len());
         let body = entry.name.len().saturating_add(width).saturating_add(entry.what.len());
-        self.heap.number(u64::try_from(body).unwrap_or(u64::MAX));
-        self.heap.counted(entry.name);
-        self.heap.extend_from_slice(entry.what);
+        heap.number(u64::try_from(body).unwrap_or(u64::MAX));
+        heap.counted(entry.name);
+        heap.extend_from_slice(entry.what);
         at
     }
 
@@ -408,7 +407,6 @@ impl Part {
     ) {
         let before = mem::take(&mut self.heap);
         let slots = self.index.take_all(self.hand);
-        self.heap.reserve_exact(before.len().saturating_sub(self.waste));
         (self.waste, self.unfolded) = (0, 0);
         for (tag, at) in slots {
             let Some(mut entry) = Entry::at(&before, at) else { continue };
@@ -438,24 +436,22 @@ impl Part {
     }
 }
 
-fn place_of(digest: &SubjectDigest) -> Place {
+fn place_of(digest: &HalfDigest) -> Place {
     // A digest is spread evenly by itself; keys are told apart when it is held against the entry.
-    digest
-        .digest
-        .first_chunk()
-        .map_or((0, 0), |[a, b, c, d, e, f]| (in_parts([*a, *b]), u32::from_be_bytes([*c, *d, *e, *f])))
+    let [a, b, c, d, e, f, ..] = *digest.half();
+    (in_parts([a, b]), u32::from_be_bytes([c, d, e, f]))
 }
 
 fn in_parts(bytes: [u8; 2]) -> u16 {
     u16::from_be_bytes(bytes) >> 6
 }
 
-fn note(digests: &mut [Index<Place>], digest: &SubjectDigest, place: Place) {
+fn note(digests: &mut [Index<Place>], digest: &HalfDigest, place: Place) {
     let (number, hash) = place_of(digest);
     digests.get_mut(usize::from(number)).into_iter().for_each(|index| index.insert(hash, place));
 }
 
-fn forget(digests: &mut [Index<Place>], digest: &SubjectDigest, place: Place) {
+fn forget(digests: &mut [Index<Place>], digest: &HalfDigest, place: Place) {
     let (number, hash) = place_of(digest);
     digests.get_mut(usize::from(number)).into_iter().for_each(|index| index.remove(hash, place));
 }

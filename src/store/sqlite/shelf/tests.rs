@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::base::clock::UnixTime;
 use crate::base::random::{SeededRandom, bytes};
+use crate::gateway::ports::SubjectDigest;
 use crate::login::step::History;
 
 /// Somebody with this digest, who takes so many bytes more.
@@ -19,7 +20,7 @@ fn known(digest: u16, more: u8) -> Known {
         networks,
         ..History::default()
     };
-    let digest = SubjectDigest { key_id: 1, digest: all };
+    let digest = HalfDigest::of(&SubjectDigest { key_id: 1, digest: all });
     Known { digest, history, enrolments: Vec::new(), failures: Vec::new() }
 }
 
@@ -139,11 +140,12 @@ fn those_who_come_in_turn_find_a_part_of_themselves_where_not_all_have_room() {
 fn somebody_takes_fifty_bytes_more_than_what_is_known_of_him() {
     let mut shelf = Shelf::new(1 << 30);
     let bytes = packed(&known(0, 1));
-    for n in 0..60_000_u16 {
-        shelf.put(&format!("p{n:019}"), whole(false), &packed(&known(n, 1)));
+    for n in 0..240_000_u32 {
+        let [_, _, a, b] = n.to_be_bytes();
+        shelf.put(&format!("p{n:019}"), whole(false), &packed(&known(u16::from_be_bytes([a, b]), 1)));
     }
     let heap: usize = shelf.parts.iter().map(|part| part.heap.capacity()).sum();
-    let each = heap / 60_000;
+    let each = heap / 240_000;
     assert!(each < bytes.len() + 20 + 30, "{each}");
 }
 
