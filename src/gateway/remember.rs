@@ -166,6 +166,8 @@ impl Memory {
         if entries.len() >= MOST_OF_ONE {
             entries.remove(0);
         }
+        // Most have one, and there are tens of thousands of them.
+        entries.reserve_exact(1);
         entries.push(Entry { print, state, kept, since: now, over: false });
         subjects.insert(subject.pseudonym.clone(), entries, now);
     }

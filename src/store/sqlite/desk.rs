@@ -28,7 +28,7 @@ const BATCH: usize = 256;
 const IDLE: Duration = Duration::from_secs(2);
 /// Bytes of a journal that is folded at the end; more would take longer than reading it at the next start.
 const LONG: u64 = 16 << 20;
-/// How often all subjects are read into memory at most, however often others change the tables.
+/// How often those who are likely to come are read into memory at most, however often others change the tables.
 const OFTEN: Duration = Duration::from_secs(30);
 /// The longest pause between two portions.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);

@@ -61,7 +61,7 @@ pub(super) struct Hot {
     pub(super) boot: Option<[u8; 16]>,
     bounds: Bounds,
     pub(super) memory: usize,
-    /// Subjects that had to be read from the tables since all were read, or were to be.
+    /// Subjects that had to be read from the tables since those who are likely to come were read, or were to be.
     missed: AtomicU32,
 }
 
@@ -268,7 +268,7 @@ impl Hot {
         Ok(Some((known, epoch)))
     }
 
-    /// Reads all subjects when some are missed from now on.
+    /// Reads those who are likely to come when some are missed from now on.
     pub(super) fn want_warmth(&self) {
         self.missed.store(0, Ordering::Relaxed);
     }

@@ -305,6 +305,7 @@ impl Part {
         self.heap.len().saturating_sub(self.waste)
     }
 
+    /// What pieces have left at their ends is not counted: as a rule some hundredths.
     fn weight(&self) -> usize {
         self.live().saturating_add(self.index.len().saturating_mul(PLACES))
     }
@@ -394,6 +395,9 @@ impl Part {
         entry.digest().iter().for_each(|digest| forget(digests, digest, place));
         let (state, size) = (entry.state, entry.size);
         self.account(state, State::default(), size, size);
+        // Whoever is forgotten does not stay until the part is written anew (F-012).
+        let bytes = self.heap.at_mut(at).and_then(|all| all.get_mut(..size));
+        bytes.into_iter().for_each(|bytes| bytes.fill(0));
         self.waste = self.waste.saturating_add(size);
         self.index.remove(place.1, at);
     }
@@ -405,7 +409,8 @@ impl Part {
         number: u16,
         mut fate: impl FnMut(u32, &Entry<'_>) -> Fate,
     ) {
-        let before = mem::take(&mut self.heap);
+        let anew = Heap::for_bytes(self.live());
+        let before = mem::replace(&mut self.heap, anew);
         let slots = self.index.take_all(self.hand);
         (self.waste, self.unfolded) = (0, 0);
         for (tag, at) in slots {

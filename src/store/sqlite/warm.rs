@@ -4,7 +4,8 @@
 //! begun when the first ones were missed, and done in small portions by the thread that writes, in its pauses, as far as there
 //! is room. What others change meanwhile counts as for any other subject that is read.
 //!
-//! Whoever has not been let in for a month is left out: most of them will not come, and would take memory for it.
+//! Whoever has not been let in for a month, as the tables know, is left out: most of them will not come, and would take memory
+//! for it. Whoever does come is read when he does.
 
 use std::mem;
 
@@ -18,12 +19,12 @@ use crate::store::sqlite::{history, rows};
 
 /// Subjects that are looked at at once.
 const PORTION: usize = 256;
-/// Days since the last login after which somebody is not expected: a holiday is shorter.
+/// Days since the last login after which somebody is not expected: most holidays are shorter.
 const LONG_AGO: i64 = 31;
 /// Subjects that are put into memory while it is locked once.
 const HANDFUL: usize = 16;
 
-/// How far all of them are read.
+/// How far they are read.
 #[derive(Debug, Default)]
 pub(super) struct Warm {
     /// Everybody up to this one is.

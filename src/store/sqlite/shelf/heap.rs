@@ -1,8 +1,8 @@
-//! Entries one behind the other, in pieces that never grow.
+//! Entries one behind the other, in pieces of one size.
 //!
 //! One piece for all that is ever longer has to move whenever it grows, and what a thousand of them leave behind is of all
-//! sizes, which an allocator can hardly give to anybody else: with 300,000 people that was 20 MB. So pieces are of one size;
-//! but for the first, which grows to it, since a small store has little in many heaps.
+//! sizes, which an allocator can hardly give to anybody else: with 300,000 people that was some 20 MB. Only the first piece
+//! begins small and grows to the size of the others, since a small store has little in many heaps.
 
 /// Bytes of a piece, as long as no entry is longer than that.
 const PIECE: usize = 4096;
@@ -15,6 +15,12 @@ pub(super) struct Heap {
 }
 
 impl Heap {
+    /// One in which entries of so many bytes will stand.
+    pub(super) fn for_bytes(expected: usize) -> Self {
+        let first = Vec::with_capacity(expected.min(PIECE));
+        Self { pieces: vec![first], len: 0 }
+    }
+
     /// Bytes of all entries.
     pub(super) const fn len(&self) -> usize {
         self.len
@@ -77,10 +83,15 @@ mod tests {
             places.push((at, size, n));
         }
         assert_eq!(heap.len(), places.iter().map(|(_, size, _)| size).sum::<usize>());
+        for (at, size, n) in &places {
+            let found = heap.at(*at).unwrap();
+            assert!(found.len() >= *size && found[..*size].iter().all(|byte| byte == n), "{at}");
+        }
+        for (at, size, n) in &places {
+            heap.at_mut(*at).unwrap()[..*size].fill(!n);
+        }
         for (at, size, n) in places {
-            let found = heap.at(at).unwrap();
-            assert!(found.len() >= size && found[..size].iter().all(|byte| *byte == n), "{at}");
-            heap.at_mut(at).unwrap()[..size].fill(n);
+            assert!(heap.at(at).unwrap()[..size].iter().all(|byte| *byte == !n), "{at}");
         }
         assert_eq!(heap.at(u32::MAX), None);
     }
@@ -96,6 +107,7 @@ mod tests {
             heap.capacity()
         };
         assert!(put(4) <= 4 * 64 + 64);
+        assert!(Heap::for_bytes(100).capacity() < 200 && Heap::for_bytes(1 << 20).capacity() == PIECE);
         assert_eq!(put(60), PIECE);
         assert_eq!(put(641), 12 * PIECE);
     }

@@ -101,6 +101,84 @@ fn whatever_is_put_in_and_taken_out_it_holds_what_a_plain_table_would() {
 }
 
 #[test]
+fn entries_of_many_sizes_in_many_pieces_are_what_they_were_made() {
+    let random = SeededRandom::new(5);
+    let mut shelf = Shelf::new(1 << 30);
+    let mut plain: BTreeMap<u16, (State, Known)> = BTreeMap::new();
+    for turn in 0..120_000_u32 {
+        let [what, a, b, more]: [u8; 4] = bytes(&random).unwrap();
+        // Some twenty in a part, of 40 to 8,000 bytes.
+        let who = u16::from_be_bytes([a, b]) % 20_000;
+        let name = format!("p{who}");
+        match what {
+            0..200 => {
+                let mut one = known(who, 1);
+                let many = if more == 0 { 220 } else { usize::from(more % 24) };
+                one.history.networks = vec![one.history.networks[0]; many];
+                one.history.has_networks = many > 0;
+                shelf.put(&name, whole(more % 2 == 0), &packed(&one));
+                plain.insert(who, (whole(more % 2 == 0), one));
+            }
+            200..230 => {
+                shelf.remove(&name);
+                plain.remove(&who);
+            }
+            _ => shelf.set_state(&name, |_| {
+                plain.get_mut(&who).unwrap().0 = whole(true);
+                Some(whole(true))
+            }),
+        }
+        if turn % 20_000 == 19_999 {
+            for who in 0..20_000 {
+                let held = shelf.get(&format!("p{who}")).map(|(state, bytes)| (state, bytes.to_vec()));
+                let expected = plain.get(&who).map(|(state, known)| (*state, packed(known)));
+                assert_eq!(held, expected, "{who}");
+            }
+        }
+    }
+    let pieces = |part: &Part| part.heap.capacity() / 4096;
+    assert!(shelf.parts.iter().filter(|part| pieces(part) > 1).count() > PARTS / 2);
+    let bytes = |state: &State, known: &Known, name: String| {
+        let body = packed(known).len() + name.len() + 1;
+        if state.is_unfolded() { body + width(body) + 2 } else { 0 }
+    };
+    let all = plain.iter().map(|(who, (state, known))| bytes(state, known, format!("p{who}")));
+    assert_eq!(shelf.unfolded(), all.sum::<usize>());
+}
+
+#[test]
+fn digests_that_differ_in_their_last_known_byte_or_their_key_are_told_apart() {
+    let mut shelf = Shelf::new(1 << 20);
+    let digest = |last: u8, key_id: u32| {
+        let mut all = [9; 32];
+        all[15] = last;
+        HalfDigest::of(&SubjectDigest { key_id, digest: all })
+    };
+    let all = [digest(1, 1), digest(2, 1), digest(1, 2)];
+    for (n, digest) in all.iter().enumerate() {
+        let one = Known { digest: *digest, ..known(0, 1) };
+        shelf.put(&format!("p{n}"), whole(false), &packed(&one));
+    }
+    let found = |shelf: &mut Shelf| all.map(|digest| shelf.find(&digest).map(str::to_owned));
+    assert_eq!(found(&mut shelf), ["p0", "p1", "p2"].map(|name| Some(name.to_owned())));
+    shelf.remove("p0");
+    assert_eq!(found(&mut shelf), [None, Some("p1".to_owned()), Some("p2".to_owned())]);
+}
+
+#[test]
+fn what_is_taken_away_is_overwritten_f_012() {
+    let mut shelf = Shelf::new(1 << 20);
+    let one = known(7, 200);
+    shelf.put("p7", whole(false), &packed(&known(7, 201)));
+    let (number, tag) = shelf.place("p7");
+    let at = shelf.parts[usize::from(number)].find(tag, b"p7").unwrap();
+    shelf.remove("p7");
+    assert!(shelf.get("p7").is_none() && shelf.find(&one.digest).is_none());
+    let left = shelf.parts[usize::from(number)].heap.at(at).unwrap();
+    assert!(!left.is_empty() && left.iter().all(|byte| *byte == 0));
+}
+
+#[test]
 fn what_can_be_read_again_makes_room_and_what_is_asked_for_and_what_cannot_stay() {
     let room = 3 << 20;
     let mut shelf = Shelf::new(room);
